@@ -1,0 +1,228 @@
+//! What the command line asks the running server over `keys/control.sock`, and what it answers: one JSON object a line.
+//!
+//! One request a connection; then any number of `Line::Item`, then exactly one `Line::End`.
+
+use serde::{Deserialize, Serialize};
+
+/// A request. The server answers from the state of its control plane, never from files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Request {
+    /// One [`Status`].
+    Status,
+    /// Reads everything anew; ends when the new snapshot answers. Items: one [`Finding`] each.
+    Reload {
+        /// Releases batches that the shrink guard holds.
+        allow_shrink: bool,
+    },
+    /// A [`ZoneInfo`] each.
+    ZoneList,
+    /// One [`ZoneInfo`], then a [`Finding`] each.
+    ZoneShow {
+        /// Apex, with or without the final dot.
+        zone: String,
+    },
+    /// A [`TenantInfo`] each, broken ones included, ordered by zone and domain.
+    TenantList {
+        /// Only this zone's.
+        zone: Option<String>,
+        /// Only broken ones.
+        broken: bool,
+    },
+    /// A [`TenantInfo`] for each zone that has it.
+    TenantShow {
+        /// Domain (A-label or U-label).
+        domain: String,
+    },
+    /// Ends when a tenant is served as its file says (or broken: exit 1), or after `seconds` (exit 5).
+    TenantWait {
+        /// Domain as an A-label.
+        domain: String,
+        /// Zone.
+        zone: String,
+        /// True: wait until it is served; false: until it is gone.
+        present: bool,
+        /// Limit.
+        seconds: u64,
+    },
+    /// The next removal of this tenant does not count for the shrink guard.
+    TenantPermitRemoval {
+        /// Domain as an A-label.
+        domain: String,
+        /// Zone.
+        zone: String,
+    },
+    /// A [`PoolInfo`] each.
+    PoolList,
+    /// One [`PoolInfo`].
+    PoolShow {
+        /// Name.
+        pool: String,
+    },
+    /// One [`Explained`].
+    Explain {
+        /// Name asked, absolute.
+        name: String,
+        /// Type asked: `A`, `TYPE123`.
+        rtype: String,
+    },
+}
+
+/// A line of the answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// One object of the kind that the request names.
+    Item(serde_json::Value),
+    /// The end: exit code of the command, and for people what went wrong.
+    End {
+        /// As design.md § 4: 0 ok, 1 findings or failure, 4 refused by a safety gate, 5 timed out waiting.
+        exit: u8,
+        /// Empty when all is well.
+        message: String,
+    },
+}
+
+/// The state of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since 1970 when it started.
+    pub started: u64,
+    /// Version of the snapshot that answers.
+    pub snapshot: u64,
+    /// What is not ready yet; empty: ready.
+    pub not_ready: Vec<String>,
+    /// Addresses that it answers on.
+    pub listen: Vec<String>,
+    /// What confines the process, in words: user, Landlock, seccomp.
+    pub confinement: Vec<String>,
+    /// Zones.
+    pub zones: Vec<ZoneInfo>,
+    /// All findings that stand now.
+    pub findings: Vec<Finding>,
+    /// Seconds since 1970 of the last full scan that ended well.
+    pub last_scan: u64,
+}
+
+/// A zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct ZoneInfo {
+    /// Apex with final dot.
+    pub zone: String,
+    /// Whether it is signed.
+    pub signed: bool,
+    /// `serving`, `last good` (its file is broken now), `frozen` (a key is missing or unreadable), `not served`.
+    pub state: String,
+    /// SOA serial.
+    pub serial: u32,
+    /// Records of the master file.
+    pub records: u64,
+    /// Tenants served.
+    pub tenants: u64,
+    /// Tenants whose file is broken now.
+    pub broken: u64,
+    /// Removals that the shrink guard holds back.
+    pub held: u64,
+    /// Parent zone, where it is served here.
+    pub parent: Option<String>,
+    /// Key tags of the DNSKEY RRset.
+    pub keys: Vec<u16>,
+    /// DS records in master-file form.
+    pub ds: Vec<String>,
+    /// Master file.
+    pub file: String,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct TenantInfo {
+    /// Domain as an A-label.
+    pub domain: String,
+    /// Zone with final dot.
+    pub zone: String,
+    /// Endpoint with final dot; the target of the MX record.
+    pub endpoint: String,
+    /// `served`, `last good` (file broken, the last good answer stays), `broken` (never good), `held` (removal held back).
+    pub state: String,
+    /// Pool.
+    pub pool: Option<String>,
+    /// Addresses that are answered.
+    pub addresses: Vec<String>,
+    /// TLSA that is answered, in presentation form.
+    pub tlsa: Vec<String>,
+    /// File and line that define it: `file:line`.
+    pub source: String,
+    /// Why it is not served as its file says; empty when it is.
+    pub reasons: Vec<String>,
+}
+
+/// A pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct PoolInfo {
+    /// Name.
+    pub pool: String,
+    /// `served`, `last good`, `broken`.
+    pub state: String,
+    /// Addresses.
+    pub addresses: Vec<String>,
+    /// TLSA in presentation form.
+    pub tlsa: Vec<String>,
+    /// Certificate files.
+    pub certificates: Vec<String>,
+    /// Tenants that refer to it.
+    pub tenants: u64,
+    /// File and line.
+    pub source: String,
+    /// What is wrong.
+    pub reasons: Vec<String>,
+}
+
+/// Something an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Finding {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// Stable code.
+    pub code: String,
+    /// `file:line:column`.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// An answer explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Explained {
+    /// Name asked.
+    pub name: String,
+    /// Type asked.
+    pub rtype: String,
+    /// Response code in words: `NOERROR`.
+    pub rcode: String,
+    /// One sentence: what kind of answer this is and why.
+    pub why: String,
+    /// Records in master-file form by section: `answer`, `authority`, `additional`.
+    pub records: Vec<(String, String)>,
+    /// Octets of the reply with DO over UDP, and the most that UDP may carry.
+    pub octets: usize,
+    /// See `octets`.
+    pub octets_max: usize,
+    /// Zone.
+    pub zone: Option<String>,
+    /// Key tag that signs.
+    pub key: Option<u16>,
+    /// When its signatures begin and end, seconds since 1970.
+    pub signed_from: Option<u64>,
+    /// See `signed_from`.
+    pub signed_until: Option<u64>,
+    /// When the signature will be made anew, seconds since 1970.
+    pub refresh_at: Option<u64>,
+    /// File and line that the records come from.
+    pub source: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Octets of a query to what they ask.

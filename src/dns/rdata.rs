@@ -1,0 +1,1 @@
+//! Record data between text and wire form, for every type.

@@ -1,0 +1,1 @@
+//! An answer to the octets of a reply.

@@ -1,0 +1,175 @@
+//! Moments and spans as DNSSEC counts them: seconds, serial arithmetic, signature windows.
+//!
+//! Nothing here reads a clock but [`now`], and only shells call that.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A moment: seconds since 1970-01-01 UTC, without leap seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(pub u64);
+
+/// A span in whole seconds.
+pub type Seconds = u64;
+
+/// The wall clock. Shells call it once a batch or an event; pure code takes the moment as an argument.
+pub fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+impl UnixTime {
+    /// The moment `span` seconds later.
+    pub fn after(self, span: Seconds) -> UnixTime {
+        UnixTime(self.0.saturating_add(span))
+    }
+
+    /// The moment `span` seconds earlier, never before 1970.
+    pub fn before(self, span: Seconds) -> UnixTime {
+        UnixTime(self.0.saturating_sub(span))
+    }
+
+    /// The 32 bits that RRSIG carries (RFC 4034 § 3.1.5); they wrap in 2106 and are compared by [`serial_less`].
+    pub fn rrsig(self) -> u32 {
+        (self.0 & 0xffff_ffff) as u32
+    }
+}
+
+/// Whether serial `a` is before `b` (RFC 1982 § 3.2).
+pub fn serial_less(a: u32, b: u32) -> bool {
+    a != b && b.wrapping_sub(a) < 0x8000_0000
+}
+
+/// When signatures begin and end: the same for all signatures whose phase and grid cell are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignaturePolicy {
+    /// Time left when made, at most. The grid takes off up to one cell.
+    pub life: Seconds,
+    /// Width of a grid cell; at least 1.
+    pub grid: Seconds,
+    /// How far before its making a signature begins, for validators whose clocks are slow (RFC 6781 § 4.4.2).
+    pub inception_before: Seconds,
+}
+
+/// One signature window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Number of the grid cell; equal numbers and phases mean equal windows.
+    pub cell: u32,
+    /// First second of validity.
+    pub inception: UnixTime,
+    /// Last second of validity.
+    pub expiration: UnixTime,
+}
+
+impl SignaturePolicy {
+    /// The window for a signature made at `now` by a name with this `phase`: every name moves to its next window at
+    /// its own moment of the grid, so refreshes never bunch.
+    pub fn window(&self, now: UnixTime, phase: u32) -> Window {
+        let grid = self.grid.max(1);
+        let offset = u64::from(phase) % grid;
+        let cell = (now.0 + offset) / grid;
+        let start = UnixTime((cell * grid).saturating_sub(offset));
+        Window {
+            cell: (cell & 0xffff_ffff) as u32,
+            inception: start.before(self.inception_before),
+            expiration: start.after(self.life),
+        }
+    }
+
+    /// How long after a window's end of cell its signature may still be served while the background pass replaces it.
+    pub fn grace(&self) -> Seconds {
+        self.grid / 12
+    }
+}
+
+/// `90d`, `12h`, `30m`, `10s`, `1d12h` or bare seconds, as the configuration and master files write spans.
+///
+/// # Errors
+/// A text that says what is wrong and which units exist.
+pub fn parse_span(text: &str) -> Result<Seconds, String> {
+    let fault =
+        || format!("`{text}` is not a span of time: write a number with w, d, h, m or s, as in `12h` or `1d12h`");
+    if text.is_empty() {
+        return Err(fault());
+    }
+    let (mut total, mut number) = (0u64, None::<u64>);
+    for c in text.chars() {
+        let scale = match c.to_ascii_lowercase() {
+            '0'..='9' => {
+                let digit = u64::from(c as u32 - '0' as u32);
+                number =
+                    Some(number.unwrap_or(0).checked_mul(10).and_then(|n| n.checked_add(digit)).ok_or_else(fault)?);
+                continue;
+            }
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 604_800,
+            _ => return Err(fault()),
+        };
+        let part = number.take().and_then(|n| n.checked_mul(scale)).ok_or_else(fault)?;
+        total = total.checked_add(part).ok_or_else(fault)?;
+    }
+    total.checked_add(number.unwrap_or(0)).ok_or_else(fault)
+}
+
+/// The shortest form that [`parse_span`] reads back.
+pub fn print_span(span: Seconds) -> String {
+    let mut text = String::new();
+    let mut left = span;
+    for (unit, scale) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+        if left / scale > 0 {
+            text.push_str(&format!("{}{unit}", left / scale));
+            left %= scale;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: SignaturePolicy = SignaturePolicy { life: 3 * 86_400, grid: 12 * 3600, inception_before: 86_400 };
+
+    #[test]
+    fn a_signature_has_two_and_a_half_to_three_days_left_and_began_a_day_ago() {
+        for step in 0..2000u64 {
+            let now = UnixTime(1_800_000_000 + step * 61);
+            let window = DATA.window(now, 7919 * step as u32);
+            let left = window.expiration.0 - now.0;
+            assert!((2 * 86_400 + 43_200..=3 * 86_400).contains(&left), "{left}");
+            assert!(window.inception.0 + 86_400 <= now.0);
+            assert!(window.expiration.0 - window.inception.0 <= 5 * 86_400, "RRSIG bounds of a zone's data");
+        }
+    }
+
+    #[test]
+    fn names_with_other_phases_move_at_other_moments() {
+        let moves = |phase| {
+            (0..43_200u64).find(|s| {
+                DATA.window(UnixTime(1_800_000_000 + s), phase).cell
+                    != DATA.window(UnixTime(1_800_000_001 + s), phase).cell
+            })
+        };
+        assert_ne!(moves(1), moves(20_000));
+    }
+
+    #[test]
+    fn spans_are_read_and_printed() {
+        assert_eq!(parse_span("1d12h"), Ok(129_600));
+        assert_eq!(parse_span("90"), Ok(90));
+        assert_eq!(parse_span("2w"), Ok(1_209_600));
+        assert_eq!(print_span(129_600), "1d12h");
+        for bad in ["", "h", "1y", "-1s", "99999999999999999999d", "1.5h"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn serials_wrap() {
+        assert!(serial_less(0xffff_ffff, 0));
+        assert!(!serial_less(0, 0));
+        assert!(serial_less(1, 0x8000_0000));
+    }
+}

@@ -1,0 +1,1 @@
+//! What a master file holds, by name.

@@ -1,0 +1,1 @@
+//! A table by name that is cheap to copy with one change.
