@@ -2,8 +2,18 @@
 //!
 //! Pure but for the memo of signatures: no clock, no I/O, no log, no allocation on the way of a warm answer.
 
-use crate::dns::name::Name;
+mod build;
+
+use crate::dns::query::{self, Edns, Fault, Parsed, Query, UDP_SIZE_MIN, rcode};
+use crate::dns::reply::{self, Answer, OptData, UDP_SIZE_MAX, ede};
+use crate::dns::rrset::{RrsetView, hash_name};
+use crate::dns::rtype::number as rt;
 use crate::time::UnixTime;
+use crate::zone::Zone;
+use build::{Builder, Stop};
+use siphasher::sip::SipHasher24;
+use std::collections::HashMap;
+use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -78,37 +88,231 @@ pub struct Outcome {
 pub struct Snapshot {
     /// Rises by one with each publication.
     pub version: u64,
-    /// The zones in canonical order of their apexes.
-    pub zones: Vec<Arc<crate::zone::Zone>>,
-    /// Who we are: NSID, cookie secrets.
-    pub identity: Arc<Identity>,
+    zones: Vec<Arc<Zone>>,
+    /// Zones by the keyed hash of their apexes, and the numbers of labels that apexes have, as bits.
+    index: HashMap<u64, Vec<usize>, foldhash::fast::RandomState>,
+    label_counts: u128,
+    identity: Arc<Identity>,
 }
 
 /// What answers say about the server itself.
 #[derive(Debug, Default)]
 pub struct Identity {
-    /// What NSID and `id.server` answer (RFC 5001, RFC 4892).
-    pub nsid: Vec<u8>,
-    /// Server-cookie secrets, the current one first (RFC 9018 § 5).
-    pub cookie_secrets: Vec<[u8; 16]>,
-    /// Idle limit that edns-tcp-keepalive tells, in units of 100 ms (RFC 7828 § 3.1).
-    pub keepalive: u16,
+    nsid: Vec<u8>,
+    /// The same as a TXT record of class CH (RFC 4892 § 2).
+    chaos: Vec<u8>,
+    cookie_secrets: Vec<[u8; 16]>,
+    keepalive: u16,
+}
+
+impl Identity {
+    /// `nsid` is what NSID and `id.server` answer (RFC 5001, RFC 4892), at most 128 octets of it; the secrets make server
+    /// cookies, the current one first (RFC 9018 § 5); `keepalive` is the idle limit of TCP in units of 100 ms
+    /// (RFC 7828 § 3.1).
+    pub fn new(nsid: &str, cookie_secrets: Vec<[u8; 16]>, keepalive: u16) -> Identity {
+        let nsid: Vec<u8> = nsid.bytes().take(reply::NSID_OCTETS_MAX).collect();
+        let length = u8::try_from(nsid.len()).unwrap_or(0);
+        let head = [0xc0, 0x0c, 0, 16, 0, 3, 0, 0, 0, 0, 0, length + 1, length];
+        Identity { chaos: [&head[..], &nsid].concat(), nsid, cookie_secrets, keepalive }
+    }
 }
 
 impl Snapshot {
-    /// A snapshot without zones: every question is REFUSED.
-    pub fn empty(identity: Arc<Identity>) -> Snapshot {
-        Snapshot { version: 0, zones: Vec::new(), identity }
+    /// A snapshot of these zones.
+    pub fn new(version: u64, mut zones: Vec<Arc<Zone>>, identity: Arc<Identity>) -> Snapshot {
+        zones.sort_by(|a, b| crate::dns::name::canonical_order(&a.apex, &b.apex));
+        let mut index: HashMap<u64, Vec<usize>, _> = HashMap::default();
+        let mut label_counts = 0u128;
+        for (at, zone) in zones.iter().enumerate() {
+            index.entry(hash_name(&zone.apex)).or_default().push(at);
+            label_counts |= 1 << zone.labels.min(127);
+        }
+        Snapshot { version, zones, index, label_counts, identity }
     }
 
-    /// The zone that holds `name`, which is in lower case: the one with the longest apex.
-    pub fn zone_of(&self, _name: &Name) -> Option<&Arc<crate::zone::Zone>> {
-        None
+    /// A snapshot without zones: every question is REFUSED.
+    pub fn empty(identity: Arc<Identity>) -> Snapshot {
+        Snapshot::new(0, Vec::new(), identity)
+    }
+
+    /// The zones in canonical order of their apexes.
+    pub fn zones(&self) -> &[Arc<Zone>] {
+        &self.zones
+    }
+
+    /// Who we are.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// The zone with exactly this apex.
+    pub fn zone(&self, apex: &[u8]) -> Option<&Arc<Zone>> {
+        let found = self.index.get(&hash_name(apex))?;
+        found.iter().filter_map(|at| self.zones.get(*at)).find(|zone| *zone.apex == *apex)
+    }
+
+    /// The zone that answers for `name`, in lower case: the one with the longest apex. DS at an apex belongs to the
+    /// parent, where that is served here too (RFC 4035 § 3.1.4.1).
+    pub fn zone_of(&self, name: &[u8], qtype: u16) -> Option<&Arc<Zone>> {
+        let mut labels = crate::dns::name::label_count(name);
+        let mut own = None;
+        for suffix in crate::dns::name::ancestors(name) {
+            if self.label_counts & (1 << labels.min(127)) != 0 {
+                match self.zone(suffix) {
+                    Some(zone) if qtype == rt::DS && suffix.len() == name.len() => own = Some(zone),
+                    Some(zone) => return Some(zone),
+                    None => {}
+                }
+            }
+            labels = labels.saturating_sub(1);
+        }
+        own
     }
 }
 
 /// Answers one query. `out` is at least 512 octets; what is longer than it or than the transport allows is truncated.
 /// Never panics on any octets; the shell still catches.
-pub fn respond(_snapshot: &Snapshot, _asked: &Asked<'_>, _out: &mut [u8]) -> Reply {
-    Reply::Silence
+pub fn respond(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+    let query = match query::parse(asked.packet) {
+        Parsed::Silence => return Reply::Silence,
+        Parsed::Fault(fault) => return Reply::Send(refuse(snapshot, asked, &fault, out)),
+        Parsed::Query(query) => query,
+    };
+    let mut answer = Answer::default();
+    let mut builder = Builder::new(&query, asked);
+    match decide(snapshot, &query, &mut builder, &mut answer) {
+        Ok(()) => {}
+        Err(Stop::Deferred) => return Reply::Deferred,
+        Err(Stop::Truncate) => answer = Answer { truncated: true, authoritative: true, ..Answer::default() },
+        // A key that fails is our fault; a resolver then asks another server.
+        Err(Stop::Failed) => answer = Answer { rcode: rcode::SERVFAIL, ..Answer::default() },
+    }
+    let opt = opt_data(snapshot, asked, query.edns);
+    let (length, truncated) =
+        reply::write(query.header, query.question, query.edns, opt, &answer, limit(asked, query.edns), out);
+    Reply::Send(Outcome {
+        length,
+        rcode: answer.rcode,
+        qtype: query.qtype,
+        truncated,
+        signed: builder.signed,
+        kept: builder.kept,
+        keepalive: query.edns.is_some_and(|edns| edns.keepalive),
+    })
+}
+
+/// Class and type first, then the zone: other classes never reach what was written for IN (CVE-2026-5946).
+fn decide<'a>(
+    snapshot: &'a Snapshot,
+    query: &Query<'_>,
+    builder: &mut Builder<'_>,
+    answer: &mut Answer<'a>,
+) -> Result<(), Stop> {
+    let mut fail = |rcode, ede| {
+        answer.rcode = rcode;
+        answer.ede = ede;
+        Ok(())
+    };
+    match (query.qclass, query.qtype) {
+        (CLASS_CH, rt::TXT) if is_identity_name(&query.name) => {
+            chaos(snapshot, answer);
+            Ok(())
+        }
+        (crate::dns::rrset::CLASS_IN, qtype) => match qtype {
+            // RFC 9824 § 3.5: NXNAME is never asked for.
+            rt::NXNAME => fail(rcode::FORMERR, Some(ede::INVALID_QUERY_TYPE)),
+            rt::OPT => fail(rcode::FORMERR, None),
+            // Zones signed by compact denial cannot be transferred whole.
+            rt::AXFR | rt::IXFR => fail(rcode::REFUSED, Some(ede::NOT_SUPPORTED)),
+            249 | rt::TSIG | rt::MAILB | rt::MAILA => fail(rcode::NOTIMP, None),
+            _ => match snapshot.zone_of(&query.name, qtype) {
+                None => fail(rcode::REFUSED, Some(ede::NOT_AUTHORITATIVE)),
+                Some(zone) => builder.build(snapshot, zone, answer),
+            },
+        },
+        _ => fail(rcode::REFUSED, None),
+    }
+}
+
+const CLASS_CH: u16 = 3;
+
+fn is_identity_name(name: &[u8]) -> bool {
+    matches!(name, b"\x02id\x06server\x00" | b"\x08hostname\x04bind\x00")
+}
+
+fn chaos<'a>(snapshot: &'a Snapshot, answer: &mut Answer<'a>) {
+    let set = RrsetView { rtype: rt::TXT, ttl: 0, count: 1, wire: &snapshot.identity.chaos, digest: 0 };
+    answer.authoritative = true;
+    answer.push(build::plain(reply::Owner::Question, set));
+    answer.end_answer();
+}
+
+fn refuse(snapshot: &Snapshot, asked: &Asked<'_>, fault: &Fault<'_>, out: &mut [u8]) -> Outcome {
+    let answer = Answer { rcode: fault.rcode, ..Answer::default() };
+    let opt = opt_data(snapshot, asked, fault.edns);
+    let (length, truncated) =
+        reply::write(fault.header, fault.question, fault.edns, opt, &answer, limit(asked, fault.edns), out);
+    Outcome { length, rcode: fault.rcode, truncated, ..Outcome::default() }
+}
+
+/// Octets that the reply may have (RFC 6891 § 6.2.5, RFC 1035 § 4.2.1).
+fn limit(asked: &Asked<'_>, edns: Option<Edns>) -> usize {
+    match asked.transport {
+        Transport::Udp => usize::from(edns.map_or(UDP_SIZE_MIN, |edns| edns.udp_size.min(UDP_SIZE_MAX))),
+        Transport::Tcp | Transport::Encrypted => usize::from(u16::MAX),
+    }
+}
+
+fn opt_data<'a>(snapshot: &'a Snapshot, asked: &Asked<'_>, edns: Option<Edns>) -> OptData<'a> {
+    let Some(edns) = edns else { return OptData::default() };
+    let identity = &*snapshot.identity;
+    OptData {
+        nsid: edns.nsid.then_some(identity.nsid.as_slice()),
+        cookie: edns.client_cookie.and_then(|client| {
+            let secret = identity.cookie_secrets.first()?;
+            Some(server_cookie(client, asked.now.rrsig(), asked.source, secret))
+        }),
+        keepalive: (edns.keepalive && asked.transport == Transport::Tcp).then_some(identity.keepalive),
+    }
+}
+
+/// Client cookie, then the server cookie of version 1 (RFC 9018 § 4): version, reserved, time, SipHash-2-4.
+fn server_cookie(client: [u8; 8], time: u32, source: IpAddr, secret: &[u8; 16]) -> [u8; 24] {
+    let mut cookie = [0u8; 24];
+    cookie[..8].copy_from_slice(&client);
+    cookie[8] = 1;
+    cookie[12..16].copy_from_slice(&time.to_be_bytes());
+    let mut hasher = SipHasher24::new_with_key(secret);
+    hasher.write(&cookie[..16]);
+    match source {
+        IpAddr::V4(v4) => hasher.write(&v4.octets()),
+        IpAddr::V6(v6) => hasher.write(&v6.octets()),
+    }
+    // RFC 9018 § 4.4: the hash is in the byte order of SipHash's reference code.
+    cookie[16..].copy_from_slice(&hasher.finish().to_le_bytes());
+    cookie
+}
+
+/// Whether a cookie was made here for this source, within the last hour (RFC 9018 § 4.3): its source is real.
+pub fn cookie_is_ours(identity: &Identity, edns: &Edns, source: IpAddr, now: UnixTime) -> bool {
+    let (Some(client), Some(server)) = (edns.client_cookie, edns.server_cookie) else { return false };
+    let time = u32::from_be_bytes([server[4], server[5], server[6], server[7]]);
+    let age = now.rrsig().wrapping_sub(time);
+    let fresh = age <= 3600 || age.wrapping_neg() <= 300;
+    fresh && identity.cookie_secrets.iter().any(|secret| server_cookie(client, time, source, secret)[8..] == server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_cookies_are_those_of_rfc_9018_appendix_a() {
+        let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).expect("hex of the test");
+        let secret: [u8; 16] = hex("e5e973e5a6b2a43f48e7dc849e37bfcf").try_into().expect("16");
+        let client: [u8; 8] = hex("2464c4abcf10c957").try_into().expect("8");
+        let source = "198.51.100.100".parse().expect("an address");
+        let cookie = server_cookie(client, 1_559_731_985, source, &secret);
+        assert_eq!(cookie.to_vec(), hex("2464c4abcf10c957010000005cf79f111f8130c3eee29480"));
+    }
 }

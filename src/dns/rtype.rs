@@ -30,3 +30,8 @@ pub mod number {
     pub const MAILA: u16 = 254;
     pub const ANY: u16 = 255;
 }
+use std::borrow::Cow;
+/// x
+pub fn print(rtype: u16) -> Cow<'static, str> {
+    Cow::Owned(format!("TYPE{rtype}"))
+}

@@ -1,0 +1,338 @@
+//! From what a zone says about a name to the items of an answer: aliases followed, denials made, signatures found.
+//!
+//! Sections are filled in reading order; nothing is encoded here.
+
+use super::{Asked, Effort, Snapshot};
+use crate::dns::name::{self, NAME_OCTETS_MAX, Name};
+use crate::dns::query::{Query, rcode};
+use crate::dns::reply::{Answer, Data, Item, Owner};
+use crate::dns::rrset::{RrsetView, digest};
+use crate::dns::rtype::number as rt;
+use crate::sign::denial::{self, BITMAP_OCTETS_MAX, NextName};
+use crate::sign::memo::Slot;
+use crate::sign::{Subject, SubjectData, Unsigned};
+use crate::time::UnixTime;
+use crate::zone::{Cut, Found, Zone};
+use arrayvec::ArrayVec;
+
+/// Aliases followed within our zones: more than any sane chain has (CVE-2021-25215 and its kin had none).
+const ALIAS_STEPS_MAX: usize = 8;
+
+/// Why there is no answer now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A signature would have to be made, and none may be now.
+    Deferred,
+    /// The budget for signatures is spent.
+    Truncate,
+    /// A key failed.
+    Failed,
+}
+
+/// Builds one answer.
+pub struct Builder<'q> {
+    query: &'q Query<'q>,
+    now: UnixTime,
+    effort: Effort,
+    dnssec_ok: bool,
+    compact_ok: bool,
+    /// Signatures made.
+    pub signed: u8,
+    /// Signatures that were kept.
+    pub kept: u8,
+}
+
+/// Where an alias leads.
+struct Next<'a> {
+    name: Name,
+    owner: Owner<'a>,
+}
+
+/// An RRset without a signature.
+pub fn plain<'a>(owner: Owner<'a>, set: RrsetView<'a>) -> Item<'a> {
+    Item { owner, data: Data::Set(set), ttl: set.ttl, signature: None, signature_only: false }
+}
+
+impl<'q> Builder<'q> {
+    /// A builder for one query.
+    pub fn new(query: &'q Query<'q>, asked: &Asked<'_>) -> Builder<'q> {
+        Builder {
+            query,
+            now: asked.now,
+            effort: asked.effort,
+            dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
+            compact_ok: query.edns.is_some_and(|edns| edns.compact_ok),
+            signed: 0,
+            kept: 0,
+        }
+    }
+
+    /// Fills `answer` from `zone`, and from the zones that aliases lead to.
+    ///
+    /// # Errors
+    /// [`Stop`]: what was filled in so far is void.
+    pub fn build<'a>(&mut self, snapshot: &'a Snapshot, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
+        answer.authoritative = true;
+        let mut next = self.step(zone, &self.query.name, Owner::Question, answer)?;
+        for _ in 1..ALIAS_STEPS_MAX {
+            let Some(alias) = next else { return Ok(()) };
+            let Some(zone) = snapshot.zone_of(&alias.name, self.query.qtype) else { break };
+            next = self.step(zone, &alias.name, alias.owner, answer)?;
+        }
+        // The chain leaves our zones, or is too long: the resolver goes on from what it has.
+        answer.end_answer();
+        Ok(())
+    }
+
+    /// One step of RFC 1034 § 4.3.2: what the zone says about `name`, and where to go on.
+    fn step<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Option<Next<'a>>, Stop> {
+        match zone.find(name, self.query.qtype) {
+            Found::Set(set, slot) => {
+                let item = self.item(zone, name, owner, set, slot)?;
+                answer.push(item);
+                answer.end_answer();
+                Ok(None)
+            }
+            Found::Alias(set, slot) => self.alias(zone, name, owner, set, slot, answer),
+            Found::Redirect(from, set, slot) => self.redirect(zone, name, owner, (from, set, slot), answer),
+            Found::Nsec(bitmap, slot) => {
+                let mut item = self.nsec(zone, name, owner, bitmap, slot, answer)?;
+                item.signature_only = self.query.qtype == rt::RRSIG;
+                answer.push(item);
+                answer.end_answer();
+                Ok(None)
+            }
+            Found::NoData(bitmap, slot) => self.deny(zone, name, owner, bitmap, slot, answer),
+            Found::Missing => self.missing(zone, name, owner, answer),
+            // A chain that ends at a delegation: the resolver asks there itself.
+            Found::Referral(_) if !answer.items.is_empty() => {
+                answer.end_answer();
+                Ok(None)
+            }
+            Found::Referral(cut) => self.referral(zone, cut, answer),
+        }
+    }
+
+    fn alias<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        set: RrsetView<'a>,
+        slot: Option<&'a Slot>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Option<Next<'a>>, Stop> {
+        let item = self.item(zone, name, owner, set, slot)?;
+        answer.push(item);
+        let target = set.data().next().and_then(|data| Some((data, Name::from_wire(data).ok()?)));
+        // RFC 8482 § 4.1: an alias is one RRset, and enough for ANY.
+        match target.filter(|_| self.query.qtype != rt::ANY) {
+            Some((octets, name)) if !self.was_seen(&name, answer) => {
+                Ok(Some(Next { name, owner: Owner::Name(octets) }))
+            }
+            _ => {
+                answer.end_answer();
+                Ok(None)
+            }
+        }
+    }
+
+    /// RFC 6672 § 3.2: the DNAME, then the alias that it makes, which is never signed.
+    fn redirect<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        dname: (&'a [u8], RrsetView<'a>, &'a Slot),
+        answer: &mut Answer<'a>,
+    ) -> Result<Option<Next<'a>>, Stop> {
+        let (from, set, slot) = dname;
+        let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
+        let ttl = item.ttl;
+        answer.push(item);
+        let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
+        let target = set.data().next().unwrap_or(name::ROOT);
+        let made = answer.make(&[prefix, target]).filter(|made| usize::from(made.length) <= NAME_OCTETS_MAX);
+        let Some((made, next)) = made.and_then(|made| Some((made, Name::from_wire(answer.made(made)).ok()?))) else {
+            answer.rcode = rcode::YXDOMAIN;
+            answer.end_answer();
+            return Ok(None);
+        };
+        let data = Data::Made { rtype: rt::CNAME, data: made };
+        answer.push(Item { owner, data, ttl, signature: None, signature_only: false });
+        if self.was_seen(&next, answer) || matches!(self.query.qtype, rt::CNAME | rt::ANY) {
+            answer.end_answer();
+            return Ok(None);
+        }
+        Ok(Some(Next { name: next, owner: Owner::Made(made) }))
+    }
+
+    /// Whether an alias leads back to a name that the answer has already: each is given once.
+    fn was_seen(&self, target: &[u8], answer: &Answer<'_>) -> bool {
+        let earlier = answer.items.len().saturating_sub(1);
+        *self.query.name == *target
+            || answer.items.iter().take(earlier).any(|item| match item.data {
+                Data::Set(set) => set.rtype == rt::CNAME && set.data().next() == Some(target),
+                Data::Made { rtype, data } => rtype == rt::CNAME && answer.made(data) == target,
+            })
+    }
+
+    /// NODATA: SOA, and with DO the NSEC of the name (RFC 9824 § 3.2).
+    fn deny<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        bitmap: &[u8],
+        slot: Option<&'a Slot>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Option<Next<'a>>, Stop> {
+        answer.begin_authority();
+        self.soa(zone, answer)?;
+        if self.dnssec_ok && zone.signing.is_some() {
+            let item = self.nsec(zone, name, owner, bitmap, slot, answer)?;
+            answer.push(item);
+        }
+        answer.begin_additional();
+        Ok(None)
+    }
+
+    /// No such name: NXDOMAIN; as a compact denial NOERROR (RFC 9824 § 3.1) unless CO asks for the code (§ 5.1).
+    fn missing<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Option<Next<'a>>, Stop> {
+        let compact = self.dnssec_ok && zone.signing.is_some();
+        if !compact || self.compact_ok {
+            answer.rcode = rcode::NXDOMAIN;
+        }
+        answer.compact = compact && self.compact_ok;
+        self.deny(zone, name, owner, denial::nxname(), None, answer)
+    }
+
+    fn soa<'a>(&mut self, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
+        let Some((set, slot)) = zone.soa() else { return Ok(()) };
+        let owner = if *self.query.name == *zone.apex { Owner::Question } else { Owner::Name(&zone.apex) };
+        let mut item = self.item(zone, &zone.apex, owner, set, Some(slot))?;
+        item.ttl = item.ttl.min(zone.content.negative_ttl);
+        answer.push(item);
+        Ok(())
+    }
+
+    /// A referral: NS, which are not ours to sign; DS or the proof that there is none; glue (RFC 4035 § 3.1.4).
+    fn referral<'a>(
+        &mut self,
+        zone: &'a Zone,
+        cut: Cut<'a>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Option<Next<'a>>, Stop> {
+        answer.authoritative = false;
+        answer.begin_authority();
+        let owner = if *self.query.name == *cut.owner { Owner::Question } else { Owner::Name(cut.owner) };
+        if let Some((set, _)) = cut.node.set(rt::NS) {
+            answer.push(plain(owner, set));
+        }
+        if self.dnssec_ok && zone.signing.is_some() {
+            let item = match cut.node.set(rt::DS) {
+                Some((set, slot)) => self.item(zone, cut.owner, owner, set, Some(slot))?,
+                None => {
+                    let next = denial::next_past_subtree(cut.owner, &zone.apex);
+                    let slot = Some(cut.node.denial_slot());
+                    self.nsec_with(zone, (cut.owner, owner), (&next, cut.node.bitmap()), slot, answer)?
+                }
+            };
+            answer.push(item);
+        }
+        answer.begin_additional();
+        for (owner, set) in cut.node.glue() {
+            answer.push(plain(Owner::Name(owner), set));
+        }
+        Ok(None)
+    }
+
+    /// The NSEC of a name, which covers nothing else. At a cut (DS asked) it passes over all below it.
+    fn nsec<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        bitmap: &[u8],
+        slot: Option<&'a Slot>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Item<'a>, Stop> {
+        let at_cut = denial::has_type(bitmap, rt::NS) && !denial::has_type(bitmap, rt::SOA);
+        let next =
+            if at_cut { denial::next_past_subtree(name, &zone.apex) } else { denial::next_name(name, &zone.apex) };
+        self.nsec_with(zone, (name, owner), (&next, bitmap), slot, answer)
+    }
+
+    fn nsec_with<'a>(
+        &mut self,
+        zone: &'a Zone,
+        (name, owner): (&[u8], Owner<'a>),
+        (next, bitmap): (&NextName, &[u8]),
+        slot: Option<&'a Slot>,
+        answer: &mut Answer<'a>,
+    ) -> Result<Item<'a>, Stop> {
+        let mut data = ArrayVec::<u8, { NAME_OCTETS_MAX + BITMAP_OCTETS_MAX }>::new();
+        let fits = data.try_extend_from_slice(next).is_ok() && data.try_extend_from_slice(bitmap).is_ok();
+        let made = answer.make(&[&data]).filter(|_| fits).ok_or(Stop::Truncate)?;
+        let ttl = zone.content.negative_ttl;
+        let subject = Subject { owner: name, rtype: rt::NSEC, ttl, data: SubjectData::One(&data) };
+        let keep = slot.map(|slot| (digest(rt::NSEC, ttl, &data), slot));
+        self.signed_item(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, keep)
+    }
+
+    fn item<'a>(
+        &mut self,
+        zone: &'a Zone,
+        name: &[u8],
+        owner: Owner<'a>,
+        set: RrsetView<'a>,
+        slot: Option<&'a Slot>,
+    ) -> Result<Item<'a>, Stop> {
+        let subject = Subject { owner: name, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
+        self.signed_item(zone, owner, Data::Set(set), &subject, slot.map(|slot| (set.digest, slot)))
+    }
+
+    fn signed_item<'a>(
+        &mut self,
+        zone: &'a Zone,
+        owner: Owner<'a>,
+        data: Data<'a>,
+        subject: &Subject<'_>,
+        keep: Option<(u64, &Slot)>,
+    ) -> Result<Item<'a>, Stop> {
+        let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
+        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || self.query.qtype == rt::RRSIG) else {
+            return Ok(item);
+        };
+        let make = match self.effort {
+            Effort::Kept => false,
+            Effort::Sign => true,
+            Effort::Truncate => keep.is_some(),
+        };
+        let made = signing.sign(subject, keep, self.now, make).map_err(|fault| match (fault, self.effort) {
+            (Unsigned::Failed, _) => Stop::Failed,
+            (Unsigned::NotKept, Effort::Kept) => Stop::Deferred,
+            (Unsigned::NotKept, Effort::Sign | Effort::Truncate) => Stop::Truncate,
+        })?;
+        match made.fresh {
+            true => self.signed = self.signed.saturating_add(1),
+            false => self.kept = self.kept.saturating_add(1),
+        }
+        // No TTL reaches beyond the signature's end (RFC 4035 § 5.3.3).
+        item.ttl = item.ttl.min(made.signed.expiration.wrapping_sub(self.now.rrsig()));
+        item.signature = Some(made.signed);
+        Ok(item)
+    }
+}
