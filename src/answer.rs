@@ -4,6 +4,7 @@
 
 mod build;
 
+use crate::dns::name::Name;
 use crate::dns::query::{self, Edns, Fault, Parsed, Query, UDP_SIZE_MIN, rcode};
 use crate::dns::reply::{self, Answer, OptData, UDP_SIZE_MAX, ede};
 use crate::dns::rrset::{RrsetView, hash_name};
@@ -92,6 +93,8 @@ pub struct Snapshot {
     /// Zones by the keyed hash of their apexes, and the numbers of labels that apexes have, as bits.
     index: HashMap<u64, Vec<usize>, foldhash::fast::RandomState>,
     label_counts: u128,
+    /// Apexes of zones that should be served and cannot be.
+    unavailable: Vec<Name>,
     identity: Arc<Identity>,
 }
 
@@ -127,12 +130,28 @@ impl Snapshot {
             index.entry(hash_name(&zone.apex)).or_default().push(at);
             label_counts |= 1 << zone.labels.min(127);
         }
-        Snapshot { version, zones, index, label_counts, identity }
+        Snapshot { version, zones, index, label_counts, unavailable: Vec::new(), identity }
     }
 
     /// A snapshot without zones: every question is REFUSED.
     pub fn empty(identity: Arc<Identity>) -> Snapshot {
         Snapshot::new(0, Vec::new(), identity)
+    }
+
+    /// The same, with zones that should be served and cannot be: their names get SERVFAIL, so that nobody, their parent
+    /// zone least of all, denies what exists.
+    pub fn without(mut self, unavailable: Vec<Name>) -> Snapshot {
+        self.unavailable = unavailable;
+        self
+    }
+
+    fn is_unavailable(&self, name: &[u8]) -> bool {
+        self.unavailable.iter().any(|apex| crate::dns::name::is_within(name, apex) && self.zone_below(name, apex).is_none())
+    }
+
+    /// A zone that holds `name` and lies below `apex`.
+    fn zone_below(&self, name: &[u8], apex: &[u8]) -> Option<&Arc<Zone>> {
+        self.zone_of(name, rt::A).filter(|zone| zone.apex.len() > apex.len())
     }
 
     /// The zones in canonical order of their apexes.
@@ -225,6 +244,9 @@ fn decide<'a>(
             // Zones signed by compact denial cannot be transferred whole.
             rt::AXFR | rt::IXFR => fail(rcode::REFUSED, Some(ede::NOT_SUPPORTED)),
             249 | rt::TSIG | rt::MAILB | rt::MAILA => fail(rcode::NOTIMP, None),
+            _ if !snapshot.unavailable.is_empty() && snapshot.is_unavailable(&query.name) => {
+                fail(rcode::SERVFAIL, Some(ede::NOT_READY))
+            }
             _ => match snapshot.zone_of(&query.name, qtype) {
                 None => fail(rcode::REFUSED, Some(ede::NOT_AUTHORITATIVE)),
                 Some(zone) => builder.build(snapshot, zone, answer),

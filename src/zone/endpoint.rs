@@ -10,6 +10,7 @@ use crate::sign::memo::Slot;
 use crate::zone::table::Keyed;
 use crate::zone::tenant::{Definition, SpkiDigest};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 /// TTL of A, AAAA and TLSA of tenants: half an hour bounds the damage of a surprise certificate.
@@ -46,8 +47,9 @@ pub struct Tenant {
     pub dane: bool,
     /// Whether its file names the endpoint.
     pub explicit_endpoint: bool,
-    /// The file that defines it, as the control plane numbers files, and the line.
-    pub source: (u32, u32),
+    /// The file that defines it, as the control plane numbers files.
+    pub file: u32,
+    line: AtomicU32,
     positive: [Slot; 3],
     /// Signatures over the NSEC of the endpoint, of `_tcp` and of `_25._tcp`; made when first asked.
     denials: OnceLock<Box<[Slot; 3]>>,
@@ -121,7 +123,7 @@ impl Records {
 
 impl Tenant {
     /// The tenant of a definition whose pool has been looked up.
-    pub fn new(definition: &Definition, pool: Option<PoolIndex>, source: (u32, u32)) -> Tenant {
+    pub fn new(definition: &Definition, pool: Option<PoolIndex>, file: u32) -> Tenant {
         let own = (!definition.addresses.is_empty() || !definition.tlsa.is_empty())
             .then(|| Box::new(Records::new(&definition.addresses, &definition.tlsa)));
         Tenant {
@@ -131,9 +133,35 @@ impl Tenant {
             own,
             dane: definition.dane,
             explicit_endpoint: definition.explicit_endpoint,
-            source,
+            file,
+            line: AtomicU32::new(definition.line),
             positive: Default::default(),
             denials: OnceLock::new(),
+        }
+    }
+
+    /// The line of its file that defines it.
+    pub fn line(&self) -> u32 {
+        self.line.load(Ordering::Relaxed)
+    }
+
+    /// Its line moved, which is no change of the tenant.
+    pub fn set_line(&self, line: u32) {
+        self.line.store(line, Ordering::Relaxed);
+    }
+
+    /// The definition that gives this tenant again; `pool` is the name of its pool.
+    pub fn definition(&self, pool: Option<&str>) -> Definition {
+        let own = self.own.as_deref();
+        Definition {
+            domain: self.domain.to_string(),
+            endpoint: String::from_utf8_lossy(&self.label).into_owned(),
+            explicit_endpoint: self.explicit_endpoint,
+            pool: pool.map(str::to_owned),
+            addresses: own.map(Records::addresses).unwrap_or_default(),
+            tlsa: own.map(Records::tlsa).unwrap_or_default(),
+            dane: self.dane,
+            line: self.line(),
         }
     }
 

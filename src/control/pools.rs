@@ -1,0 +1,286 @@
+//! The pools: what `pools.toml` says, what is served, and which tenants refer to them.
+//!
+//! Pure. A broken pool keeps its last good records; a pool that tenants use does not go away.
+
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::zone::endpoint::{PoolIndex, Pools, Records};
+use crate::zone::tenant::{self, Pool, SpkiDigest};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// All pools that ever were, by an index that stays.
+#[derive(Default)]
+pub struct PoolTable {
+    by_name: BTreeMap<String, PoolIndex>,
+    entries: Vec<Entry>,
+    records: Arc<Pools>,
+    file_findings: Vec<Diagnostic>,
+    /// Whether the file as it is now could be read.
+    file_is_good: bool,
+}
+
+struct Entry {
+    name: String,
+    pool: Option<Pool>,
+    certificate_digests: Vec<SpkiDigest>,
+    state: PoolState,
+    findings: Vec<Diagnostic>,
+    tenants: u64,
+}
+
+/// How a pool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolState {
+    /// As the file says.
+    Served,
+    /// As the file once said.
+    LastGood,
+    /// Never good.
+    Broken,
+    /// Not defined, and used by no tenant.
+    Gone,
+}
+
+/// A pool for reports.
+pub struct PoolReport<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How it stands.
+    pub state: PoolState,
+    /// As written last.
+    pub pool: Option<&'a Pool>,
+    /// What is served.
+    pub records: Option<&'a Arc<Records>>,
+    /// Tenants that refer to it.
+    pub tenants: u64,
+    /// What is wrong.
+    pub findings: &'a [Diagnostic],
+}
+
+/// Reads a certificate file: its digest for TLSA 3 1 1, or why not.
+pub type ReadCertificate<'a> = dyn FnMut(&str) -> Result<SpkiDigest, String> + 'a;
+
+impl PoolTable {
+    /// The index of a pool that is served.
+    pub fn index(&self, name: &str) -> Option<PoolIndex> {
+        let index = *self.by_name.get(name)?;
+        let entry = self.entries.get(usize::try_from(index).ok()?)?;
+        matches!(entry.state, PoolState::Served | PoolState::LastGood).then_some(index)
+    }
+
+    /// The name of a pool.
+    pub fn name(&self, index: PoolIndex) -> Option<&str> {
+        Some(&self.entries.get(usize::try_from(index).ok()?)?.name)
+    }
+
+    /// The records of all pools, for snapshots.
+    pub fn records(&self) -> &Arc<Pools> {
+        &self.records
+    }
+
+    /// What to do about a pool that is not there.
+    pub fn help_for(&self, name: &str) -> String {
+        let known = self.by_name.keys().filter(|known| self.index(known).is_some());
+        let nearest = known.min_by_key(|known| strsim::levenshtein(known, name));
+        match nearest {
+            Some(nearest) => format!("define it in pools.toml, or did you mean `{nearest}`?"),
+            None => "define it in pools.toml".to_owned(),
+        }
+    }
+
+    /// Counts tenants that refer to a pool.
+    pub fn count(&mut self, pool: Option<PoolIndex>, change: i64) {
+        let entry = pool.and_then(|pool| self.entries.get_mut(usize::try_from(pool).ok()?));
+        if let Some(entry) = entry {
+            entry.tenants = entry.tenants.saturating_add_signed(change);
+        }
+    }
+
+    /// Takes in the text of `pools.toml`; true where what is served changed.
+    pub fn apply(&mut self, shown: &str, octets: &[u8], certificate: &mut ReadCertificate<'_>) -> bool {
+        let parsed = match tenant::text_of(shown, octets) {
+            Ok(text) => tenant::parse_pools(shown, text),
+            Err(fault) => return self.refuse(vec![*fault]),
+        };
+        let (named, whole): (Vec<_>, Vec<_>) = parsed.broken.into_iter().partition(|broken| broken.name.is_some());
+        if !whole.is_empty() {
+            return self.refuse(whole.into_iter().flat_map(|broken| broken.diagnostics).collect());
+        }
+        self.file_is_good = true;
+        self.file_findings = parsed.warnings;
+        let before = Arc::clone(&self.records);
+        let mut mentioned = Vec::new();
+        for broken in named {
+            let name = broken.name.unwrap_or_default();
+            mentioned.push(name.clone());
+            self.spoil(&name, broken.diagnostics);
+        }
+        for pool in parsed.entries {
+            mentioned.push(pool.name.clone());
+            self.define(shown, pool, certificate);
+        }
+        self.retire(shown, &mentioned);
+        self.rebuild();
+        before != self.records
+    }
+
+    /// Reads the certificates of all pools again; true where what is served changed.
+    pub fn refresh_certificates(&mut self, shown: &str, certificate: &mut ReadCertificate<'_>) -> bool {
+        let before = Arc::clone(&self.records);
+        let pools: Vec<Pool> = self.entries.iter().filter_map(|entry| entry.pool.clone()).collect();
+        for pool in pools.into_iter().filter(|pool| !pool.certificates.is_empty()) {
+            if self.entry(&pool.name).is_some_and(|entry| entry.state == PoolState::Served) {
+                self.define(shown, pool, certificate);
+            }
+        }
+        self.rebuild();
+        before != self.records
+    }
+
+    /// The file is gone or cannot be read: everything stays, with the reason.
+    pub fn refuse(&mut self, findings: Vec<Diagnostic>) -> bool {
+        self.file_findings = findings;
+        self.file_is_good = false;
+        for entry in &mut self.entries {
+            if entry.state == PoolState::Served {
+                entry.state = PoolState::LastGood;
+            }
+        }
+        false
+    }
+
+    fn define(&mut self, shown: &str, pool: Pool, certificate: &mut ReadCertificate<'_>) {
+        let mut digests = Vec::new();
+        let mut findings = Vec::new();
+        for path in &pool.certificates {
+            match certificate(path) {
+                Ok(digest) => digests.push(digest),
+                Err(cause) => {
+                    let place = Place { file: shown.to_owned(), line: pool.line, ..Place::default() };
+                    let message = format!("certificate {path} of pool `{}` cannot be used: {cause}", pool.name);
+                    let help = "mend the file or its path; the pool's last good records are served until then";
+                    findings.push(Diagnostic::error("MX3101", place, message, help));
+                }
+            }
+        }
+        let name = pool.name.clone();
+        if !findings.is_empty() {
+            return self.spoil(&name, findings);
+        }
+        let entry = self.entry_or_new(&name);
+        entry.pool = Some(pool);
+        entry.certificate_digests = digests;
+        entry.state = PoolState::Served;
+        entry.findings.clear();
+    }
+
+    fn spoil(&mut self, name: &str, findings: Vec<Diagnostic>) {
+        let entry = self.entry_or_new(name);
+        entry.state = if entry.pool.is_some() { PoolState::LastGood } else { PoolState::Broken };
+        entry.findings = findings;
+    }
+
+    /// Pools that the file no longer mentions go, unless tenants use them.
+    fn retire(&mut self, shown: &str, mentioned: &[String]) {
+        for entry in self.entries.iter_mut().filter(|entry| !mentioned.contains(&entry.name)) {
+            entry.findings.clear();
+            if entry.tenants == 0 {
+                entry.state = PoolState::Gone;
+                entry.pool = None;
+                continue;
+            }
+            entry.state = PoolState::LastGood;
+            let message = format!("pool `{}` is no longer defined, but {} tenants use it", entry.name, entry.tenants);
+            let help = "define it again, or move the tenants first; its last good records are served until then";
+            entry.findings.push(Diagnostic::error("MX3102", Place::file(shown), message, help));
+        }
+    }
+
+    fn rebuild(&mut self) {
+        let next: Pools = self.entries.iter().zip(self.records.iter().map(Some).chain(std::iter::repeat(None))).map(|(entry, old)| {
+            let pool = entry.pool.as_ref()?;
+            let tlsa: Vec<SpkiDigest> = pool.tlsa.iter().chain(&entry.certificate_digests).copied().collect();
+            let records = Records::new(&pool.addresses, &tlsa);
+            // An equal value stays the same object, so that nothing looks changed.
+            Some(old.and_then(Option::as_ref).filter(|old| ***old == records).cloned().unwrap_or_else(|| Arc::new(records)))
+        }).collect();
+        if next != *self.records {
+            self.records = Arc::new(next);
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(usize::try_from(*self.by_name.get(name)?).ok()?)
+    }
+
+    fn entry_or_new(&mut self, name: &str) -> &mut Entry {
+        let at = match self.by_name.get(name) {
+            Some(index) => usize::try_from(*index).unwrap_or(usize::MAX),
+            None => {
+                let at = self.entries.len();
+                self.by_name.insert(name.to_owned(), PoolIndex::try_from(at).unwrap_or(PoolIndex::MAX));
+                self.entries.push(Entry {
+                    name: name.to_owned(),
+                    pool: None,
+                    certificate_digests: Vec::new(),
+                    state: PoolState::Broken,
+                    findings: Vec::new(),
+                    tenants: 0,
+                });
+                at
+            }
+        };
+        &mut self.entries[at]
+    }
+
+    /// All pools that are defined or used, by name.
+    pub fn reports(&self) -> impl Iterator<Item = PoolReport<'_>> {
+        self.by_name.values().filter_map(|index| {
+            let at = usize::try_from(*index).ok()?;
+            let entry = self.entries.get(at).filter(|entry| entry.state != PoolState::Gone)?;
+            Some(PoolReport {
+                name: &entry.name,
+                state: entry.state,
+                pool: entry.pool.as_ref(),
+                records: self.records.get(at).and_then(Option::as_ref),
+                tenants: entry.tenants,
+                findings: &entry.findings,
+            })
+        })
+    }
+
+    /// Everything wrong with the pools.
+    pub fn findings(&self) -> Vec<Diagnostic> {
+        self.file_findings.iter().chain(self.entries.iter().flat_map(|entry| &entry.findings)).cloned().collect()
+    }
+
+    /// What must outlive a restart while the file or a pool in it is broken: the served pools as a file of its form.
+    pub fn last_good_text(&self) -> String {
+        let broken = self.findings().iter().any(|finding| finding.severity == Severity::Error);
+        if self.file_is_good && !broken {
+            return String::new();
+        }
+        let mut text = String::new();
+        for report in self.reports() {
+            let Some(records) = report.records else { continue };
+            let quoted = |values: Vec<String>| values.iter().map(|v| format!("\"{v}\"")).collect::<Vec<_>>().join(", ");
+            let addresses = quoted(records.addresses().iter().map(ToString::to_string).collect());
+            let tlsa = quoted(records.tlsa().iter().map(tenant::print_tlsa).collect());
+            text.push_str(&format!("[\"{}\"]\naddresses = [{addresses}]\ntlsa = [{tlsa}]\n\n", report.name));
+        }
+        text
+    }
+
+    /// At a start: takes back the pools that an earlier process kept and that are not good now.
+    pub fn restore(&mut self, text: &str) {
+        for pool in tenant::parse_pools("", text).entries {
+            if self.entry(&pool.name).is_some_and(|entry| entry.pool.is_some()) {
+                continue;
+            }
+            let entry = self.entry_or_new(&pool.name);
+            entry.pool = Some(pool);
+            entry.state = PoolState::LastGood;
+        }
+        self.rebuild();
+    }
+}

@@ -1,0 +1,301 @@
+//! The zones: what each master file says, its keys, its place below a parent, and the zone that is served.
+//!
+//! Pure. A broken master file keeps the last good content; a zone whose keys cannot be trusted is not served, and nobody
+//! denies its names meanwhile.
+
+use crate::config::Policy;
+use crate::control::pools::PoolTable;
+use crate::control::tenants::{Surroundings, Tenants};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::dns::name::{self, Name};
+use crate::dns::rtype::number as rt;
+use crate::sign::Signing;
+use crate::sign::key::Key;
+use crate::time::UnixTime;
+use crate::zone::Zone;
+use crate::zone::content::{self, Content, Delegation, Parts};
+use crate::zone::endpoint::Pools;
+use crate::zone::master::Parsed;
+use std::sync::Arc;
+
+/// One zone and all that is known about it.
+pub struct ZoneState {
+    /// Its apex.
+    pub apex: Name,
+    /// Its master file below `zones/`.
+    pub path: String,
+    /// Whether the configuration wants it signed.
+    pub signed: bool,
+    /// Its policy.
+    pub policy: Policy,
+    /// The nearest zone above that is served here.
+    pub parent: Option<Name>,
+    /// Its keys.
+    pub keys: Keys,
+    /// Its tenants.
+    pub tenants: Tenants,
+    /// The file as read last without an error in any line.
+    parsed: Option<Arc<Parsed>>,
+    /// The file that what is served was built from.
+    good: Option<Arc<Parsed>>,
+    /// Findings about the file as it is now.
+    file_findings: Vec<Diagnostic>,
+    /// Whether its master file was removed.
+    pub gone: bool,
+    /// Whether what is served is not what the file says now.
+    pub last_good: bool,
+    content: Option<Arc<Content>>,
+    content_findings: Vec<Diagnostic>,
+    attempt: Option<Attempt>,
+    served: Option<Arc<Zone>>,
+}
+
+/// A zone's keys.
+pub enum Keys {
+    /// Unsigned.
+    None,
+    /// Not loaded yet.
+    Wanted,
+    /// Loaded and proved.
+    Loaded(Box<KeySet>),
+    /// Not to be trusted; the reason.
+    Frozen(Diagnostic),
+}
+
+/// Keys as a zone uses them.
+pub struct KeySet {
+    /// How the zone signs.
+    pub signing: Arc<Signing>,
+    /// DNSKEY, CDS and CDNSKEY: type, TTL, data.
+    pub sets: Vec<(u16, u32, Vec<Vec<u8>>)>,
+    /// DS data for the parent.
+    pub ds: Vec<Vec<u8>>,
+    /// Tags of the published keys.
+    pub tags: Vec<u16>,
+    /// The active keys and their published data, to prove themselves again.
+    pub active: Vec<(Arc<Key>, Vec<u8>)>,
+    /// What an operator should know about them.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// What content is built from; equal values need no building.
+struct Attempt {
+    parsed: Arc<Parsed>,
+    key_sets: Vec<(u16, u32, Vec<Vec<u8>>)>,
+    children: Vec<Delegation>,
+}
+
+impl KeySet {
+    /// Keys that are published, and which of them sign: DNSKEY, CDS and CDNSKEY are signed by the key that the DS names
+    /// (RFC 7344 § 4.1), data by the zone signing key, where there is one.
+    ///
+    /// # Errors
+    /// The reason, where no key may sign, or a key does not match its published data (I10 of the design).
+    pub fn new(apex: &Name, keys: &[(Key, bool)], policy: &Policy, challenge: &[u8]) -> Result<KeySet, String> {
+        let active: Vec<Arc<Key>> = keys.iter().filter(|(_, active)| *active).map(|(key, _)| Arc::new(key.clone())).collect();
+        let apex_key = active.iter().find(|key| key.flags & 1 == 1).ok_or("no active key signing key")?;
+        let data_key = active.iter().find(|key| key.flags & 1 == 0).unwrap_or(apex_key);
+        let dnskey: Vec<Vec<u8>> = keys.iter().map(|(key, _)| key.dnskey_data()).collect();
+        let mut proved = Vec::new();
+        for key in &active {
+            let published = dnskey.iter().find(|data| **data == key.dnskey_data()).cloned().unwrap_or_default();
+            key.prove(&published, challenge).map_err(|fault| format!("key {} cannot sign: {fault}", key.tag))?;
+            proved.push((Arc::clone(key), published));
+        }
+        let secure_entry = || keys.iter().map(|(key, _)| key).filter(|key| key.flags & 1 == 1);
+        let ds: Vec<Vec<u8>> = secure_entry().map(|key| key.ds_data(apex)).collect();
+        let ttl = u32::try_from(policy.dnskey_ttl).unwrap_or(3600);
+        let sets = vec![
+            (rt::DNSKEY, ttl, dnskey),
+            (rt::CDS, ttl, secure_entry().map(|key| key.cds_data(apex)).collect()),
+            (rt::CDNSKEY, ttl, secure_entry().map(Key::cdnskey_data).collect()),
+        ];
+        let signing = Signing::new(
+            apex.clone(),
+            Arc::clone(data_key),
+            Arc::clone(apex_key),
+            policy.data_signatures(),
+            policy.dnskey_signatures(),
+        );
+        let tags = keys.iter().map(|(key, _)| key.tag).collect();
+        Ok(KeySet { signing: Arc::new(signing), sets, ds, tags, active: proved, findings: Vec::new() })
+    }
+}
+
+impl ZoneState {
+    /// A zone that is new here.
+    pub fn new(apex: Name, path: String, signed: bool, policy: Policy) -> ZoneState {
+        ZoneState {
+            apex,
+            path,
+            signed,
+            policy,
+            parent: None,
+            keys: if signed { Keys::Wanted } else { Keys::None },
+            tenants: Tenants::default(),
+            parsed: None,
+            good: None,
+            file_findings: Vec::new(),
+            gone: false,
+            last_good: false,
+            content: None,
+            content_findings: Vec::new(),
+            attempt: None,
+            served: None,
+        }
+    }
+
+    /// Takes in the master file as read; an error in it keeps what was good.
+    pub fn take_in(&mut self, parsed: Parsed) {
+        let broken = parsed.diagnostics.iter().any(|finding| finding.severity == Severity::Error);
+        self.file_findings = parsed.diagnostics.clone();
+        self.last_good = broken;
+        if !broken {
+            self.parsed = Some(Arc::new(parsed));
+        }
+    }
+
+    /// The master file cannot be read, or is gone: what was good stays.
+    pub fn refuse(&mut self, finding: Diagnostic) {
+        self.file_findings = vec![finding];
+        self.last_good = true;
+    }
+
+    /// At a start: takes back the content that an earlier process kept.
+    pub fn restore(&mut self, parsed: Parsed) {
+        if self.content.is_none() && !parsed.diagnostics.iter().any(|f| f.severity == Severity::Error) {
+            self.parsed = Some(Arc::new(parsed));
+            self.last_good = true;
+        }
+    }
+
+    /// Files that the master file includes.
+    pub fn includes(&self) -> &[String] {
+        self.parsed.as_ref().and_then(|parsed| parsed.files.get(1..)).unwrap_or_default()
+    }
+
+    /// What is served of the master file.
+    pub fn content(&self) -> Option<&Arc<Content>> {
+        self.content.as_ref()
+    }
+
+    /// Whether the zone has content that could be served.
+    pub fn has_content(&self) -> bool {
+        self.content.is_some() || self.parsed.is_some()
+    }
+
+    /// What the parent hands out for this zone; none while its keys are not known.
+    pub fn delegation(&self) -> Option<Delegation> {
+        let ds = match &self.keys {
+            Keys::None => Vec::new(),
+            Keys::Loaded(set) => set.ds.clone(),
+            Keys::Wanted | Keys::Frozen(_) => return None,
+        };
+        Some(self.content.as_ref()?.delegation(&self.apex, ds))
+    }
+
+    /// Builds the content anew where what it is made from changed. A zone that does not hold together keeps what was good.
+    pub fn build_content(&mut self, children: Vec<Delegation>) {
+        let Some(parsed) = self.parsed.clone() else { return };
+        let key_sets = match &self.keys {
+            Keys::Loaded(set) => set.sets.clone(),
+            Keys::None | Keys::Wanted | Keys::Frozen(_) => Vec::new(),
+        };
+        let next = Attempt { parsed, key_sets, children };
+        if self.attempt.as_ref().is_some_and(|before| before.equals(&next)) {
+            return;
+        }
+        let (content, findings) = self.build(&next.parsed, &next);
+        self.content_findings = findings;
+        match (content, &self.good) {
+            (Some(content), _) => {
+                self.content = Some(Arc::new(content));
+                self.good = Some(Arc::clone(&next.parsed));
+            }
+            (None, Some(good)) => {
+                self.last_good = true;
+                // What is good goes on with the keys and children of today.
+                self.content = self.build(good, &next).0.map(Arc::new).or(self.content.take());
+            }
+            (None, None) => self.last_good = true,
+        }
+        self.attempt = Some(next);
+    }
+
+    fn build(&self, parsed: &Parsed, with: &Attempt) -> (Option<Content>, Vec<Diagnostic>) {
+        content::build(&Parts {
+            apex: &self.apex,
+            signed: self.signed,
+            parsed,
+            key_sets: &with.key_sets,
+            children: &with.children,
+        })
+    }
+
+    /// The zone to serve; none where it has no content or no keys.
+    pub fn serve(&mut self, pools: &Arc<Pools>) -> Option<Arc<Zone>> {
+        let signing = match &self.keys {
+            Keys::None => None,
+            Keys::Loaded(set) => Some(Arc::clone(&set.signing)),
+            Keys::Wanted | Keys::Frozen(_) => return None,
+        };
+        let content = self.content.clone()?;
+        let labels = name::label_count(&self.apex);
+        let tenants = self.tenants.table.clone();
+        self.served = Some(Arc::new(Zone { apex: self.apex.clone(), labels, content, tenants, pools: Arc::clone(pools), signing }));
+        self.served.clone()
+    }
+
+    /// What tenants of this zone depend on.
+    pub fn around(&self, now: UnixTime) -> Surroundings<'_> {
+        Surroundings { apex: &self.apex, content: self.content.as_deref(), now }
+    }
+
+    /// Runs `act` on the tenants with what they depend on.
+    pub fn with_tenants<T>(
+        &mut self,
+        now: UnixTime,
+        pools: &mut PoolTable,
+        act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> T,
+    ) -> T {
+        let content = self.content.clone();
+        let around = Surroundings { apex: &self.apex, content: content.as_deref(), now };
+        act(&mut self.tenants, &around, pools)
+    }
+
+    /// How it stands, in the words of `status`.
+    pub fn standing(&self) -> &'static str {
+        match (&self.keys, &self.content) {
+            (Keys::Frozen(_), _) => "frozen",
+            (_, None) => "not served",
+            (_, Some(_)) if self.last_good => "last good",
+            (_, Some(_)) => "serving",
+        }
+    }
+
+    /// All findings about the zone itself.
+    pub fn findings(&self) -> Vec<Diagnostic> {
+        let keys: &[Diagnostic] = match &self.keys {
+            Keys::Frozen(reason) => std::slice::from_ref(reason),
+            Keys::Loaded(set) => &set.findings,
+            Keys::None | Keys::Wanted => &[],
+        };
+        self.file_findings.iter().chain(&self.content_findings).chain(keys).cloned().collect()
+    }
+
+    /// What must outlive a restart while the master file is broken: its last good records as a file of its form.
+    pub fn last_good_text(&self) -> String {
+        let Some(parsed) = self.good.as_ref().filter(|_| self.last_good) else { return String::new() };
+        let line = |record: &crate::zone::master::Record| {
+            let data = crate::dns::rdata::to_text(record.rtype, &record.data);
+            format!("{} {} IN {} {data}\n", record.owner, record.ttl, crate::dns::rtype::print(record.rtype))
+        };
+        parsed.records.iter().map(line).collect()
+    }
+}
+
+impl Attempt {
+    fn equals(&self, other: &Attempt) -> bool {
+        Arc::ptr_eq(&self.parsed, &other.parsed) && self.key_sets == other.key_sets && self.children == other.children
+    }
+}
