@@ -3,6 +3,8 @@ pub mod answer;
 pub mod control;
 pub mod diagnostic;
 pub mod dns;
+pub mod fields;
 pub mod metrics;
+pub mod render;
 pub mod time;
 pub mod zone;
