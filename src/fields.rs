@@ -91,6 +91,20 @@ impl Table {
         self.0.iter().find(|(at, _)| at.value == key)
     }
 
+    /// The texts at `key`, which may be one or a list of them; anything else is passed over.
+    pub fn texts_at(&self, key: &str) -> Vec<(&str, Range<usize>)> {
+        let items = match self.get(key) {
+            Some((_, At { value: Value::List(list), .. })) => list.as_slice(),
+            Some((_, value)) => std::slice::from_ref(value),
+            None => &[],
+        };
+        let texts = items.iter().filter_map(|item| match &item.value {
+            Value::Text(text) => Some((text.as_str(), item.span.clone())),
+            _ => None,
+        });
+        texts.collect()
+    }
+
     /// The octets of text `index` in the list `key`, of its whole value, or of nothing.
     pub fn locate(&self, key: &str, index: Option<usize>) -> Option<Range<usize>> {
         let (_, value) = self.get(key)?;
