@@ -473,7 +473,7 @@ mod printing {
         let endpoint = if explicit_endpoint { seeded.pick(&["e", "e-1"]).to_owned() } else { endpoint_of(&domain) };
         let pool = (seeded.below(3) > 0).then(|| seeded.pick(&["eu-1", "p.q_R"]).to_owned());
         let own = if pool.is_none() { 1 + seeded.below(4) } else { seeded.below(3) };
-        let address = |i: usize| if i % 2 == 0 { format!("192.0.2.{i}") } else { format!("2001:db8::{i}") };
+        let address = |i: usize| if i.is_multiple_of(2) { format!("192.0.2.{i}") } else { format!("2001:db8::{i}") };
         let addresses = (0..own).map(|i| address(i).parse().unwrap()).collect();
         let tlsa = (0..seeded.below(3)).map(|i| [u8::try_from(16 * i + seeded.below(16)).unwrap(); 32]).collect();
         Definition { domain, endpoint, explicit_endpoint, pool, addresses, tlsa, dane: seeded.below(2) == 0, line: 1 }
