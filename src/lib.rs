@@ -1,9 +1,14 @@
 //! mxseal: an authoritative DNS server that signs mail-flow zones online.
 pub mod answer;
+pub mod cli;
+pub mod config;
 pub mod control;
 pub mod diagnostic;
 pub mod dns;
+pub mod fields;
 pub mod metrics;
+pub mod render;
+pub mod serve;
 pub mod sign;
 pub mod time;
 pub mod zone;

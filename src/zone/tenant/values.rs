@@ -1,0 +1,200 @@
+//! Values of tenant and pool files: domains, endpoints, addresses, TLSA.
+//!
+//! Errors name the cause and never quote a certificate or a key.
+
+use super::SpkiDigest;
+use crate::fields::shown;
+use data_encoding::HEXLOWER;
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use ring::digest::{SHA256, digest};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Octets of a domain without its final dot, at most: 255 in wire form (RFC 1035 § 2.3.4).
+const DOMAIN_OCTETS_MAX: usize = 253;
+/// Octets of a label, at most (RFC 1035 § 2.3.4).
+const LABEL_OCTETS_MAX: usize = 63;
+/// Octets of an endpoint's hash in hex: 64 bits, so two of a billion long domains never meet by chance.
+const ENDPOINT_HASH_OCTETS: usize = 16;
+/// Octets of a pool's name, at most: it becomes a folder below `keys/pools` and a label of metrics.
+const POOL_NAME_OCTETS_MAX: usize = 64;
+
+/// A domain as it is compared and stored: A-labels (UTS 46), lower case, no final dot.
+///
+/// # Errors
+/// Why it cannot receive mail: an empty or long label, another character than letters, digits and dashes, one label
+/// only, or an address instead of a domain.
+pub fn normal_domain(text: &str) -> Result<String, String> {
+    let named = |cause: &str| format!("`{}` is not a domain: {cause}", shown(text));
+    let text = text.strip_suffix('.').unwrap_or(text);
+    if text.is_empty() {
+        return Err("the domain is empty".to_owned());
+    }
+    let domain = if plain(text) { text.to_ascii_lowercase() } else { to_a_labels(text).map_err(|e| named(&e))? };
+    if domain.len() > DOMAIN_OCTETS_MAX {
+        return Err(named("it is longer than 253 octets"));
+    }
+    let mut labels = 0;
+    let mut last = "";
+    for label in domain.split('.') {
+        check_label(label).map_err(|e| named(&e))?;
+        labels += 1;
+        last = label;
+    }
+    if labels < 2 {
+        return Err(named("it has one label only; write the whole domain, as in `contoso.com`"));
+    }
+    if last.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(named("its last label is a number, as in an address"));
+    }
+    Ok(domain)
+}
+
+/// The label of a domain's endpoint: dots become dashes. Past 63 octets it is the first 46 octets of that, a dash, and
+/// 16 hex digits of the SHA-256 of the domain, so it is the same on each instance and at each start.
+pub fn endpoint_of(domain: &str) -> String {
+    let endpoint = domain.replace('.', "-");
+    if endpoint.len() <= LABEL_OCTETS_MAX {
+        return endpoint;
+    }
+    let kept: String = endpoint.chars().take(LABEL_OCTETS_MAX - ENDPOINT_HASH_OCTETS - 1).collect();
+    let hash: String =
+        HEXLOWER.encode(digest(&SHA256, domain.as_bytes()).as_ref()).chars().take(ENDPOINT_HASH_OCTETS).collect();
+    format!("{kept}-{hash}")
+}
+
+/// An endpoint that a file names itself: one label of letters, digits and dashes, in lower case.
+///
+/// # Errors
+/// Why it is none.
+pub fn endpoint_label(text: &str) -> Result<String, String> {
+    let named = |cause: String| format!("`{}` is not an endpoint: {cause}", shown(text));
+    if text.contains('.') {
+        return Err(named("it is one label below the zone, without dots".to_owned()));
+    }
+    check_label(text).map_err(named)?;
+    Ok(text.to_ascii_lowercase())
+}
+
+/// A pool's name. It becomes the name of a folder, so it has no slash and does not begin with a dot.
+///
+/// # Errors
+/// Why it is none.
+pub fn pool_name(text: &str) -> Result<(), String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if text.is_empty() {
+        return Err("the name of a pool is empty".to_owned());
+    }
+    if text.len() > POOL_NAME_OCTETS_MAX || text.starts_with(['.', '-']) || !text.bytes().all(allowed) {
+        let rule = "at most 64 letters, digits, dashes, dots and underscores, beginning with none of `-` and `.`";
+        return Err(format!("`{}` is not a name for a pool: it takes {rule}", shown(text)));
+    }
+    Ok(())
+}
+
+/// An address that a host can have.
+///
+/// # Errors
+/// Why a sender could not reach it.
+pub fn address_of(text: &str) -> Result<IpAddr, String> {
+    let named = |cause: &str| format!("`{}` is not an address of a host: {cause}", shown(text));
+    let address: IpAddr = text.parse().map_err(|_| named("write it as 192.0.2.25 or 2001:db8::25, without port"))?;
+    if address.is_unspecified() {
+        return Err(named("it means no address"));
+    }
+    if address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err(named("it means many hosts"));
+    }
+    match address {
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Err(named("write the IPv4 address in it as such")),
+        IpAddr::V6(_) | IpAddr::V4(_) => Ok(address),
+    }
+}
+
+/// TLSA `3 1 1` in presentation form (RFC 6698 § 2.2); white space inside the digest is allowed.
+///
+/// # Errors
+/// Why it is refused. Other parameters are refused on purpose: each says why (RFC 7672 § 3.1).
+pub fn tlsa_of(text: &str) -> Result<SpkiDigest, String> {
+    let form = "write `3 1 1` and the SHA-256 of the public key in 64 hex digits";
+    let mut words = text.split_ascii_whitespace();
+    let mut number = || words.next().and_then(|word| word.parse::<u8>().ok());
+    let (Some(usage), Some(selector), Some(matching)) = (number(), number(), number()) else {
+        return Err(format!("`{}` is not a TLSA: {form}", shown(text)));
+    };
+    if let Some(cause) = refused_parameters(usage, selector, matching) {
+        return Err(format!("TLSA `{usage} {selector} {matching}` is refused: {cause}; {form}"));
+    }
+    let hex: Vec<u8> = words.flat_map(str::bytes).map(|b| b.to_ascii_lowercase()).collect();
+    if hex.len() != 64 {
+        return Err(format!("the digest of a TLSA `3 1 1` has 64 hex digits, not {}", hex.len()));
+    }
+    let octets = HEXLOWER.decode(&hex).map_err(|_| "the digest of the TLSA has other characters than 0-9 and a-f")?;
+    octets.try_into().map_err(|_| "the digest of the TLSA is not 32 octets".to_owned())
+}
+
+/// The TLSA `3 1 1` of the first certificate in a PEM file: SHA-256 of its public key (RFC 7671 § 5.1).
+///
+/// # Errors
+/// What is wrong, without a word of the content, since the file may hold a private key.
+pub fn tlsa_of_certificate(pem: &[u8]) -> Result<SpkiDigest, String> {
+    let der = CertificateDer::from_pem_slice(pem).map_err(
+        |_| "there is no certificate in PEM form in it; name the file with the chain that the hosts present",
+    )?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&der)
+        .map_err(|_| "its first certificate is not X.509 in DER form; make the file anew")?;
+    let hash = digest(&SHA256, certificate.public_key().raw);
+    hash.as_ref().try_into().map_err(|_| "its public key has no digest".to_owned())
+}
+
+/// `3 1 1` and the digest in hex: the form that [`tlsa_of`] reads.
+pub fn print_tlsa(digest: &SpkiDigest) -> String {
+    format!("3 1 1 {}", HEXLOWER.encode(digest))
+}
+
+fn refused_parameters(usage: u8, selector: u8, matching: u8) -> Option<&'static str> {
+    match (usage, selector, matching) {
+        (3, 1, 1) => None,
+        (0 | 1, _, _) => Some("senders of mail do not use the usages PKIX-TA and PKIX-EE (RFC 7672 § 3.1.3)"),
+        (2, _, _) => Some(
+            "with usage DANE-TA a change at the issuing authority stops mail without warning; name the host's own key",
+        ),
+        (3, 0, _) => Some("selector Cert changes with every renewal, selector SPKI only with the key (RFC 7671 § 5.1)"),
+        (3, 1, 0) => Some("matching type Full puts a whole key into each answer"),
+        (3, 1, 2) => Some("not every sender knows SHA-512 (RFC 7671 § 10.1.2)"),
+        _ => Some("RFC 6698 § 7 does not know these parameters"),
+    }
+}
+
+/// Whether UTS 46 would only lower the case: plain ASCII, and no label that claims to be an A-label.
+fn plain(text: &str) -> bool {
+    text.is_ascii() && !text.as_bytes().windows(4).any(|octets| octets.eq_ignore_ascii_case(b"xn--"))
+}
+
+fn to_a_labels(text: &str) -> Result<String, String> {
+    let bytes = text.as_bytes();
+    // Dashes in the third and fourth place are left alone: such domains exist, whatever IDNA thinks of them.
+    match Uts46::new().to_ascii(bytes, AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify) {
+        Ok(ascii) => Ok(ascii.into_owned()),
+        Err(_) => Err("it has no form in A-labels (UTS 46): look for a character that no domain may have, \
+                       an empty label, or one longer than 63 octets"
+            .to_owned()),
+    }
+}
+
+/// Letters, digits and dashes, no dash at an end (RFC 1123 § 2.1).
+fn check_label(label: &str) -> Result<(), String> {
+    if label.is_empty() {
+        return Err("a label is empty".to_owned());
+    }
+    if label.len() > LABEL_OCTETS_MAX {
+        return Err("a label is longer than 63 octets".to_owned());
+    }
+    if let Some(other) = label.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
+        return Err(format!("`{}` is neither a letter, a digit nor a dash", shown(&other.to_string())));
+    }
+    if label.starts_with('-') || label.ends_with('-') {
+        return Err("a label begins or ends with a dash".to_owned());
+    }
+    Ok(())
+}
