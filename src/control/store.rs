@@ -38,7 +38,7 @@ const TAKEN_NAMES: [&str; 4] = [LOCK_NAME, "control.sock", "pools", "last-good-p
 pub struct Store {
     folder: PathBuf,
     disk: Arc<Disk>,
-    _lock: File,
+    lock: File,
 }
 
 /// Why `keys/` cannot be used, or something in it cannot be kept.
@@ -159,7 +159,7 @@ impl Store {
         }
         // A full or read-only disk must not keep a server from starting; then the second process learns no pid.
         let _ = durable::overwrite_plainly(&pid_file, format!("{}\n", std::process::id()).as_bytes());
-        let store = Store { folder: keys.to_owned(), disk: Arc::new(disk), _lock: handle };
+        let store = Store { folder: keys.to_owned(), disk: Arc::new(disk), lock: handle };
         store.remove_unfinished(&store.folder);
         Ok(store)
     }
@@ -252,6 +252,13 @@ impl Store {
                 let _ = self.disk.remove(&entry.path());
             }
         }
+    }
+}
+
+/// Said aloud, since a process forked meanwhile may still hold a copy of the handle.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
 
