@@ -1,0 +1,160 @@
+//! The first keys of a zone: made once, in steps that go on after a crash.
+//!
+//! It runs only before `first_keys_done`, so before any key was served. What an interrupted start left behind is used
+//! again, so that no second key stands beside a first.
+
+use super::durable::Disk;
+use super::frozen::{Cause, Frozen};
+use super::journal::{Fact, KeyLayout, ZoneFacts, key_file_name};
+use super::journal_file::JournalFile;
+use super::keyfile;
+use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Key, KeyFault, PublicKey, Role, generate_pkcs8};
+use crate::time::UnixTime;
+use data_encoding::BASE64;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Keys tried until one has a free tag. With ten keys in a zone one try in 1600 meets a taken one, so that 16 are
+/// exhausted never unless the random numbers repeat.
+const TAG_TRIES_MAX: usize = 16;
+
+/// Writes the journal with its first fact.
+///
+/// # Errors
+/// [`Frozen`] where the algorithm is unknown or the disk refuses.
+pub fn begin(
+    disk: &Arc<Disk>,
+    path: &Path,
+    layout: KeyLayout,
+    algorithm: u8,
+    now: UnixTime,
+) -> Result<JournalFile, Frozen> {
+    if !matches!(algorithm, ECDSA_P256 | ED25519_NUMBER) {
+        let fault = KeyFault::Algorithm(algorithm);
+        return Err(Frozen::new(Cause::Wanted, path, &fault.to_string(), "set the policy's `algorithm` to 13"));
+    }
+    let fact = Fact::FirstKeysIntended { layout, algorithm };
+    JournalFile::create(Arc::clone(disk), path.to_owned(), fact, now).map_err(|fault| Frozen::append(path, fault))
+}
+
+/// Makes the keys that are still missing and records that all are there.
+///
+/// # Errors
+/// [`Frozen`]; the next try goes on from what is durable.
+pub fn finish(
+    disk: &Disk,
+    folder: &Path,
+    key_files: &[String],
+    journal: &mut JournalFile,
+    now: UnixTime,
+) -> Result<(), Frozen> {
+    let path = journal.path().to_owned();
+    let Some((layout, algorithm)) = journal.facts().first else {
+        return Err(Frozen::new(Cause::JournalDamaged, &path, "it does not begin with a start", "restore `keys/`"));
+    };
+    let mut orphans = orphans(folder, key_files, journal.facts(), algorithm)?;
+    for (role, wanted) in missing(layout, journal.facts()) {
+        for _ in 0..wanted {
+            let orphan = orphans.iter().position(|orphan| orphan.role == role).map(|at| orphans.remove(at));
+            let made = match orphan {
+                Some(orphan) => orphan.made,
+                None => make(folder, role, algorithm, journal.facts(), &orphans)?,
+            };
+            // Written again even where it lies there: its name may not have been durable.
+            let file = key_file_name(role, &made.public);
+            let at = folder.join(&file);
+            keyfile::write(disk, &at, &made.der, &made.public).map_err(|fault| Frozen::key(&at, fault))?;
+            journal.append(creation(role, &made.public, file), now).map_err(|fault| Frozen::append(&path, fault))?;
+        }
+    }
+    if let Some(orphan) = orphans.first() {
+        let file = folder.join(key_file_name(orphan.role, &orphan.made.public));
+        let reason = "it is one key more than the zone's first start wanted";
+        return Err(Frozen::new(Cause::KeyMismatch, &file, reason, "move the key that was never served away"));
+    }
+    for fact in closing_facts(journal.facts()) {
+        journal.append(fact, now).map_err(|fault| Frozen::append(&path, fault))?;
+    }
+    Ok(())
+}
+
+/// A key that is not in the journal yet.
+struct Made {
+    der: Zeroizing<Vec<u8>>,
+    public: PublicKey,
+}
+
+/// A key file that an interrupted start left without its fact.
+struct Orphan {
+    role: Role,
+    made: Made,
+}
+
+fn orphans(folder: &Path, key_files: &[String], facts: &ZoneFacts, algorithm: u8) -> Result<Vec<Orphan>, Frozen> {
+    let mut orphans = Vec::new();
+    for name in key_files.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name)) {
+        let path = folder.join(name);
+        let foreign = |reason: &str| Frozen::new(Cause::KeyMismatch, &path, reason, "move it away");
+        let (role, _, _) = keyfile::parse_name(name)
+            .filter(|(_, named, _)| *named == algorithm)
+            .ok_or_else(|| foreign("it is no key of the zone's first start"))?;
+        let der = keyfile::read_der(&path).map_err(|fault| Frozen::key(&path, fault))?;
+        let key = Key::from_pkcs8(role.flags(), algorithm, &der)
+            .map_err(|fault| Frozen::key(&path, keyfile::KeyFileFault::Key { file: path.clone(), fault }))?;
+        let public = key.public_half();
+        if key_file_name(role, &public) != *name {
+            return Err(foreign(&format!("it holds a key with tag {}", public.tag)));
+        }
+        orphans.push(Orphan { role, made: Made { der, public } });
+    }
+    Ok(orphans)
+}
+
+/// Roles with the number of keys that have no `key_created` yet.
+fn missing(layout: KeyLayout, facts: &ZoneFacts) -> Vec<(Role, usize)> {
+    let mut missing = Vec::new();
+    for role in [Role::Csk, Role::Ksk, Role::Zsk] {
+        let wanted = layout.roles().iter().filter(|wanted| **wanted == role).count();
+        let there = facts.keys.iter().filter(|key| key.role == role).count();
+        missing.push((role, wanted.saturating_sub(there)));
+    }
+    missing
+}
+
+/// A new key whose tag no other key of the zone has, now or once revoked.
+fn make(folder: &Path, role: Role, algorithm: u8, facts: &ZoneFacts, orphans: &[Orphan]) -> Result<Made, Frozen> {
+    let not_made = |reason: &str| Frozen::new(Cause::NotMade, folder, reason, "run `mxseal reload` to try again");
+    for _ in 0..TAG_TRIES_MAX {
+        let der = generate_pkcs8(algorithm).map_err(|fault| not_made(&fault.to_string()))?;
+        let key = Key::from_pkcs8(role.flags(), algorithm, &der).map_err(|fault| not_made(&fault.to_string()))?;
+        let public = key.public_half();
+        let mut others = facts.keys.iter().map(|key| &key.public).chain(orphans.iter().map(|o| &o.made.public));
+        if !others.any(|other| other.collides_with(&public)) {
+            return Ok(Made { der, public });
+        }
+    }
+    Err(not_made("every new key had the tag of another"))
+}
+
+fn creation(role: Role, public: &PublicKey, file: String) -> Fact {
+    let PublicKey { flags, algorithm, tag, public } = public;
+    Fact::KeyCreated { tag: *tag, algorithm: *algorithm, flags: *flags, role, public: BASE64.encode(public), file }
+}
+
+/// What is still to be said once all keys are made: all are published; all but the next zone signing key sign.
+fn closing_facts(facts: &ZoneFacts) -> Vec<Fact> {
+    let mut closing: Vec<Fact> = facts
+        .keys
+        .iter()
+        .filter(|key| key.published.is_none())
+        .map(|key| Fact::KeyPublished { tag: key.public.tag })
+        .collect();
+    for role in [Role::Csk, Role::Ksk, Role::Zsk] {
+        let first = facts.keys.iter().find(|key| key.role == role);
+        let signs_already = facts.keys.iter().any(|key| key.role == role && key.activated.is_some());
+        closing.extend(first.filter(|_| !signs_already).map(|key| Fact::KeyActivated { tag: key.public.tag }));
+    }
+    closing.push(Fact::FirstKeysDone {});
+    closing
+}

@@ -1,0 +1,146 @@
+//! Why a zone's keys cannot be used, and what to do about it.
+//!
+//! It never quotes what a key file holds.
+
+use super::durable::{DiskFault, Exposure};
+use super::journal_file::{AppendFault, ReadFault};
+use super::keyfile::KeyFileFault;
+use crate::diagnostic::{Diagnostic, Place};
+use std::path::Path;
+
+/// A zone whose keys cannot be used. Signatures already made may go on; nothing is made in a key's place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {reason} ({fix})")]
+pub struct Frozen {
+    /// The kind of reason.
+    pub cause: Cause,
+    /// The file or folder at fault.
+    pub file: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// Kinds of reasons for freezing a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The disk refused to write, read or sync.
+    Disk,
+    /// The zone's folder is something else.
+    Folder,
+    /// Key files are there, and the journal is not.
+    JournalMissing,
+    /// The journal is not as it was written, or a newer version wrote it.
+    JournalDamaged,
+    /// A key that the journal names is not there.
+    KeyMissing,
+    /// A key file is not a private key of its algorithm.
+    KeyUnreadable,
+    /// A key file, or the zone's folder, can be used by others.
+    Exposed,
+    /// A key file holds another key than the journal says.
+    KeyMismatch,
+    /// The journal names no key that signs.
+    NoActiveKey,
+    /// The system gave no new key.
+    NotMade,
+    /// The configuration asks for keys that do not exist.
+    Wanted,
+}
+
+const RESTORE: &str = "restore it from a backup; no new key is made, since validators would refuse its signatures";
+
+impl Frozen {
+    pub(super) fn new(cause: Cause, file: &Path, reason: &str, fix: &str) -> Frozen {
+        let file = file.display().to_string();
+        Frozen { cause, file, reason: reason.to_owned(), fix: fix.to_owned() }
+    }
+
+    pub(super) fn disk(fault: DiskFault) -> Frozen {
+        let reason = format!("cannot {} it: {}", fault.doing, fault.cause);
+        Frozen::new(
+            Cause::Disk,
+            &fault.file,
+            &reason,
+            "repair this, then run `mxseal reload`; nothing half-made is ever used",
+        )
+    }
+
+    pub(super) fn exposed(file: &Path, exposure: Exposure, mode: &str) -> Frozen {
+        let fix = match exposure {
+            Exposure::Mode(_) => {
+                format!("if no one else read it: `chmod {mode} {}`; else roll the key", file.display())
+            }
+            Exposure::Owner { ours, .. } => {
+                format!("if no one else read it: `chown {ours} {}`; else roll the key", file.display())
+            }
+        };
+        Frozen::new(Cause::Exposed, file, &exposure.to_string(), &fix)
+    }
+
+    pub(super) fn journal_missing(path: &Path, key_file: &str) -> Frozen {
+        let reason = format!("it is missing, while key file `{key_file}` is there");
+        Frozen::new(Cause::JournalMissing, path, &reason, RESTORE)
+    }
+
+    pub(super) fn journal(path: &Path, fault: ReadFault) -> Frozen {
+        match fault {
+            ReadFault::Disk(fault) => Frozen::disk(fault),
+            ReadFault::Damaged(damaged) => Frozen::new(Cause::JournalDamaged, path, &damaged.to_string(), RESTORE),
+        }
+    }
+
+    pub(super) fn append(path: &Path, fault: AppendFault) -> Frozen {
+        match fault {
+            AppendFault::Disk(fault) => Frozen::disk(fault),
+            AppendFault::Contradiction { reason, .. } => Frozen::new(Cause::JournalDamaged, path, &reason, RESTORE),
+            AppendFault::Full(_) => Frozen::new(Cause::Disk, path, "it reached its size limit", RESTORE),
+        }
+    }
+
+    pub(super) fn key(path: &Path, fault: KeyFileFault) -> Frozen {
+        match fault {
+            KeyFileFault::Disk(fault) if fault.doing == "read" => {
+                Frozen { cause: Cause::KeyUnreadable, ..Frozen::disk(fault) }
+            }
+            KeyFileFault::Disk(fault) => Frozen::disk(fault),
+            KeyFileFault::Exposed { exposure, .. } => Frozen::exposed(path, exposure, "600"),
+            KeyFileFault::Missing(_) => Frozen::new(Cause::KeyMissing, path, "the journal names this key", RESTORE),
+            KeyFileFault::NotPem(_) => {
+                Frozen::new(Cause::KeyUnreadable, path, "it holds no `PRIVATE KEY` in PEM", RESTORE)
+            }
+            KeyFileFault::Key { fault, .. } => Frozen::new(key_cause(&fault), path, &fault.to_string(), RESTORE),
+        }
+    }
+
+    /// The same for lists of findings.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let code = match self.cause {
+            Cause::Disk => "MX5001",
+            Cause::Folder => "MX5002",
+            Cause::JournalMissing => "MX5003",
+            Cause::JournalDamaged => "MX5004",
+            Cause::KeyMissing => "MX5005",
+            Cause::KeyUnreadable => "MX5006",
+            Cause::Exposed => "MX5007",
+            Cause::KeyMismatch => "MX5008",
+            Cause::NoActiveKey => "MX5009",
+            Cause::NotMade => "MX5012",
+            Cause::Wanted => "MX5013",
+        };
+        Diagnostic::error(code, Place::file(&self.file), &self.reason, &self.fix)
+    }
+}
+
+fn key_cause(fault: &crate::sign::key::KeyFault) -> Cause {
+    use crate::sign::key::KeyFault;
+    match fault {
+        KeyFault::Other { .. } | KeyFault::NotProven(_) => Cause::KeyMismatch,
+        KeyFault::Rejected { .. }
+        | KeyFault::Algorithm(_)
+        | KeyFault::Flags(_)
+        | KeyFault::Length { .. }
+        | KeyFault::NotMade => Cause::KeyUnreadable,
+    }
+}

@@ -1,0 +1,537 @@
+//! The journal of a zone's keys as text: what happened, one fact a line, and what the facts add up to.
+//!
+//! It never skips a line that it does not understand: all facts or none, since a forgotten one could end a wait early.
+//! Pure; [`super::journal_file`] keeps it on disk.
+//!
+//! A line is the CRC-32 of the rest in 8 hex digits, a space, and one [`Record`] as JSON.
+
+use crate::sign::key::{PublicKey, Role};
+use crate::time::UnixTime;
+use data_encoding::BASE64;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+/// Octets of a line, at most: twenty times the longest fact. What is longer was never one append.
+pub const LINE_OCTETS_MAX: usize = 16 * 1024;
+/// Octets of a journal, at most: some 80,000 facts, centuries of rolls. It is read whole.
+pub const JOURNAL_OCTETS_MAX: usize = 16 * 1024 * 1024;
+/// Records of one instance carry this generation; it grows when instances share a journal.
+const GENERATION: u64 = 1;
+/// Digits of the checksum and the space behind it.
+const HEAD_OCTETS: usize = 9;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// 1 for the first, then one more each; a gap is damage.
+    pub sequence: u64,
+    /// Seconds since 1970 when it was written.
+    pub time: u64,
+    /// Generation of the writer; never falls.
+    pub generation: u64,
+    /// Fencing token of the writer; 0 with one instance.
+    pub token: u64,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What happened. Facts that ask for more caution are written before the act; those that permit progress after it was
+/// observed. A kind that this version does not know is damage to it: an older program must not guess.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fact {
+    /// The first record: keys are about to be made, because there were none.
+    FirstKeysIntended {
+        /// Which keys.
+        layout: KeyLayout,
+        /// Algorithm number.
+        algorithm: u8,
+    },
+    /// A key is durable and was read back.
+    KeyCreated {
+        /// Key tag.
+        tag: u16,
+        /// Algorithm number.
+        algorithm: u8,
+        /// DNSKEY flags.
+        flags: u16,
+        /// What it is for.
+        role: Role,
+        /// Public key field of its DNSKEY, in base64.
+        public: String,
+        /// Name of its file, beside the journal.
+        file: String,
+    },
+    /// From here on its DNSKEY may have been seen (written before it is served).
+    KeyPublished {
+        /// Key tag.
+        tag: u16,
+    },
+    /// From here on its signatures may have been seen (written before it signs).
+    KeyActivated {
+        /// Key tag.
+        tag: u16,
+    },
+    /// It signs no more, and stays published.
+    KeyRetired {
+        /// Key tag.
+        tag: u16,
+    },
+    /// Its DNSKEY is about to be no longer served. Its tag stays taken.
+    KeyRemoved {
+        /// Key tag.
+        tag: u16,
+    },
+    /// The first keys are complete; only from here on may any be served.
+    FirstKeysDone {},
+    /// A snapshot's DNSKEY RRset was seen on the wire.
+    ZoneServed {
+        /// Instance that answered.
+        instance: u32,
+        /// Version of the snapshot.
+        snapshot: u64,
+        /// Seconds since 1970.
+        first_seen: u64,
+        /// Seconds since 1970.
+        last_seen: u64,
+        /// TTL seen, in seconds.
+        ttl: u32,
+        /// Latest expiration over its signatures, in seconds since 1970.
+        expires: u64,
+    },
+}
+
+/// Which keys a zone has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyLayout {
+    /// One key for all.
+    #[serde(rename = "csk")]
+    Csk,
+    /// A key signing key, a zone signing key, and the next zone signing key, which is published but does not sign.
+    #[serde(rename = "ksk+zsk")]
+    KskAndZsk,
+}
+
+/// Why a journal cannot be believed. The zone is frozen then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct Damaged {
+    /// Line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A last line that was not written to its end: its append never succeeded, so nothing was done because of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// Line, from 1.
+    pub line: usize,
+    /// Its octets.
+    pub octets: usize,
+}
+
+/// A journal that can be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// What its records add up to.
+    pub facts: ZoneFacts,
+    /// Octets of the whole lines; what follows is to be cut off.
+    pub whole_octets: usize,
+    /// What follows, if anything.
+    pub torn: Option<Torn>,
+}
+
+/// What the facts of a zone add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZoneFacts {
+    /// Number of records.
+    pub records: u64,
+    /// Which keys and which algorithm the first start chose; none before the first record.
+    pub first: Option<(KeyLayout, u8)>,
+    /// Whether the first keys are complete.
+    pub first_keys_done: bool,
+    /// All keys there ever were, in the order of their making.
+    pub keys: Vec<KeyFacts>,
+    /// The newest [`Fact::ZoneServed`].
+    pub served: Option<Fact>,
+    generation: u64,
+}
+
+/// What is known of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// Its public half.
+    pub public: PublicKey,
+    /// What it is for.
+    pub role: Role,
+    /// Name of its file.
+    pub file: String,
+    /// When it was made.
+    pub created: UnixTime,
+    /// When its DNSKEY was first to be served.
+    pub published: Option<UnixTime>,
+    /// When it was first to sign.
+    pub activated: Option<UnixTime>,
+    /// When it stopped signing.
+    pub retired: Option<UnixTime>,
+    /// When its DNSKEY was withdrawn.
+    pub removed: Option<UnixTime>,
+}
+
+impl KeyLayout {
+    /// The roles of its keys in the order of their making.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            KeyLayout::Csk => &[Role::Csk],
+            KeyLayout::KskAndZsk => &[Role::Ksk, Role::Zsk, Role::Zsk],
+        }
+    }
+}
+
+impl KeyFacts {
+    /// Whether its DNSKEY belongs to the RRset now.
+    pub fn is_published(&self) -> bool {
+        self.published.is_some() && self.removed.is_none()
+    }
+
+    /// Whether it signs now.
+    pub fn is_active(&self) -> bool {
+        self.activated.is_some() && self.retired.is_none() && self.removed.is_none()
+    }
+}
+
+/// Name of a key's file: `csk-13-12345.pem`.
+pub fn key_file_name(role: Role, key: &PublicKey) -> String {
+    format!("{}-{}-{:05}.pem", role.word(), key.algorithm, key.tag)
+}
+
+/// One line, with its end.
+pub fn encode(record: &Record) -> String {
+    // The record is numbers and text with fixed keys, for which serde_json cannot fail.
+    let json = serde_json::to_string(record).unwrap_or_default();
+    format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
+}
+
+/// Reads a journal.
+///
+/// # Errors
+/// [`Damaged`] where anything but the very end is not as it was written, where a fact contradicts those before it, and
+/// where there is no whole line at all: a journal is never empty, since its first record comes with the file.
+pub fn decode(content: &[u8]) -> Result<Decoded, Damaged> {
+    let mut facts = ZoneFacts::default();
+    let (mut at, mut line, mut torn) = (0, 1, None);
+    while let Some(rest) = content.get(at..).filter(|rest| !rest.is_empty()) {
+        let end = rest.iter().position(|octet| *octet == b'\n');
+        let text = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        let octets = text.len() + usize::from(end.is_some());
+        let damaged = |reason| Damaged { line, reason };
+        match decode_line(text) {
+            Ok(record) if end.is_some() => facts.apply(&record).map_err(damaged)?,
+            Err(LineFault::Content(reason)) => return Err(damaged(reason)),
+            Ok(_) | Err(LineFault::Checksum) if octets == rest.len() && is_one_append(text) => {
+                torn = Some(Torn { line, octets });
+                break;
+            }
+            Ok(_) | Err(LineFault::Checksum) => return Err(damaged("its checksum does not fit".to_owned())),
+        }
+        at += octets;
+        line += 1;
+    }
+    match at {
+        0 => Err(Damaged { line: 1, reason: "the journal holds no whole record".to_owned() }),
+        whole_octets => Ok(Decoded { facts, whole_octets, torn }),
+    }
+}
+
+enum LineFault {
+    Checksum,
+    Content(String),
+}
+
+fn decode_line(text: &[u8]) -> Result<Record, LineFault> {
+    let (head, json) = text.split_at_checked(HEAD_OCTETS).ok_or(LineFault::Checksum)?;
+    if text.len() > LINE_OCTETS_MAX || head != format!("{:08x} ", crc32fast::hash(json)).as_bytes() {
+        return Err(LineFault::Checksum);
+    }
+    serde_json::from_slice(json).map_err(|fault| {
+        LineFault::Content(format!("not a record that this version knows; a newer one may have written it ({fault})"))
+    })
+}
+
+/// Whether a bad last line can be what is left of one append. A whole record with more behind it cannot: there the end
+/// of a line was destroyed, and cutting would lose a fact that was acted upon.
+fn is_one_append(text: &[u8]) -> bool {
+    if text.len() > LINE_OCTETS_MAX {
+        return false;
+    }
+    let Some((head, json)) = text.split_at_checked(HEAD_OCTETS) else { return true };
+    let mut values = serde_json::Deserializer::from_slice(json).into_iter::<IgnoredAny>();
+    if !matches!(values.next(), Some(Ok(_))) {
+        return true;
+    }
+    let value = json.get(..values.byte_offset()).unwrap_or_default();
+    value.len() == json.len() || head != format!("{:08x} ", crc32fast::hash(value)).as_bytes()
+}
+
+impl ZoneFacts {
+    /// The record that would say `fact` next.
+    pub fn next_record(&self, fact: Fact, now: UnixTime) -> Record {
+        Record { sequence: self.records + 1, time: now.0, generation: self.generation.max(GENERATION), token: 0, fact }
+    }
+
+    /// The key with this tag.
+    pub fn key(&self, tag: u16) -> Option<&KeyFacts> {
+        self.keys.iter().find(|key| key.public.tag == tag)
+    }
+
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    /// Why it cannot follow; nothing is changed then.
+    pub fn apply(&mut self, record: &Record) -> Result<(), String> {
+        if record.sequence != self.records + 1 {
+            return Err(format!("record {} stands where {} belongs", record.sequence, self.records + 1));
+        }
+        if record.generation < self.generation {
+            return Err(format!("generation {} follows {}", record.generation, self.generation));
+        }
+        let is_first = matches!(record.fact, Fact::FirstKeysIntended { .. });
+        if is_first != self.first.is_none() {
+            return Err("the first record, and only that, is first_keys_intended".to_owned());
+        }
+        self.apply_fact(&record.fact, UnixTime(record.time))?;
+        (self.records, self.generation) = (record.sequence, record.generation);
+        Ok(())
+    }
+
+    fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+        match fact {
+            Fact::FirstKeysIntended { layout, algorithm } => self.first = Some((*layout, *algorithm)),
+            Fact::KeyCreated { .. } => {
+                let key = created(fact, at)?;
+                if let Some(other) = self.keys.iter().find(|other| other.public.collides_with(&key.public)) {
+                    return Err(format!("key tag {} is taken by {}", key.public.tag, other.file));
+                }
+                self.keys.push(key);
+            }
+            Fact::KeyPublished { tag } => self.change(*tag, at, |k| (true, &mut k.published))?,
+            Fact::KeyActivated { tag } => self.change(*tag, at, |k| (k.published.is_some(), &mut k.activated))?,
+            Fact::KeyRetired { tag } => self.change(*tag, at, |k| (k.activated.is_some(), &mut k.retired))?,
+            Fact::KeyRemoved { tag } => self.change(*tag, at, |k| (k.published.is_some(), &mut k.removed))?,
+            Fact::FirstKeysDone {} if self.first_keys_done => return Err("first_keys_done stands twice".to_owned()),
+            Fact::FirstKeysDone {} => self.first_keys_done = true,
+            Fact::ZoneServed { .. } => self.served = Some(fact.clone()),
+        }
+        Ok(())
+    }
+
+    /// Sets a moment of a key that is there, once, and in order.
+    fn change(
+        &mut self,
+        tag: u16,
+        at: UnixTime,
+        moment: impl Fn(&mut KeyFacts) -> (bool, &mut Option<UnixTime>),
+    ) -> Result<(), String> {
+        let key = self.keys.iter_mut().find(|key| key.public.tag == tag);
+        let key = key.ok_or_else(|| format!("no key {tag} was made before"))?;
+        if key.removed.is_some() {
+            return Err(format!("key {tag} was removed before"));
+        }
+        match moment(key) {
+            (true, slot @ None) => *slot = Some(at),
+            (false, None) => return Err(format!("key {tag} takes a step before the one in front of it")),
+            (_, Some(_)) => return Err(format!("key {tag} takes a step twice")),
+        }
+        Ok(())
+    }
+}
+
+/// The key of a [`Fact::KeyCreated`], every field of it checked against the others.
+fn created(fact: &Fact, at: UnixTime) -> Result<KeyFacts, String> {
+    let Fact::KeyCreated { tag, algorithm, flags, role, public, file } = fact else {
+        return Err("not the making of a key".to_owned());
+    };
+    let public = BASE64.decode(public.as_bytes()).map_err(|fault| format!("the public key is not base64: {fault}"))?;
+    let public = PublicKey::new(*flags, *algorithm, &public).map_err(|fault| fault.to_string())?;
+    if public.tag != *tag {
+        return Err(format!("the public key has tag {}, not {tag}", public.tag));
+    }
+    if role.flags() != *flags {
+        return Err(format!("a {} has flags {}, not {flags}", role.word(), role.flags()));
+    }
+    if *file != key_file_name(*role, &public) {
+        return Err(format!("key {tag} belongs in {}", key_file_name(*role, &public)));
+    }
+    let file = file.clone();
+    Ok(KeyFacts {
+        public,
+        role: *role,
+        file,
+        created: at,
+        published: None,
+        activated: None,
+        retired: None,
+        removed: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::key::{Key, generate_pkcs8};
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (text, key) = journal();
+        let decoded = decode(text.as_bytes()).expect("a whole journal");
+        assert_eq!((decoded.whole_octets, decoded.torn), (text.len(), None));
+        let facts = decoded.facts;
+        assert_eq!((facts.records, facts.first, facts.first_keys_done), (6, Some((KeyLayout::Csk, 15)), true));
+        assert_eq!(facts.keys.len(), 1);
+        assert_eq!(facts.keys[0].public, key);
+        assert!(facts.keys[0].is_published() && facts.keys[0].is_active());
+        assert!(matches!(facts.served, Some(Fact::ZoneServed { ttl: 3600, .. })));
+    }
+
+    #[test]
+    fn a_last_line_cut_at_any_octet_is_torn_and_the_lines_before_it_count() {
+        let (text, _) = journal();
+        for line in 2..=6 {
+            let (start, end) = bounds(&text, line);
+            for cut in start..end {
+                let decoded = decode(&text.as_bytes()[..cut]).expect("the whole lines count");
+                assert_eq!(decoded.whole_octets, start);
+                assert_eq!(decoded.facts.records, line as u64 - 1);
+                let torn = (cut > start).then_some(Torn { line, octets: cut - start });
+                assert_eq!(decoded.torn, torn);
+            }
+        }
+    }
+
+    #[test]
+    fn a_journal_without_a_whole_line_is_damaged() {
+        let (text, _) = journal();
+        let (_, end) = bounds(&text, 1);
+        for cut in 0..end {
+            assert!(decode(&text.as_bytes()[..cut]).is_err(), "{cut}");
+        }
+        assert!(decode(&[0; 4096]).is_err());
+        assert!(decode(b"\n\n\n").is_err());
+    }
+
+    #[test]
+    fn no_flipped_bit_goes_unseen_and_only_the_last_line_may_be_cut_off() {
+        let (text, _) = journal();
+        let (last, end) = bounds(&text, 6);
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut octets = text.clone().into_bytes();
+                octets[at] ^= 1 << bit;
+                match decode(&octets) {
+                    Ok(decoded) => {
+                        assert!(at >= last && decoded.torn.is_some(), "octet {at} bit {bit}");
+                        assert_eq!((decoded.whole_octets, decoded.facts.records), (last, 5));
+                    }
+                    Err(damaged) => assert!(at < last || at == end - 1, "octet {at} bit {bit}: {damaged}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_repeated_or_exchanged_line_is_damage() {
+        let (text, _) = journal();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let damaged = |order: &[usize]| {
+            let text: String = order.iter().map(|at| lines[*at]).collect();
+            decode(text.as_bytes()).expect_err("damaged").line
+        };
+        assert_eq!(damaged(&[0, 1, 3, 4, 5]), 3);
+        assert_eq!(damaged(&[0, 1, 1, 2, 3, 4, 5]), 3);
+        assert_eq!(damaged(&[0, 1, 3, 2, 4, 5]), 3);
+        assert_eq!(damaged(&[1, 2, 3, 4, 5]), 1);
+    }
+
+    #[test]
+    fn a_fact_of_a_newer_version_is_damage_even_in_the_last_line() {
+        let (text, _) = journal();
+        for json in [
+            r#"{"sequence":7,"time":1,"generation":1,"token":0,"fact":{"lease_issued":{"instance":1}}}"#,
+            r#"{"sequence":7,"time":1,"generation":1,"token":0,"fact":{"key_retired":{"tag":1,"why":"x"}}}"#,
+            r#"{"sequence":7,"time":1,"generation":1,"token":0,"more":1,"fact":{"first_keys_done":{}}}"#,
+        ] {
+            let line = format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()));
+            let damaged = decode(format!("{text}{line}").as_bytes()).expect_err("not skipped");
+            assert_eq!(damaged.line, 7);
+            assert!(damaged.reason.contains("newer"), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn facts_that_contradict_those_before_them_are_refused() {
+        let (text, key) = journal();
+        let facts = decode(text.as_bytes()).expect("a journal").facts;
+        let tag = key.tag;
+        for fact in [
+            Fact::FirstKeysIntended { layout: KeyLayout::Csk, algorithm: 13 },
+            Fact::FirstKeysDone {},
+            Fact::KeyPublished { tag },
+            Fact::KeyActivated { tag },
+            Fact::KeyRetired { tag: tag.wrapping_add(1) },
+            creation(&key, Role::Csk, key_file_name(Role::Csk, &key)),
+            creation(&new_key(), Role::Csk, "../csk-15-00001.pem".to_owned()),
+            creation(&new_key(), Role::Zsk, "zsk-15-00001.pem".to_owned()),
+        ] {
+            let mut after = facts.clone();
+            let record = facts.next_record(fact, UnixTime(1));
+            assert!(after.apply(&record).is_err(), "{record:?}");
+            assert_eq!(after, facts, "a refused fact changes nothing");
+        }
+        assert!(ZoneFacts::default().apply(&facts.next_record(Fact::FirstKeysDone {}, UnixTime(1))).is_err());
+        let mut removed = facts.clone();
+        for fact in [Fact::KeyRetired { tag }, Fact::KeyRemoved { tag }] {
+            let record = removed.next_record(fact, UnixTime(1));
+            assert_eq!(removed.apply(&record), Ok(()));
+        }
+        let record = removed.next_record(creation(&key, Role::Csk, key_file_name(Role::Csk, &key)), UnixTime(1));
+        assert!(removed.apply(&record).is_err(), "the tag of a removed key stays taken");
+    }
+
+    fn new_key() -> PublicKey {
+        let der = generate_pkcs8(15).expect("a key");
+        Key::from_pkcs8(257, 15, &der).expect("a key").public_half()
+    }
+
+    fn creation(key: &PublicKey, role: Role, file: String) -> Fact {
+        let PublicKey { flags, algorithm, tag, public } = key.clone();
+        Fact::KeyCreated { tag, algorithm, flags, role, public: BASE64.encode(&public), file }
+    }
+
+    fn journal() -> (String, PublicKey) {
+        let key = new_key();
+        let tag = key.tag;
+        let mut facts = ZoneFacts::default();
+        let mut text = String::new();
+        for fact in [
+            Fact::FirstKeysIntended { layout: KeyLayout::Csk, algorithm: 15 },
+            creation(&key, Role::Csk, key_file_name(Role::Csk, &key)),
+            Fact::KeyPublished { tag },
+            Fact::KeyActivated { tag },
+            Fact::FirstKeysDone {},
+            Fact::ZoneServed { instance: 0, snapshot: 1, first_seen: 1, last_seen: 2, ttl: 3600, expires: 3 },
+        ] {
+            let record = facts.next_record(fact, UnixTime(1_800_000_000));
+            facts.apply(&record).expect("a fact that follows");
+            text.push_str(&encode(&record));
+        }
+        (text, key)
+    }
+
+    /// First octet of a line, and the one behind its end.
+    fn bounds(text: &str, line: usize) -> (usize, usize) {
+        let lengths: Vec<usize> = text.split_inclusive('\n').map(str::len).collect();
+        (lengths[..line - 1].iter().sum(), lengths[..line].iter().sum())
+    }
+}

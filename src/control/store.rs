@@ -1,0 +1,411 @@
+//! Everything that outlives a restart, under `keys/`: private keys, journals, and the last good content of broken files.
+//!
+//! It never makes a key where there may have been one: what is missing, unreadable or not as the journal says freezes
+//! the zone, with the reason, and someone must look. One process at a time uses a folder.
+//!
+//! A zone's first start goes in steps, each durable before the next; after a crash it goes on where it was:
+//!
+//! | on disk | next |
+//! |---|---|
+//! | no journal, no key file | the journal, with `first_keys_intended` |
+//! | `first_keys_intended` | for each key: its file, read back, then `key_created`; a file without its fact is adopted |
+//! | all keys created | `key_published`, `key_activated`, then `first_keys_done` |
+//! | `first_keys_done` | keys are loaded and may be served; from now on none is ever made here |
+
+use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
+use super::first_keys;
+use super::frozen::{Cause, Frozen};
+use super::journal::{KeyLayout, ZoneFacts};
+use super::journal_file::{JOURNAL_NAME, JournalFile};
+use super::keyfile::{self, KEY_SUFFIX};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::dns::name;
+use crate::sign::key::{Key, PublicKey, Role};
+use crate::time::UnixTime;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file that names the process which holds the lock. The lock itself is on the folder, so removing this file frees
+/// nothing.
+const LOCK_NAME: &str = "lock";
+/// Octets of last good content, at most: a million tenants of a kilobyte.
+const LAST_GOOD_OCTETS_MAX: usize = 1 << 30;
+/// Names beside the zones' folders in `keys/`; a zone of such a name gets a final dot.
+const TAKEN_NAMES: [&str; 4] = [LOCK_NAME, "control.sock", "pools", "last-good-pools.toml"];
+
+/// An open and locked `keys/` folder; the lock ends with it, or with the process however that ends.
+pub struct Store {
+    folder: PathBuf,
+    disk: Arc<Disk>,
+    lock: File,
+}
+
+/// Why `keys/` cannot be used, or something in it cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    /// Another process uses it.
+    #[error("{} is in use by {}: end that first", folder.display(), match pid {
+        Some(pid) => format!("process {pid}"),
+        None => "another process (it left no process id)".to_owned(),
+    })]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// Who, where it could be read.
+        pid: Option<u32>,
+    },
+    /// Others than its owner may use it.
+    #[error("{0} may be used by group or others (mode {1:04o}): run `chmod 700 {0}`", folder.display(), mode)]
+    Exposed {
+        /// The folder.
+        folder: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Something that is no folder has its name.
+    #[error("{} is not a folder: move it away, or set `keys` to another folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// What should be text is not.
+    #[error("{} is not UTF-8: it was damaged; remove it", .0.display())]
+    NotText(PathBuf),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskFault),
+}
+
+/// Which last good content is meant. A zone is given by its apex, in lower-case wire form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastGood<'a> {
+    /// A zone's tenants whose files are broken now (`last-good.ndjson`).
+    Tenants(&'a [u8]),
+    /// A zone's master file, where it is broken now (`last-good.zone`).
+    Master(&'a [u8]),
+    /// The pools (`last-good-pools.toml`).
+    Pools,
+}
+
+/// The keys of a zone, loaded and proved.
+pub struct ZoneKeys {
+    /// Those that are not removed, in the order of their making.
+    pub keys: Vec<ZoneKey>,
+    /// The journal, to be told what happens next.
+    pub journal: JournalFile,
+    /// What an operator should know, such as a line that was cut off. Nothing here stops the zone.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// A key and what is being done with it.
+#[derive(Clone, Debug)]
+pub struct ZoneKey {
+    /// The key.
+    pub key: Key,
+    /// What it is for.
+    pub role: Role,
+    /// Its DNSKEY is in the RRset.
+    pub published: bool,
+    /// It signs.
+    pub active: bool,
+}
+
+impl StoreFault {
+    /// Exit code of a command that ends with it: 4 where a safety gate refused, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StoreFault::Locked { .. } | StoreFault::Exposed { .. } => 4,
+            StoreFault::NotAFolder(_) | StoreFault::NotText(_) | StoreFault::Disk(_) => 1,
+        }
+    }
+}
+
+impl Store {
+    /// Opens `keys/`, making it where it is missing, and locks it for this process.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub fn open(keys: &Path) -> Result<Store, StoreFault> {
+        Store::open_on(keys, Disk::default())
+    }
+
+    /// The same, with a disk that can be failed.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    #[doc(hidden)]
+    pub fn open_with_failpoint(keys: &Path, failpoint: Failpoint) -> Result<Store, StoreFault> {
+        Store::open_on(keys, Disk::with_failpoint(failpoint))
+    }
+
+    fn open_on(keys: &Path, disk: Disk) -> Result<Store, StoreFault> {
+        if std::fs::metadata(keys).is_ok_and(|found| !found.is_dir()) {
+            return Err(StoreFault::NotAFolder(keys.to_owned()));
+        }
+        disk.create_folder(keys)?;
+        let as_read = |cause| DiskFault { file: keys.to_owned(), doing: "read", cause };
+        let handle = File::open(keys).map_err(as_read)?;
+        let mode = mode_of(&handle.metadata().map_err(as_read)?);
+        if mode & durable::OTHERS_MODE != 0 {
+            return Err(StoreFault::Exposed { folder: keys.to_owned(), mode });
+        }
+        let pid_file = keys.join(LOCK_NAME);
+        match handle.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreFault::Locked { folder: keys.to_owned(), pid: read_pid(&pid_file) });
+            }
+            Err(TryLockError::Error(cause)) => {
+                return Err(StoreFault::Disk(DiskFault { file: keys.to_owned(), doing: "lock", cause }));
+            }
+        }
+        // A full or read-only disk must not keep a server from starting; then the second process learns no pid.
+        let _ = durable::overwrite_plainly(&pid_file, format!("{}\n", std::process::id()).as_bytes());
+        let store = Store { folder: keys.to_owned(), disk: Arc::new(disk), lock: handle };
+        store.remove_unfinished(&store.folder);
+        Ok(store)
+    }
+
+    /// The keys of a zone. At its first start, where there is neither a journal nor a key file, they are made as `layout`
+    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls.
+    ///
+    /// # Errors
+    /// [`Frozen`]: the zone has no keys to sign with, and none were made in their place.
+    pub fn zone_keys(&self, apex: &[u8], layout: KeyLayout, algorithm: u8, now: UnixTime) -> Result<ZoneKeys, Frozen> {
+        let folder = self.zone_folder(apex);
+        if is_there(&folder) {
+            check_folder(&folder)?;
+            self.remove_unfinished(&folder);
+        }
+        let key_files = key_files(&folder)?;
+        let path = folder.join(JOURNAL_NAME);
+        let read = JournalFile::read(Arc::clone(&self.disk), path.clone()).map_err(|f| Frozen::journal(&path, f))?;
+        let mut journal = match (read, key_files.first()) {
+            (Some(journal), _) => journal,
+            (None, Some(file)) => return Err(Frozen::journal_missing(&path, file)),
+            (None, None) => {
+                self.disk.create_folder(&folder).map_err(Frozen::disk)?;
+                first_keys::begin(&self.disk, &path, layout, algorithm, now)?
+            }
+        };
+        let mut findings = Vec::new();
+        if let Some(torn) = journal.torn() {
+            findings.push(torn_finding(&path, torn.line, torn.octets));
+        }
+        if !journal.facts().first_keys_done {
+            first_keys::finish(&self.disk, &folder, &key_files, &mut journal, now)?;
+        }
+        findings.extend(strays(&folder, &key_files, journal.facts()));
+        Ok(ZoneKeys { keys: load(&folder, journal.facts())?, journal, findings })
+    }
+
+    /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.
+    pub fn has_journal(&self, apex: &[u8]) -> bool {
+        let folder = self.zone_folder(apex);
+        is_there(&folder.join(JOURNAL_NAME)) || key_files(&folder).map_or(true, |files| !files.is_empty())
+    }
+
+    /// Keeps content for the next start; empty content removes what was kept.
+    ///
+    /// # Errors
+    /// [`StoreFault::Disk`]; what was kept before is still there.
+    pub fn keep_last_good(&self, what: LastGood<'_>, text: &str) -> Result<(), StoreFault> {
+        let path = self.last_good_path(what);
+        if text.is_empty() {
+            return if is_there(&path) { Ok(self.disk.remove(&path)?) } else { Ok(()) };
+        }
+        if let LastGood::Tenants(apex) | LastGood::Master(apex) = what {
+            self.disk.create_folder(&self.zone_folder(apex))?;
+        }
+        Ok(self.disk.write_whole(&path, text.as_bytes())?)
+    }
+
+    /// What was kept, if anything.
+    ///
+    /// # Errors
+    /// [`StoreFault`] where it cannot be read.
+    pub fn last_good(&self, what: LastGood<'_>) -> Result<Option<String>, StoreFault> {
+        let path = self.last_good_path(what);
+        let file = match durable::open(&path) {
+            Err(fault) if durable::is_missing(&fault) => return Ok(None),
+            file => file?,
+        };
+        let content = durable::read(&file, &path, LAST_GOOD_OCTETS_MAX)?;
+        String::from_utf8(content).map(Some).map_err(|_| StoreFault::NotText(path))
+    }
+
+    fn last_good_path(&self, what: LastGood<'_>) -> PathBuf {
+        match what {
+            LastGood::Tenants(apex) => self.zone_folder(apex).join("last-good.ndjson"),
+            LastGood::Master(apex) => self.zone_folder(apex).join("last-good.zone"),
+            LastGood::Pools => self.folder.join("last-good-pools.toml"),
+        }
+    }
+
+    fn zone_folder(&self, apex: &[u8]) -> PathBuf {
+        self.folder.join(folder_name(apex))
+    }
+
+    /// What an interrupted write left behind. A failure is left to the next write, which would meet it too.
+    fn remove_unfinished(&self, folder: &Path) {
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED_PREFIX.as_bytes()) {
+                let _ = self.disk.remove(&entry.path());
+            }
+        }
+    }
+}
+
+/// Said aloud, since a process forked meanwhile may still hold a copy of the handle.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
+}
+
+/// The public halves of a zone's published keys, from its journal alone: for commands that run beside a server. Empty
+/// where the zone has no keys yet.
+///
+/// # Errors
+/// [`Frozen`] where the journal cannot be believed, or is gone while key files are there.
+pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
+    let folder = keys.join(folder_name(apex));
+    let path = folder.join(JOURNAL_NAME);
+    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    let Some(journal) = read else {
+        return key_files(&folder)?.first().map_or(Ok(Vec::new()), |file| Err(Frozen::journal_missing(&path, file)));
+    };
+    if !journal.facts().first_keys_done {
+        return Ok(Vec::new());
+    }
+    Ok(journal.facts().keys.iter().filter(|key| key.is_published()).map(|key| key.public.clone()).collect())
+}
+
+/// Loads every key that is not removed: each must be there, private, whole, and the one that the journal names.
+fn load(folder: &Path, facts: &ZoneFacts) -> Result<Vec<ZoneKey>, Frozen> {
+    let mut keys = Vec::new();
+    for known in facts.keys.iter().filter(|key| key.removed.is_none()) {
+        let path = folder.join(&known.file);
+        let meant = &known.public;
+        let key = keyfile::read(&path, meant.flags, meant.algorithm).map_err(|fault| Frozen::key(&path, fault))?;
+        keyfile::prove(&path, &key, meant).map_err(|fault| Frozen::key(&path, fault))?;
+        keys.push(ZoneKey { key, role: known.role, published: known.is_published(), active: known.is_active() });
+    }
+    if !keys.iter().any(|key| key.active && key.role != Role::Ksk) {
+        let path = folder.join(JOURNAL_NAME);
+        return Err(Frozen::new(Cause::NoActiveKey, &path, "it names no key that signs the zone", "restore `keys/`"));
+    }
+    Ok(keys)
+}
+
+/// Name of a zone's folder: its apex without the final dot; octets that have a meaning in paths, or none in names of
+/// hosts, as `%` and two hex digits, so that no zone's folder is another's or lies elsewhere.
+fn folder_name(apex: &[u8]) -> String {
+    let mut text = String::new();
+    for label in name::labels(apex) {
+        if !text.is_empty() {
+            text.push('.');
+        }
+        for octet in label {
+            match octet.to_ascii_lowercase() {
+                plain @ (b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') => text.push(char::from(plain)),
+                other => text.push_str(&format!("%{other:02x}")),
+            }
+        }
+    }
+    match text.as_str() {
+        "" => "%2e".to_owned(),
+        taken if TAKEN_NAMES.contains(&taken) => format!("{taken}."),
+        _ => text,
+    }
+}
+
+fn check_folder(folder: &Path) -> Result<(), Frozen> {
+    let as_read = |cause| Frozen::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
+    let found = std::fs::symlink_metadata(folder).map_err(as_read)?;
+    if !found.is_dir() {
+        return Err(Frozen::new(
+            Cause::Folder,
+            folder,
+            "it is not a folder",
+            "put the zone's folder back in its place",
+        ));
+    }
+    match durable::check_private(&found).map_err(as_read)? {
+        Ok(()) => Ok(()),
+        Err(exposure) => Err(Frozen::exposed(folder, exposure, "700")),
+    }
+}
+
+/// Names of all files in a zone's folder that look like keys, sorted.
+fn key_files(folder: &Path) -> Result<Vec<String>, Frozen> {
+    let as_read = |cause| Frozen::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
+    let entries = match std::fs::read_dir(folder) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(as_read)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(as_read)?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(KEY_SUFFIX) && !name.starts_with(UNFINISHED_PREFIX) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Key files that the journal does not name. They are left alone, and never signed with.
+fn strays(folder: &Path, key_files: &[String], facts: &ZoneFacts) -> Vec<Diagnostic> {
+    let unknown = key_files.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name));
+    unknown
+        .map(|name| {
+            let place = Place::file(folder.join(name).display().to_string());
+            let message = format!("key file `{name}` is not named by the zone's journal and is not used");
+            Diagnostic::warning("MX5011", place, message, "move it away, or bring it in with `mxseal keys import`")
+        })
+        .collect()
+}
+
+fn torn_finding(path: &Path, line: usize, octets: usize) -> Diagnostic {
+    let place = Place { line: u32::try_from(line).unwrap_or(u32::MAX), ..Place::file(path.display().to_string()) };
+    let message =
+        format!("the last line of the journal was not written to its end ({octets} octets); it does not count");
+    Diagnostic::warning("MX5010", place, message, "nothing to do: it is cut off at the next write")
+}
+
+fn mode_of(metadata: &std::fs::Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777
+}
+
+/// Whether anything has this name; also where that cannot be told.
+fn is_there(path: &Path) -> bool {
+    !std::fs::symlink_metadata(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn read_pid(path: &Path) -> Option<u32> {
+    let content = durable::open(path).and_then(|file| durable::read(&file, path, 32)).ok()?;
+    std::str::from_utf8(&content).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::name::{Name, ROOT};
+
+    #[test]
+    fn no_zone_takes_the_folder_of_another_or_a_path_elsewhere() {
+        for (apex, folder) in [
+            ("a-v1.mx.example.", "a-v1.mx.example"),
+            (".", "%2e"),
+            ("pools.", "pools."),
+            ("control.sock.", "control.sock."),
+            ("a/b.example.", "a%2fb.example"),
+            ("\\.\\./x.example.", "%2e%2e%2fx.example"),
+            ("a\\.b.example.", "a%2eb.example"),
+            ("%2e.example.", "%252e.example"),
+        ] {
+            let apex = Name::parse(apex, ROOT).expect("a name");
+            assert_eq!(folder_name(&apex), folder);
+        }
+    }
+}
