@@ -260,7 +260,7 @@ impl Metrics {
         hold(&self.workers).iter().filter_map(|w| w.dropped.get(Dropped::Panic as usize)).map(|n| n.load(Relaxed)).sum()
     }
 
-    /// The numbers as text (OpenMetrics 1.0), summed over the workers.
+    /// The numbers in Prometheus' text format 0.0.4, summed over the workers.
     pub fn text(&self) -> String {
         text::write(self.sum(), hold(&self.gauges).clone())
     }

@@ -1,12 +1,11 @@
-//! The numbers as the text that Prometheus reads (OpenMetrics 1.0).
+//! The numbers as the text that Prometheus reads (text format 0.0.4).
 //!
 //! Names and labels here are a contract with dashboards and with `contrib/alerts.yml`.
 
 use super::{FAMILIES, Gauges, OTHER, PROTOS, QTYPES, RCODES, REASONS, Totals};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use std::fmt;
@@ -18,10 +17,10 @@ pub(super) fn write(totals: Totals, gauges: Gauges) -> String {
     let mut registry = Registry::with_prefix("mxseal");
     registry.register_collector(Box::new(Picture { totals, gauges }));
     let mut text = String::new();
-    match text::encode(&mut text, &registry) {
+    match text::encode_registry(&mut text, &registry) {
         Ok(()) => text,
         // Writing into a string cannot fail; half a text would look like a restart.
-        Err(fmt::Error) => String::from("# EOF\n"),
+        Err(fmt::Error) => String::new(),
     }
 }
 
@@ -46,24 +45,24 @@ impl Picture {
     fn traffic(&self, page: &mut Page<'_>) -> fmt::Result {
         let totals = &self.totals;
         let requests = request_labels().into_iter().zip(totals.requests);
-        page.counters("dns_requests", "Queries answered", requests)?;
+        page.counters("dns_requests_total", "Queries answered", requests)?;
         let responses = rcode_labels().into_iter().zip(totals.responses);
-        page.counters("dns_responses", "Answers by response code", responses)?;
-        page.counter("dns_truncated", "Answers with TC set", totals.truncated)?;
+        page.counters("dns_responses_total", "Answers by response code", responses)?;
+        page.counter("dns_truncated_total", "Answers with TC set", totals.truncated)?;
         let dropped = REASONS.map(|reason| one("reason", reason)).into_iter().zip(totals.dropped);
-        page.counters("dropped", "Queries, replies and connections dropped without an answer", dropped)?;
+        page.counters("dropped_total", "Queries, replies and connections dropped without an answer", dropped)?;
         let panics = totals.dropped.get(super::Dropped::Panic as usize).copied().unwrap_or(0);
-        page.counter("panics", "Panics caught, each one a bug", panics)?;
+        page.counter("panics_total", "Panics caught, each one a bug", panics)?;
         let restarts =
             PROTOS.iter().zip(totals.encrypted_restarts).filter(|(proto, _)| matches!(**proto, "dot" | "doq"));
         let restarts = restarts.map(|(proto, count)| (one("proto", proto), count));
-        page.counters("encrypted_restarts", "Restarts of the listeners for DoT and DoQ", restarts)
+        page.counters("encrypted_restarts_total", "Restarts of the listeners for DoT and DoQ", restarts)
     }
 
     fn signing(&self, page: &mut Page<'_>) -> fmt::Result {
-        page.counter("sign", "Signatures made", self.totals.signed)?;
-        page.counter("sign_cache_hits", "Signatures that queries found kept", self.totals.cache_hits)?;
-        page.counter("sign_cache_misses", "Signatures that queries had to wait for", self.totals.cache_misses)
+        page.counter("sign_total", "Signatures made", self.totals.signed)?;
+        page.counter("sign_cache_hits_total", "Signatures that queries found kept", self.totals.cache_hits)?;
+        page.counter("sign_cache_misses_total", "Signatures that queries had to wait for", self.totals.cache_misses)
     }
 
     fn zones(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -111,9 +110,9 @@ impl Picture {
         let last = seconds(watch.last_success.0);
         page.gauge("watch_last_success_timestamp_seconds", "When a scan of the files last ended well", last)?;
         page.gauge("watch_lag_seconds", "Age of the oldest change that is not answered yet", watch.lag_seconds)?;
-        page.counter("watch_events", "File events", watch.events)?;
-        page.counter("watch_overflows", "Overflows of the queue of file events", watch.overflows)?;
-        page.counter("watch_full_scans", "Full scans of the files", watch.full_scans)?;
+        page.counter("watch_events_total", "File events", watch.events)?;
+        page.counter("watch_overflows_total", "Overflows of the queue of file events", watch.overflows)?;
+        page.counter("watch_full_scans_total", "Full scans of the files", watch.full_scans)?;
         let version = seconds(self.gauges.snapshot_version);
         page.gauge("snapshot_version", "Version of the snapshot that answers", version)?;
         let build = (one("version", env!("CARGO_PKG_VERSION")), 1.0);
@@ -154,8 +153,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        let encoder = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        ConstCounter::new(value).encode(encoder)
+        self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?.encode_gauge(&value)
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
@@ -163,10 +161,12 @@ impl Page<'_> {
         ConstGauge::new(value).encode(encoder)
     }
 
+    /// `name` ends in `_total`. The library would add that to each series but not to the family, as OpenMetrics wants
+    /// it and the text format does not; it adds nothing to gauges.
     fn counters(&mut self, name: &str, help: &str, rows: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
         let mut encoder = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in rows {
-            encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&value, None)?;
+            encoder.encode_family(&labels)?.encode_gauge(&value)?;
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ const REQUEST_OCTETS_MAX: usize = 16 * 1024;
 /// Pause after a failed `accept`, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The format that [`Metrics::text`] writes.
-const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What the endpoints show; the control plane changes it.
 #[derive(Debug)]
