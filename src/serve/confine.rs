@@ -133,6 +133,9 @@ fn account_in(text: &str, user: &str) -> Option<Account> {
 /// Confines the whole process: NO_NEW_PRIVS, not dumpable, Landlock, seccomp. Call it once, before other threads.
 pub fn apply_process(confinement: &Confinement) -> InForce {
     let mut now = InForce::default();
+    if let Some(count) = thread_count().filter(|count| *count > 1) {
+        now.warnings.push(format!("{count} threads exist; the following binds one of them and those that it starts"));
+    }
     note(&mut now, "no new privileges", system::no_new_privileges());
     note(&mut now, "no core files", system::not_dumpable());
     restrict_files(confinement, &mut now);
@@ -152,6 +155,12 @@ pub fn apply_process(confinement: &Confinement) -> InForce {
 /// In words, why the kernel took no filter; a warning for the operator.
 pub fn apply_worker() -> Result<(), String> {
     filter(&worker_calls(), SeccompAction::Errno(EPERM)).and_then(|program| install(&program))
+}
+
+/// Threads of the process, where /proc tells (proc_pid_status(5)).
+fn thread_count() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
 }
 
 fn note(now: &mut InForce, what: &str, result: Result<(), impl std::fmt::Display>) {
