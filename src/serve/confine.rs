@@ -1,0 +1,372 @@
+//! What the process gives up before the first packet: root, capabilities, files, system calls.
+//!
+//! The order is: sockets bound and folders known → [`drop_privileges`] → [`apply_process`] → threads; a worker then
+//! calls [`apply_worker`] for itself. A kernel without Landlock or seccomp costs a warning, never the start. Rules bind
+//! the calling thread and those it starts, and can never be widened, so all of this comes before the first thread.
+
+use crate::serve::system;
+use landlock::{
+    ABI, Access, AccessFs, PathBeneath, PathFd, PathFdError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    RulesetStatus,
+};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The newest Landlock interface that is asked for; the kernel gives what it has. 5 knows truncation and ioctl on
+/// devices (Linux 6.10); later ones restrict sockets, which seccomp does here.
+const LANDLOCK_ABI: ABI = ABI::V5;
+/// Accounts and groups are read from here; service accounts are local.
+const PASSWD: &str = "/etc/passwd";
+
+/// What the process may still touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// Folders that may be read: `zones/`, those of the certificates and of the configuration. Folders, not files: a
+    /// file replaced by a rename is another inode.
+    pub read_only: Vec<PathBuf>,
+    /// Folders that may be written: `keys/`, and `zones/` where tenants are written by this process.
+    pub read_write: Vec<PathBuf>,
+}
+
+/// What confines the process now, in words for the start line and `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InForce {
+    /// What is in force.
+    pub words: Vec<String>,
+    /// What is not, and why.
+    pub warnings: Vec<String>,
+}
+
+/// Why root could not be given up; the server must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfineFault {
+    /// The configured user does not exist.
+    #[error("no user `{0}` in {PASSWD}; create it, or name another in the configuration")]
+    UnknownUser(String),
+    /// The file of users cannot be read.
+    #[error("{PASSWD} cannot be read to find user `{0}`: {1}")]
+    Accounts(String, std::io::Error),
+    /// Only root can change its user.
+    #[error("the process runs as user id {running} and cannot become `{user}`; start it as root or as that user")]
+    NotRoot {
+        /// Who it should be.
+        user: String,
+        /// Who it is.
+        running: u32,
+    },
+    /// The kernel refused.
+    #[error("the process cannot become user `{0}`: {1}")]
+    Refused(String, std::io::Error),
+    /// It worked, but can be undone.
+    #[error("user `{0}` can still become root; its account must have a user id other than 0")]
+    StillRoot(String),
+}
+
+/// A user and its first group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+/// Becomes `user` (a name or a number of [`PASSWD`]) for good: no group, no capability, no way back, proved. An empty name keeps
+/// the user and gives up capabilities, unless that user is root.
+///
+/// # Errors
+/// [`ConfineFault`]: the server must end.
+pub fn drop_privileges(user: &str) -> Result<InForce, ConfineFault> {
+    let running = system::effective_user();
+    if user.is_empty() {
+        return keep_user(running);
+    }
+    let account = find_account(user)?;
+    if account.uid == 0 {
+        return Err(ConfineFault::StillRoot(user.to_owned()));
+    }
+    if running == 0 {
+        system::empty_bounding_set();
+        system::become_user(account.uid, account.gid).map_err(|fault| ConfineFault::Refused(user.to_owned(), fault))?;
+    } else if running != account.uid {
+        return Err(ConfineFault::NotRoot { user: user.to_owned(), running });
+    }
+    system::drop_capabilities().map_err(|fault| ConfineFault::Refused(user.to_owned(), fault))?;
+    if system::can_become_root() {
+        return Err(ConfineFault::StillRoot(user.to_owned()));
+    }
+    let words = vec![format!("user {user} ({}:{}), no capabilities", account.uid, account.gid)];
+    Ok(InForce { words, warnings: Vec::new() })
+}
+
+fn keep_user(running: u32) -> Result<InForce, ConfineFault> {
+    if running == 0 {
+        let warning = "runs as root; name a user in the configuration, or start it as one".to_owned();
+        return Ok(InForce { words: vec!["user root".to_owned()], warnings: vec![warning] });
+    }
+    let name = running.to_string();
+    system::drop_capabilities().map_err(|fault| ConfineFault::Refused(name.clone(), fault))?;
+    if system::can_become_root() {
+        return Err(ConfineFault::StillRoot(name));
+    }
+    Ok(InForce { words: vec![format!("user id {running}, no capabilities")], warnings: Vec::new() })
+}
+
+fn find_account(user: &str) -> Result<Account, ConfineFault> {
+    let text = std::fs::read_to_string(PASSWD).map_err(|fault| ConfineFault::Accounts(user.to_owned(), fault))?;
+    account_in(&text, user).ok_or_else(|| ConfineFault::UnknownUser(user.to_owned()))
+}
+
+/// Finds a line `name:password:uid:gid:…` by name, else by number (passwd(5)).
+fn account_in(text: &str, user: &str) -> Option<Account> {
+    let accounts = text.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let account = Account { uid: fields.nth(1)?.parse().ok()?, gid: fields.next()?.parse().ok()? };
+        Some((name, account))
+    });
+    let accounts: Vec<(&str, Account)> = accounts.collect();
+    let by_name = accounts.iter().find(|(name, _)| *name == user);
+    let number = user.parse::<u32>().ok();
+    by_name.or_else(|| accounts.iter().find(|(_, account)| Some(account.uid) == number)).map(|(_, account)| *account)
+}
+
+/// Confines the whole process: NO_NEW_PRIVS, not dumpable, Landlock, seccomp. Call it once, before other threads.
+pub fn apply_process(confinement: &Confinement) -> InForce {
+    let mut now = InForce::default();
+    if let Some(count) = thread_count().filter(|count| *count > 1) {
+        now.warnings.push(format!("{count} threads exist; the following binds one of them and those that it starts"));
+    }
+    note(&mut now, "no new privileges", system::no_new_privileges());
+    note(&mut now, "no core files", system::not_dumpable());
+    restrict_files(confinement, &mut now);
+    let kill = filter(&killed_calls(), SeccompAction::KillProcess);
+    let refuse = filter(&UNKNOWN, SeccompAction::Errno(ENOSYS));
+    // The one that refuses comes first: a call that kills is never refused instead, since the kernel takes the
+    // strictest verdict of all filters.
+    let both = refuse.and_then(|program| install(&program)).and_then(|()| install(&kill?));
+    note(&mut now, "seccomp: executing, tracing, mounting, loading and the like end the process", both);
+    now
+}
+
+/// Narrows the calling thread further, for UDP and TCP workers: no file is opened, no socket made, nothing connected;
+/// `accept` stays. What is refused gets EPERM, so a surprise costs one operation and not the server.
+///
+/// # Errors
+/// In words, why the kernel took no filter; a warning for the operator.
+pub fn apply_worker() -> Result<(), String> {
+    filter(&worker_calls(), SeccompAction::Errno(EPERM)).and_then(|program| install(&program))
+}
+
+/// Threads of the process, where /proc tells (proc_pid_status(5)).
+fn thread_count() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+}
+
+fn note(now: &mut InForce, what: &str, result: Result<(), impl std::fmt::Display>) {
+    match result {
+        Ok(()) => now.words.push(what.to_owned()),
+        Err(fault) => now.warnings.push(format!("not in force: {what}: {fault}")),
+    }
+}
+
+fn restrict_files(confinement: &Confinement, now: &mut InForce) {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let write = AccessFs::from_all(LANDLOCK_ABI) & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock);
+    let mut rules = Vec::new();
+    let wanted = confinement.read_only.iter().map(|path| (path, read));
+    for (path, access) in wanted.chain(confinement.read_write.iter().map(|path| (path, write))) {
+        match PathFd::new(path) {
+            Ok(folder) => rules.push(Ok(PathBeneath::new(folder, access))),
+            Err(PathFdError::OpenCall { source, path, .. }) => {
+                now.warnings.push(format!("{} stays out of reach until a restart: {source}", path.display()));
+            }
+            Err(fault) => now.warnings.push(format!("{} stays out of reach until a restart: {fault}", path.display())),
+        }
+    }
+    match landlock(rules) {
+        Ok(RulesetStatus::FullyEnforced) => now.words.push(files_in_words(confinement, "")),
+        Ok(RulesetStatus::PartiallyEnforced) => {
+            now.words.push(files_in_words(confinement, " (as far as this kernel can)"));
+        }
+        Ok(RulesetStatus::NotEnforced) => {
+            now.warnings.push("not in force: Landlock: this kernel has it not, or not switched on".to_owned());
+        }
+        Err(fault) => now.warnings.push(format!("not in force: Landlock: {fault}")),
+    }
+}
+
+fn landlock(rules: Vec<Result<PathBeneath<PathFd>, RulesetError>>) -> Result<RulesetStatus, RulesetError> {
+    let ruleset = Ruleset::default().handle_access(AccessFs::from_all(LANDLOCK_ABI))?.create()?;
+    Ok(ruleset.add_rules(rules)?.restrict_self()?.ruleset)
+}
+
+fn files_in_words(confinement: &Confinement, how: &str) -> String {
+    let list = |paths: &[PathBuf]| {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    };
+    let (read, write) = (list(&confinement.read_only), list(&confinement.read_write));
+    format!("Landlock{how}: reads {read}; writes {write}; no other file")
+}
+
+fn filter(calls: &[i64], action: SeccompAction) -> Result<BpfProgram, String> {
+    let arch = std::env::consts::ARCH.try_into().map_err(|_| "no filter for this kind of processor".to_owned())?;
+    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, arch).map_err(|fault| fault.to_string())?;
+    filter.try_into().map_err(|fault: seccompiler::BackendError| fault.to_string())
+}
+
+fn install(program: &BpfProgram) -> Result<(), String> {
+    seccompiler::apply_filter(program).map_err(|fault| fault.to_string())
+}
+
+/// errno(3), as the filters give it back.
+const EPERM: u32 = libc::EPERM.unsigned_abs();
+/// errno(3): as from a kernel that has not got the call, so that a library falls back.
+const ENOSYS: u32 = libc::ENOSYS.unsigned_abs();
+
+/// Calls that a server of DNS never makes: an attempt is an attack, and ends the process. All others are allowed, since
+/// a call that a new C library starts to use must not become an outage.
+const KILLED: &[i64] = &[
+    // Other programs.
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_kcmp,
+    // File systems and name spaces.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsmount,
+    libc::SYS_fsconfig,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_mknodat,
+    // The kernel itself.
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_syslog,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_personality,
+    libc::SYS_add_key,
+    libc::SYS_keyctl,
+    libc::SYS_request_key,
+];
+/// io_uring opens files and sockets without the calls that filters see; libraries fall back when it is not there.
+const UNKNOWN: [i64; 3] = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
+/// What a worker must not do: it has its sockets already.
+const WORKER: &[i64] = &[
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_connect,
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_linkat,
+    libc::SYS_symlinkat,
+    libc::SYS_mkdirat,
+];
+
+/// Numbers of the x32 interface are those of x86_64 with this bit set; the same kernel may offer both.
+#[cfg(target_arch = "x86_64")]
+const X32_BIT: i64 = 0x4000_0000;
+/// Calls that x32 numbers anew: execve, ptrace, kexec_load, process_vm_readv, process_vm_writev, execveat.
+#[cfg(target_arch = "x86_64")]
+const X32_OWN: [i64; 6] = [520, 521, 528, 539, 540, 545];
+
+#[cfg(target_arch = "x86_64")]
+fn killed_calls() -> Vec<i64> {
+    const OLD: [i64; 4] = [libc::SYS_mknod, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_uselib];
+    with_x32(KILLED.iter().chain(&OLD).copied().collect(), &X32_OWN)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn worker_calls() -> Vec<i64> {
+    const OLD: [i64; 7] = [
+        libc::SYS_open,
+        libc::SYS_creat,
+        libc::SYS_unlink,
+        libc::SYS_rename,
+        libc::SYS_renameat,
+        libc::SYS_link,
+        libc::SYS_symlink,
+    ];
+    with_x32(WORKER.iter().chain(&OLD).copied().collect(), &[])
+}
+
+#[cfg(target_arch = "x86_64")]
+fn with_x32(calls: Vec<i64>, own: &[i64]) -> Vec<i64> {
+    let x32: Vec<i64> = calls.iter().chain(own).map(|call| call | X32_BIT).collect();
+    calls.into_iter().chain(x32).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn killed_calls() -> Vec<i64> {
+    KILLED.to_vec()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn worker_calls() -> Vec<i64> {
+    WORKER.to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_found_by_name_before_number() {
+        let text =
+            "root:x:0:0:root:/root:/bin/sh\n\nmxseal:x:998:997::/:/bin/false\n998:x:1001:1002::/:/bin/sh\nbad:x:y:z\n";
+        assert_eq!(account_in(text, "mxseal"), Some(Account { uid: 998, gid: 997 }));
+        assert_eq!(account_in(text, "998"), Some(Account { uid: 1001, gid: 1002 }));
+        assert_eq!(account_in(text, "0"), Some(Account { uid: 0, gid: 0 }));
+        assert_eq!(account_in(text, "bad"), None);
+        assert_eq!(account_in(text, "nobody"), None);
+    }
+
+    #[test]
+    fn what_everyday_work_needs_is_in_no_filter() {
+        let needed = [libc::SYS_recvmmsg, libc::SYS_sendmmsg, libc::SYS_accept4, libc::SYS_futex, libc::SYS_getrandom];
+        for call in needed {
+            assert!(!killed_calls().contains(&call) && !worker_calls().contains(&call), "{call}");
+        }
+        let control = [libc::SYS_openat, libc::SYS_connect, libc::SYS_renameat2, libc::SYS_fsync, libc::SYS_clone];
+        assert!(control.iter().all(|call| !killed_calls().contains(call)));
+    }
+
+    #[test]
+    fn the_filters_fit_the_kernels_limit() {
+        // BPF_MAXINSNS of linux/bpf_common.h.
+        for calls in [killed_calls(), worker_calls()] {
+            assert!(filter(&calls, SeccompAction::Trap).is_ok_and(|program| program.len() < 4096));
+        }
+    }
+}
