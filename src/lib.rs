@@ -1,5 +1,6 @@
 //! mxseal: an authoritative DNS server that signs mail-flow zones online.
 pub mod answer;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod diagnostic;
