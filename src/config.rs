@@ -11,7 +11,7 @@ pub use sections::{Encrypted, Log, LogFormat, LogLevel, Server};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{Name, ROOT};
-use crate::fields::{At, Codes, Reader, Table, nearest_help, shown};
+use crate::fields::{At, Codes, Reader, Table, Value, nearest_help, shown};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -193,6 +193,13 @@ fn zones(
     let Some(tables) = reader.table(table, "zone") else { return zones };
     for (key, _) in &tables.value.0 {
         let Some(table) = reader.table(tables.value, &key.value) else { continue };
+        if let Some((inner, _)) = table.value.0.iter().find(|(_, at)| matches!(at.value, Value::Table(_))) {
+            let message = format!("a zone has no table `{}`", shown(&inner.value));
+            let help =
+                format!("write the name in quotes, as in [zone.\"{}.{}\"]", shown(&key.value), shown(&inner.value));
+            reader.error("MX1011", inner.span.clone(), message, &help);
+            continue;
+        }
         let settings = zone(reader, &table, policies);
         let apex = match apex(&key.value) {
             Ok(apex) => apex,

@@ -12,10 +12,6 @@ pub const FINDINGS_MAX: usize = 100;
 pub const QUOTED_LINE_MAX: usize = 500;
 /// Characters of an operator's text that a message repeats, at most: longer than any domain label, shorter than a line.
 const SHOWN_MAX: usize = 80;
-/// Dots between keys in one line of TOML, at most. Each one nests a table, and nested tables are dropped by recursion;
-/// names in quotes may hold 127 labels (RFC 1035 § 2.3.4), hence not fewer.
-const DOTS_MAX: usize = 256;
-
 /// A value with the octets that it takes up in its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At<T> {
@@ -157,11 +153,6 @@ impl<'a> Reader<'a> {
 
     /// Reads the text as TOML: the table, or what could be made out of it where errors were noted.
     pub fn toml(&mut self) -> Table {
-        if let Some(at) = too_deep(self.text) {
-            let message = "a line with so many dots nests tables deeper than any key of ours lies";
-            self.error(self.codes.syntax, at..at + 1, message, "write names with dots in quotes");
-            return Table::default();
-        }
         let (table, faults) = DeTable::parse_recoverable(self.text);
         for fault in faults {
             let span = fault.span().unwrap_or(0..0);
@@ -280,20 +271,7 @@ fn one_line(text: &str) -> String {
     shown(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Where the first line that is no comment has too many dots.
-fn too_deep(text: &str) -> Option<usize> {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let dot = line.bytes().enumerate().filter(|(_, byte)| *byte == b'.').nth(DOTS_MAX);
-        match dot {
-            Some((at, _)) if !line.trim_start().starts_with('#') => return Some(start + at),
-            Some(_) | None => start += line.len(),
-        }
-    }
-    None
-}
-
-/// Recursion ends where the parser's does: it refuses values nested too deeply, and [`too_deep`] refuses keys.
+/// Recursion ends where the parser's does: it refuses values and dotted keys below 80 levels.
 fn table_of(table: &DeTable<'_>) -> Table {
     let mut entries: Vec<(At<String>, At<Value>)> = table
         .iter()
