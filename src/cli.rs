@@ -86,7 +86,7 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
 /// What clap says about wrong arguments, and help and version, which it treats as errors too. A script that asks for
 /// JSON gets JSON here as well, so the form is looked up in the raw arguments.
 fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && wants_json(std::env::args()) {
+    if error.use_stderr() && wants_json(std::env::args_os().map(|word| word.to_string_lossy().into_owned())) {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let failure = failure::Failure::new(Exit::Usage, message, "see `mxseal --help`");

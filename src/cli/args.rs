@@ -242,7 +242,7 @@ pub enum TenantVerb {
     /// Removes its file, or its line of an NDJSON file. This removal does not count for the shrink guard.
     ///
     /// Its MX record must be moved first, and its old TTL must have passed: senders that still know it find no host any
-    /// more, and mail to the domain is deferred, then bounced.
+    /// more, and mail to the domain bounces, at some senders at once.
     #[command(after_help = page(
         &["mxseal tenant rm contoso.com", "mxseal tenant rm contoso.com --dry-run   # show what would be removed"],
         &[(0, "it is gone"), (1, "no such tenant, or its file cannot be changed"), NO_DOMAIN,

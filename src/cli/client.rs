@@ -186,7 +186,7 @@ fn not_understood(error: &serde_json::Error) -> Failure {
     Failure::new(Exit::Failure, format!("the server's answer cannot be read: {error}"), help)
 }
 
-/// The name of a socket's folder inside the keys folder is fixed by design.md § 4.
+/// The control socket in the keys folder: one name for the server and for every command.
 pub fn socket_in(keys: &Path) -> PathBuf {
     keys.join("control.sock")
 }
@@ -219,5 +219,17 @@ mod tests {
         let failure = End { exit: Exit::Refused, message: String::new() }.check().expect_err("it is a failure");
         assert_eq!(failure.exit, Exit::Refused);
         assert!(!failure.message.is_empty());
+    }
+
+    #[test]
+    fn a_server_that_stays_silent_is_a_time_out() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let client = Client { socket: socket_in(folder.path()), config: PathBuf::from("mxseal.toml") };
+        // The kernel accepts for it, and nothing is ever sent.
+        let _listener = std::os::unix::net::UnixListener::bind(&client.socket).expect("it can be bound");
+        match client.all::<Value>(&Request::Status, Duration::from_millis(20)) {
+            Err(Stop::Failed(failure)) => assert_eq!(failure.exit, Exit::TimedOut),
+            other => unreachable!("{other:?}"),
+        }
     }
 }

@@ -56,9 +56,13 @@ fn head(status: &Status, now: UnixTime) -> Table {
         row("ready", (Tone::Good, "yes".to_owned()));
     }
     status.not_ready.iter().for_each(|missing| row("not ready", (Tone::Bad, missing.clone())));
-    row("listens on", plain(status.listen.join(" ")));
-    status.confinement.iter().for_each(|word| row("confined by", plain(word)));
+    row("listens on", listed(&status.listen, " "));
+    row("confined by", listed(&status.confinement, ", "));
     table
+}
+
+fn listed(words: &[String], between: &str) -> (Tone, String) {
+    if words.is_empty() { (Tone::Caution, "nothing".to_owned()) } else { plain(words.join(between)) }
 }
 
 /// Exit 1 where there is an error among them.

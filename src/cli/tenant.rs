@@ -51,7 +51,8 @@ impl Mx {
 pub fn list(context: &Context, zone: Option<&str>, broken: bool, output: &mut Output) -> Result<Exit, Stop> {
     let zone = zone.map(|zone| format!("{}.", zone_stem(zone)));
     let request = Request::TenantList { zone, broken };
-    let mut table = Table::new(&["domain", "state", "endpoint", "pool", "source", "reason"]);
+    // The endpoint is left to `show` and JSON: it repeats domain and zone, and would fold every line of a narrow screen.
+    let mut table = Table::new(&["domain", "state", "pool", "source", "reason"]);
     let end = context.client.each(&request, client::PATIENCE, &mut |value| {
         let tenant: TenantInfo = client::read(value)?;
         if output.is_json() {
@@ -73,7 +74,6 @@ fn row(tenant: &TenantInfo) -> Vec<(Tone, String)> {
     vec![
         plain(&tenant.domain),
         (tone_of_state(&tenant.state), tenant.state.clone()),
-        plain(&tenant.endpoint),
         plain(tenant.pool.as_deref().unwrap_or("-")),
         plain(&tenant.source),
         plain(tenant.reasons.join("; ")),

@@ -58,7 +58,7 @@ pub fn zone_stem(zone: &str) -> String {
     zone.strip_suffix('.').unwrap_or(zone).to_ascii_lowercase()
 }
 
-/// `; did you mean ...?` where one of the known names is near enough, else those that exist; ready to be a help line.
+/// `did you mean ...?` where one of the known names is near enough, else those that exist: a line of help.
 pub fn nearest<'a>(what: &str, wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     // Names listed at most: a screen line, not a wall.
     const LISTED_MAX: usize = 8;

@@ -122,8 +122,9 @@ fn plan(context: &Context, asked: &Add, domain: &str, zone: &str) -> Result<Plan
 
 fn show_plan(planned: &Planned, output: &mut Output) -> Result<Exit, Stop> {
     if output.is_json() {
+        let file = planned.file.display().to_string();
         output.object(&serde_json::json!({
-            "domain": planned.domain, "zone": planned.zone, "file": planned.file, "text": planned.text, "dry_run": true,
+            "domain": planned.domain, "zone": planned.zone, "file": file, "text": planned.text, "dry_run": true,
         }))?;
         return Ok(Exit::Ok);
     }

@@ -18,6 +18,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Octets of the file, at most, since it is held in memory: a million tenants are about 120 MB.
+const FILE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
+
 /// What will be removed.
 struct Removal {
     file: PathBuf,
@@ -70,6 +73,10 @@ fn plan(context: &Context, domain: &str, source: &str) -> Result<Removal, Failur
     let (path, line) = place(source);
     let file = inside(context, path)?;
     let seen = std::fs::symlink_metadata(&file).map_err(|error| io_failure("reading", &file, &error))?;
+    if std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() > FILE_OCTETS_MAX) {
+        let message = format!("{} has more than {FILE_OCTETS_MAX} octets", file.display());
+        return Err(Failure::new(Exit::Failure, message, "split it, or take the tenant's line out by hand"));
+    }
     let octets = std::fs::read(&file).map_err(|error| io_failure("reading", &file, &error))?;
     let rest = match file.extension().and_then(|extension| extension.to_str()) {
         Some("toml") if defines(&file, &octets, domain) => None,
@@ -239,5 +246,22 @@ mod tests {
     fn a_source_is_a_file_and_a_line() {
         assert_eq!(place("zones/a/b.toml:7"), ("zones/a/b.toml", 7));
         assert_eq!(place("zones/a:b.toml"), ("zones/a:b.toml", 1));
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = folder.path().join("bulk.ndjson");
+        for rest in [None, Some((1, b"old rest".to_vec()))] {
+            std::fs::write(&file, "old").expect("it can be written");
+            let seen = std::fs::symlink_metadata(&file).expect("it is there");
+            let newer = folder.path().join("newer");
+            std::fs::write(&newer, "new").expect("it can be written");
+            std::fs::rename(&newer, &file).expect("it can be renamed");
+            let failure = perform(&Removal { file: file.clone(), seen, rest }).expect_err("it has changed");
+            assert!(failure.message.contains("has changed"), "{}", failure.message);
+            assert_eq!(std::fs::read(&file).expect("it is there"), b"new");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 1, "nothing is left beside it");
     }
 }
