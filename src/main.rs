@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `mxseal`: hands the command line to [`mxseal::cli`], and its exit code back.
+
+fn main() -> std::process::ExitCode {
+    mxseal::cli::main()
+}

@@ -1,0 +1,122 @@
+//! The command line: arguments become a checked configuration and a request, and its answer becomes text or JSON.
+//!
+//! It decides nothing about zones: commands ask the running server over its control socket, and what they change is a
+//! file that the server then reads. It never writes a file before the server has answered, and never over another one.
+
+pub mod args;
+mod change;
+mod check;
+mod client;
+mod context;
+mod explain;
+mod failure;
+mod manual;
+mod output;
+mod pool;
+mod progress;
+mod reload;
+pub mod serve;
+mod status;
+mod table;
+mod tenant;
+mod words;
+mod zone;
+
+use args::{Args, Command, PoolVerb, TenantVerb, ZoneVerb};
+use clap::Parser;
+use context::Context;
+use failure::{Exit, Stop};
+use output::{Form, Output};
+use std::process::ExitCode;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    if let Command::Serve { strict } = args.command {
+        return serve::run(args.config.as_deref(), strict);
+    }
+    let mut output = Output::new(args.output, args.color);
+    let done = run(&args, &mut output);
+    // What was printed comes before what went wrong, also where both go to one terminal.
+    match done.and_then(|exit| output.flush().map(|()| exit)) {
+        Ok(exit) => exit.into(),
+        // `| head` has seen enough: that is no failure.
+        Err(Stop::ReaderGone) => Exit::Ok.into(),
+        Err(Stop::Failed(failure)) => {
+            // A reader that is gone now must not hide why the command failed.
+            let _ = output.flush();
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
+    match &args.command {
+        Command::Completions { shell } => return manual::completions(*shell, output),
+        Command::Man { folder } => return manual::pages(folder.as_deref(), output),
+        Command::Check => return check::run(args.config.as_deref(), output),
+        _ => {}
+    }
+    let context = Context::load(args.config.as_deref())?;
+    match &args.command {
+        Command::Reload { allow_shrink } => reload::run(&context, *allow_shrink, output),
+        Command::Status => status::run(&context, output),
+        Command::Zone { verb: ZoneVerb::List } => zone::list(&context, output),
+        Command::Zone { verb: ZoneVerb::Show { zone } } => zone::show(&context, zone, output),
+        Command::Zone { verb: ZoneVerb::Ds { zone } } => zone::ds(&context, zone, output),
+        Command::Tenant { verb: TenantVerb::List { zone, broken } } => {
+            tenant::list(&context, zone.as_deref(), *broken, output)
+        }
+        Command::Tenant { verb: TenantVerb::Show { domain } } => tenant::show(&context, domain, output),
+        Command::Tenant { verb: TenantVerb::Mx { domain } } => tenant::mx(&context, domain, output),
+        Command::Tenant { verb: TenantVerb::Add(asked) } => change::add::run(&context, asked, output),
+        Command::Tenant { verb: TenantVerb::Rm(asked) } => change::rm::run(&context, asked, output),
+        Command::Pool { verb: PoolVerb::List } => pool::list(&context, output),
+        Command::Pool { verb: PoolVerb::Show { pool } } => pool::show(&context, pool, output),
+        Command::Explain { name, rtype } => explain::run(&context, name, rtype, output),
+        // Done above: these run without a server, or are one.
+        Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Ok),
+    }
+}
+
+/// What clap says about wrong arguments, and help and version, which it treats as errors too. A script that asks for
+/// JSON gets JSON here as well, so the form is looked up in the raw arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && wants_json(std::env::args_os().map(|word| word.to_string_lossy().into_owned())) {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let failure = failure::Failure::new(Exit::Usage, message, "see `mxseal --help`");
+        Output::new(Form::Json, output::Colour::Never).failure(&failure);
+        return Exit::Usage.into();
+    }
+    // A reader that is gone needs no help.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
+}
+
+fn wants_json(arguments: impl Iterator<Item = String>) -> bool {
+    let words: Vec<String> = arguments.collect();
+    let glued = |word: &String| matches!(word.as_str(), "-ojson" | "-o=json" | "--output=json");
+    let apart =
+        |pair: &[String]| matches!(pair, [flag, form] if (flag == "-o" || flag == "--output") && form == "json");
+    words.iter().any(glued) || words.windows(2).any(apart)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wish_for_json_is_seen_in_each_spelling() {
+        for line in ["x -o json", "x a b --output json", "x -ojson", "x -o=json y", "x --output=json"] {
+            assert!(wants_json(line.split(' ').map(str::to_owned)), "{line}");
+        }
+        for line in ["x", "x json", "x -o table", "x json -o"] {
+            assert!(!wants_json(line.split(' ').map(str::to_owned)), "{line}");
+        }
+    }
+}

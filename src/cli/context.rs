@@ -1,0 +1,79 @@
+//! What a command that talks to the server needs: the configuration, and from it the folders and the socket.
+//!
+//! It reads the configuration and nothing else.
+
+use super::client::{Client, socket_in};
+use super::failure::{Exit, Failure};
+use crate::config::{self, Config};
+use crate::diagnostic::Diagnostic;
+use crate::zone::tenant::text_of;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is looked for, in this order.
+const PLACES: [&str; 2] = ["mxseal.toml", "/etc/mxseal/mxseal.toml"];
+
+/// The configuration and what follows from it.
+#[derive(Debug)]
+pub struct Context {
+    /// The configuration's file.
+    pub file: PathBuf,
+    /// The configuration, its paths joined to the folder of its file.
+    pub config: Config,
+    /// The running server.
+    pub client: Client,
+}
+
+impl Context {
+    /// Finds and reads the configuration. Warnings are left to `check` and the server.
+    ///
+    /// # Errors
+    /// Exit 1 where there is none or it is wrong; all that is wrong is listed.
+    pub fn load(given: Option<&Path>) -> Result<Context, Failure> {
+        let file = find(given)?;
+        let (config, _) = read(&file)?;
+        let client = Client { socket: socket_in(&config.keys), config: file.clone() };
+        Ok(Context { file, config, client })
+    }
+}
+
+/// The configuration's file: the given one, else the first that is there.
+///
+/// # Errors
+/// Exit 1, naming every place.
+pub fn find(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    // One that is there but cannot be read is still the one that is meant: reading it then says why.
+    let there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    PLACES.iter().map(PathBuf::from).find(there).ok_or_else(|| {
+        let message = format!("no configuration: looked for ./{} and {}", PLACES[0], PLACES[1]);
+        Failure::new(Exit::Failure, message, "name it with --config FILE; a file with `version = 1` is enough to begin")
+    })
+}
+
+/// Reads and checks a configuration, and joins its paths to its folder; with it come its warnings.
+///
+/// # Errors
+/// Exit 1 with all that is wrong.
+pub fn read(file: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
+    let shown = file.display().to_string();
+    let octets = octets(file).map_err(|error| {
+        let message = format!("the configuration {shown} cannot be read: {error}");
+        Failure::new(Exit::Failure, message, "name another one with --config FILE")
+    })?;
+    let wrong = |findings| Failure { findings, ..Failure::new(Exit::Failure, format!("{shown} is wrong"), "") };
+    let text = text_of(&shown, &octets).map_err(|finding| wrong(vec![*finding]))?;
+    let (config, warnings) = config::parse(&shown, text).map_err(wrong)?;
+    Ok((config.resolve(file.parent().unwrap_or(Path::new(""))), warnings))
+}
+
+/// The file's octets, and not many more than its reader accepts: a wrong path may be a disk.
+fn octets(file: &Path) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(config::CONFIG_FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let mut octets = Vec::new();
+    File::open(file)?.take(limit).read_to_end(&mut octets)?;
+    Ok(octets)
+}

@@ -1,0 +1,234 @@
+//! What a command prints: text for people or JSON for programs, on a standard output that is locked once.
+//!
+//! It never prints a control character that came from a file or from the server, and never draws or colours for a pipe.
+
+use super::failure::{Failure, Stop};
+use super::table::Table;
+use crate::render;
+use serde::Serialize;
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// Text for people.
+    Table,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a word is shown where colour is on. Colour only repeats what the word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// A heading.
+    Strong,
+    /// All is well.
+    Good,
+    /// Worth a look.
+    Caution,
+    /// Someone must act.
+    Bad,
+}
+
+/// Where a command prints.
+pub struct Output {
+    form: Form,
+    colour: bool,
+    colour_errors: bool,
+    /// Columns of the terminal; `None` in a pipe, where nothing is cut or folded.
+    width: Option<u16>,
+    stdout: BufWriter<StdoutLock<'static>>,
+}
+
+impl Output {
+    /// Locks standard output.
+    pub fn new(form: Form, colour: Colour) -> Output {
+        let terminal = io::stdout().is_terminal();
+        Output {
+            form,
+            colour: wanted(colour, terminal),
+            colour_errors: wanted(colour, io::stderr().is_terminal()),
+            width: terminal.then(super::table::terminal_columns).flatten(),
+            stdout: BufWriter::new(io::stdout().lock()),
+        }
+    }
+
+    /// Whether programs read it.
+    pub fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Whether text is coloured.
+    pub fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// One line of text.
+    ///
+    /// # Errors
+    /// [`Stop`] where standard output takes no more.
+    pub fn line(&mut self, text: &str) -> Result<(), Stop> {
+        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
+        written.map_err(|error| Stop::from_write(&error))
+    }
+
+    /// Text that ends its own lines, as it is.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn raw(&mut self, text: &[u8]) -> Result<(), Stop> {
+        self.stdout.write_all(text).map_err(|error| Stop::from_write(&error))
+    }
+
+    /// One JSON object on a line of its own.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn object(&mut self, value: &impl Serialize) -> Result<(), Stop> {
+        let text = serde_json::to_string(value).map_err(|error| Stop::from_write(&error.into()))?;
+        self.line(&text)
+    }
+
+    /// A table, fitted to the terminal.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn table(&mut self, table: &Table) -> Result<(), Stop> {
+        for line in table.lines(self.width, self.colour) {
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// `text` in this tone, where colour is on.
+    pub fn tone(&self, tone: Tone, text: &str) -> String {
+        paint(self.colour, tone, &clean(text))
+    }
+
+    /// Hands everything on.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn flush(&mut self) -> Result<(), Stop> {
+        self.stdout.flush().map_err(|error| Stop::from_write(&error))
+    }
+
+    /// Says on standard error why the command failed: `error: ...`, or one JSON object with `error` and `exit`.
+    pub fn failure(&self, failure: &Failure) {
+        let text = match self.form {
+            Form::Json => failure_json(failure),
+            Form::Table => failure_text(failure, self.colour_errors),
+        };
+        // Nobody is left to be told when standard error is closed too.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+fn wanted(colour: Colour, terminal: bool) -> bool {
+    // https://no-color.org: any value but the empty one.
+    let refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => terminal && !refused() && !dumb(),
+    }
+}
+
+fn failure_text(failure: &Failure, colour: bool) -> String {
+    let mut text = render::text(&failure.findings, colour);
+    text.push_str(&format!("{}: {}\n", paint(colour, Tone::Bad, "error"), clean_lines(&failure.message)));
+    if !failure.help.is_empty() {
+        text.push_str(&format!("{}: {}\n", paint(colour, Tone::Good, "help"), clean_lines(&failure.help)));
+    }
+    text
+}
+
+fn failure_json(failure: &Failure) -> String {
+    let mut object = serde_json::json!({ "error": failure.message, "exit": failure.exit as u8 });
+    if !failure.help.is_empty() {
+        object["help"] = failure.help.as_str().into();
+    }
+    let findings: Vec<serde_json::Value> =
+        failure.findings.iter().filter_map(|finding| serde_json::from_str(&render::json_line(finding)).ok()).collect();
+    if !findings.is_empty() {
+        object["findings"] = findings.into();
+    }
+    format!("{object}\n")
+}
+
+fn paint(colour: bool, tone: Tone, text: &str) -> String {
+    let code = match tone {
+        Tone::Plain => return text.to_owned(),
+        Tone::Strong => "1",
+        Tone::Good => "32",
+        Tone::Caution => "33",
+        Tone::Bad => "1;31",
+    };
+    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// `text` on one line without control characters: a tenant's file must not move the cursor of whoever lists it, nor
+/// turn the direction of what follows.
+pub fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            clean.extend(c.escape_unicode());
+        } else {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+/// As [`clean`], but lines stay lines.
+pub fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::Exit;
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_file_never_reach_the_terminal() {
+        let shown = clean("a\x1b[2J\u{9b}1m\n\u{202e}b");
+        assert_eq!(shown, "a\\u{1b}[2J\\u{9b}1m\\u{a}\\u{202e}b");
+        assert_eq!(clean("zürich 例え"), "zürich 例え");
+    }
+
+    #[test]
+    fn a_failure_is_one_json_object_with_error_and_exit() {
+        let text = failure_json(&Failure::new(Exit::Refused, "say \"no\"\nhere", "wait"));
+        assert_eq!(text.lines().count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        assert_eq!(value["error"], "say \"no\"\nhere");
+        assert_eq!(value["exit"], 4);
+        assert_eq!(value["help"], "wait");
+    }
+
+    #[test]
+    fn colour_is_only_used_where_it_is_wanted() {
+        assert!(wanted(Colour::Always, false));
+        assert!(!wanted(Colour::Never, true));
+        assert!(!wanted(Colour::Auto, false));
+        assert_eq!(paint(false, Tone::Bad, "x"), "x");
+        assert_eq!(paint(true, Tone::Bad, "x"), "\x1b[1;31mx\x1b[0m");
+    }
+}

@@ -1,0 +1,73 @@
+//! `pool list` and `pool show`: the fleets of mail hosts that tenants share.
+
+use super::client;
+use super::context::Context;
+use super::failure::{Exit, Failure, Stop};
+use super::output::{Output, Tone};
+use super::table::{Table, plain};
+use super::words::{nearest, tone_of_state};
+use crate::control::protocol::{PoolInfo, Request};
+
+/// Prints all pools.
+pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
+    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    if output.is_json() {
+        for pool in &pools {
+            output.object(pool)?;
+        }
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(&["pool", "state", "tenants", "addresses", "tlsa", "source"]).numbers(&[2, 4]);
+    for pool in &pools {
+        table.row(vec![
+            plain(&pool.pool),
+            (tone_of_state(&pool.state), pool.state.clone()),
+            plain(pool.tenants.to_string()),
+            plain(pool.addresses.join(" ")),
+            plain(pool.tlsa.len().to_string()),
+            plain(&pool.source),
+        ]);
+    }
+    output.table(&table)?;
+    Ok(Exit::Ok)
+}
+
+/// Prints one pool; one that is broken is a failure.
+pub fn show(context: &Context, pool: &str, output: &mut Output) -> Result<Exit, Stop> {
+    let request = Request::PoolShow { pool: pool.to_owned() };
+    let (items, end) = context.client.all::<PoolInfo>(&request, client::PATIENCE)?;
+    let Some(info) = items.into_iter().next() else {
+        return Err(unknown(context, pool, end)?.into());
+    };
+    let exit = if info.reasons.is_empty() { Exit::Ok } else { Exit::Failure };
+    if output.is_json() {
+        output.object(&info)?;
+        return Ok(exit);
+    }
+    let mut table = Table::plain(2);
+    let mut row = |label: &str, cell: (Tone, String)| table.row(vec![(Tone::Strong, label.to_owned()), cell]);
+    row("pool", plain(&info.pool));
+    row("state", (tone_of_state(&info.state), info.state.clone()));
+    row("source", plain(&info.source));
+    row("tenants", plain(info.tenants.to_string()));
+    info.addresses.iter().for_each(|address| row("address", plain(address)));
+    info.certificates.iter().for_each(|certificate| row("certificate", plain(certificate)));
+    info.tlsa.iter().for_each(|tlsa| row("tlsa", plain(tlsa)));
+    info.reasons.iter().for_each(|reason| row("reason", (Tone::Bad, reason.clone())));
+    output.table(&table)?;
+    Ok(exit)
+}
+
+fn unknown(context: &Context, pool: &str, end: client::End) -> Result<Failure, Stop> {
+    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    if pools.iter().any(|info| info.pool == pool) {
+        return Ok(Failure::new(end.exit, end.message, ""));
+    }
+    Ok(no_such(pool, &pools))
+}
+
+/// The failure that names the nearest pool.
+pub fn no_such(pool: &str, pools: &[PoolInfo]) -> Failure {
+    let help = nearest("pool", pool, pools.iter().map(|info| info.pool.as_str()));
+    Failure::new(Exit::Failure, format!("there is no pool `{pool}`"), help)
+}
