@@ -4,5 +4,6 @@ pub mod control;
 pub mod diagnostic;
 pub mod dns;
 pub mod metrics;
+pub mod serve;
 pub mod time;
 pub mod zone;
