@@ -146,7 +146,9 @@ impl Snapshot {
     }
 
     fn is_unavailable(&self, name: &[u8]) -> bool {
-        self.unavailable.iter().any(|apex| crate::dns::name::is_within(name, apex) && self.zone_below(name, apex).is_none())
+        self.unavailable
+            .iter()
+            .any(|apex| crate::dns::name::is_within(name, apex) && self.zone_below(name, apex).is_none())
     }
 
     /// A zone that holds `name` and lies below `apex`.

@@ -197,13 +197,23 @@ impl PoolTable {
     }
 
     fn rebuild(&mut self) {
-        let next: Pools = self.entries.iter().zip(self.records.iter().map(Some).chain(std::iter::repeat(None))).map(|(entry, old)| {
-            let pool = entry.pool.as_ref()?;
-            let tlsa: Vec<SpkiDigest> = pool.tlsa.iter().chain(&entry.certificate_digests).copied().collect();
-            let records = Records::new(&pool.addresses, &tlsa);
-            // An equal value stays the same object, so that nothing looks changed.
-            Some(old.and_then(Option::as_ref).filter(|old| ***old == records).cloned().unwrap_or_else(|| Arc::new(records)))
-        }).collect();
+        let next: Pools = self
+            .entries
+            .iter()
+            .zip(self.records.iter().map(Some).chain(std::iter::repeat(None)))
+            .map(|(entry, old)| {
+                let pool = entry.pool.as_ref()?;
+                let tlsa: Vec<SpkiDigest> = pool.tlsa.iter().chain(&entry.certificate_digests).copied().collect();
+                let records = Records::new(&pool.addresses, &tlsa);
+                // An equal value stays the same object, so that nothing looks changed.
+                Some(
+                    old.and_then(Option::as_ref)
+                        .filter(|old| ***old == records)
+                        .cloned()
+                        .unwrap_or_else(|| Arc::new(records)),
+                )
+            })
+            .collect();
         if next != *self.records {
             self.records = Arc::new(next);
         }

@@ -123,11 +123,8 @@ pub enum Standing {
 /// The reason why the file as a whole changes nothing.
 pub fn read(path: &str, shown: &str, octets: &[u8]) -> Result<tenant::Parsed<Definition>, Diagnostic> {
     let text = tenant::text_of(shown, octets).map_err(|fault| *fault)?;
-    let parsed = if path.ends_with(".ndjson") {
-        tenant::parse_ndjson(shown, text)
-    } else {
-        tenant::parse_toml(shown, text)
-    };
+    let parsed =
+        if path.ends_with(".ndjson") { tenant::parse_ndjson(shown, text) } else { tenant::parse_toml(shown, text) };
     if parsed.unfinished {
         let help = "write the rest, or end the last line; until then the file's last good content is served";
         return Err(Diagnostic::error("MX4101", Place::file(shown), "the file ends in the middle of a line", help));
@@ -159,8 +156,12 @@ impl Tenants {
     /// Tries again what waited for pools or names: after a change of pools or of the master file.
     pub fn retry(&mut self, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
         let mut done = Done::default();
-        let paths: Vec<_> =
-            self.files.iter().filter(|(_, f)| f.waiting.iter().any(|w| w.definition.is_some())).map(|(p, _)| Arc::clone(p)).collect();
+        let paths: Vec<_> = self
+            .files
+            .iter()
+            .filter(|(_, f)| f.waiting.iter().any(|w| w.definition.is_some()))
+            .map(|(p, _)| Arc::clone(p))
+            .collect();
         for path in paths {
             self.try_again(&path, around, pools, &mut done);
         }
@@ -290,13 +291,19 @@ impl Tenants {
         let place = || Place { file: path.to_string(), line: definition.line, ..Place::default() };
         let owner = self.table.get(label).filter(|current| twice || !self.is_free(current, file, vanished));
         if let Some(owner) = owner {
-            let message = format!("endpoint {} of {} is taken by {}", definition.endpoint, definition.domain, self.named(owner));
+            let message =
+                format!("endpoint {} of {} is taken by {}", definition.endpoint, definition.domain, self.named(owner));
             let help = "the one served now stays: give one of the two another `endpoint`, or remove it";
             return Some(Diagnostic::error("MX4102", place(), message, help));
         }
         if let Some(owner) = self.other_endpoint(definition, file, vanished) {
             let message = format!("{} is defined already by {}", definition.domain, self.named(owner));
-            return Some(Diagnostic::error("MX4103", place(), message, "the one served now stays: remove one of the two"));
+            return Some(Diagnostic::error(
+                "MX4103",
+                place(),
+                message,
+                "the one served now stays: remove one of the two",
+            ));
         }
         if let Some(pool) = definition.pool.as_deref().filter(|pool| pools.index(pool).is_none()) {
             let message = format!("pool `{pool}` of {} is not defined", definition.domain);
@@ -307,7 +314,12 @@ impl Tenants {
         taken.map(|content| {
             let source = content.source(&name).unwrap_or_else(|| "the zone's master file".to_owned());
             let message = format!("endpoint {} of {} is taken by {source}", definition.endpoint, definition.domain);
-            Diagnostic::error("MX4105", place(), message, "give the tenant another `endpoint`, or remove the records there")
+            Diagnostic::error(
+                "MX4105",
+                place(),
+                message,
+                "give the tenant another `endpoint`, or remove the records there",
+            )
         })
     }
 
@@ -317,16 +329,14 @@ impl Tenants {
         let explicit = self.explicit.get(definition.domain.as_str()).map(|label| &**label);
         let labels = [Some(derived.as_bytes()), explicit];
         let others = labels.into_iter().flatten().filter(|label| *label != definition.endpoint.as_bytes());
-        others.filter_map(|label| self.table.get(label)).find(|tenant| {
-            *tenant.domain == *definition.domain && !self.is_free(tenant, file, vanished)
-        })
+        others
+            .filter_map(|label| self.table.get(label))
+            .find(|tenant| *tenant.domain == *definition.domain && !self.is_free(tenant, file, vanished))
     }
 
     /// Whether a served tenant gives way: its own file speaks anew, or no file defines it any more.
     fn is_free(&self, tenant: &Tenant, file: u32, vanished: &Vanished) -> bool {
-        tenant.file == file
-            || vanished.contains_key(&tenant.label)
-            || self.held.contains_key(&tenant.label)
+        tenant.file == file || vanished.contains_key(&tenant.label) || self.held.contains_key(&tenant.label)
     }
 
     fn named(&self, tenant: &Tenant) -> String {
@@ -363,12 +373,19 @@ impl Tenants {
     }
 
     /// Removes what vanished, unless that is too much at once: then all of it is held.
-    fn remove(&mut self, vanished: Vanished, now: UnixTime, pools: &mut PoolTable, done: &mut Done) -> BTreeSet<String> {
+    fn remove(
+        &mut self,
+        vanished: Vanished,
+        now: UnixTime,
+        pools: &mut PoolTable,
+        done: &mut Done,
+    ) -> BTreeSet<String> {
         let (free, counted): (Vec<_>, Vec<_>) =
             vanished.into_values().map(|(tenant, _)| tenant).partition(|tenant| self.permitted.remove(&*tenant.domain));
         let count = u64::try_from(counted.len()).unwrap_or(u64::MAX);
         let size = u64::try_from(self.table.len()).unwrap_or(0);
-        let window = self.window.take().filter(|window| now.before(SHRINK_WINDOW) <= window.since && now >= window.since);
+        let window =
+            self.window.take().filter(|window| now.before(SHRINK_WINDOW) <= window.since && now >= window.since);
         let mut window = window.unwrap_or(Window { since: now, size, removed: 0 });
         let total = window.removed + count;
         let too_much = total > SHRINK_FREE && total > window.size / SHRINK_SHARE;

@@ -137,12 +137,14 @@ impl World {
         let mut done = BTreeMap::new();
         for (apex, reads) in tenants {
             let Some(zone) = self.zones.get_mut(&apex) else { continue };
-            let what = zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.apply(reads, around, pools));
+            let what =
+                zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.apply(reads, around, pools));
             done.insert(apex, what);
         }
         for (apex, zone) in &mut self.zones {
             if pools_changed || masters.contains(apex) {
-                let what = zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.retry(around, pools));
+                let what =
+                    zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.retry(around, pools));
                 add(done.entry(apex.clone()).or_default(), &what);
             }
         }
@@ -155,7 +157,8 @@ impl World {
         self.build(outside);
         let mut all = BTreeMap::new();
         for (apex, zone) in &mut self.zones {
-            let done = zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.allow_shrink(around, pools));
+            let done =
+                zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.allow_shrink(around, pools));
             all.insert(apex.clone(), done);
         }
         all
@@ -175,7 +178,7 @@ impl World {
         }
         for (apex, text) in masters {
             let Some(zone) = self.zones.get_mut(apex).filter(|zone| !zone.has_content()) else { continue };
-            let nothing = &mut |_: &str, _: &str| Err("last good content includes nothing".to_owned());
+            let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
             zone.restore(master::parse(apex, "last-good.zone", text, nothing));
         }
         self.build(outside);
@@ -240,7 +243,12 @@ impl World {
         Name::parse(stem, ROOT).map_err(|fault| {
             let message = format!("`{stem}` is not the name of a zone: {fault}");
             let place = Place::file(self.shown(path));
-            Box::new(Diagnostic::error("MX2120", place, message, "a master file is named after its zone, as in mx.example.zone"))
+            Box::new(Diagnostic::error(
+                "MX2120",
+                place,
+                message,
+                "a master file is named after its zone, as in mx.example.zone",
+            ))
         })
     }
 
@@ -258,7 +266,6 @@ impl World {
 
     fn apply_master(&mut self, apex: &Name, path: &str, content: Option<Vec<u8>>, outside: &mut dyn Outside) {
         let shown = self.shown(path);
-        let prefix = format!("{}/", self.shown);
         let zone = self.zone_or_new(apex, outside);
         let Some(octets) = content else {
             zone.gone = true;
@@ -269,8 +276,8 @@ impl World {
         };
         zone.gone = false;
         let parsed = match text(&shown, octets) {
-            Ok(text) => master::parse(apex, &shown, &text, &mut |path, from| {
-                let path = beside(path, from.strip_prefix(&prefix).unwrap_or(from))?;
+            Ok(text) => master::parse(apex, &shown, &text, &mut |path| {
+                let path = inside(path)?;
                 let octets = outside.read(&path)?;
                 String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())
             }),
@@ -346,7 +353,8 @@ impl World {
     fn build(&mut self, outside: &mut dyn Outside) {
         let mut apexes: Vec<Name> = self.zones.keys().cloned().collect();
         apexes.sort_by_key(|apex| std::cmp::Reverse(name::label_count(apex)));
-        let parents: BTreeMap<Name, Option<Name>> = apexes.iter().map(|apex| (apex.clone(), self.parent_of(apex))).collect();
+        let parents: BTreeMap<Name, Option<Name>> =
+            apexes.iter().map(|apex| (apex.clone(), self.parent_of(apex))).collect();
         for apex in &apexes {
             let (signed, policy) = self.settings(apex, outside);
             let children = self.children_of(apex, &parents);
@@ -364,8 +372,13 @@ impl World {
         }
     }
 
-    fn children_of(&self, apex: &Name, parents: &BTreeMap<Name, Option<Name>>) -> Vec<crate::zone::content::Delegation> {
-        let children = self.zones.iter().filter(|(child, _)| parents.get(*child).is_some_and(|p| p.as_ref() == Some(apex)));
+    fn children_of(
+        &self,
+        apex: &Name,
+        parents: &BTreeMap<Name, Option<Name>>,
+    ) -> Vec<crate::zone::content::Delegation> {
+        let children =
+            self.zones.iter().filter(|(child, _)| parents.get(*child).is_some_and(|p| p.as_ref() == Some(apex)));
         children.filter_map(|(_, zone)| zone.delegation()).collect()
     }
 }
@@ -389,10 +402,9 @@ fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
     crate::zone::tenant::text_of(shown, &octets).map(str::to_owned)
 }
 
-/// The path below `zones/` of a file that `from` names as `path`: beside it, never outside of the folder.
-fn beside(path: &str, from: &str) -> Result<String, String> {
-    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+/// The path below `zones/` of an included file, which a master file names from its own folder: never outside of it.
+fn inside(path: &str) -> Result<String, String> {
+    let mut parts: Vec<&str> = Vec::new();
     if path.starts_with('/') {
         return Err("a path from the root leads out of the folder of zones".to_owned());
     }

@@ -92,7 +92,8 @@ impl KeySet {
     /// # Errors
     /// The reason, where no key may sign, or a key does not match its published data (I10 of the design).
     pub fn new(apex: &Name, keys: &[(Key, bool)], policy: &Policy, challenge: &[u8]) -> Result<KeySet, String> {
-        let active: Vec<Arc<Key>> = keys.iter().filter(|(_, active)| *active).map(|(key, _)| Arc::new(key.clone())).collect();
+        let active: Vec<Arc<Key>> =
+            keys.iter().filter(|(_, active)| *active).map(|(key, _)| Arc::new(key.clone())).collect();
         let apex_key = active.iter().find(|key| key.flags & 1 == 1).ok_or("no active key signing key")?;
         let data_key = active.iter().find(|key| key.flags & 1 == 0).unwrap_or(apex_key);
         let dnskey: Vec<Vec<u8>> = keys.iter().map(|(key, _)| key.dnskey_data()).collect();
@@ -242,7 +243,14 @@ impl ZoneState {
         let content = self.content.clone()?;
         let labels = name::label_count(&self.apex);
         let tenants = self.tenants.table.clone();
-        self.served = Some(Arc::new(Zone { apex: self.apex.clone(), labels, content, tenants, pools: Arc::clone(pools), signing }));
+        self.served = Some(Arc::new(Zone {
+            apex: self.apex.clone(),
+            labels,
+            content,
+            tenants,
+            pools: Arc::clone(pools),
+            signing,
+        }));
         self.served.clone()
     }
 

@@ -287,8 +287,3 @@ mod tests {
         assert_eq!(nearest("ANYY"), None);
     }
 }
-use std::borrow::Cow;
-/// x
-pub fn print(rtype: u16) -> Cow<'static, str> {
-    Cow::Owned(format!("TYPE{rtype}"))
-}
