@@ -280,6 +280,22 @@ pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
     Ok(journal.facts().keys.iter().filter(|key| key.is_published()).map(|key| key.public.clone()).collect())
 }
 
+/// Whether a zone's journal and all its private keys are as they should be; a zone without either is. For `check`, which
+/// runs beside a server: nothing is locked, made or mended.
+///
+/// # Errors
+/// [`Frozen`]: a server would not serve the zone.
+pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
+    if read_keys(keys, apex)?.is_empty() {
+        return Ok(());
+    }
+    let folder = keys.join(folder_name(apex));
+    check_folder(&folder)?;
+    let path = folder.join(JOURNAL_NAME);
+    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    read.map_or(Ok(()), |journal| load(&folder, journal.facts()).map(drop))
+}
+
 /// Loads every key that is not removed: each must be there, private, whole, and the one that the journal names.
 fn load(folder: &Path, facts: &ZoneFacts) -> Result<Vec<ZoneKey>, Frozen> {
     let mut keys = Vec::new();

@@ -473,6 +473,39 @@ impl Tenants {
         }
     }
 
+    /// The tenant of a domain.
+    pub fn by_domain(&self, domain: &str) -> Option<&Arc<Tenant>> {
+        let derived = tenant::endpoint_of(domain);
+        let explicit = self.explicit.get(domain).map(|label| &**label);
+        let labels = [explicit, Some(derived.as_bytes())];
+        labels.into_iter().flatten().filter_map(|label| self.table.get(label)).find(|tenant| *tenant.domain == *domain)
+    }
+
+    /// Served tenants that are not served as their files say: label, how they stand, why.
+    pub fn odd(&self) -> impl Iterator<Item = (Box<[u8]>, Standing, Vec<String>)> {
+        let held = "no file defines it any more; `mxseal reload --allow-shrink` removes it".to_owned();
+        let held = self.held.keys().map(move |label| (label.clone(), Standing::Held, vec![held.clone()]));
+        held.chain(self.kept.iter().map(|(label, kept)| (label.clone(), Standing::LastGood, self.why_kept(kept))))
+    }
+
+    fn why_kept(&self, kept: &Kept) -> Vec<String> {
+        let Some(file) = self.files.get(&kept.file) else { return Vec::new() };
+        let about = |w: &&Waiting| w.domain.as_deref().is_none_or(|domain| *domain == *kept.tenant.domain);
+        let waiting = file.waiting.iter().filter(about).flat_map(|w| &w.reasons);
+        file.fault.iter().chain(waiting).map(Diagnostic::one_line).collect()
+    }
+
+    /// Why an entry of a domain is not served as written; empty where it is.
+    pub fn reasons(&self, domain: &str) -> Vec<String> {
+        let waiting = self.waiting().filter(|(_, w)| w.domain.as_deref() == Some(domain)).flat_map(|(_, w)| &w.reasons);
+        let mut reasons: Vec<String> = waiting.map(Diagnostic::one_line).collect();
+        let kept = self.by_domain(domain).and_then(|tenant| self.kept.get(&tenant.label));
+        reasons.extend(kept.map(|kept| self.why_kept(kept)).unwrap_or_default());
+        reasons.sort();
+        reasons.dedup();
+        reasons
+    }
+
     /// All entries that are not served as written, with the paths of their files.
     pub fn waiting(&self) -> impl Iterator<Item = (&Arc<str>, &Waiting)> {
         self.files.iter().flat_map(|(path, file)| file.waiting.iter().map(move |w| (path, w)))
