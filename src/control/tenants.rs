@@ -192,15 +192,7 @@ impl Tenants {
         let file = self.files.entry(Arc::clone(&read.path)).or_default();
         file.id = read.id;
         let parsed = match read.content {
-            Some(Err(fault)) => {
-                // Nothing in it can be believed, so nothing changes; all of it is last good.
-                file.fault = Some(fault);
-                for tenant in &file.served {
-                    let kept = Kept { tenant: Arc::clone(tenant), file: Arc::clone(&read.path) };
-                    self.kept.insert(tenant.label.clone(), kept);
-                }
-                return;
-            }
+            Some(Err(fault)) => return self.spoil(read.path, read.id, fault),
             Some(Ok(parsed)) => Some(parsed),
             None => None,
         };
@@ -226,6 +218,22 @@ impl Tenants {
             reasons: broken.diagnostics,
         }));
         claims.extend(parsed.entries.into_iter().map(|definition| (Arc::clone(&read.path), definition)));
+    }
+
+    /// Nothing in a file can be believed, so nothing changes; all of it is last good.
+    pub fn spoil(&mut self, path: Arc<str>, id: u32, fault: Diagnostic) {
+        let file = self.files.entry(Arc::clone(&path)).or_default();
+        file.id = id;
+        file.fault = Some(fault);
+        for tenant in &file.served {
+            self.kept.insert(tenant.label.clone(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
+        }
+    }
+
+    /// Number of tenants that are last good, and held.
+    pub fn odd_counts(&self) -> (u64, u64) {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        (count(self.kept.len()), count(self.held.len()))
     }
 
     /// Serves an entry, or lets it wait with the reason.
