@@ -15,7 +15,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const SECTIONS: [&str; 3] = ["answer", "authority", "additional"];
 const RCODES: [&str; 11] = [
-    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE",
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
+    "NOTZONE",
 ];
 
 /// A record of a reply.
@@ -73,7 +74,9 @@ fn signature(explained: &mut Explained, zone: Option<&Zone>, records: &[Record])
 
 fn why(zone: &Zone, name: &Name, qtype: u16) -> String {
     let rtype = rtype::print(qtype);
-    let own = zone.content.node(name).is_some() || crate::zone::endpoint::split_endpoint(name, zone.labels).is_some_and(|(_, label)| zone.tenants.get(label).is_some());
+    let own = zone.content.node(name).is_some()
+        || crate::zone::endpoint::split_endpoint(name, zone.labels)
+            .is_some_and(|(_, label)| zone.tenants.get(label).is_some());
     let from = if own { "" } else { ", synthesised from a wildcard (RFC 4592)" };
     match zone.find(name, qtype) {
         Found::Set(set, _) => format!("{} {rtype} record(s) of this name{from}", set.count),
@@ -81,7 +84,9 @@ fn why(zone: &Zone, name: &Name, qtype: u16) -> String {
             let target = set.data().next().map(name::print).unwrap_or_default();
             format!("the name is an alias of {target}, which is followed while it stays in zones served here{from}")
         }
-        Found::Redirect(owner, ..) => format!("a DNAME at {} redirects all names below it (RFC 6672)", name::print(owner)),
+        Found::Redirect(owner, ..) => {
+            format!("a DNAME at {} redirects all names below it (RFC 6672)", name::print(owner))
+        }
         Found::NoData(bitmap, _) if bitmap == crate::sign::denial::empty() => {
             "the name exists only because names below it do (an empty non-terminal): no type is there".to_owned()
         }
@@ -93,13 +98,16 @@ fn why(zone: &Zone, name: &Name, qtype: u16) -> String {
 }
 
 fn source(zone: &Zone, view: &View, name: &Name) -> Option<String> {
-    let tenant = crate::zone::endpoint::split_endpoint(name, zone.labels).and_then(|(_, label)| zone.tenants.get(label));
+    let tenant =
+        crate::zone::endpoint::split_endpoint(name, zone.labels).and_then(|(_, label)| zone.tenants.get(label));
     if let Some(tenant) = tenant {
         let info = view.tenant(zone, tenant);
         let pool = info.pool.map(|pool| format!(", pool {pool}")).unwrap_or_default();
         return Some(format!("{} (tenant {}{pool})", info.source, info.domain));
     }
-    name::ancestors(name).take_while(|suffix| suffix.len() >= zone.apex.len()).find_map(|suffix| zone.content.source(suffix))
+    name::ancestors(name)
+        .take_while(|suffix| suffix.len() >= zone.apex.len())
+        .find_map(|suffix| zone.content.source(suffix))
 }
 
 fn query(name: &Name, qtype: u16) -> Vec<u8> {

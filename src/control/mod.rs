@@ -35,5 +35,5 @@ mod watch_thread;
 pub mod world;
 pub mod zones;
 
-pub use outside::{ds_from_keys, examine};
-pub use thread::{Control, Options, StartFault, start};
+pub use outside::{certificate_folders, ds_from_keys, examine};
+pub use thread::{Control, Options, ReadConfig, StartFault, start};

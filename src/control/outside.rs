@@ -134,10 +134,10 @@ pub fn examine(config: &Config) -> Vec<Diagnostic> {
     let mut changes = files.scan(moment);
     let mut found: Vec<Diagnostic> =
         std::mem::take(&mut changes.troubled).iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
-    let batch = changes.changed.into_iter().map(|file| FileChange {
-        path: file.path.to_string_lossy().into_owned(),
-        content: Some(file.content),
-    });
+    let batch = changes
+        .changed
+        .into_iter()
+        .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
     let batch = batch.collect();
     world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files });
     found.extend(world.findings());
@@ -153,7 +153,8 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
         let text = apex.to_string();
         let text = text.trim_end_matches('.');
         if zone.signed && !config.zone_settings(text).signed {
-            let message = format!("`signed = false` for {text}, but it has keys: it stays signed, or it would be bogus");
+            let message =
+                format!("`signed = false` for {text}, but it has keys: it stays signed, or it would be bogus");
             let help = "its DS must leave the parent first; until that roll exists, remove `signed = false`";
             found.push(Diagnostic::error("MX5015", Place::file("mxseal.toml"), message, help));
         }
@@ -167,4 +168,13 @@ pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
     let public = store::read_keys(keys, &apex).ok().filter(|public| !public.is_empty())?;
     let entry = public.iter().filter(|key| key.flags & 1 == 1);
     Some(entry.map(|key| crate::control::view::ds_text(&apex, &key.ds_data(&apex))).collect())
+}
+
+/// The folders of the certificates that the pools name now: they must be readable before confinement closes the rest.
+pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
+    let octets = std::fs::read(config.zones.join(crate::control::world::POOLS_FILE)).unwrap_or_default();
+    let Ok(text) = tenant::text_of("", &octets) else { return Vec::new() };
+    let pools = tenant::parse_pools("", text).entries;
+    let certificates = pools.iter().flat_map(|pool| &pool.certificates);
+    certificates.filter_map(|path| config.zones.join(path).parent().map(Path::to_owned)).collect()
 }

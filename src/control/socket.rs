@@ -138,7 +138,8 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
             };
             out.item(info)?;
             let folder = format!("{}/", info.file.trim_end_matches(".zone"));
-            let about = view.findings.iter().filter(|f| f.place.starts_with(&info.file) || f.place.starts_with(&folder));
+            let about =
+                view.findings.iter().filter(|f| f.place.starts_with(&info.file) || f.place.starts_with(&folder));
             about.clone().try_for_each(|finding| out.item(finding))?;
             let bad = about.clone().any(|finding| finding.severity == "error");
             out.end(u8::from(bad), "")

@@ -138,7 +138,8 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let folder = options.config.zones.clone();
     std::fs::read_dir(&folder).map_err(|cause| StartFault::Zones { folder: folder.clone(), cause })?;
     let store = Store::open(&options.config.keys)?;
-    let listener = socket::bind(&options.config.keys).map_err(|cause| StartFault::System { what: "open the control socket", cause })?;
+    let listener = socket::bind(&options.config.keys)
+        .map_err(|cause| StartFault::System { what: "open the control socket", cause })?;
     let (events, inbox) = channel();
     let wake = events.clone();
     let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
@@ -392,13 +393,15 @@ impl Mind {
                 answer_reload(&findings, self.world.zones.values().map(|zone| zone.tenants.held_count()).sum(), &reply);
             }
             Request::TenantShow { domain } => self.show(&domain, &reply),
-            Request::TenantWait { domain, zone, present, seconds } => match Name::parse(zone.trim_end_matches('.'), ROOT) {
-                Ok(name) if self.world.zones.contains_key(&name) => {
-                    let deadline = Instant::now() + Duration::from_secs(seconds.min(3600));
-                    self.waits.push(Wait { domain, zone: name, present, deadline, reply });
+            Request::TenantWait { domain, zone, present, seconds } => {
+                match Name::parse(zone.trim_end_matches('.'), ROOT) {
+                    Ok(name) if self.world.zones.contains_key(&name) => {
+                        let deadline = Instant::now() + Duration::from_secs(seconds.min(3600));
+                        self.waits.push(Wait { domain, zone: name, present, deadline, reply });
+                    }
+                    _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),
                 }
-                _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),
-            },
+            }
             Request::TenantPermitRemoval { domain, zone } => {
                 let name = Name::parse(zone.trim_end_matches('.'), ROOT).ok();
                 let zone = name.and_then(|name| self.world.zones.get_mut(&name));
@@ -408,7 +411,9 @@ impl Mind {
                 let _ = reply.send(Line::End { exit: u8::from(!known), message });
             }
             // The socket answers these from the report.
-            other => drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") })),
+            other => {
+                drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))
+            }
         }
     }
 
@@ -462,7 +467,9 @@ impl Mind {
         let mut faults = Vec::new();
         let mut keep = |key: (Option<Name>, bool), what: LastGood<'_>, text: String, store: &Store| {
             let digest = crate::dns::rrset::digest(0, 0, text.as_bytes());
-            if self.kept.get(&key).copied().or_else(|| text.is_empty().then_some(digest)) == Some(digest) && self.version > 0 {
+            if self.kept.get(&key).copied().or_else(|| text.is_empty().then_some(digest)) == Some(digest)
+                && self.version > 0
+            {
                 return;
             }
             match store.keep_last_good(what, &text) {
@@ -480,7 +487,12 @@ impl Mind {
         }
         for (apex, zone) in &self.world.zones {
             keep((Some(apex.clone()), false), LastGood::Master(apex), zone.last_good_text(), &self.store);
-            keep((Some(apex.clone()), true), LastGood::Tenants(apex), zone.tenants.last_good_text(&self.world.pools), &self.store);
+            keep(
+                (Some(apex.clone()), true),
+                LastGood::Tenants(apex),
+                zone.tenants.last_good_text(&self.world.pools),
+                &self.store,
+            );
         }
         self.disk_findings = faults;
     }
@@ -488,7 +500,8 @@ impl Mind {
     fn log_findings(&mut self) {
         let findings = self.all_findings();
         let now: BTreeSet<String> = findings.iter().map(Diagnostic::one_line).collect();
-        let fresh: Vec<&Diagnostic> = findings.iter().filter(|finding| !self.said.contains(&finding.one_line())).collect();
+        let fresh: Vec<&Diagnostic> =
+            findings.iter().filter(|finding| !self.said.contains(&finding.one_line())).collect();
         for finding in fresh.iter().take(FINDINGS_LOGGED_MAX) {
             match finding.severity {
                 Severity::Error => tracing::error!(CODE = finding.code, "{}", finding.one_line()),
@@ -547,7 +560,13 @@ fn key_gauges(keys: &Keys) -> Vec<KeyGauge> {
     let active = |tag: u16| set.active.iter().any(|(key, _)| key.tag == tag);
     let gauge = |key: &crate::sign::key::Key| KeyGauge {
         tag: key.tag,
-        role: if set.active.len() == 1 { "csk" } else if key.flags & 1 == 1 { "ksk" } else { "zsk" },
+        role: if set.active.len() == 1 {
+            "csk"
+        } else if key.flags & 1 == 1 {
+            "ksk"
+        } else {
+            "zsk"
+        },
         state: if active(key.tag) { "active" } else { "published" },
     };
     set.active.iter().map(|(key, _)| gauge(key)).collect()

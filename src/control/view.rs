@@ -66,13 +66,18 @@ impl View {
         let standing = self.standings.get(&zone.apex).and_then(|all| all.get(&tenant.label));
         let (state, reasons) = standing.cloned().unwrap_or(("served", Vec::new()));
         let sets = |kinds: std::ops::Range<usize>| {
-            kinds.filter_map(|kind| tenant.set(kind, &zone.pools)).flat_map(|set| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>())
+            kinds
+                .filter_map(|kind| tenant.set(kind, &zone.pools))
+                .flat_map(|set| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>())
         };
         let address = |data: Vec<u8>| match <[u8; 4]>::try_from(data.as_slice()) {
             Ok(v4) => std::net::Ipv4Addr::from(v4).to_string(),
-            Err(_) => <[u8; 16]>::try_from(data.as_slice()).map(|v6| std::net::Ipv6Addr::from(v6).to_string()).unwrap_or_default(),
+            Err(_) => <[u8; 16]>::try_from(data.as_slice())
+                .map(|v6| std::net::Ipv6Addr::from(v6).to_string())
+                .unwrap_or_default(),
         };
-        let tlsa = |data: Vec<u8>| data.get(3..).and_then(|d| d.try_into().ok()).map(|d| print_tlsa(&d)).unwrap_or_default();
+        let tlsa =
+            |data: Vec<u8>| data.get(3..).and_then(|d| d.try_into().ok()).map(|d| print_tlsa(&d)).unwrap_or_default();
         let pool = tenant.pool.and_then(|pool| self.pool_names.get(usize::try_from(pool).ok()?)).cloned();
         let file = self.files.path(tenant.file);
         TenantInfo {
@@ -89,7 +94,13 @@ impl View {
     }
 
     /// Every tenant of the zones that `wanted` lets through, by zone and domain; `broken`: only those not served as written.
-    pub fn tenants(&self, snapshot: &Snapshot, wanted: Option<&Name>, broken: bool, mut each: impl FnMut(TenantInfo) -> bool) {
+    pub fn tenants(
+        &self,
+        snapshot: &Snapshot,
+        wanted: Option<&Name>,
+        broken: bool,
+        mut each: impl FnMut(TenantInfo) -> bool,
+    ) {
         for (apex, unserved) in self.broken.iter().filter(|(apex, _)| wanted.is_none_or(|wanted| wanted == *apex)) {
             let zone = snapshot.zone(apex);
             let odd = self.standings.get(apex);
@@ -182,7 +193,10 @@ fn pool_info(world: &World, report: &crate::control::pools::PoolReport<'_>) -> P
         tlsa: report.records.iter().flat_map(|r| r.tlsa()).map(|d| print_tlsa(&d)).collect(),
         certificates: report.pool.map(|pool| pool.certificates.clone()).unwrap_or_default(),
         tenants: report.tenants,
-        source: report.pool.map(|pool| format!("{}:{}", world.shown(crate::control::world::POOLS_FILE), pool.line)).unwrap_or_default(),
+        source: report
+            .pool
+            .map(|pool| format!("{}:{}", world.shown(crate::control::world::POOLS_FILE), pool.line))
+            .unwrap_or_default(),
         reasons: report.findings.iter().map(Diagnostic::one_line).collect(),
     }
 }

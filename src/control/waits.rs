@@ -75,6 +75,7 @@ fn verdict(world: &World, wait: &Wait) -> Option<Line> {
 
 fn timed_out(wait: &Wait) -> Line {
     let what = if wait.present { "not served yet" } else { "still served" };
-    let message = format!("{} is {what} in {}: see `mxseal status` for what the server has read", wait.domain, wait.zone);
+    let message =
+        format!("{} is {what} in {}: see `mxseal status` for what the server has read", wait.domain, wait.zone);
     Line::End { exit: 5, message }
 }
