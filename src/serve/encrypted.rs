@@ -310,8 +310,7 @@ impl Keeper {
         if matches!(self.listener, Listener::Doq(_)) {
             return std::future::pending().await;
         }
-        let bound = i32::try_from(self.descriptors_max.saturating_mul(2)).unwrap_or(i32::MAX);
-        while system::open_descriptors(bound) <= self.descriptors_max {
+        while system::open_descriptors() <= self.descriptors_max {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
     }
