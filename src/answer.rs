@@ -106,6 +106,7 @@ pub struct Identity {
     chaos: Vec<u8>,
     cookie_secrets: Vec<[u8; 16]>,
     keepalive: u16,
+    udp_size: Option<u16>,
 }
 
 impl Identity {
@@ -116,7 +117,13 @@ impl Identity {
         let nsid: Vec<u8> = nsid.bytes().take(reply::NSID_OCTETS_MAX).collect();
         let length = u8::try_from(nsid.len()).unwrap_or(0);
         let head = [0xc0, 0x0c, 0, 16, 0, 3, 0, 0, 0, 0, 0, length + 1, length];
-        Identity { chaos: [&head[..], &nsid].concat(), nsid, cookie_secrets, keepalive }
+        Identity { chaos: [&head[..], &nsid].concat(), nsid, cookie_secrets, keepalive, udp_size: None }
+    }
+
+    /// The same, with answers over UDP of at most `octets`, which is never more than 1232.
+    pub fn with_udp_size(mut self, octets: u16) -> Identity {
+        self.udp_size = Some(octets.clamp(UDP_SIZE_MIN, UDP_SIZE_MAX));
+        self
     }
 }
 
@@ -210,7 +217,7 @@ pub fn respond(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply 
     }
     let opt = opt_data(snapshot, asked, query.edns);
     let (length, truncated) =
-        reply::write(query.header, query.question, query.edns, opt, &answer, limit(asked, query.edns), out);
+        reply::write(query.header, query.question, query.edns, opt, &answer, limit(snapshot, asked, query.edns), out);
     Reply::Send(Outcome {
         length,
         rcode: answer.rcode,
@@ -275,14 +282,15 @@ fn refuse(snapshot: &Snapshot, asked: &Asked<'_>, fault: &Fault<'_>, out: &mut [
     let answer = Answer { rcode: fault.rcode, ..Answer::default() };
     let opt = opt_data(snapshot, asked, fault.edns);
     let (length, truncated) =
-        reply::write(fault.header, fault.question, fault.edns, opt, &answer, limit(asked, fault.edns), out);
+        reply::write(fault.header, fault.question, fault.edns, opt, &answer, limit(snapshot, asked, fault.edns), out);
     Outcome { length, rcode: fault.rcode, truncated, ..Outcome::default() }
 }
 
 /// Octets that the reply may have (RFC 6891 § 6.2.5, RFC 1035 § 4.2.1).
-fn limit(asked: &Asked<'_>, edns: Option<Edns>) -> usize {
+fn limit(snapshot: &Snapshot, asked: &Asked<'_>, edns: Option<Edns>) -> usize {
+    let ours = snapshot.identity.udp_size.unwrap_or(UDP_SIZE_MAX);
     match asked.transport {
-        Transport::Udp => usize::from(edns.map_or(UDP_SIZE_MIN, |edns| edns.udp_size.min(UDP_SIZE_MAX))),
+        Transport::Udp => usize::from(edns.map_or(UDP_SIZE_MIN, |edns| edns.udp_size.min(ours))),
         Transport::Tcp | Transport::Encrypted => usize::from(u16::MAX),
     }
 }

@@ -238,6 +238,11 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Takes in the counters of workers that were made elsewhere.
+    pub fn add(&self, counters: Vec<Arc<Counters>>) {
+        hold(&self.workers).extend(counters);
+    }
+
     /// Counters for one more worker; they are summed with the others' for as long as the process lives.
     pub fn worker(&self) -> Arc<Counters> {
         let counters = Arc::new(Counters::default());

@@ -32,6 +32,6 @@ pub fn run(given: Option<&Path>, output: &mut Output) -> Result<Exit, Stop> {
 }
 
 /// Everything that is wrong in the files that a sound configuration names, after what the configuration warns of.
-fn examine(_config: &Config, warnings: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    warnings
+fn examine(config: &Config, warnings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    warnings.into_iter().chain(crate::control::examine(config)).collect()
 }

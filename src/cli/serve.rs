@@ -1,15 +1,305 @@
 //! `serve`: runs the server in the foreground.
+//!
+//! The order is fixed: configuration, sockets, privileges, confinement, keys and files, then threads and traffic. Nothing
+//! answers before the first snapshot is there.
 
+use super::context;
 use super::failure::{Exit, Failure};
 use super::output::{Colour, Form, Output};
-use std::path::Path;
+use crate::answer::{Identity, Snapshot, respond};
+use crate::config::{Config, LogFormat};
+use crate::control::protocol::Status;
+use crate::control::{self, Control};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::metrics::Metrics;
+use crate::serve::confine::{self, Confinement, InForce};
+use crate::serve::encrypted::{self, Certificate, Encrypted, Sockets};
+use crate::serve::health::{self, Health};
+use crate::serve::{self, Limits, Listeners, Running, Settings, notify, system};
+use crate::time;
+use arc_swap::ArcSwap;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Descriptors for files, metrics, the control socket and commands.
+const OTHER_DESCRIPTORS: usize = 300;
 
 /// Runs the server with the configuration at `config_path` (or where it is looked for) until it is told to end.
 /// `strict`: it does not start with less than was asked for.
 pub fn run(config_path: Option<&Path>, strict: bool) -> ExitCode {
-    let _ = (config_path, strict);
-    let failure = Failure::new(Exit::Failure, "this build cannot serve", "");
-    Output::new(Form::Table, Colour::Auto).failure(&failure);
-    failure.exit.into()
+    match begin(config_path, strict).and_then(Server::wait) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            Output::new(Form::Table, Colour::Auto).failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Everything that is bound before privileges go.
+struct Bound {
+    listeners: Listeners,
+    metrics: Option<std::net::TcpListener>,
+    sockets: Vec<Sockets>,
+    certificate: Option<Arc<rustls::sign::CertifiedKey>>,
+    descriptors: u64,
+}
+
+/// The running server.
+struct Server {
+    control: Control,
+    running: Running,
+    health: Arc<Health>,
+    _monitoring: Option<health::Running>,
+    _encrypted: Option<Encrypted>,
+}
+
+fn begin(config_path: Option<&Path>, strict: bool) -> Result<Server, Failure> {
+    let file = context::find(config_path)?;
+    let (config, warnings) = context::read(&file)?;
+    start_log(&config);
+    quiet_panics();
+    for warning in &warnings {
+        tracing::warn!("{}", warning.one_line());
+    }
+    let bound = bind(&config)?;
+    let confinement = confine(&config, &file)?;
+    let metrics = Arc::new(Metrics::default());
+    let identity = Arc::new(identity(&config));
+    let slot = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::clone(&identity))));
+    let health = Arc::new(Health::new(Arc::clone(&metrics), vec!["files are being read".to_owned()]));
+    let monitoring = bound.metrics.map(|listener| health::start(listener, Arc::clone(&health))).transpose();
+    let monitoring = monitoring.map_err(|fault| failed(fault.to_string()))?;
+    let addresses: Vec<String> = bound.listeners.addresses().iter().map(ToString::to_string).collect();
+    let control = control::start(control::Options {
+        status: status(&addresses, &confinement),
+        read_config: reader(file),
+        config: config.clone(),
+        identity,
+        slot: Arc::clone(&slot),
+        metrics: Arc::clone(&metrics),
+    });
+    let control = control.map_err(|fault| {
+        let exit = if fault.exit_code() == 4 { Exit::Refused } else { Exit::Failure };
+        Failure::new(exit, fault.to_string(), "")
+    })?;
+    refuse_if_strict(strict, &control.findings)?;
+    let settings = settings(&config);
+    let running = serve::start(bound.listeners, &slot, &settings, respond)
+        .map_err(|f| failed(format!("cannot start threads: {f}")))?;
+    metrics.add(running.counters());
+    let encrypted = start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, &metrics)?;
+    health.set_not_ready(Vec::new());
+    let line = start_line(&addresses, control.served, &confinement);
+    notify::ready(&line);
+    tracing::info!("{line}");
+    Ok(Server { control, running, health, _monitoring: monitoring, _encrypted: encrypted })
+}
+
+fn failed(message: String) -> Failure {
+    Failure::new(Exit::Failure, message, "")
+}
+
+fn bind(config: &Config) -> Result<Bound, Failure> {
+    let descriptors = system::raise_descriptor_limit().unwrap_or(1024);
+    let workers = match config.server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let (listeners, warnings) =
+        serve::bind(&config.server.listen, workers).map_err(|fault| failed(fault.to_string()))?;
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let metrics = config.metrics.map(health::bind).transpose().map_err(|fault| failed(fault.to_string()))?;
+    let dot = config.encrypted.dot.iter().map(|address| Sockets::bind_dot(*address));
+    let doq = config.encrypted.doq.iter().map(|address| Sockets::bind_doq(*address));
+    let sockets: Result<Vec<_>, _> = dot.chain(doq).collect();
+    let sockets = sockets.map_err(|fault| failed(fault.to_string()))?;
+    let certificate = match (&config.encrypted.identity, sockets.is_empty()) {
+        (_, true) => None,
+        (Some((certificate, key)), false) => {
+            let files = Certificate::Files { certificate: certificate.clone(), key: key.clone() };
+            Some(encrypted::load(&files, time::now()))
+        }
+        (None, false) => Some(encrypted::load(&Certificate::SelfMade(host_name(config)), time::now())),
+    };
+    let certificate = certificate.transpose().map_err(|fault| failed(fault.to_string()))?;
+    Ok(Bound { listeners, metrics, sockets, certificate, descriptors })
+}
+
+/// Gives up root, then everything that is not needed, while there is one thread.
+fn confine(config: &Config, file: &Path) -> Result<InForce, Failure> {
+    let user = config.server.user.as_deref().unwrap_or("");
+    let mut in_force = confine::drop_privileges(user).map_err(|fault| failed(fault.to_string()))?;
+    if let Err(fault) = std::fs::create_dir_all(&config.keys) {
+        return Err(failed(format!("the folder of keys {} cannot be made: {fault}", config.keys.display())));
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut read_only: BTreeSet<PathBuf> = [config.zones.clone(), folder.to_owned(), PathBuf::from("/proc")].into();
+    read_only.extend(control::certificate_folders(config));
+    let read_only = read_only.into_iter().filter(|folder| folder.is_dir()).collect();
+    let more = confine::apply_process(&Confinement { read_only, read_write: vec![config.keys.clone()] });
+    in_force.words.extend(more.words);
+    in_force.warnings.extend(more.warnings);
+    for warning in &in_force.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(in_force)
+}
+
+fn start_log(config: &Config) {
+    let level = config.log.level.word();
+    let filter = tracing_subscriber::EnvFilter::new(format!("{level},{}", encrypted::LOG_FILTER));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    // A second start in one process keeps the first one's log.
+    let _ = match config.log.format {
+        LogFormat::Json => log.json().try_init(),
+        LogFormat::Text if std::env::var_os("JOURNAL_STREAM").is_some() => {
+            log.without_time().with_ansi(false).try_init()
+        }
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+    };
+}
+
+/// A caught panic is reported by whoever catches it, at a bounded rate; the standard hook would write a line a packet.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        match thread.name() {
+            Some(name) if name.starts_with("mxseal-") || name == "main" => tracing::error!("a bug: {panic}"),
+            _ => tracing::debug!("a bug: {panic}"),
+        }
+    }));
+}
+
+fn identity(config: &Config) -> Identity {
+    let mut secret = [0u8; 16];
+    // Without randomness cookies are guessable, which costs their use and nothing else.
+    let _ = SystemRandom::new().fill(&mut secret);
+    let keepalive = u16::try_from(config.server.tcp_idle.saturating_mul(10)).unwrap_or(u16::MAX);
+    Identity::new(&host_name(config), vec![secret], keepalive).with_udp_size(config.server.udp_size)
+}
+
+fn host_name(config: &Config) -> String {
+    if !config.server.nsid.is_empty() {
+        return config.server.nsid.clone();
+    }
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "mxseal".to_owned() } else { name.to_owned() }
+}
+
+fn settings(config: &Config) -> Settings {
+    let tcp = Limits {
+        connections_max: config.server.tcp_connections,
+        connections_per_source_max: config.server.tcp_connections_per_source,
+        idle: Duration::from_secs(config.server.tcp_idle),
+        ..Limits::default()
+    };
+    let prepare_thread = || {
+        if let Err(fault) = confine::apply_worker() {
+            tracing::warn!("a worker thread is not confined further: {fault}");
+        }
+    };
+    Settings { denials_per_second: config.server.denials_per_second, tcp, prepare_thread, ..Settings::default() }
+}
+
+fn start_encrypted(
+    config: &Config,
+    sockets: Vec<Sockets>,
+    certificate: Option<Arc<rustls::sign::CertifiedKey>>,
+    descriptor_limit: u64,
+    slot: &Arc<ArcSwap<Snapshot>>,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Encrypted>, Failure> {
+    let Some(certificate) = certificate else { return Ok(None) };
+    let started = encrypted::start(encrypted::Options {
+        sockets,
+        certificate,
+        respond,
+        snapshot: Arc::clone(slot),
+        metrics: Arc::clone(metrics),
+        others_max: config.server.tcp_connections + OTHER_DESCRIPTORS,
+        descriptor_limit,
+        confined: true,
+    });
+    started.map(Some).map_err(|fault| failed(fault.to_string()))
+}
+
+fn reader(file: PathBuf) -> Box<control::ReadConfig> {
+    Box::new(move || {
+        context::read(&file).map_err(|failure| {
+            if failure.findings.is_empty() {
+                let place = crate::diagnostic::Place::file(file.display().to_string());
+                vec![Diagnostic::error("MX1017", place, failure.message.clone(), failure.help.clone())]
+            } else {
+                failure.findings
+            }
+        })
+    })
+}
+
+fn refuse_if_strict(strict: bool, findings: &[Diagnostic]) -> Result<(), Failure> {
+    let errors: Vec<Diagnostic> = findings.iter().filter(|f| f.severity == Severity::Error).cloned().collect();
+    if !strict || errors.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} errors, and --strict wants none", errors.len());
+    Err(Failure { findings: errors, ..Failure::new(Exit::Failure, message, "mend them, or start without --strict") })
+}
+
+fn status(addresses: &[String], confinement: &InForce) -> Status {
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started: time::now().0,
+        listen: addresses.to_vec(),
+        confinement: confinement.words.clone(),
+        ..Status::default()
+    }
+}
+
+fn start_line(addresses: &[String], (tenants, zones): (usize, usize), confinement: &InForce) -> String {
+    let confined = if confinement.words.is_empty() { "nothing".to_owned() } else { confinement.words.join(", ") };
+    format!("answering on {} for {zones} zones and {tenants} tenants; confined by {confined}", addresses.join(", "))
+}
+
+impl Server {
+    /// Waits for signals: SIGHUP reloads, SIGTERM and SIGINT drain and end.
+    fn wait(self) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|fault| failed(format!("cannot wait for signals: {fault}")))?;
+        runtime.block_on(self.signals()).map_err(|fault| failed(format!("cannot wait for signals: {fault}")))?;
+        tracing::info!("draining");
+        self.health.drain();
+        notify::stopping();
+        let late = self.running.drain();
+        if !late.is_empty() {
+            tracing::warn!("threads that did not end in time: {}", late.join(", "));
+        }
+        self.control.stop();
+        tracing::info!("ended");
+        Ok(())
+    }
+
+    async fn signals(&self) -> std::io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let beat = notify::watchdog_interval();
+        let mut ticks = tokio::time::interval(beat.unwrap_or(Duration::from_secs(3600)));
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => self.control.reload(),
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                // A server whose threads died must not tell systemd that it is alive.
+                _ = ticks.tick() => if beat.is_some() && self.running.is_healthy() { notify::watchdog() },
+            }
+        }
+    }
 }

@@ -99,8 +99,8 @@ pub fn ds(context: &Context, zone: &str, output: &mut Output) -> Result<Exit, St
 }
 
 /// The DS records that the key files of a zone give while no server runs; `None` where they cannot be had that way.
-fn ds_from_keys(_config: &Config, _zone: &str) -> Option<Vec<String>> {
-    None
+fn ds_from_keys(config: &Config, zone: &str) -> Option<Vec<String>> {
+    crate::control::ds_from_keys(&config.keys, &zone_stem(zone))
 }
 
 fn ask(context: &Context, zone: &str) -> Result<(ZoneInfo, Vec<Finding>), Stop> {

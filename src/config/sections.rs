@@ -120,6 +120,19 @@ pub enum LogLevel {
     Trace,
 }
 
+impl LogLevel {
+    /// The level as log filters write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Server {
         Server {

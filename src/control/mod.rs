@@ -1,14 +1,39 @@
 //! The control plane: it watches files, decides, persists and publishes snapshots.
+//!
+//! One thread owns all state. What must outlive a restart is durable before it is published, and nothing here ever
+//! answers a query.
 
 pub mod durable;
+pub mod explain;
+pub mod files_link;
+pub mod files_linked;
+pub mod files_mount;
+pub mod files_name;
+pub mod files_read;
+pub mod files_settle;
+pub mod files_trouble;
+pub mod files_wait;
+pub mod files_walk;
 pub(crate) mod first_keys;
 pub mod frozen;
 pub mod journal;
 pub mod journal_file;
 pub mod keyfile;
+mod outside;
 pub mod pools;
 pub mod protocol;
+pub mod scan;
+mod socket;
 pub mod store;
 pub mod tenants;
+mod thread;
+mod view;
+mod waits;
+mod warm;
+pub mod watch;
+mod watch_thread;
 pub mod world;
 pub mod zones;
+
+pub use outside::{certificate_folders, ds_from_keys, examine};
+pub use thread::{Control, Options, ReadConfig, StartFault, start};

@@ -23,6 +23,7 @@ use crate::dns::name;
 use crate::sign::key::{Key, PublicKey, Role};
 use crate::time::UnixTime;
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -144,7 +145,11 @@ impl Store {
         let as_read = |cause| DiskFault { file: keys.to_owned(), doing: "read", cause };
         let handle = File::open(keys).map_err(as_read)?;
         let mode = mode_of(&handle.metadata().map_err(as_read)?);
-        if mode & durable::OTHERS_MODE != 0 {
+        // A folder without secrets, such as a fresh checkout's, is closed; one that held any may have been read.
+        if mode & durable::OTHERS_MODE != 0 && !holds_folders(keys) {
+            let closed = handle.set_permissions(std::fs::Permissions::from_mode(0o700));
+            closed.map_err(|cause| DiskFault { file: keys.to_owned(), doing: "close", cause })?;
+        } else if mode & durable::OTHERS_MODE != 0 {
             return Err(StoreFault::Exposed { folder: keys.to_owned(), mode });
         }
         let pid_file = keys.join(LOCK_NAME);
@@ -255,6 +260,12 @@ impl Store {
     }
 }
 
+/// Whether a folder has folders in it: those of zones, with keys. One that cannot be read may have.
+fn holds_folders(keys: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(keys) else { return true };
+    entries.into_iter().any(|entry| entry.map_or(true, |entry| entry.path().is_dir()))
+}
+
 /// Said aloud, since a process forked meanwhile may still hold a copy of the handle.
 impl Drop for Store {
     fn drop(&mut self) {
@@ -278,6 +289,22 @@ pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
         return Ok(Vec::new());
     }
     Ok(journal.facts().keys.iter().filter(|key| key.is_published()).map(|key| key.public.clone()).collect())
+}
+
+/// Whether a zone's journal and all its private keys are as they should be; a zone without either is. For `check`, which
+/// runs beside a server: nothing is locked, made or mended.
+///
+/// # Errors
+/// [`Frozen`]: a server would not serve the zone.
+pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
+    if read_keys(keys, apex)?.is_empty() {
+        return Ok(());
+    }
+    let folder = keys.join(folder_name(apex));
+    check_folder(&folder)?;
+    let path = folder.join(JOURNAL_NAME);
+    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    read.map_or(Ok(()), |journal| load(&folder, journal.facts()).map(drop))
 }
 
 /// Loads every key that is not removed: each must be there, private, whole, and the one that the journal names.

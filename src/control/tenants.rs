@@ -192,15 +192,7 @@ impl Tenants {
         let file = self.files.entry(Arc::clone(&read.path)).or_default();
         file.id = read.id;
         let parsed = match read.content {
-            Some(Err(fault)) => {
-                // Nothing in it can be believed, so nothing changes; all of it is last good.
-                file.fault = Some(fault);
-                for tenant in &file.served {
-                    let kept = Kept { tenant: Arc::clone(tenant), file: Arc::clone(&read.path) };
-                    self.kept.insert(tenant.label.clone(), kept);
-                }
-                return;
-            }
+            Some(Err(fault)) => return self.spoil(read.path, read.id, fault),
             Some(Ok(parsed)) => Some(parsed),
             None => None,
         };
@@ -226,6 +218,22 @@ impl Tenants {
             reasons: broken.diagnostics,
         }));
         claims.extend(parsed.entries.into_iter().map(|definition| (Arc::clone(&read.path), definition)));
+    }
+
+    /// Nothing in a file can be believed, so nothing changes; all of it is last good.
+    pub fn spoil(&mut self, path: Arc<str>, id: u32, fault: Diagnostic) {
+        let file = self.files.entry(Arc::clone(&path)).or_default();
+        file.id = id;
+        file.fault = Some(fault);
+        for tenant in &file.served {
+            self.kept.insert(tenant.label.clone(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
+        }
+    }
+
+    /// Number of tenants that are last good, and held.
+    pub fn odd_counts(&self) -> (u64, u64) {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        (count(self.kept.len()), count(self.held.len()))
     }
 
     /// Serves an entry, or lets it wait with the reason.
@@ -471,6 +479,39 @@ impl Tenants {
         } else {
             Standing::Served
         }
+    }
+
+    /// The tenant of a domain.
+    pub fn by_domain(&self, domain: &str) -> Option<&Arc<Tenant>> {
+        let derived = tenant::endpoint_of(domain);
+        let explicit = self.explicit.get(domain).map(|label| &**label);
+        let labels = [explicit, Some(derived.as_bytes())];
+        labels.into_iter().flatten().filter_map(|label| self.table.get(label)).find(|tenant| *tenant.domain == *domain)
+    }
+
+    /// Served tenants that are not served as their files say: label, how they stand, why.
+    pub fn odd(&self) -> impl Iterator<Item = (Box<[u8]>, Standing, Vec<String>)> {
+        let held = "no file defines it any more; `mxseal reload --allow-shrink` removes it".to_owned();
+        let held = self.held.keys().map(move |label| (label.clone(), Standing::Held, vec![held.clone()]));
+        held.chain(self.kept.iter().map(|(label, kept)| (label.clone(), Standing::LastGood, self.why_kept(kept))))
+    }
+
+    fn why_kept(&self, kept: &Kept) -> Vec<String> {
+        let Some(file) = self.files.get(&kept.file) else { return Vec::new() };
+        let about = |w: &&Waiting| w.domain.as_deref().is_none_or(|domain| *domain == *kept.tenant.domain);
+        let waiting = file.waiting.iter().filter(about).flat_map(|w| &w.reasons);
+        file.fault.iter().chain(waiting).map(Diagnostic::one_line).collect()
+    }
+
+    /// Why an entry of a domain is not served as written; empty where it is.
+    pub fn reasons(&self, domain: &str) -> Vec<String> {
+        let waiting = self.waiting().filter(|(_, w)| w.domain.as_deref() == Some(domain)).flat_map(|(_, w)| &w.reasons);
+        let mut reasons: Vec<String> = waiting.map(Diagnostic::one_line).collect();
+        let kept = self.by_domain(domain).and_then(|tenant| self.kept.get(&tenant.label));
+        reasons.extend(kept.map(|kept| self.why_kept(kept)).unwrap_or_default());
+        reasons.sort();
+        reasons.dedup();
+        reasons
     }
 
     /// All entries that are not served as written, with the paths of their files.

@@ -190,6 +190,40 @@ impl World {
         }
     }
 
+    /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
+    pub fn spoil(&mut self, path: &str, finding: Diagnostic) {
+        match self.kind(path) {
+            FileKind::Pools => drop(self.pools.refuse(vec![finding])),
+            FileKind::Zone(apex) => {
+                if let Some(zone) = self.zones.get_mut(&apex) {
+                    zone.refuse(finding);
+                }
+            }
+            FileKind::Tenants(apex) => {
+                let (path, id) = self.file(path);
+                if let Some(zone) = self.zones.get_mut(&apex) {
+                    zone.tenants.spoil(path, id, finding);
+                }
+            }
+            FileKind::Included | FileKind::Misnamed(_) => {}
+        }
+    }
+
+    /// Zones whose keys could not be used are tried again.
+    pub fn thaw(&mut self, outside: &mut dyn Outside) {
+        for zone in self.zones.values_mut().filter(|zone| matches!(zone.keys, Keys::Frozen(_))) {
+            zone.keys = Keys::Wanted;
+        }
+        self.build(outside);
+    }
+
+    /// Files that master files include, below `zones/`.
+    pub fn included_paths(&self) -> BTreeSet<String> {
+        let prefix = format!("{}/", self.shown);
+        let all = self.zones.values().flat_map(|zone| zone.includes());
+        all.map(|path| path.strip_prefix(&prefix).unwrap_or(path).to_owned()).collect()
+    }
+
     /// The snapshot of what is known now.
     pub fn snapshot(&mut self, version: u64, identity: Arc<Identity>) -> Snapshot {
         let records = Arc::clone(self.pools.records());
@@ -304,18 +338,20 @@ impl World {
     }
 
     fn read_tenants(&mut self, change: FileChange) -> Read {
-        let path: Arc<str> = change.path.as_str().into();
-        let shown = self.shown(&path);
-        let id = match self.file_ids.get(&path) {
-            Some(id) => *id,
-            None => {
-                let id = self.files.push(shown.as_str().into());
-                self.file_ids.insert(Arc::clone(&path), id);
-                id
-            }
-        };
-        let content = change.content.map(|octets| tenants::read(&path, &shown, &octets));
-        Read { path: shown.into(), id, content }
+        let (shown, id) = self.file(&change.path);
+        let content = change.content.map(|octets| tenants::read(&change.path, &shown, &octets));
+        Read { path: shown, id, content }
+    }
+
+    /// How a file is shown, and its number.
+    fn file(&mut self, path: &str) -> (Arc<str>, u32) {
+        let shown: Arc<str> = self.shown(path).into();
+        if let Some(id) = self.file_ids.get(&shown) {
+            return (shown, *id);
+        }
+        let id = self.files.push(Arc::clone(&shown));
+        self.file_ids.insert(Arc::clone(&shown), id);
+        (shown, id)
     }
 
     fn zone_or_new(&mut self, apex: &Name, outside: &mut dyn Outside) -> &mut ZoneState {

@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn every_type_goes_from_text_to_octets_and_back() {
         for (rtype, text, printed) in samples() {
-            let data = read(rtype, &text).unwrap_or_else(|fault| panic!("{rtype} {text}: {fault:?}"));
+            let data = read(rtype, &text).expect(&text);
             assert_eq!(to_text(rtype, &data), printed, "{text}");
             assert_eq!(check(rtype, &data), Ok(()), "{text}");
             assert_eq!(read(rtype, &printed), Ok(data.clone()), "{printed}");

@@ -87,8 +87,8 @@ pub enum EncryptedFault {
 /// Sockets of one address.
 #[derive(Debug)]
 pub struct Sockets {
-    dot: TcpListener,
-    doq: UdpSocket,
+    dot: Option<TcpListener>,
+    doq: Option<UdpSocket>,
 }
 
 impl Sockets {
@@ -97,18 +97,40 @@ impl Sockets {
     /// # Errors
     /// [`EncryptedFault::Bind`].
     pub fn bind(address: SocketAddr) -> Result<Sockets, EncryptedFault> {
-        let fault = |source| EncryptedFault::Bind { address, source };
-        let dot: TcpListener = socket(address, Type::STREAM, IpProtocol::TCP).map_err(fault)?.into();
-        let doq: UdpSocket = socket(address, Type::DGRAM, IpProtocol::UDP).map_err(fault)?.into();
-        Ok(Sockets { dot, doq })
+        Ok(Sockets { dot: Sockets::bind_dot(address)?.dot, doq: Sockets::bind_doq(address)?.doq })
     }
 
-    /// Where DoT, then DoQ, are offered.
+    /// Binds DoT alone.
+    ///
+    /// # Errors
+    /// [`EncryptedFault::Bind`].
+    pub fn bind_dot(address: SocketAddr) -> Result<Sockets, EncryptedFault> {
+        let bound = socket(address, Type::STREAM, IpProtocol::TCP);
+        bound
+            .map(|dot| Sockets { dot: Some(dot.into()), doq: None })
+            .map_err(|source| EncryptedFault::Bind { address, source })
+    }
+
+    /// Binds DoQ alone.
+    ///
+    /// # Errors
+    /// [`EncryptedFault::Bind`].
+    pub fn bind_doq(address: SocketAddr) -> Result<Sockets, EncryptedFault> {
+        let bound = socket(address, Type::DGRAM, IpProtocol::UDP);
+        bound
+            .map(|doq| Sockets { dot: None, doq: Some(doq.into()) })
+            .map_err(|source| EncryptedFault::Bind { address, source })
+    }
+
+    /// Where DoT, then DoQ, are offered; an address that offers only one of them is told twice.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((self.dot.local_addr()?, self.doq.local_addr()?))
+        let dot = self.dot.as_ref().map(TcpListener::local_addr).transpose()?;
+        let doq = self.doq.as_ref().map(UdpSocket::local_addr).transpose()?;
+        let none = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+        Ok((dot.or(doq).ok_or_else(none)?, doq.or(dot).ok_or_else(none)?))
     }
 }
 
@@ -193,8 +215,12 @@ pub fn start(options: Options) -> Result<Encrypted, EncryptedFault> {
             metrics: Arc::clone(&options.metrics),
             descriptors_max,
         };
-        runtime.spawn(keeper(Listener::Dot(dot), &dot_tls).keep());
-        runtime.spawn(keeper(Listener::Doq(doq), &doq_tls).keep());
+        if let Some(dot) = dot {
+            runtime.spawn(keeper(Listener::Dot(dot), &dot_tls).keep());
+        }
+        if let Some(doq) = doq {
+            runtime.spawn(keeper(Listener::Doq(doq), &doq_tls).keep());
+        }
     }
     Ok(Encrypted { runtime: Some(runtime) })
 }
@@ -283,8 +309,7 @@ impl Keeper {
         if matches!(self.listener, Listener::Doq(_)) {
             return std::future::pending().await;
         }
-        let bound = i32::try_from(self.descriptors_max.saturating_mul(2)).unwrap_or(i32::MAX);
-        while system::open_descriptors(bound) <= self.descriptors_max {
+        while system::open_descriptors() <= self.descriptors_max {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
     }

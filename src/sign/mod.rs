@@ -94,6 +94,11 @@ impl Signing {
         Signing { apex, data_key, apex_key, data, dnskey, id }
     }
 
+    /// The keys that sign.
+    pub fn keys(&self) -> [&Arc<Key>; 2] {
+        [&self.data_key, &self.apex_key]
+    }
+
     /// The tag of the key that signs `rtype`.
     pub fn tag(&self, rtype: u16) -> u16 {
         self.roles(rtype).0.tag

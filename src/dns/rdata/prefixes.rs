@@ -10,6 +10,14 @@ const NOT: u8 = 0x80;
 /// Octets of a part of an address of a family that is not known here, at most: the length has 7 bits.
 const PART_OCTETS_MAX: usize = 127;
 
+/// One prefix on the wire.
+struct Prefix<'d> {
+    family: u16,
+    bits: u8,
+    not: bool,
+    part: &'d [u8],
+}
+
 /// Reads `[!]family:address/prefix` to the end of the record.
 pub(super) fn read(words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
     while let Some(token) = words.next() {
@@ -44,13 +52,9 @@ fn push_prefix(text: &str, out: &mut Vec<u8>) -> Option<()> {
 pub(super) fn extent(data: &[u8]) -> Result<usize, String> {
     let mut left = data;
     while !left.is_empty() {
-        let (family, bits, _, part, tail) = split(left).ok_or("the octets end inside a prefix")?;
-        let octets_max = match family {
-            1 => 4,
-            2 => 16,
-            // RFC 3123 § 3: other families are passed on as they are.
-            _ => PART_OCTETS_MAX,
-        };
+        let (Prefix { family, bits, part, .. }, tail) = split(left).ok_or("the octets end inside a prefix")?;
+        // RFC 3123 § 3: other families are passed on as they are.
+        let octets_max = address_octets(family).unwrap_or(PART_OCTETS_MAX);
         if part.len() > octets_max || part.last() == Some(&0) {
             return Err(format!("an address of family {family} is too long or ends with a zero octet"));
         }
@@ -62,30 +66,34 @@ pub(super) fn extent(data: &[u8]) -> Result<usize, String> {
     Ok(data.len())
 }
 
-fn split(data: &[u8]) -> Option<(u16, u8, u8, &[u8], &[u8])> {
+fn address_octets(family: u16) -> Option<usize> {
+    match family {
+        1 => Some(4),
+        2 => Some(16),
+        _ => None,
+    }
+}
+
+fn split(data: &[u8]) -> Option<(Prefix<'_>, &[u8])> {
     let (&[high, low, bits, length], tail) = data.split_first_chunk()?;
     let (part, tail) = tail.split_at_checked(usize::from(length & !NOT))?;
-    Some((u16::from_be_bytes([high, low]), bits, length & NOT, part, tail))
+    Some((Prefix { family: u16::from_be_bytes([high, low]), bits, not: length & NOT != 0, part }, tail))
 }
 
 /// Prints the list; false where a family has no text form.
 pub(super) fn print(data: &[u8], text: &mut String) -> bool {
     let mut left = data;
     let mut space = "";
-    while let Some((family, bits, not, part, tail)) = split(left) {
+    while let Some((prefix, tail)) = split(left) {
         let mut octets = [0u8; 16];
-        let Some(kept) = octets.get_mut(..part.len()) else { return false };
-        kept.copy_from_slice(part);
-        let octets_max = match family {
-            1 => 4,
-            2 => 16,
-            _ => return false,
-        };
+        let Some(length) = address_octets(prefix.family) else { return false };
+        let Some(kept) = octets.get_mut(..prefix.part.len()) else { return false };
+        kept.copy_from_slice(prefix.part);
         text.push_str(std::mem::replace(&mut space, " "));
-        text.push_str(if not == 0 { "" } else { "!" });
-        text.push_str(&format!("{family}:"));
-        print_address(octets.get(..octets_max).unwrap_or_default(), text);
-        text.push_str(&format!("/{bits}"));
+        text.push_str(if prefix.not { "!" } else { "" });
+        text.push_str(&format!("{}:", prefix.family));
+        print_address(octets.get(..length).unwrap_or_default(), text);
+        text.push_str(&format!("/{}", prefix.bits));
         left = tail;
     }
     true

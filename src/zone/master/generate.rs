@@ -8,8 +8,8 @@ use crate::dns::rdata::{self, Token};
 
 /// Records of one directive, at most: a reverse zone of a /16.
 pub const GENERATED_MAX: u32 = 65_536;
-/// Records of all directives of one master file, at most: sixteen such zones; memory has an end.
-pub const GENERATED_TOTAL_MAX: u32 = 1_048_576;
+/// Records of all directives of one master file, at most: four such zones; memory has an end.
+pub const GENERATED_TOTAL_MAX: u32 = 262_144;
 /// Octets of one directive's owner and data as written, at most: far more than a name and its data need, little
 /// enough to be written 65,536 times.
 const TEMPLATE_OCTETS_MAX: usize = 1024;

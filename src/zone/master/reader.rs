@@ -49,6 +49,7 @@ pub(super) struct Source<'s> {
 }
 
 /// What a line that begins with a blank inherits.
+#[expect(clippy::large_enum_variant, reason = "there is one a file, and a box would cost an allocation a line")]
 pub(super) enum Owner {
     /// There was no record yet.
     None,

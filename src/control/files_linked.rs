@@ -1,0 +1,78 @@
+//! Looks at links of the provisioning folder: to files, to folders, to nothing, and out of it.
+//!
+//! A link that leads nowhere, or out, never makes anything gone.
+
+use super::files_link::resolve;
+use super::files_name::is_dropping_folder;
+use super::files_settle::{Hint, Moment, SETTLE, Settling};
+use super::files_trouble::Reason;
+use super::files_wait::settling;
+use super::scan::{Changes, Files};
+
+impl Files {
+    /// Looks at a link. True: it leads to a folder inside the root, which is to be walked.
+    pub(super) fn link(&mut self, path: &str, hint: Hint, now: Moment, out: &mut Changes) -> bool {
+        let resolved = resolve(&self.real, path);
+        let was_folder = self.folders.contains_key(path);
+        let kind = self.kind(path).filter(|_| !was_folder);
+        let folder = || is_dropping_folder(path.rsplit('/').next().unwrap_or(path));
+        let concerns = kind.is_some() || was_folder;
+        match resolved.target {
+            Ok((_, meta)) if meta.is_dir() && folder() => return false,
+            Ok((target, meta)) if meta.is_dir() => {
+                self.links.set(path, resolved.chain);
+                // A folder that contains the link itself would be walked for ever.
+                if self.real.join(path).starts_with(&target) {
+                    self.place(path, Reason::LinkLoop, out);
+                    return false;
+                }
+                self.no_file(path, now);
+                return true;
+            }
+            Ok((_, meta)) => {
+                if was_folder {
+                    self.folder_gone(path, now);
+                }
+                if let Some(kind) = self.kind(path) {
+                    self.links.set(path, resolved.chain);
+                    self.file(path, kind, &meta, hint, now, out);
+                }
+            }
+            Err(Reason::Dangling) if concerns => {
+                self.links.set(path, resolved.chain);
+                self.dangling(path, now, out);
+            }
+            Err(reason) if kind.is_some() => self.trouble(path, reason, out),
+            Err(reason) => {
+                let leads_to_folder = std::fs::metadata(self.real.join(path)).is_ok_and(|meta| meta.is_dir());
+                if was_folder || (leads_to_folder && !folder()) {
+                    self.place(path, reason, out);
+                    self.see_below(path);
+                }
+            }
+        }
+        false
+    }
+
+    /// A link without its target: a trouble once that has lasted.
+    fn dangling(&mut self, path: &str, now: Moment, out: &mut Changes) {
+        self.see(path);
+        self.see_below(path);
+        match self.settling.get(path) {
+            Some(Settling { identity: None, since, .. }) if now.steady.saturating_duration_since(*since) >= SETTLE => {
+                self.settling.remove(path);
+                if self.folders.contains_key(path) {
+                    self.place(path, Reason::Dangling, out);
+                } else {
+                    self.trouble(path, Reason::Dangling, out);
+                }
+            }
+            Some(Settling { identity: None, .. }) => {}
+            _ if self.trouble_of(path) == Reason::Dangling.number() => {}
+            _ if self.places.get(path).is_some_and(|place| place.reason == Reason::Dangling) => {
+                self.place(path, Reason::Dangling, out)
+            }
+            _ => self.wait(path, settling(None, now), now),
+        }
+    }
+}

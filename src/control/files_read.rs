@@ -1,0 +1,118 @@
+//! Reads one provisioned file without being led astray: only a regular file, only from inside the watched folder.
+//!
+//! What is judged is the opened handle, so nothing can be exchanged between check and use. Opening never waits (FIFO) and
+//! never makes a terminal ours.
+
+use super::files_name::{Kind, LINE_OCTETS_MAX};
+use super::files_settle::Identity;
+use super::files_trouble::Reason;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What a file is, as `stat` says.
+pub fn identity(meta: &Metadata) -> Identity {
+    Identity {
+        inode: (meta.dev(), meta.ino()),
+        size: meta.len(),
+        mtime: (meta.mtime(), meta.mtime_nsec()),
+        ctime: (meta.ctime(), meta.ctime_nsec()),
+    }
+}
+
+/// Whether a file like this may be read at all.
+///
+/// # Errors
+/// The reason why not.
+pub fn admit(meta: &Metadata, kind: Kind) -> Result<(), Reason> {
+    if !meta.is_file() {
+        return Err(Reason::NotRegular);
+    }
+    if meta.mode() & 0o002 != 0 {
+        return Err(Reason::WorldWritable);
+    }
+    // Root could read it all the same, but its owner said that nobody should.
+    if meta.mode() & 0o444 == 0 {
+        return Err(Reason::Unreadable(libc::EACCES));
+    }
+    if meta.len() > kind.octets_max() {
+        return Err(Reason::TooLarge(kind.octets_max()));
+    }
+    Ok(())
+}
+
+/// What reading gave.
+#[derive(Debug)]
+pub enum Content {
+    /// The octets, and the identity that the file had before and after they were read.
+    Whole(Vec<u8>, Identity),
+    /// It changed while it was read, or is not the file that was seen before: its identity now.
+    Changing(Identity),
+    /// It has a line longer than [`LINE_OCTETS_MAX`].
+    LongLine(Identity),
+    /// It is not there any more.
+    Gone,
+}
+
+/// Reads the file at `path`, which must lie in `root` (canonical). `path` may be a link.
+///
+/// # Errors
+/// The reason why it must not or cannot be read.
+pub fn read(path: &Path, root: &Path, kind: Kind) -> Result<Content, Reason> {
+    let mut file = match open(path) {
+        Ok(file) => file,
+        Err(fault) if is_gone(&fault) => return Ok(Content::Gone),
+        // A socket, or a FIFO's other end: the name of a file, but not one.
+        Err(fault) if fault.raw_os_error() == Some(libc::ENXIO) => return Err(Reason::NotRegular),
+        Err(fault) if fault.raw_os_error() == Some(libc::ELOOP) => return Err(Reason::LinkLoop),
+        Err(fault) => return Err(unreadable(&fault)),
+    };
+    let before = file.metadata().map_err(|fault| unreadable(&fault))?;
+    admit(&before, kind)?;
+    if !real_path(&file, path).map_err(|fault| unreadable(&fault))?.starts_with(root) {
+        return Err(Reason::LinkOut);
+    }
+    let mut octets = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0).saturating_add(1));
+    let limit = kind.octets_max();
+    file.by_ref().take(limit.saturating_add(1)).read_to_end(&mut octets).map_err(|fault| unreadable(&fault))?;
+    let after = identity(&file.metadata().map_err(|fault| unreadable(&fault))?);
+    if after != identity(&before) || u64::try_from(octets.len()) != Ok(after.size) {
+        return Ok(Content::Changing(after));
+    }
+    if has_long_line(&octets) {
+        return Ok(Content::LongLine(after));
+    }
+    Ok(Content::Whole(octets, after))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC).open(path)
+}
+
+/// Where the opened file really lies. The kernel's word counts; without a /proc the path is resolved and must still lead
+/// to the opened file.
+fn real_path(file: &File, path: &Path) -> io::Result<PathBuf> {
+    if let Ok(real) = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        return Ok(real);
+    }
+    let real = path.canonicalize()?;
+    let (there, here) = (real.symlink_metadata()?, file.metadata()?);
+    let same = (there.dev(), there.ino()) == (here.dev(), here.ino());
+    if same { Ok(real) } else { Err(io::Error::from_raw_os_error(libc::ESTALE)) }
+}
+
+fn has_long_line(octets: &[u8]) -> bool {
+    octets.len() > LINE_OCTETS_MAX && octets.split(|octet| *octet == b'\n').any(|line| line.len() > LINE_OCTETS_MAX)
+}
+
+/// Whether the error says that nothing is there.
+pub fn is_gone(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The error as a reason.
+pub fn unreadable(fault: &io::Error) -> Reason {
+    Reason::Unreadable(fault.raw_os_error().unwrap_or(libc::EIO))
+}

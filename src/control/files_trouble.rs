@@ -1,0 +1,243 @@
+//! What can be wrong with a file before anybody reads its content, and how to say it.
+//!
+//! Pure. A troubled file is never a deleted file: what was good before stays. No message quotes content.
+
+use crate::diagnostic::{Diagnostic, Place};
+use std::path::{Path, PathBuf};
+
+/// Why a file or folder cannot be used as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// It cannot be opened or read; the system's error number.
+    Unreadable(i32),
+    /// Everybody may write it.
+    WorldWritable,
+    /// A link whose target lies outside of the watched folder.
+    LinkOut,
+    /// A link whose target is not there.
+    Dangling,
+    /// Links that lead into each other, or links to folders inside a folder that is itself reached by a link.
+    LinkLoop,
+    /// More octets than its kind may have; the maximum.
+    TooLarge(u64),
+    /// A line longer than [`LINE_OCTETS_MAX`](super::files_name::LINE_OCTETS_MAX).
+    LineTooLong,
+    /// A FIFO, socket, device or folder with the name of a file.
+    NotRegular,
+    /// Its name is not UTF-8.
+    NameNotUtf8,
+    /// The watched folder is not there.
+    RootMissing,
+    /// The watched folder has lost everything at once.
+    AllGone,
+    /// A volume was unmounted: the folder is another file system now, and empty.
+    Unmounted,
+    /// The folder of a zone's tenants is not there, while the zone's file is.
+    ZoneFolderGone,
+    /// A folder cannot be listed; the system's error number.
+    FolderUnreadable(i32),
+    /// Folders nested too deep.
+    TooDeep,
+    /// More files than can be held in memory.
+    TooManyFiles,
+    /// The system gives no more watches.
+    WatchLimit,
+    /// The system gives no watcher at all.
+    InstanceLimit,
+    /// Watching failed otherwise; the system's error number, 0 where it gave none.
+    WatchFailed(i32),
+}
+
+/// A file or folder that cannot be used as it is now. Said once when it begins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trouble {
+    /// Relative to the watched folder; empty for that folder itself.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The end of a [`Trouble`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Healed {
+    /// Path of the trouble that ended.
+    pub path: PathBuf,
+    /// Code of the trouble that ended.
+    pub code: &'static str,
+}
+
+/// The codes by number, since a million files have only an octet each for theirs.
+const CODES: [&str; 20] = [
+    "", "MX6001", "MX6002", "MX6003", "MX6004", "MX6005", "MX6006", "MX6007", "MX6008", "MX6009", "MX6010", "MX6011",
+    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019",
+];
+
+/// The code of a number that [`Reason::number`] gave.
+pub fn code_of(number: u8) -> &'static str {
+    CODES.get(usize::from(number)).copied().unwrap_or("")
+}
+
+impl Reason {
+    /// From 1; stable as the code is.
+    pub fn number(self) -> u8 {
+        match self {
+            Reason::Unreadable(_) => 1,
+            Reason::WorldWritable => 2,
+            Reason::LinkOut => 3,
+            Reason::Dangling => 4,
+            Reason::LinkLoop => 5,
+            Reason::TooLarge(_) => 6,
+            Reason::LineTooLong => 7,
+            Reason::NotRegular => 8,
+            Reason::NameNotUtf8 => 9,
+            Reason::RootMissing => 10,
+            Reason::AllGone => 11,
+            Reason::Unmounted => 12,
+            Reason::ZoneFolderGone => 13,
+            Reason::FolderUnreadable(_) => 14,
+            Reason::TooDeep => 15,
+            Reason::TooManyFiles => 16,
+            Reason::WatchLimit => 17,
+            Reason::InstanceLimit => 18,
+            Reason::WatchFailed(_) => 19,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        code_of(self.number())
+    }
+
+    /// What is wrong, and what to do.
+    pub fn words(self) -> (String, &'static str) {
+        let fixed = |message: &str, help| (message.to_owned(), help);
+        match self {
+            Reason::Unreadable(errno) => (
+                format!("the file cannot be read: {}", system(errno)),
+                "make it readable for the server's user, mode 0644 or 0640; its last good content stays until then",
+            ),
+            Reason::WorldWritable => {
+                fixed("every user of this host may write the file", "take that away with `chmod o-w`")
+            }
+            Reason::LinkOut => fixed(
+                "the link leads out of the watched folder",
+                "put the file itself, or a link to a file of the same folder, here",
+            ),
+            Reason::Dangling => {
+                fixed("the link's target is not there", "restore the target, or remove the link as well to delete it")
+            }
+            Reason::LinkLoop => fixed(
+                "the link leads into itself, or to a folder from inside a folder that is reached by a link",
+                "point it at the folder or file that is meant",
+            ),
+            Reason::TooLarge(max) => {
+                (format!("the file has more than {max} octets"), "spread its content over several files")
+            }
+            Reason::LineTooLong => {
+                fixed("a line has more than 1048576 octets", "end each line with a line feed; is this a text file?")
+            }
+            Reason::NotRegular => fixed(
+                "it has the name of a file, but is a folder, pipe, socket or device",
+                "replace it by a regular file, or remove it",
+            ),
+            Reason::NameNotUtf8 => fixed("the name is not UTF-8", "rename it; domains are written as A-labels"),
+            Reason::RootMissing => fixed(
+                "the watched folder is not there; everything is served as it was",
+                "restore or mount it; its absence deletes nothing",
+            ),
+            Reason::AllGone => fixed(
+                "everything in the watched folder is gone at once; everything is served as it was",
+                "restore it; to remove all zones on purpose, remove them from the configuration or stop the server",
+            ),
+            Reason::Unmounted => fixed(
+                "the folder is empty and on another file system than before, as after an unmount; its last good content stays",
+                "mount the volume again",
+            ),
+            Reason::ZoneFolderGone => fixed(
+                "the folder of the zone's tenants is gone while the zone's file is there; all tenants stay",
+                "restore the folder; to remove all tenants, leave it empty; to remove the zone, remove its file as well",
+            ),
+            Reason::FolderUnreadable(errno) => (
+                format!("the folder cannot be listed: {}", system(errno)),
+                "make it readable for the server's user; what was good below it stays until then",
+            ),
+            Reason::TooDeep => fixed("more than 32 folders inside each other", "nest them less"),
+            Reason::TooManyFiles => {
+                fixed("more than 8000000 files; those past it are not read", "put many tenants into one .ndjson file")
+            }
+            Reason::WatchLimit => fixed(
+                "the system gives no more watches: fs.inotify.max_user_watches is reached; changes are found by scanning",
+                "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder",
+            ),
+            Reason::InstanceLimit => fixed(
+                "the system gives no watcher: fs.inotify.max_user_instances is reached; changes are found by scanning",
+                "raise it: `sysctl fs.inotify.max_user_instances=1024`",
+            ),
+            Reason::WatchFailed(errno) => (
+                format!("the folder cannot be watched: {}; changes are found by scanning", system(errno)),
+                "see the system's log",
+            ),
+        }
+    }
+}
+
+impl Trouble {
+    /// The trouble as a finding; `root` is the watched folder as the operator would type it.
+    pub fn diagnostic(&self, root: &Path) -> Diagnostic {
+        let (message, help) = self.reason.words();
+        let file = if self.path.as_os_str().is_empty() { root.to_owned() } else { root.join(&self.path) };
+        Diagnostic::error(self.reason.code(), Place::file(file.to_string_lossy()), message, help)
+    }
+}
+
+fn system(errno: i32) -> String {
+    if errno == 0 {
+        return "for no known reason".to_owned();
+    }
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_code_and_says_what_to_do() {
+        let all = [
+            Reason::Unreadable(13),
+            Reason::WorldWritable,
+            Reason::LinkOut,
+            Reason::Dangling,
+            Reason::LinkLoop,
+            Reason::TooLarge(1),
+            Reason::LineTooLong,
+            Reason::NotRegular,
+            Reason::NameNotUtf8,
+            Reason::RootMissing,
+            Reason::AllGone,
+            Reason::Unmounted,
+            Reason::ZoneFolderGone,
+            Reason::FolderUnreadable(13),
+            Reason::TooDeep,
+            Reason::TooManyFiles,
+            Reason::WatchLimit,
+            Reason::InstanceLimit,
+            Reason::WatchFailed(0),
+        ];
+        for (at, reason) in all.into_iter().enumerate() {
+            assert_eq!(usize::from(reason.number()), at + 1);
+            assert_eq!(reason.code(), format!("MX60{:02}", at + 1));
+            let (message, help) = reason.words();
+            assert!(!message.ends_with('.') && !help.is_empty() && !help.ends_with('.'), "{message}");
+            assert!(message.chars().next().is_some_and(char::is_lowercase), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_trouble_names_the_file_as_the_operator_types_it() {
+        let trouble = Trouble { path: PathBuf::from("a.example/x.toml"), reason: Reason::Unreadable(13) };
+        let line = trouble.diagnostic(Path::new("zones")).one_line();
+        assert!(line.starts_with("zones/a.example/x.toml: the file cannot be read: permission denied"), "{line}");
+    }
+}

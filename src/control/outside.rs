@@ -1,0 +1,180 @@
+//! What the control plane takes from outside: included files, certificates, keys.
+//!
+//! Errors about certificates never quote content: a path may point at a private key by mistake.
+
+use crate::config::{Config, KeyLayout, Policy};
+use crate::control::files_settle::Moment;
+use crate::control::journal;
+use crate::control::scan::Files;
+use crate::control::store::{self, Store};
+use crate::control::world::{FileChange, Outside, World};
+use crate::control::zones::{KeySet, Keys, ZoneState};
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::dns::name::Name;
+use crate::time::{self, UnixTime};
+use crate::zone::tenant::{self, SpkiDigest};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io::Read;
+use std::path::Path;
+
+/// Octets of a certificate file, at most: a chain has a few thousand.
+const CERTIFICATE_OCTETS_MAX: u64 = 256 * 1024;
+
+/// The server's outside: it makes keys at a zone's first start.
+pub(super) struct Disk<'a> {
+    pub config: &'a Config,
+    pub files: &'a mut Files,
+    pub store: &'a Store,
+    pub now: UnixTime,
+}
+
+/// The outside of `check`: it reads, and changes nothing.
+struct ReadOnly<'a> {
+    config: &'a Config,
+    files: &'a mut Files,
+}
+
+impl Outside for Disk<'_> {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        read(self.files, path)
+    }
+
+    fn certificate(&mut self, path: &str) -> Result<SpkiDigest, String> {
+        certificate(&self.config.zones, path)
+    }
+
+    fn keys(&mut self, zone: &ZoneState) -> Keys {
+        let layout = journal_layout(&zone.policy);
+        match self.store.zone_keys(&zone.apex, layout, zone.policy.algorithm, self.now) {
+            Ok(loaded) => {
+                let published = loaded.keys.iter().filter(|key| key.published);
+                let keys: Vec<_> = published.map(|key| (key.key.clone(), key.active)).collect();
+                match KeySet::new(&zone.apex, &keys, &zone.policy, &challenge()) {
+                    Ok(mut set) => {
+                        set.findings = loaded.findings;
+                        tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
+                        Keys::Loaded(Box::new(set))
+                    }
+                    Err(reason) => Keys::Frozen(unproved(&self.config.keys, zone, reason)),
+                }
+            }
+            Err(frozen) => Keys::Frozen(frozen.diagnostic()),
+        }
+    }
+
+    fn was_signed(&mut self, apex: &Name) -> bool {
+        self.store.has_journal(apex)
+    }
+}
+
+impl Outside for ReadOnly<'_> {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        read(self.files, path)
+    }
+
+    fn certificate(&mut self, path: &str) -> Result<SpkiDigest, String> {
+        certificate(&self.config.zones, path)
+    }
+
+    /// Keys that are not there yet are no error; content is checked without them.
+    fn keys(&mut self, zone: &ZoneState) -> Keys {
+        match store::check_keys(&self.config.keys, &zone.apex) {
+            Ok(()) => Keys::None,
+            Err(frozen) => Keys::Frozen(frozen.diagnostic()),
+        }
+    }
+
+    fn was_signed(&mut self, apex: &Name) -> bool {
+        store::read_keys(&self.config.keys, apex).map_or(true, |keys| !keys.is_empty())
+    }
+}
+
+fn read(files: &mut Files, path: &str) -> Result<Vec<u8>, String> {
+    files.include(path, Moment::now()).map_err(|reason| {
+        let trouble = crate::control::files_trouble::Trouble { path: path.into(), reason };
+        trouble.diagnostic(Path::new("")).message
+    })
+}
+
+/// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
+fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
+    let file = std::fs::File::open(zones.join(path)).map_err(|fault| fault.to_string())?;
+    let mut octets = Vec::new();
+    file.take(CERTIFICATE_OCTETS_MAX).read_to_end(&mut octets).map_err(|fault| fault.to_string())?;
+    tenant::tlsa_of_certificate(&octets)
+}
+
+fn journal_layout(policy: &Policy) -> journal::KeyLayout {
+    match policy.keys {
+        KeyLayout::Csk => journal::KeyLayout::Csk,
+        KeyLayout::KskZsk => journal::KeyLayout::KskAndZsk,
+    }
+}
+
+/// Something that was never signed before, so that a signature over it proves the key of this moment.
+pub(super) fn challenge() -> [u8; 32] {
+    let mut octets = [0; 32];
+    // Without randomness the proof is still a proof, only a repeatable one.
+    let _ = SystemRandom::new().fill(&mut octets);
+    octets
+}
+
+pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnostic {
+    let place = Place::file(keys.join(zone.apex.to_string().trim_end_matches('.')).display().to_string());
+    let help = "restore the key files from a backup; no new key is made, since validators would refuse its signatures";
+    Diagnostic::error("MX5014", place, reason, help)
+}
+
+/// Everything that is wrong with the zones, pools, tenants and keys that a configuration names; nothing is changed. The
+/// configuration's paths are resolved.
+pub fn examine(config: &Config) -> Vec<Diagnostic> {
+    let mut files = Files::new(&config.zones);
+    let mut world = World::new(config.clone(), config.zones.display().to_string());
+    let moment = Moment::now();
+    let mut changes = files.scan(moment);
+    let mut found: Vec<Diagnostic> =
+        std::mem::take(&mut changes.troubled).iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
+    let batch = changes
+        .changed
+        .into_iter()
+        .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
+    let batch = batch.collect();
+    world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files });
+    found.extend(world.findings());
+    found.extend(signed_anyway(config, &world));
+    found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
+    found
+}
+
+/// `signed = false` is a goal, not a switch: a zone that has keys stays signed until they are rolled away.
+pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (apex, zone) in &world.zones {
+        let text = apex.to_string();
+        let text = text.trim_end_matches('.');
+        if zone.signed && !config.zone_settings(text).signed {
+            let message =
+                format!("`signed = false` for {text}, but it has keys: it stays signed, or it would be bogus");
+            let help = "its DS must leave the parent first; until that roll exists, remove `signed = false`";
+            found.push(Diagnostic::error("MX5015", Place::file("mxseal.toml"), message, help));
+        }
+    }
+    found
+}
+
+/// The DS records of a zone in master-file form, from its journal alone; none where it has no keys that can be believed.
+pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
+    let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
+    let public = store::read_keys(keys, &apex).ok().filter(|public| !public.is_empty())?;
+    let entry = public.iter().filter(|key| key.flags & 1 == 1);
+    Some(entry.map(|key| crate::control::view::ds_text(&apex, &key.ds_data(&apex))).collect())
+}
+
+/// The folders of the certificates that the pools name now: they must be readable before confinement closes the rest.
+pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
+    let octets = std::fs::read(config.zones.join(crate::control::world::POOLS_FILE)).unwrap_or_default();
+    let Ok(text) = tenant::text_of("", &octets) else { return Vec::new() };
+    let pools = tenant::parse_pools("", text).entries;
+    let certificates = pools.iter().flat_map(|pool| &pool.certificates);
+    certificates.filter_map(|path| config.zones.join(path).parent().map(Path::to_owned)).collect()
+}

@@ -1,0 +1,448 @@
+//! From the provisioning folder to "these files are new, changed, gone, or in trouble": contents are compared, not times.
+//!
+//! Nobody's content is judged here. A file that cannot be read is never "gone", nor is everything at once: absence of a
+//! folder, a volume or a link's target is a trouble, and what was good before stays. A look costs as much as the paths
+//! it is given, never as much as the whole folder.
+
+use super::files_link::{Links, resolve};
+use super::files_name::{self, Kind, is_dropping_folder, join, range_below};
+use super::files_read::{self, Content, admit, identity, is_gone, unreadable};
+use super::files_settle::{self, Hint, Identity, Known, Moment, Settling, Verdict, decide};
+use super::files_trouble::{Healed, Reason, Trouble, code_of};
+use super::files_wait::settling;
+use super::files_walk::Walk;
+use ring::digest;
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::Metadata;
+use std::hash::BuildHasher;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Files remembered, at most: about 1 GB; a folder with more is refused past them, so that nobody can fill the memory.
+pub const FILES_MAX: usize = 8_000_000;
+/// Files that master files may include, at most.
+pub const INCLUDES_MAX: usize = 10_000;
+
+/// A file that is new, or whose content is another than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Relative to the watched folder.
+    pub path: PathBuf,
+    /// What it holds.
+    pub kind: Kind,
+    /// Its octets as they are.
+    pub content: Vec<u8>,
+}
+
+/// What a look or a scan found.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// New or changed.
+    pub changed: Vec<File>,
+    /// Gone for longer than [`SETTLE`].
+    pub gone: Vec<PathBuf>,
+    /// Troubles that begin now (or have another reason now).
+    pub troubled: Vec<Trouble>,
+    /// Troubles that end now.
+    pub healed: Vec<Healed>,
+    /// Whether a full scan has ended with this call, and could see the folder.
+    pub complete: bool,
+    /// When to look again, even without an event: something waits for quiet.
+    pub again_at: Option<Instant>,
+    /// Whether a full scan is needed: the folder is another one than before, or more waits than can be remembered.
+    pub rescan: bool,
+}
+
+/// What is remembered of a file: 32 octets beside its path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// Keyed hash of the identity when it was read; 0: not trusted, its content is compared at each look.
+    pub(super) identity: u64,
+    /// The first half of the SHA-256 of the content that was delivered.
+    hash: [u8; 16],
+    /// Octets, at most `u32::MAX`.
+    size: u32,
+    /// [`Reason::number`], 0 for none.
+    trouble: u8,
+    /// [`DELIVERED`], [`SEEN_FULL`], [`SEEN_PART`].
+    pub(super) flags: u8,
+}
+
+/// Its content was delivered; `hash` and `size` hold.
+pub(super) const DELIVERED: u8 = 1;
+/// The full scan that is under way has seen it.
+pub(super) const SEEN_FULL: u8 = 2;
+/// The scan of a folder that is under way has seen it.
+pub(super) const SEEN_PART: u8 = 4;
+
+/// Its content is to be delivered again, though it was delivered once.
+pub(super) const FORGOTTEN: u8 = 8;
+
+/// What is remembered of a folder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Folder {
+    /// Its file system.
+    pub(super) device: u64,
+    /// As in [`Entry`].
+    pub(super) flags: u8,
+}
+
+/// A trouble of a folder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) reason: Reason,
+    /// [`Files::walks`] when it was last met.
+    pub(super) met: u64,
+}
+
+/// All files of the provisioning folder that concern the server.
+#[derive(Debug)]
+pub struct Files {
+    pub(super) root: PathBuf,
+    /// `root` without links.
+    pub(super) real: PathBuf,
+    /// Device and inode of the root at the last scan.
+    pub(super) root_inode: Option<(u64, u64)>,
+    key: RandomState,
+    pub(super) entries: BTreeMap<Box<str>, Entry>,
+    pub(super) folders: BTreeMap<Box<str>, Folder>,
+    /// Troubles of folders, and of names that are no files of ours.
+    pub(super) places: BTreeMap<String, Place>,
+    /// Counts walks, so that a walk knows which troubles were met since it began.
+    pub(super) walks: u64,
+    pub(super) links: Links,
+    pub(super) includes: BTreeSet<String>,
+    pub(super) settling: BTreeMap<String, Settling>,
+    /// When to look at which settling file; in the order of time.
+    pub(super) queue: VecDeque<(Instant, String)>,
+    /// Files that are not there, and when the first and the last of them was missed.
+    pub(super) missing: BTreeSet<String>,
+    pub(super) missed: Option<(Instant, Instant)>,
+    /// Tenant folders that are not there, since when.
+    pub(super) lost: BTreeMap<String, Instant>,
+    /// Since when more waits than can be remembered.
+    pub(super) doubt: Option<Instant>,
+    pub(super) full: Option<Walk>,
+    /// Which `SEEN_` flags a sighting sets.
+    pub(super) sighting: u8,
+}
+
+impl Files {
+    /// Nothing is known yet: the first scan delivers all. `root` may be relative and need not exist.
+    pub fn new(root: &Path) -> Files {
+        let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        Files {
+            real: root.clone(),
+            root,
+            root_inode: None,
+            key: RandomState::new(),
+            entries: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            places: BTreeMap::new(),
+            walks: 0,
+            links: Links::default(),
+            includes: BTreeSet::new(),
+            settling: BTreeMap::new(),
+            queue: VecDeque::new(),
+            missing: BTreeSet::new(),
+            missed: None,
+            lost: BTreeMap::new(),
+            doubt: None,
+            full: None,
+            sighting: 0,
+        }
+    }
+
+    /// Files remembered.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Everything that stands in the way now, ordered by path.
+    pub fn troubles(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let files = self.entries.iter().filter(|(_, entry)| entry.trouble != 0);
+        let files = files.map(|(path, entry)| (&**path, code_of(entry.trouble)));
+        self.places.iter().map(|(path, place)| (path.as_str(), place.reason.code())).chain(files)
+    }
+
+    /// Forgets what was delivered, so that the next scan delivers every file anew. Nothing is gone by that.
+    pub fn forget_contents(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.identity = 0;
+            entry.flags &= !DELIVERED;
+            entry.flags |= FORGOTTEN;
+        }
+    }
+
+    /// Looks at the paths that events named, and at those whose wait has ended. Paths are relative to the folder.
+    pub fn look(&mut self, paths: &BTreeMap<PathBuf, Hint>, now: Moment) -> Changes {
+        let mut out = Changes::default();
+        if !self.root_is_the_same(&mut out) {
+            out.again_at = self.again_at();
+            return out;
+        }
+        self.sighting = if self.full.is_some() { SEEN_FULL } else { 0 };
+        for (path, hint) in self.expand(paths) {
+            self.visit(&path, hint, now, &mut out);
+        }
+        self.sighting = 0;
+        self.settle(now, &mut out);
+        // With something in the folder again, what was said about the whole of it must be judged anew.
+        out.rescan |= self.places.contains_key("") && !(out.changed.is_empty() && out.healed.is_empty());
+        out
+    }
+
+    /// Reads a file that a master file includes, whatever its name, and watches it from now on.
+    ///
+    /// # Errors
+    /// The reason why it cannot be read; when that ends, the file is delivered as [`Kind::Include`].
+    pub fn include(&mut self, path: &str, now: Moment) -> Result<Vec<u8>, Reason> {
+        let inside = !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        if !inside {
+            return Err(Reason::LinkOut);
+        }
+        if files_name::kind(path).is_none() {
+            if self.includes.len() >= INCLUDES_MAX && !self.includes.contains(path) {
+                return Err(Reason::TooManyFiles);
+            }
+            self.includes.insert(path.to_owned());
+        }
+        let kind = self.kind(path).unwrap_or(Kind::Include);
+        let resolved = resolve(&self.real, path);
+        let linked = resolved.chain.first().is_some_and(|first| first == path) && resolved.chain.len() > 1;
+        if linked {
+            self.links.set(path, resolved.chain);
+        }
+        match files_read::read(&self.real.join(path), &self.real, kind)? {
+            Content::Whole(octets, seen) => {
+                self.keep(path, &octets, &seen, now);
+                Ok(octets)
+            }
+            Content::Gone => Err(if linked { Reason::Dangling } else { Reason::Unreadable(libc::ENOENT) }),
+            Content::LongLine(_) => Err(Reason::LineTooLong),
+            Content::Changing(seen) => {
+                self.wait(path, settling(Some(seen), now), now);
+                Err(Reason::Unreadable(libc::EAGAIN))
+            }
+        }
+    }
+
+    /// Watches no other included files than these.
+    pub fn keep_includes(&mut self, paths: &BTreeSet<String>) {
+        let dropped: Vec<String> = self.includes.iter().filter(|path| !paths.contains(*path)).cloned().collect();
+        for path in dropped {
+            self.includes.remove(&path);
+            self.entries.remove(path.as_str());
+            self.settling.remove(&path);
+            self.missing.remove(&path);
+            self.links.forget(&path);
+        }
+    }
+
+    pub(super) fn kind(&self, path: &str) -> Option<Kind> {
+        files_name::kind(path).or_else(|| self.includes.contains(path).then_some(Kind::Include))
+    }
+
+    /// The paths, and what depends on them through links.
+    pub(super) fn expand(&self, paths: &BTreeMap<PathBuf, Hint>) -> BTreeMap<String, Hint> {
+        let mut all: BTreeMap<String, Hint> = BTreeMap::new();
+        for (path, hint) in paths {
+            // A name that is not UTF-8 is met by a scan of the folder that holds it.
+            let path = path
+                .to_str()
+                .map_or_else(|| path.parent().and_then(Path::to_str).map(str::to_owned), |path| Some(path.to_owned()));
+            let Some(path) = path else { continue };
+            for other in self.links.touched_by(&path) {
+                let known = all.entry(other).or_default();
+                *known = (*known).max(*hint);
+            }
+            let hidden = path.rsplit_once('/').is_some_and(|(folders, _)| folders.split('/').any(is_dropping_folder));
+            if !hidden || self.includes.contains(&path) {
+                all.insert(path, *hint);
+            }
+        }
+        all
+    }
+
+    /// Looks at one path, whatever it is or was.
+    pub(super) fn visit(&mut self, path: &str, hint: Hint, now: Moment, out: &mut Changes) {
+        let meta = match self.real.join(path).symlink_metadata() {
+            Ok(meta) => meta,
+            Err(fault) if is_gone(&fault) => return self.absent(path, now, out),
+            Err(fault) if self.kind(path).is_some() => return self.trouble(path, unreadable(&fault), out),
+            Err(_) => return,
+        };
+        if meta.is_symlink() {
+            if self.link(path, hint, now, out) {
+                self.walk_part(path, true, hint, now, out);
+            }
+        } else if meta.is_dir() {
+            if path.is_empty() || !is_dropping_folder(path.rsplit('/').next().unwrap_or(path)) {
+                self.no_file(path, now);
+                self.walk_part(path, false, hint, now, out);
+            }
+        } else {
+            self.links.forget(path);
+            if self.folders.contains_key(path) {
+                self.folder_gone(path, now);
+            }
+            if let Some(kind) = self.kind(path) {
+                self.file(path, kind, &meta, hint, now, out);
+            }
+        }
+    }
+
+    /// Looks at a file with a name of ours; `meta` is that of a link's target.
+    pub(super) fn file(&mut self, path: &str, kind: Kind, meta: &Metadata, hint: Hint, now: Moment, out: &mut Changes) {
+        if let Err(reason) = admit(meta, kind) {
+            return self.trouble(path, reason, out);
+        }
+        self.see(path);
+        let seen = identity(meta);
+        let print = self.print(&seen);
+        let entry = self.entries.get(path).filter(|entry| entry.flags & DELIVERED != 0 || entry.identity != 0);
+        let known = entry.map(|entry| Known { same: entry.identity == print, size: entry.size });
+        match decide(&seen, known, self.settling.get(path), hint, now) {
+            Verdict::Same => {
+                self.settling.remove(path);
+                if self.trouble_of(path) != Reason::LineTooLong.number() {
+                    self.heal(path, out);
+                }
+            }
+            Verdict::Wait(settling) => self.wait(path, settling, now),
+            Verdict::Read => self.read(path, kind, now, out),
+        }
+    }
+
+    pub(super) fn read(&mut self, path: &str, kind: Kind, now: Moment, out: &mut Changes) {
+        match files_read::read(&self.real.join(path), &self.real, kind) {
+            Err(reason) => self.trouble(path, reason, out),
+            Ok(Content::Gone) => self.absent(path, now, out),
+            Ok(Content::Changing(seen)) => self.wait(path, settling(Some(seen), now), now),
+            Ok(Content::LongLine(seen)) => {
+                self.trouble(path, Reason::LineTooLong, out);
+                // Not read again until it changes: it may be large.
+                let print = if files_settle::is_trusted(&seen, now.wall) { self.print(&seen) } else { 0 };
+                if let Some(entry) = self.entries.get_mut(path) {
+                    entry.identity = print;
+                }
+            }
+            Ok(Content::Whole(content, seen)) => {
+                if self.entries.len() >= FILES_MAX && !self.entries.contains_key(path) {
+                    return self.place("", Reason::TooManyFiles, out);
+                }
+                self.heal(path, out);
+                if self.keep(path, &content, &seen, now) {
+                    out.changed.push(File { path: PathBuf::from(path), kind, content });
+                }
+            }
+        }
+    }
+
+    /// Remembers content that is being delivered. False: it is what was delivered before.
+    pub(super) fn keep(&mut self, path: &str, content: &[u8], seen: &Identity, now: Moment) -> bool {
+        let mut hash = [0u8; 16];
+        let digest = digest::digest(&digest::SHA256, content);
+        hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        let identity = if files_settle::is_trusted(seen, now.wall) { self.print(seen) } else { 0 };
+        let size = u32::try_from(seen.size).unwrap_or(u32::MAX);
+        let flags = DELIVERED | self.sighting;
+        self.settling.remove(path);
+        self.missing.remove(path);
+        let before = self.entries.insert(path.into(), Entry { identity, hash, size, trouble: 0, flags });
+        !before.is_some_and(|before| before.flags & DELIVERED != 0 && before.hash == hash)
+    }
+
+    /// The identity as 64 bits that nobody outside can aim at; never 0.
+    fn print(&self, seen: &Identity) -> u64 {
+        self.key.hash_one(seen).max(1)
+    }
+
+    /// Notes that the file exists, whatever its content.
+    pub(super) fn see(&mut self, path: &str) {
+        self.missing.remove(path);
+        if let Some(entry) = self.entries.get_mut(path) {
+            entry.flags |= self.sighting;
+        }
+    }
+
+    /// Notes that all that is known below a folder stays, as the folder itself cannot be read now.
+    pub(super) fn see_below(&mut self, folder: &str) {
+        let below = range_below::<Box<str>>(folder);
+        for (_, entry) in self.entries.range_mut(below.clone()) {
+            entry.flags |= self.sighting;
+        }
+        for (_, known) in self.folders.range_mut(below.clone()) {
+            known.flags |= self.sighting;
+        }
+        if let Some(known) = self.folders.get_mut(folder) {
+            known.flags |= self.sighting;
+        }
+    }
+
+    /// Whether the root is there and the folder that the last scan saw.
+    pub(super) fn root_is_the_same(&mut self, out: &mut Changes) -> bool {
+        match std::fs::metadata(&self.root) {
+            Ok(meta) if self.root_inode == Some((meta.dev(), meta.ino())) => return true,
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => self.place("", Reason::RootMissing, out),
+            Err(fault) if is_gone(&fault) => self.place("", Reason::RootMissing, out),
+            Err(fault) => self.place("", Reason::FolderUnreadable(fault.raw_os_error().unwrap_or(libc::EIO)), out),
+        }
+        out.rescan = true;
+        false
+    }
+
+    pub(super) fn trouble_of(&self, path: &str) -> u8 {
+        self.entries.get(path).map_or(0, |entry| entry.trouble)
+    }
+
+    /// A file is in trouble: said once. What was delivered stays.
+    pub(super) fn trouble(&mut self, path: &str, reason: Reason, out: &mut Changes) {
+        self.settling.remove(path);
+        if self.entries.len() >= FILES_MAX && !self.entries.contains_key(path) {
+            return self.place("", Reason::TooManyFiles, out);
+        }
+        let fresh = Entry { identity: 0, hash: [0; 16], size: 0, trouble: 0, flags: 0 };
+        let entry = self.entries.entry(path.into()).or_insert(fresh);
+        let told = entry.trouble == reason.number();
+        entry.trouble = reason.number();
+        self.see(path);
+        if !told {
+            out.troubled.push(Trouble { path: PathBuf::from(path), reason });
+        }
+    }
+
+    pub(super) fn heal(&mut self, path: &str, out: &mut Changes) {
+        if let Some(entry) = self.entries.get_mut(path).filter(|entry| entry.trouble != 0) {
+            out.healed.push(Healed { path: PathBuf::from(path), code: code_of(entry.trouble) });
+            entry.trouble = 0;
+        }
+    }
+
+    /// A folder, or a name that can be none of our files, is in trouble: said once.
+    pub(super) fn place(&mut self, path: &str, reason: Reason, out: &mut Changes) {
+        let before = self.places.insert(path.to_owned(), Place { reason, met: self.walks });
+        if before.is_none_or(|before| before.reason != reason) {
+            out.troubled.push(Trouble { path: PathBuf::from(path), reason });
+        }
+    }
+
+    pub(super) fn heal_place(&mut self, path: &str, out: &mut Changes) {
+        if let Some(place) = self.places.remove(path) {
+            out.healed.push(Healed { path: PathBuf::from(path), code: place.reason.code() });
+        }
+    }
+}
+
+/// `name` in `folder` as text, with what is not UTF-8 replaced.
+pub(super) fn lossy(folder: &str, name: &std::ffi::OsStr) -> String {
+    join(folder, &name.to_string_lossy())
+}

@@ -1,0 +1,212 @@
+//! The control socket: commands ask here, one JSON line each way and more.
+//!
+//! Only the owner of `keys/` can reach it. Reports are read from the published view, so that a long list never holds up
+//! the control thread.
+
+use crate::answer::Snapshot;
+use crate::control::explain::explain;
+use crate::control::protocol::{Line, Request, Status};
+use crate::control::thread::Event;
+use crate::control::view::View;
+use crate::dns::name::{Name, ROOT};
+use crate::time;
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+/// The socket below `keys/`.
+const SOCKET_NAME: &str = "control.sock";
+/// Octets of a request, at most: a name and a few words.
+const REQUEST_OCTETS_MAX: u64 = 16 * 1024;
+/// How long a command may take to ask, or to read on.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Commands served at once.
+const CONNECTIONS_MAX: usize = 64;
+/// Pause after `accept` failed, so that a lack of descriptors does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What commands are answered from.
+pub struct Desk {
+    /// The snapshot that answers.
+    pub slot: Arc<ArcSwap<Snapshot>>,
+    /// The report beside it.
+    pub view: Arc<ArcSwap<View>>,
+    /// What never changes in the status: version, pid, start, addresses, confinement.
+    pub status: Status,
+    /// The control thread.
+    pub control: Sender<Event>,
+    open: AtomicUsize,
+}
+
+impl Desk {
+    /// A desk nobody stands at.
+    pub fn new(slot: Arc<ArcSwap<Snapshot>>, view: Arc<ArcSwap<View>>, status: Status, control: Sender<Event>) -> Desk {
+        Desk { slot, view, status, control, open: AtomicUsize::new(0) }
+    }
+}
+
+/// Opens the socket; a stale one is replaced, since the lock on `keys/` is held.
+pub fn bind(keys: &Path) -> io::Result<UnixListener> {
+    let path = keys.join(SOCKET_NAME);
+    match std::fs::remove_file(&path) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves commands until the process ends.
+pub fn run(listener: &UnixListener, desk: &Arc<Desk>) {
+    loop {
+        let Ok((stream, _)) = listener.accept() else {
+            std::thread::sleep(ACCEPT_PAUSE);
+            continue;
+        };
+        if desk.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
+            desk.open.fetch_sub(1, Ordering::Relaxed);
+            continue;
+        }
+        let served = Arc::clone(desk);
+        let thread = std::thread::Builder::new().name("mxseal-command".to_owned());
+        let spawned = thread.spawn(move || {
+            // A command that went away needs no answer.
+            let _ = serve(&stream, &served);
+            served.open.fetch_sub(1, Ordering::Relaxed);
+        });
+        if spawned.is_err() {
+            desk.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut line = String::new();
+    BufReader::new(stream.take(REQUEST_OCTETS_MAX)).read_line(&mut line)?;
+    let mut out = Out(BufWriter::new(stream));
+    match serde_json::from_str::<Request>(&line) {
+        Ok(request) => answer(request, desk, &mut out)?,
+        Err(fault) => out.end(1, &format!("the request is not understood: {fault}"))?,
+    }
+    out.0.flush()
+}
+
+struct Out<'a>(BufWriter<&'a UnixStream>);
+
+impl Out<'_> {
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        serde_json::to_writer(&mut self.0, line)?;
+        self.0.write_all(b"\n")
+    }
+
+    fn item(&mut self, item: &impl Serialize) -> io::Result<()> {
+        let value = serde_json::to_value(item).map_err(io::Error::other)?;
+        self.line(&Line::Item(value))
+    }
+
+    fn end(&mut self, exit: u8, message: &str) -> io::Result<()> {
+        self.line(&Line::End { exit, message: message.to_owned() })
+    }
+}
+
+fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
+    let view = desk.view.load_full();
+    match request {
+        Request::Status => {
+            out.item(&status(desk, &view))?;
+            let errors = view.findings.iter().any(|finding| finding.severity == "error");
+            out.end(u8::from(errors), "")
+        }
+        Request::ZoneList => {
+            view.zones.iter().try_for_each(|zone| out.item(zone))?;
+            out.end(0, "")
+        }
+        Request::ZoneShow { zone } => {
+            let wanted = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_string()).unwrap_or(zone);
+            let Some(info) = view.zones.iter().find(|info| info.zone == wanted) else {
+                return out.end(1, &format!("there is no zone {wanted} here"));
+            };
+            out.item(info)?;
+            let folder = format!("{}/", info.file.trim_end_matches(".zone"));
+            let about =
+                view.findings.iter().filter(|f| f.place.starts_with(&info.file) || f.place.starts_with(&folder));
+            about.clone().try_for_each(|finding| out.item(finding))?;
+            let bad = about.clone().any(|finding| finding.severity == "error");
+            out.end(u8::from(bad), "")
+        }
+        Request::TenantList { zone, broken } => list_tenants(desk, &view, zone, broken, out),
+        Request::PoolList => {
+            view.pools.iter().try_for_each(|pool| out.item(pool))?;
+            out.end(0, "")
+        }
+        Request::PoolShow { pool } => match view.pools.iter().find(|info| info.pool == pool) {
+            Some(info) => {
+                out.item(info)?;
+                out.end(u8::from(!info.reasons.is_empty()), "")
+            }
+            None => out.end(1, &format!("there is no pool `{pool}` here")),
+        },
+        Request::Explain { name, rtype } => match explain(&desk.slot.load_full(), &view, &name, &rtype, time::now()) {
+            Ok(explained) => {
+                out.item(&explained)?;
+                out.end(0, "")
+            }
+            Err(reason) => out.end(1, &reason),
+        },
+        Request::Reload { .. }
+        | Request::TenantShow { .. }
+        | Request::TenantWait { .. }
+        | Request::TenantPermitRemoval { .. } => relay(request, desk, out),
+    }
+}
+
+fn status(desk: &Desk, view: &View) -> Status {
+    Status {
+        snapshot: view.snapshot,
+        zones: view.zones.clone(),
+        findings: view.findings.clone(),
+        last_scan: view.last_scan,
+        ..desk.status.clone()
+    }
+}
+
+fn list_tenants(desk: &Desk, view: &View, zone: Option<String>, broken: bool, out: &mut Out<'_>) -> io::Result<()> {
+    let wanted = match zone.as_deref().map(|zone| Name::parse(zone.trim_end_matches('.'), ROOT)) {
+        Some(Ok(name)) if view.broken.contains_key(&name) => Some(name),
+        Some(_) => return out.end(1, &format!("there is no zone {} here", zone.unwrap_or_default())),
+        None => None,
+    };
+    let mut written = Ok(());
+    view.tenants(&desk.slot.load_full(), wanted.as_ref(), broken, |tenant| {
+        written = out.item(&tenant);
+        written.is_ok()
+    });
+    written?;
+    out.end(0, "")
+}
+
+/// What the control thread must do itself.
+fn relay(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
+    let (reply, lines) = channel();
+    if desk.control.send(Event::Request(request, reply)).is_err() {
+        return out.end(1, "the server is ending");
+    }
+    for line in lines {
+        let end = matches!(line, Line::End { .. });
+        out.line(&line)?;
+        if end {
+            return Ok(());
+        }
+    }
+    out.end(1, "the server is ending")
+}

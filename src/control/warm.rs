@@ -1,0 +1,156 @@
+//! The background pass: makes signatures before they are asked for and anew before they end, at low priority.
+//!
+//! It makes only what is kept for good: never a denial, never a wildcard's expansion. Each minute the active keys prove
+//! themselves against the DNSKEY records that are served.
+
+use crate::answer::Snapshot;
+use crate::control::outside::challenge;
+use crate::dns::name::Name;
+use crate::dns::rtype::number as rt;
+use crate::metrics::{Counters, Metrics};
+use crate::sign::{Subject, SubjectData};
+use crate::time::{self, Seconds, UnixTime};
+use crate::zone::Zone;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The pass works this long and then rests as long: at most half a core, and never long at a stretch.
+const SLICE: Duration = Duration::from_millis(10);
+/// Names between two looks at the time: a signature with its verification takes some 70 µs.
+const NAMES_A_LOOK: u32 = 32;
+/// Pause between two passes, at most: a kept signature is looked at many times before its window ends.
+const PAUSE_MAX: Seconds = 60;
+
+/// What one pass found in a zone.
+#[derive(Default)]
+struct Tally {
+    wanted: u64,
+    kept: u64,
+    data_expiry: Option<u32>,
+    dnskey_expiry: Option<u32>,
+    failed: bool,
+}
+
+/// What the pass works with.
+pub struct Warm {
+    /// Snapshots.
+    pub slot: Arc<ArcSwap<Snapshot>>,
+    /// Where the numbers go.
+    pub metrics: Arc<Metrics>,
+    /// Its own counters.
+    pub counters: Arc<Counters>,
+    /// Ends the thread.
+    pub stop: Arc<AtomicBool>,
+    /// Told of a zone whose key failed, with the reason.
+    pub alarm: Box<dyn Fn(Name, String) + Send>,
+}
+
+impl Warm {
+    /// Runs until it is told to stop.
+    pub fn run(self) {
+        let mut proved = Instant::now();
+        let mut seen = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            let snapshot = self.slot.load_full();
+            let mut pace = Pace { since: Instant::now(), count: 0, stop: &self.stop };
+            for zone in snapshot.zones() {
+                self.pass(zone, &mut pace);
+            }
+            if proved.elapsed() >= Duration::from_secs(60) {
+                proved = Instant::now();
+                self.prove(&snapshot);
+            }
+            seen = self.rest(&snapshot, seen);
+        }
+    }
+
+    fn pass(&self, zone: &Arc<Zone>, pace: &mut Pace<'_>) {
+        let Some(signing) = zone.signing.as_deref() else { return };
+        let mut tally = Tally::default();
+        let mut made = 0;
+        zone.for_each_set(|owner, set, slot| {
+            if pace.rest() {
+                return;
+            }
+            tally.wanted += 1;
+            let subject = Subject { owner, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
+            match signing.warm(&subject, set.digest, slot, time::now()) {
+                Ok((expiration, fresh)) => {
+                    tally.kept += 1;
+                    made += u64::from(fresh);
+                    let expiry = match set.rtype {
+                        rt::DNSKEY | rt::CDS | rt::CDNSKEY => &mut tally.dnskey_expiry,
+                        _ => &mut tally.data_expiry,
+                    };
+                    *expiry = Some(expiry.map_or(expiration, |least| least.min(expiration)));
+                }
+                Err(_) => tally.failed = true,
+            }
+        });
+        self.counters.signed_ahead(made);
+        if pace.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let moment = |expiry: u32| UnixTime(u64::from(expiry));
+        self.metrics.set(|gauges| {
+            let zone = gauges.zones.entry(zone.apex.to_string()).or_default();
+            zone.signatures_wanted = tally.wanted;
+            zone.signatures_kept = tally.kept;
+            zone.data_expiry = tally.data_expiry.map(moment);
+            zone.dnskey_expiry = tally.dnskey_expiry.map(moment);
+        });
+        if tally.failed {
+            (self.alarm)(zone.apex.clone(), "a signature did not verify against the published DNSKEY".to_owned());
+        }
+    }
+
+    /// Invariant I10: each active key signs, and its signature verifies against the DNSKEY bytes that are served.
+    fn prove(&self, snapshot: &Snapshot) {
+        for zone in snapshot.zones() {
+            let Some(signing) = zone.signing.as_deref() else { continue };
+            let served = zone.content.node(&zone.apex).and_then(|node| node.set(rt::DNSKEY));
+            for key in signing.keys() {
+                let own = key.dnskey_data();
+                let published = served.and_then(|(set, _)| set.data().find(|data| **data == *own)).unwrap_or_default();
+                if let Err(fault) = key.prove(published, &challenge()) {
+                    (self.alarm)(zone.apex.clone(), format!("key {} cannot sign: {fault}", key.tag));
+                }
+            }
+        }
+    }
+
+    /// Rests until the next pass is due, or a new snapshot is there. Returns the version that was seen.
+    fn rest(&self, snapshot: &Snapshot, seen: u64) -> u64 {
+        let signing = snapshot.zones().iter().filter_map(|zone| zone.signing.as_deref());
+        let graces = signing.flat_map(|signing| [signing.policy(rt::A).grace(), signing.policy(rt::DNSKEY).grace()]);
+        let pause = graces.map(|grace| (grace / 3).clamp(1, PAUSE_MAX)).min().unwrap_or(PAUSE_MAX);
+        let until = Instant::now() + Duration::from_secs(pause);
+        while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(200));
+            if self.slot.load().version != snapshot.version && snapshot.version != seen {
+                break;
+            }
+        }
+        snapshot.version
+    }
+}
+
+struct Pace<'a> {
+    since: Instant,
+    count: u32,
+    stop: &'a AtomicBool,
+}
+
+impl Pace<'_> {
+    /// Rests where a slice is over; true where the pass should end.
+    fn rest(&mut self) -> bool {
+        self.count = self.count.wrapping_add(1);
+        if self.count % NAMES_A_LOOK == 0 && self.since.elapsed() >= SLICE {
+            std::thread::sleep(SLICE);
+            self.since = Instant::now();
+        }
+        self.stop.load(Ordering::Relaxed)
+    }
+}

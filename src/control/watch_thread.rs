@@ -1,0 +1,292 @@
+//! Keeps watches on all folders of the provisioning folder, whatever happens to them, and scans where it cannot.
+//!
+//! One thread owns the watches. A folder is watched before its names are read, so that nothing falls between the two;
+//! whoever scans does so after that. It never waits for the control thread.
+
+use super::files_mount::{is_silent, mounts};
+use super::files_name::FOLDER_DEPTH_MAX;
+use super::files_settle::Hint;
+use super::files_trouble::Reason;
+use super::watch::{Meaning, Pace, Shared, meaning};
+use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+/// How much longer than a scan the pause after it is, where scans replace events.
+const PAUSE_FACTOR: u32 = 10;
+
+/// An exchanged root is watched anew this many times sooner than after an overflow: until then nothing is heard.
+const URGENT: u32 = 40;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Watch a folder (absolute) and all below it, then mark it.
+    Folder(PathBuf),
+    /// The root came, went or was exchanged: make all watches anew, at once.
+    Root,
+    /// Events were lost: make all watches anew, but not all the time.
+    Rebuild,
+    /// End.
+    Stop,
+}
+
+/// The thread's state.
+pub(super) struct Manager {
+    root: PathBuf,
+    /// `root` without links, as far as it was there.
+    real: PathBuf,
+    pace: Pace,
+    shared: Arc<Shared>,
+    jobs: SyncSender<Job>,
+    inbox: Receiver<Job>,
+    /// The inbox was full: something was not heard.
+    deaf: Arc<AtomicBool>,
+    watcher: Option<RecommendedWatcher>,
+    /// Device and inode of the root when it was watched.
+    inode: Option<(u64, u64)>,
+    /// What hinders watching.
+    trouble: Option<Reason>,
+    /// Changes may happen without an event.
+    silent: bool,
+    /// Hash of the list of mounts.
+    mounts: u64,
+    rebuilt: Instant,
+    rebuild_wanted: bool,
+    root_wanted: bool,
+    scanned: Instant,
+}
+
+impl Manager {
+    pub(super) fn new(
+        root: PathBuf,
+        pace: Pace,
+        shared: Arc<Shared>,
+        jobs: SyncSender<Job>,
+        inbox: Receiver<Job>,
+    ) -> Manager {
+        let now = Instant::now();
+        Manager {
+            real: root.clone(),
+            root,
+            pace,
+            shared,
+            jobs,
+            inbox,
+            deaf: Arc::new(AtomicBool::new(false)),
+            watcher: None,
+            inode: None,
+            trouble: None,
+            silent: false,
+            mounts: 0,
+            rebuilt: now,
+            rebuild_wanted: false,
+            root_wanted: false,
+            scanned: now,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        self.look_at_mounts();
+        self.rebuild();
+        let mut beat = Instant::now();
+        loop {
+            let pause = if self.root_wanted { self.pace.rebuild / URGENT } else { self.pace.heartbeat };
+            match self.inbox.recv_timeout(pause.saturating_sub(beat.elapsed())) {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Job::Folder(folder)) => self.folder(&folder),
+                Ok(Job::Rebuild) => self.rebuild_wanted = true,
+                Ok(Job::Root) => self.root_wanted = true,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if beat.elapsed() >= self.pace.heartbeat {
+                beat = Instant::now();
+                self.heartbeat();
+            }
+            let exchanged = self.root_wanted || inode(&self.root) != self.inode;
+            let gap = if exchanged { self.pace.rebuild / URGENT } else { self.pace.rebuild };
+            if (exchanged || self.rebuild_wanted) && self.rebuilt.elapsed() >= gap {
+                self.rebuild();
+            }
+        }
+    }
+
+    /// What no event tells: mounts, time for a scan, more watches to be had.
+    fn heartbeat(&mut self) {
+        if self.look_at_mounts() || self.deaf.swap(false, Ordering::Relaxed) {
+            self.rebuild_wanted = true;
+        }
+        if self.trouble.is_some() && self.rebuilt.elapsed() >= self.pace.rebuild * PAUSE_FACTOR {
+            self.rebuild_wanted = true;
+        }
+        let took = Duration::from_millis(self.shared.scan_milliseconds.load(Ordering::Relaxed));
+        let polls = self.silent || self.trouble.is_some() || self.inode.is_none();
+        let wait = if polls { self.pace.poll.max(took * PAUSE_FACTOR) } else { self.pace.full_scan };
+        if self.scanned.elapsed() >= wait {
+            self.scan();
+        }
+    }
+
+    fn scan(&mut self) {
+        self.scanned = Instant::now();
+        self.shared.rescan();
+    }
+
+    /// Whether the mounts are others than before. Where the list cannot be read (no /proc), nothing is known.
+    fn look_at_mounts(&mut self) -> bool {
+        let Ok(list) = std::fs::read_to_string("/proc/self/mountinfo") else { return false };
+        let mut hasher = DefaultHasher::new();
+        list.hash(&mut hasher);
+        let hash = hasher.finish();
+        if hash == self.mounts {
+            return false;
+        }
+        self.mounts = hash;
+        let real = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        self.silent = is_silent(&mounts(&list), &real, Path::is_file);
+        true
+    }
+
+    /// Makes all watches anew and asks for a scan: after a doubt, stale watches must not be believed.
+    fn rebuild(&mut self) {
+        (self.rebuild_wanted, self.root_wanted) = (false, false);
+        self.watcher = None;
+        self.inode = inode(&self.root);
+        self.real = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let result = self.make_watcher();
+        self.rebuilt = Instant::now();
+        self.set_trouble(result.err());
+        self.scan();
+    }
+
+    fn make_watcher(&mut self) -> Result<(), Reason> {
+        let (shared, jobs, deaf) = (Arc::clone(&self.shared), self.jobs.clone(), Arc::clone(&self.deaf));
+        let (root, real) = (self.root.clone(), self.real.clone());
+        let handler = move |event: notify::Result<notify::Event>| {
+            let send = |job| {
+                if jobs.try_send(job).is_err() {
+                    deaf.store(true, Ordering::Relaxed);
+                }
+            };
+            match event {
+                Ok(event) => meaning(&event, &root, &real).into_iter().for_each(|meaning| act(meaning, &shared, &send)),
+                Err(_) => send(Job::Rebuild),
+            }
+        };
+        let config = Config::default().with_follow_symlinks(false);
+        let watcher = RecommendedWatcher::new(handler, config).map_err(|fault| reason(&fault))?;
+        self.watcher = Some(watcher);
+        // The parents tell when the root comes back, or when a link to it is exchanged.
+        let (root, real) = (self.root.clone(), self.real.clone());
+        for parent in [root.parent(), real.parent()].into_iter().flatten() {
+            self.watch(parent)?;
+        }
+        self.watch_below(&real)
+    }
+
+    fn watch(&mut self, folder: &Path) -> Result<(), Reason> {
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => Ok(()),
+            Err(fault) => match fault.kind {
+                ErrorKind::PathNotFound => Ok(()),
+                // Whoever reads the folder says that it cannot be read.
+                ErrorKind::Io(ref io) if is_passing(io) => Ok(()),
+                _ => Err(reason(&fault)),
+            },
+        }
+    }
+
+    /// Watches a folder and all below it: each first, then its names.
+    fn watch_below(&mut self, top: &Path) -> Result<(), Reason> {
+        let mut stack = vec![(top.to_owned(), 0usize)];
+        while let Some((folder, depth)) = stack.pop() {
+            self.watch(&folder)?;
+            let Ok(names) = std::fs::read_dir(&folder) else { continue };
+            for entry in names.flatten() {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if is_folder && depth <= FOLDER_DEPTH_MAX && may_matter(&entry.file_name()) {
+                    stack.push((entry.path(), depth + 1));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A new folder: what came into it before its watch is found by looking again.
+    fn folder(&mut self, folder: &Path) {
+        let Ok(relative) = folder.strip_prefix(&self.real).map(Path::to_owned) else { return };
+        let is_folder = folder.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        if !is_folder || !folder.file_name().is_some_and(may_matter) {
+            return;
+        }
+        if let Err(reason) = self.watch_below(folder) {
+            self.set_trouble(Some(reason));
+        }
+        self.shared.mark(relative, Hint::Touched, true);
+    }
+
+    fn set_trouble(&mut self, trouble: Option<Reason>) {
+        if self.trouble == trouble {
+            return;
+        }
+        if let Some(before) = self.trouble.take() {
+            self.shared.heal(PathBuf::new(), before);
+        }
+        if let Some(reason) = trouble {
+            self.shared.trouble(PathBuf::new(), reason);
+        }
+        self.trouble = trouble;
+    }
+}
+
+fn act(meaning: Meaning, shared: &Shared, send: &impl Fn(Job)) {
+    match meaning {
+        Meaning::Mark { path, hint, only_attributes } => shared.mark(path, hint, only_attributes),
+        Meaning::Folder(path) => {
+            // Most of what is renamed is a file: no work for the thread.
+            if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                send(Job::Folder(path));
+            }
+        }
+        Meaning::Root => {
+            shared.rescan();
+            send(Job::Root);
+        }
+        Meaning::Lost => {
+            shared.overflowed();
+            send(Job::Rebuild);
+        }
+    }
+}
+
+/// Hidden folders are not watched, but those that Kubernetes' `..data` points at are.
+fn may_matter(name: &std::ffi::OsStr) -> bool {
+    let name = name.to_string_lossy();
+    (!name.starts_with('.') || name.starts_with("..")) && name != "lost+found"
+}
+
+fn inode(root: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(root).ok().filter(std::fs::Metadata::is_dir).map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Errors of one folder that say nothing about watching as a whole.
+fn is_passing(fault: &std::io::Error) -> bool {
+    let kinds = [std::io::ErrorKind::NotFound, std::io::ErrorKind::NotADirectory, std::io::ErrorKind::PermissionDenied];
+    kinds.contains(&fault.kind())
+}
+
+fn reason(fault: &notify::Error) -> Reason {
+    match &fault.kind {
+        ErrorKind::MaxFilesWatch => Reason::WatchLimit,
+        ErrorKind::Io(io) if io.raw_os_error() == Some(libc::ENOSPC) => Reason::WatchLimit,
+        ErrorKind::Io(io) if io.raw_os_error() == Some(libc::EMFILE) => Reason::InstanceLimit,
+        ErrorKind::Io(io) => Reason::WatchFailed(io.raw_os_error().unwrap_or(0)),
+        _ => Reason::WatchFailed(0),
+    }
+}
