@@ -143,7 +143,7 @@ fn names_have_one_order_and_successors_skip_none() {
 
 #[test]
 fn record_data_mean_the_same_as_text_and_as_octets() {
-    replay_and_mutate("rdata", RUNS * 4);
+    replay_and_mutate("rdata", RUNS * 10);
 }
 
 #[test]

@@ -155,7 +155,11 @@ impl<'q> Builder<'q> {
         let (from, set, slot) = dname;
         let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
         let ttl = item.ttl;
-        answer.push(item);
+        // A DNAME into its own subtree is met again at each step, but an RRset belongs into a message once.
+        let is_dname = |data| matches!(data, Data::Set(set) if set.rtype == rt::DNAME);
+        if !answer.items.iter().any(|other| other.owner == item.owner && is_dname(other.data)) {
+            answer.push(item);
+        }
         let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
         let target = set.data().next().unwrap_or(name::ROOT);
         let made = answer.make(&[prefix, target]).filter(|made| usize::from(made.length) <= NAME_OCTETS_MAX);

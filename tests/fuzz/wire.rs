@@ -9,9 +9,12 @@ use hickory_proto::rr::{RData, RecordType};
 use hickory_proto::serialize::binary::{BinDecoder, BinEncodable, BinEncoder, NameEncoding, Restrict};
 use mxseal::dns::name::{self, NAME_OCTETS_MAX, Name, ROOT, canonical_order};
 use mxseal::dns::rdata::{self as data, Token};
-use mxseal::dns::rtype::number as rt;
+use mxseal::dns::rtype::{self, number as rt};
 use mxseal::sign::denial;
 use std::cmp::Ordering;
+
+/// Apexes that a name is tried with; each costs as much as the name is long.
+const APEXES_MAX: usize = 4;
 
 /// Two names one after another, as far as the octets are names.
 pub fn names(octets: &[u8]) {
@@ -23,7 +26,7 @@ pub fn names(octets: &[u8]) {
     let other = end(&octets[first..]).and_then(|second| Name::from_wire(&octets[first..first + second]).ok());
     let other = other.unwrap_or_else(Name::root).to_lower();
     check_order(&owner, &other);
-    for apex in name::ancestors(&owner) {
+    for apex in name::ancestors(&owner).step_by(1 + name::label_count(&owner) / APEXES_MAX) {
         check_next(&owner, &denial::next_name(&owner, apex), apex, &other, false);
         if apex.len() < owner.len() {
             check_next(&owner, &denial::next_past_subtree(&owner, apex), apex, &other, true);
@@ -117,6 +120,11 @@ fn check_with_hickory(rtype: u16, octets: &[u8]) {
 
 /// What domain prints, is read here as the same octets.
 fn check_with_domain(rtype: u16, octets: &[u8], lower: &[u8]) {
+    // It gives no text that could be read: of OPT; of IPSECKEY without a gateway, where the `.` is missing (RFC 4025
+    // § 3.1); of values with blanks in SVCB and HTTPS.
+    if rtype::is_meta(rtype) || matches!(rtype, rt::IPSECKEY | rt::SVCB | rt::HTTPS) {
+        return;
+    }
     let mut parser = domain::dep::octseq::Parser::from_ref(octets);
     let read = AllRecordData::<_, ParsedName<_>>::parse_any_rdata(Rtype::from_int(rtype), &mut parser);
     let Ok(read) = read else { return };
@@ -124,6 +132,10 @@ fn check_with_domain(rtype: u16, octets: &[u8], lower: &[u8]) {
         return;
     }
     let text = read.display_zonefile(DisplayKind::Simple).to_string();
+    // It spells NSAP-PTR without its dash, and leaves quotes in names as they are.
+    if text.contains("NSAPPTR") || octets.contains(&b'"') {
+        return;
+    }
     match data::from_text(rtype, &words(&text), ROOT) {
         Ok(ours) => assert_eq!(ours, lower, "type {rtype}: domain prints {text}"),
         Err(fault) => panic!("type {rtype}: domain prints {text}: {fault:?}"),

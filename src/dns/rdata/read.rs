@@ -373,12 +373,7 @@ fn base64(what: &str, least: usize, words: &mut Words<'_, '_>, out: &mut Vec<u8>
 pub(super) fn generic(out: &mut Vec<u8>, tokens: &[Token<'_>]) -> Result<(), RdataFault> {
     let help = "write `\\# <number of octets> <hex>`";
     let Some(length) = tokens.get(1) else { return Err(RdataFault::new("the number of octets is missing", help)) };
-    let at = |token: usize| {
-        move |fault: RdataFault| match fault.help.is_empty() {
-            true => RdataFault { help: help.to_owned(), ..fault }.at(token),
-            false => fault.at(token),
-        }
-    };
+    let at = |token| move |fault: RdataFault| RdataFault { help: help.to_owned(), ..fault }.at(token);
     let wanted: u16 = number(length, "number of octets", 65_535).map_err(at(1))?;
     let mut half = None;
     for (index, token) in tokens.iter().enumerate().skip(2) {
