@@ -102,7 +102,7 @@ fn check_tenants(parsed: &tenant::Parsed<Definition>, text: &str) {
             tenant::parse_ndjson(FILE, &tenant::print_ndjson(entry)),
         ] {
             assert!(again.broken.is_empty(), "{entry:?}: {again:?}");
-            assert_eq!(again.entries, [expected.clone()], "what is printed is read back");
+            assert_eq!(again.entries, std::slice::from_ref(&expected), "what is printed is read back");
         }
     }
 }

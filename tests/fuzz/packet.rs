@@ -69,11 +69,7 @@ fn check_size(asked: &Asked<'_>, outcome: &Outcome) {
 
 fn check_header(packet: &[u8], reply: &[u8], outcome: &Outcome) {
     assert_eq!(reply[..2], packet[..2], "ID");
-    assert_eq!(
-        reply[2] & 0xf9,
-        packet[2] & 0x79 | 0x80 | reply[2] & 0x00,
-        "QR set, opcode and RD kept; AA and TC aside"
-    );
+    assert_eq!(reply[2] & 0xf9, packet[2] & 0x79 | 0x80, "QR set, opcode and RD kept; AA and TC aside");
     assert_eq!(reply[2] & 2 != 0, outcome.truncated, "TC");
     assert_eq!(reply[3] & 0xe0, 0, "RA, Z and AD are clear");
     assert_eq!(u16::from(reply[3] & 15), outcome.rcode & 15, "response code");

@@ -93,7 +93,8 @@ pub fn places(text: &str, word: &str) -> Vec<usize> {
     let (bytes, first, last) = (text.as_bytes(), word.as_bytes().first(), word.as_bytes().last());
     let free = |at: usize| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        !(is_word(first) && is_word(before)) && !(is_word(last) && is_word(bytes.get(at + word.len())))
+        let goes_on = is_word(last) && is_word(bytes.get(at + word.len()));
+        !goes_on && !(is_word(first) && is_word(before))
     };
     text.match_indices(word).map(|(at, _)| at).filter(|at| free(*at)).collect()
 }
