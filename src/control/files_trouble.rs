@@ -168,14 +168,8 @@ impl Reason {
                 format!("more than {FILES_MAX} files; those past it are not read"),
                 "put many tenants into one .ndjson file",
             ),
-            Reason::WatchLimit => fixed(
-                "the system gives no more watches: fs.inotify.max_user_watches is reached; changes are found by scanning",
-                "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder",
-            ),
-            Reason::InstanceLimit => fixed(
-                "the system gives no watcher: fs.inotify.max_user_instances is reached; changes are found by scanning",
-                "raise it: `sysctl fs.inotify.max_user_instances=1024`",
-            ),
+            Reason::WatchLimit => (limited("watches", "watches"), RAISE_WATCHES),
+            Reason::InstanceLimit => (limited("watchers", "instances"), RAISE_INSTANCES),
             Reason::WatchFailed(errno) => (
                 format!("the folder cannot be watched: {}; changes are found by scanning", system(errno)),
                 "see the system's log",
@@ -191,6 +185,13 @@ impl Trouble {
         let file = if self.path.as_os_str().is_empty() { root.to_owned() } else { root.join(&self.path) };
         Diagnostic::error(self.reason.code(), Place::file(file.to_string_lossy()), message, help)
     }
+}
+
+const RAISE_WATCHES: &str = "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder";
+const RAISE_INSTANCES: &str = "raise it: `sysctl fs.inotify.max_user_instances=1024`";
+
+fn limited(what: &str, limit: &str) -> String {
+    format!("the system gives no more {what}: fs.inotify.max_user_{limit} is reached; changes are found by scanning")
 }
 
 fn system(errno: i32) -> String {
