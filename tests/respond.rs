@@ -1,0 +1,84 @@
+//! Questions and the replies that the RFCs ask for, as text in `tests/respond/`.
+//!
+//! A file holds worlds (`zone`, `tenants`, `pools`, `unavailable`; `world` begins another one) and cases: `? NAME TYPE
+//! option…`, and indented below it the reply. Signatures are shown without what changes (`RRSIG(TYPE) ZONE/KEY LABELS`,
+//! with ` of TTL` where the signed TTL is another), but hickory-proto verifies each. Every case is asked twice, so that
+//! the reply from the memo is seen too.
+
+mod support;
+
+use std::fmt::Write;
+use support::ask::{Back, Question};
+use support::message::Message;
+use support::verify::verify;
+use support::world::{Block, World, blocks, build};
+
+fn run(file: &str, text: &str) -> (usize, String) {
+    let (mut cases, mut faults) = (0, String::new());
+    let all = blocks(text);
+    for blocks in all.split(|block| block.head == "world") {
+        let (questions, parts): (Vec<&Block>, Vec<&Block>) =
+            blocks.iter().partition(|block| block.head.starts_with('?'));
+        let parts: Vec<Block> = parts
+            .into_iter()
+            .map(|part| Block { line: part.line, head: part.head.clone(), body: part.body.clone() })
+            .collect();
+        let world = build(&parts);
+        for question in questions {
+            cases += 1;
+            if let Err(fault) = case(question, &world) {
+                write!(faults, "\n{file}:{}: {}\n{fault}\n", question.line, question.head).expect("a string grows");
+            }
+        }
+    }
+    (cases, faults)
+}
+
+fn case(block: &Block, world: &World) -> Result<(), String> {
+    let question = Question::parse(block.head.trim_start_matches('?').trim());
+    let expected: Vec<String> =
+        block.body.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for time in ["first", "second"] {
+        let found = match question.ask(&world.snapshot) {
+            Back::Silence => "silence".to_owned(),
+            Back::Deferred => "deferred".to_owned(),
+            Back::Reply(octets) => shown(&question, &octets, world)?,
+        };
+        if found.lines().collect::<Vec<_>>() != expected {
+            return Err(format!("  {time} reply:\n    {}", found.replace('\n', "\n    ")));
+        }
+    }
+    Ok(())
+}
+
+fn shown(question: &Question, octets: &[u8], world: &World) -> Result<String, String> {
+    let message = Message::decode(octets);
+    let echoed = message.question.is_empty() || message.question == question.octets();
+    if !echoed || message.id != 0xabcd || octets.len() > question.limit() {
+        return Err("  question or ID are not repeated, or the reply is too long".to_owned());
+    }
+    verify(octets, world, question.now, question.qtype == 46)?;
+    Ok(message.print(world))
+}
+
+macro_rules! files {
+    ($($name:ident $file:literal)*) => {$(
+        #[test]
+        fn $name() {
+            let (cases, faults) = run($file, include_str!(concat!("respond/", $file)));
+            assert!(cases > 0 && faults.is_empty(), "{cases} cases\n{faults}");
+        }
+    )*};
+}
+
+files! {
+    wildcards_answer_as_rfc_4592_says "wildcards.txt"
+    tenants_answer_as_the_design_says "tenants.txt"
+    aliases_are_followed_as_rfc_1034_and_rfc_6672_say "aliases.txt"
+    delegations_refer_as_rfc_4035_and_rfc_9824_say "delegations.txt"
+    zones_and_their_apexes_answer_as_rfc_4035_says "zones.txt"
+    messages_are_refused_as_the_rfcs_say "messages.txt"
+    long_names_answer_as_short_ones_do "names.txt"
+    bugs_that_others_had_are_not_ours "history.txt"
+    work_is_limited_and_signatures_end "effort.txt"
+}
