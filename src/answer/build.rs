@@ -74,13 +74,17 @@ impl<'q> Builder<'q> {
     pub fn build<'a>(&mut self, snapshot: &'a Snapshot, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
         answer.authoritative = true;
         let mut next = self.step(zone, &self.query.name, Owner::Question, answer)?;
-        for _ in 1..ALIAS_STEPS_MAX {
-            let Some(alias) = next else { return Ok(()) };
-            let Some(zone) = snapshot.zone_of(&alias.name, self.query.qtype) else { break };
+        let mut steps = 1;
+        while let Some(alias) = next {
+            let zone = snapshot.zone_of(&alias.name, self.query.qtype);
+            let Some(zone) = zone.filter(|_| steps < ALIAS_STEPS_MAX) else {
+                // The chain leaves our zones, or is too long: the resolver goes on from what it has.
+                answer.end_answer();
+                return Ok(());
+            };
             next = self.step(zone, &alias.name, alias.owner, answer)?;
+            steps += 1;
         }
-        // The chain leaves our zones, or is too long: the resolver goes on from what it has.
-        answer.end_answer();
         Ok(())
     }
 
