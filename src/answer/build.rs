@@ -77,8 +77,9 @@ impl<'q> Builder<'q> {
         let mut steps = 1;
         while let Some(alias) = next {
             let zone = snapshot.zone_of(&alias.name, self.query.qtype);
-            let Some(zone) = zone.filter(|_| steps < ALIAS_STEPS_MAX) else {
-                // The chain leaves our zones, or is too long: the resolver goes on from what it has.
+            let goes_on = steps < ALIAS_STEPS_MAX && !snapshot.is_unavailable(&alias.name, self.query.qtype);
+            let Some(zone) = zone.filter(|_| goes_on) else {
+                // The chain leaves what we serve, or is too long: the resolver goes on from what it has.
                 answer.end_answer();
                 return Ok(());
             };
