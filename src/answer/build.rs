@@ -53,6 +53,14 @@ pub fn plain<'a>(owner: Owner<'a>, set: RrsetView<'a>) -> Item<'a> {
     Item { owner, data: Data::Set(set), ttl: set.ttl, signature: None, signature_only: false }
 }
 
+/// The TTL of the DNAME at `owner`, where the answer has it already.
+fn given(owner: &[u8], answer: &Answer<'_>) -> Option<u32> {
+    let is_it = |item: &&Item<'_>| {
+        item.owner == Owner::Name(owner) && matches!(item.data, Data::Set(set) if set.rtype == rt::DNAME)
+    };
+    answer.items.iter().find(is_it).map(|item| item.ttl)
+}
+
 impl<'q> Builder<'q> {
     /// A builder for one query.
     pub fn new(query: &'q Query<'q>, asked: &Asked<'_>) -> Builder<'q> {
@@ -158,9 +166,15 @@ impl<'q> Builder<'q> {
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
         let (from, set, slot) = dname;
-        let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
-        let ttl = item.ttl;
-        answer.push(item);
+        // A DNAME that redirects twice is given once: an RRset holds no record twice (RFC 2181 § 5).
+        let ttl = match given(from, answer) {
+            Some(ttl) => ttl,
+            None => {
+                let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
+                answer.push(item);
+                item.ttl
+            }
+        };
         let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
         let target = set.data().next().unwrap_or(name::ROOT);
         let made = answer.make(&[prefix, target]).filter(|made| usize::from(made.length) <= NAME_OCTETS_MAX);
