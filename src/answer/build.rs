@@ -332,7 +332,9 @@ impl<'q> Builder<'q> {
         keep: Option<(u64, &Slot)>,
     ) -> Result<Item<'a>, Stop> {
         let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
-        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || self.query.qtype == rt::RRSIG) else {
+        // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
+        let asked_for = self.query.qtype == rt::RRSIG && subject.rtype == rt::NSEC;
+        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || asked_for) else {
             return Ok(item);
         };
         let make = match self.effort {
