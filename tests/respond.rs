@@ -7,9 +7,10 @@
 
 mod support;
 
+use mxseal::answer::{Effort, Transport};
 use std::fmt::Write;
-use support::ask::{Back, Question};
-use support::message::Message;
+use support::ask::{Back, Edns, Question};
+use support::message::{Message, Record};
 use support::verify::verify;
 use support::world::{Block, World, blocks, build};
 
@@ -19,11 +20,7 @@ fn run(file: &str, text: &str) -> (usize, String) {
     for blocks in all.split(|block| block.head == "world") {
         let (questions, parts): (Vec<&Block>, Vec<&Block>) =
             blocks.iter().partition(|block| block.head.starts_with('?'));
-        let parts: Vec<Block> = parts
-            .into_iter()
-            .map(|part| Block { line: part.line, head: part.head.clone(), body: part.body.clone() })
-            .collect();
-        let world = build(&parts);
+        let world = build(parts);
         for question in questions {
             cases += 1;
             if let Err(fault) = case(question, &world) {
@@ -61,8 +58,57 @@ fn shown(question: &Question, octets: &[u8], world: &World) -> Result<String, St
     Ok(message.print(world))
 }
 
+/// Every question of a file at every size that cuts its reply, over UDP: whole RRsets from the front, TC, and OPT kept
+/// (CVE-2016-2776).
+fn truncate(file: &str, text: &str) -> usize {
+    let (mut cuts, all) = (0, blocks(text));
+    for blocks in all.split(|block| block.head == "world") {
+        let is_part = |block: &&Block| !block.head.starts_with('?');
+        let world = build(blocks.iter().filter(is_part));
+        for block in blocks.iter().filter(|block| block.head.starts_with("? ")) {
+            let question = Question { effort: Effort::Sign, ..Question::parse(block.head.trim_start_matches('?')) };
+            for loaded in [false, true] {
+                let edns = Edns { size: 1232, nsid: loaded, cookie: loaded, ..question.edns.unwrap_or_default() };
+                let at = |size: u16| Question {
+                    edns: Some(Edns { size, ..edns }),
+                    transport: Transport::Udp,
+                    ..question.clone()
+                };
+                let Back::Reply(whole) = at(1232).ask(&world.snapshot) else { continue };
+                for size in 512..u16::try_from(whole.len()).expect("at most 1232").min(1231) {
+                    let cut = at(size).reply(&world.snapshot);
+                    let context = format!("{file}:{} at {size} octets", block.line);
+                    assert!(cut.len() <= usize::from(size), "{context}");
+                    assert_cut(&Message::decode(&whole), &Message::decode(&cut), &context);
+                    cuts += 1;
+                }
+            }
+        }
+    }
+    cuts
+}
+
+fn assert_cut(whole: &Message, cut: &Message, context: &str) {
+    let set = |record: &Record| match record.rtype {
+        46 => (record.owner.clone(), u16::from_be_bytes([record.data[0], record.data[1]])),
+        other => (record.owner.clone(), other),
+    };
+    assert!(cut.truncated() && cut.rcode() == whole.rcode() && cut.option(3) == whole.option(3), "{context}");
+    assert_eq!(cut.opt.as_ref().map(|opt| opt.data.len()), whole.opt.as_ref().map(|opt| opt.data.len()), "{context}");
+    let all: Vec<_> = whole.sections.iter().flatten().map(set).collect();
+    let kept: Vec<_> = cut.sections.iter().flatten().map(set).collect();
+    assert!(kept.len() < all.len() && all.starts_with(&kept), "{context}");
+    assert_ne!(kept.last(), all.get(kept.len()), "an RRset is cut, {context}");
+}
+
 macro_rules! files {
-    ($($name:ident $file:literal)*) => {$(
+    ($($name:ident $file:literal)*) => {
+        #[test]
+        fn replies_are_cut_between_rrsets_at_every_size() {
+            let cuts = [$(truncate($file, include_str!(concat!("respond/", $file)))),*];
+            assert!(cuts.iter().sum::<usize>() > 1000, "{cuts:?}");
+        }
+    $(
         #[test]
         fn $name() {
             let (cases, faults) = run($file, include_str!(concat!("respond/", $file)));

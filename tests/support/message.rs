@@ -203,7 +203,7 @@ fn print_key(record: &Record, world: &World) -> String {
             if key.ds_data(&zone.apex) == record.data {
                 return format!("{}/{word}", name::print(&zone.apex));
             }
-            if zone.apex == record.owner && key.dnskey_data() == record.data {
+            if zone.apex.eq_ignore_ascii_case(&record.owner) && key.dnskey_data() == record.data {
                 return (*word).to_owned();
             }
         }

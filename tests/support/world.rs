@@ -2,7 +2,7 @@
 
 use super::{repeat_marked, wire_name};
 use mxseal::answer::{Identity, Snapshot};
-use mxseal::dns::name::{Name, ROOT};
+use mxseal::dns::name::Name;
 use mxseal::dns::rtype::number as rt;
 use mxseal::sign::Signing;
 use mxseal::sign::key::{Key, SignFault, Signer};
@@ -38,8 +38,6 @@ pub struct Written {
     pub keys: Vec<(&'static str, Key)>,
     /// All its records, those of keys and tenants included, without what it says about children served here.
     pub rows: Vec<Row>,
-    /// TTL of negative answers.
-    pub negative_ttl: u32,
 }
 
 /// A snapshot and what it was made from.
@@ -87,7 +85,7 @@ struct Draft {
 }
 
 /// The world that these blocks describe.
-pub fn build(blocks: &[Block]) -> World {
+pub fn build<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> World {
     let (mut drafts, mut pools, mut unavailable) = (Vec::new(), Vec::new(), Vec::new());
     for block in blocks {
         let mut words = block.head.split_whitespace();
@@ -216,7 +214,7 @@ fn rows(draft: &Draft, keys: Vec<(&'static str, Key)>, key_sets: &KeySets, zone:
             }));
         }
     }
-    Written { apex: draft.apex.to_vec(), keys, rows, negative_ttl: zone.content.negative_ttl }
+    Written { apex: draft.apex.to_vec(), keys, rows }
 }
 
 /// A device that makes no signatures any more.
@@ -235,6 +233,3 @@ impl Signer for Failing {
         Err(SignFault)
     }
 }
-
-/// The root, for zones of tests that have no other parent.
-pub const TOP: &[u8] = ROOT;
