@@ -1,5 +1,7 @@
 //! Properties of all answers: random small worlds against an oracle, every type and class, effort, memo, allocations.
 
+#![allow(clippy::panic, reason = "a test that cannot go on says why")]
+
 #[path = "answers/generator.rs"]
 mod generator;
 #[path = "answers/oracle.rs"]
@@ -324,6 +326,35 @@ fn a_tenant_that_comes_or_goes_takes_its_empty_names_along() {
     for name in ["t1-com.z.", "_tcp.t1-com.z.", "_25._tcp.t1-com.z."] {
         for _ in 0..2 {
             assert!(!claims(&with.snapshot, name) && claims(&gone, name) && !claims(&back, name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_changes_leaves_no_old_signature_behind() {
+    let world = world(KINDS);
+    let zones = world.snapshot.zones();
+    let at = zones.iter().position(|zone| *zone.apex == *b"\x01z\x00").expect("the zone");
+    let mut zone = (*zones[at]).clone();
+    let records = mxseal::zone::endpoint::Records::new(&["192.0.2.99".parse().expect("an address")], &[[0xee; 32]]);
+    zone.pools = std::sync::Arc::new(vec![Some(std::sync::Arc::new(records)), None]);
+    let mut changed = zones.to_vec();
+    changed[at] = std::sync::Arc::new(zone);
+    let changed = mxseal::answer::Snapshot::new(2, changed, std::sync::Arc::clone(world.snapshot.identity()));
+    // Both share the tenants and so the places of their signatures; each must verify whoever filled the place.
+    for _ in 0..2 {
+        for (name, qtype, before, after) in [
+            ("t1-com.z.", rt::A, "A 192.0.2.25", "A 192.0.2.99"),
+            ("t1-com.z.", rt::AAAA, "AAAA 2001:db8::25", "A RRSIG NSEC"),
+            ("t1-com.z.", rt::MX, "A AAAA RRSIG NSEC", "A RRSIG NSEC"),
+            ("_25._tcp.t1-com.z.", rt::TLSA, "TLSA 3 1 1 aaaa", "TLSA 3 1 1 eeee"),
+        ] {
+            for (snapshot, expected) in [(&world.snapshot, before), (&changed, after)] {
+                let octets = Question::signed(&wire_name(name), qtype).reply(snapshot);
+                verify(&octets, &world, NOW, false).expect("signatures that verify");
+                let shown = Message::decode(&octets).print(&world);
+                assert!(shown.contains(expected), "{expected} in {shown}");
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests of answers share: a world from text, questions, replies as text, signatures verified.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(clippy::panic, reason = "a test that cannot go on says why")]
 
 pub mod ask;
 pub mod message;
