@@ -178,6 +178,7 @@ struct Mind {
     waits: Waits,
     again_at: Option<Instant>,
     rescan: bool,
+    scan_began: Instant,
     /// What was kept last, by zone (none: the pools), as text lengths and hashes.
     kept: BTreeMap<(Option<Name>, bool), u64>,
     /// Findings that were logged and still stand.
@@ -209,6 +210,7 @@ impl Mind {
             waits: Waits::default(),
             again_at: None,
             rescan: false,
+            scan_began: Instant::now(),
             kept: BTreeMap::new(),
             said: BTreeSet::new(),
             own_findings: Vec::new(),
@@ -235,13 +237,19 @@ impl Mind {
         loop {
             let now = Instant::now();
             let wake = [self.again_at, self.waits.next(), Some(now + SLEEP_MAX)].into_iter().flatten().min();
-            let sleep = wake.unwrap_or(now).saturating_duration_since(now);
+            let mut sleep = wake.unwrap_or(now).saturating_duration_since(now);
+            if self.files.is_scanning() {
+                // A full scan goes on in slices, so that changes and commands never wait for it.
+                self.scan_slice();
+                sleep = Duration::ZERO;
+            }
             match if self.rescan { Ok(Event::Files) } else { inbox.recv_timeout(sleep) } {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Event::Files) => self.look(),
                 Ok(Event::Reload) => drop(self.reload(false)),
                 Ok(Event::Request(request, reply)) => self.request(request, reply),
                 Ok(Event::KeyFailed(zone, reason)) => self.key_failed(&zone, reason),
+                Err(RecvTimeoutError::Timeout) if self.files.is_scanning() => {}
                 Err(RecvTimeoutError::Timeout) => self.tick(),
             }
             self.waits.settle(&self.world, Instant::now());
@@ -284,13 +292,27 @@ impl Mind {
         for trouble in &dirty.troubled {
             self.world.troubles.insert(trouble.path.to_string_lossy().into_owned(), trouble.diagnostic(&root));
         }
-        let full = dirty.rescan || self.rescan;
-        let changes = if full { self.scan() } else { self.files.look(&dirty.paths, Moment::now()) };
+        let full = std::mem::take(&mut self.rescan) || dirty.rescan;
+        if full {
+            self.files.scan_begin();
+            self.scan_began = Instant::now();
+        }
+        let changes = self.files.look(&dirty.paths, Moment::now());
         let certificates = full && {
             let mut disk = disk(&self.config, &mut self.files, &self.store);
             self.world.refresh_certificates(&mut disk)
         };
         if self.take_in(changes) || certificates || !dirty.troubled.is_empty() {
+            self.publish();
+        }
+    }
+
+    fn scan_slice(&mut self) {
+        let changes = self.files.scan_slice(Moment::now());
+        if !self.files.is_scanning() {
+            self.watcher.scanned(changes.complete, self.scan_began.elapsed());
+        }
+        if self.take_in(changes) {
             self.publish();
         }
     }
@@ -530,7 +552,8 @@ impl Mind {
         self.metrics.set(|gauges| {
             gauges.snapshot_version = self.version;
             gauges.tenants = tenants;
-            gauges.zones.retain(|name, _| self.world.zones.keys().any(|apex| apex.to_string() == *name));
+            let names: BTreeSet<String> = self.world.zones.keys().map(ToString::to_string).collect();
+            gauges.zones.retain(|name, _| names.contains(name));
             for (apex, zone) in &self.world.zones {
                 let gauge = gauges.zones.entry(apex.to_string()).or_default();
                 gauge.held = count(zone.tenants.held_count());

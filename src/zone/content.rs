@@ -266,10 +266,8 @@ impl Builder<'_> {
             }
             self.names.insert((&*child.apex).into(), sets);
             for (owner, kind, data) in &child.glue {
-                if **owner != *child.apex {
-                    let sets = self.names.entry((&**owner).into()).or_default();
-                    sets.entry(*kind).or_insert((DELEGATION_TTL, Vec::new(), 0, 0)).1.push(data.clone());
-                }
+                let sets = self.names.entry((&**owner).into()).or_default();
+                sets.entry(*kind).or_insert((DELEGATION_TTL, Vec::new(), 0, 0)).1.push(data.clone());
             }
         }
     }
