@@ -93,8 +93,8 @@ pub fn places(text: &str, word: &str) -> Vec<usize> {
     let (bytes, first, last) = (text.as_bytes(), word.as_bytes().first(), word.as_bytes().last());
     let free = |at: usize| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        let goes_on = is_word(last) && is_word(bytes.get(at + word.len()));
-        !goes_on && !(is_word(first) && is_word(before))
+        let begins = !is_word(first) || !is_word(before);
+        begins && (!is_word(last) || !is_word(bytes.get(at + word.len())))
     };
     text.match_indices(word).map(|(at, _)| at).filter(|at| free(*at)).collect()
 }
