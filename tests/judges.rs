@@ -12,8 +12,8 @@ mod live;
 
 mod judges {
     mod churn;
-    mod encrypted;
     mod edns;
+    mod encrypted;
     mod fixture;
     mod resolvers;
     mod twin;

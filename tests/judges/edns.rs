@@ -83,7 +83,11 @@ fn dig_sees_what_the_standards_say() {
     let knows_co = String::from_utf8_lossy(&world.run("dig", &["-h"]).stdout).contains("coflag");
     let mut faults = Vec::new();
     for (args, wanted, unwanted) in DIG {
-        let args = if args.contains("+edns") || args.contains("+dnssec") { format!("{args} +nocrypto") } else { (*args).to_owned() };
+        let args = if args.contains("+edns") || args.contains("+dnssec") {
+            format!("{args} +nocrypto")
+        } else {
+            (*args).to_owned()
+        };
         // An older dig has no name for CO, and sends the bit when told so.
         let args = if knows_co { args } else { args.replace("+coflag", "+ednsflags=0x4000") };
         let args = if args.contains("cookie") || !args.contains("edns") { args } else { format!("{args} +nocookie") };

@@ -171,7 +171,9 @@ pub struct Unbound {
 pub fn unbound(world: &World, how: Unbound) -> Running {
     let word = |on: bool| if on { "yes" } else { "no" };
     let stub = |zone: &str, port: u16| format!("stub-zone:\n  name: {zone}\n  stub-addr: {{ip}}@{port}\n");
-    let stubs: String = ["mx.example", "a-v1.mx.example", "b-v1.mx.example", "mail.protection.example", "star.example"].map(|zone| stub(zone, 5300)).concat()
+    let stubs: String = ["mx.example", "a-v1.mx.example", "b-v1.mx.example", "mail.protection.example", "star.example"]
+        .map(|zone| stub(zone, 5300))
+        .concat()
         + &["plain.mx.example", "secure.mx.example", "elsewhere.example"].map(|zone| stub(zone, 5302)).concat();
     let text = format!(
         "server:\n  interface: {{ip}}\n  port: 5301\n  outgoing-interface: {{ip}}\n  do-daemonize: no\n  chroot: \"\"\n  \

@@ -250,7 +250,10 @@ fn delv_unbound_host_and_drill_agree_about_every_class_of_answer() {
         let said = world.said("unbound-host", &args);
         let want = if verdict == &Secure { "(secure)" } else { "(insecure)" };
         let lines: Vec<_> = said.lines().collect();
-        if lines.is_empty() || lines.iter().any(|line| line.contains("BOGUS")) || !lines.iter().all(|l| l.contains(want)) {
+        if lines.is_empty()
+            || lines.iter().any(|line| line.contains("BOGUS"))
+            || !lines.iter().all(|l| l.contains(want))
+        {
             faults.push(format!("unbound-host {name} {rtype}: {said}"));
         }
     }
@@ -262,8 +265,11 @@ fn delv_unbound_host_and_drill_agree_about_every_class_of_answer() {
 fn drill(world: &World) -> Vec<String> {
     let server = format!("@{}", world.ip);
     let keys = world.said("dig", &[&server, "-p", "5300", "mx.example", "DNSKEY", "+short"]);
-    let anchor: String =
-        keys.lines().filter(|key| key.starts_with("257 ")).map(|key| format!("mx.example. 3600 IN DNSKEY {key}\n")).collect();
+    let anchor: String = keys
+        .lines()
+        .filter(|key| key.starts_with("257 "))
+        .map(|key| format!("mx.example. 3600 IN DNSKEY {key}\n"))
+        .collect();
     world.write("anchor-mx", &anchor);
     let mut faults = Vec::new();
     for (name, rtype, through) in [
@@ -291,9 +297,23 @@ fn a_type_is_in_the_bitmap_exactly_where_it_is_answered() {
     anchors(&world);
     let _unbound = fixture::unbound(&world, Unbound { aggressive: true, ..Unbound::default() });
     let mut names: Vec<String> = [
-        "mx.example", "www.mx.example", "ent.mx.example", "er.ent.mx.example", "x.wild.mx.example", "*.wild.mx.example",
-        "host.wild.mx.example", "x.star.mx.example", "odd.mx.example", "red.mx.example", "a-v1.mx.example", "srv.mx.example",
-        "absent.mx.example", "absent.a-v1.mx.example", "any.star.example", "star.example", "many.mx.example",
+        "mx.example",
+        "www.mx.example",
+        "ent.mx.example",
+        "er.ent.mx.example",
+        "x.wild.mx.example",
+        "*.wild.mx.example",
+        "host.wild.mx.example",
+        "x.star.mx.example",
+        "odd.mx.example",
+        "red.mx.example",
+        "a-v1.mx.example",
+        "srv.mx.example",
+        "absent.mx.example",
+        "absent.a-v1.mx.example",
+        "any.star.example",
+        "star.example",
+        "many.mx.example",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -318,7 +338,12 @@ fn a_type_is_in_the_bitmap_exactly_where_it_is_answered() {
             // DS at the apex of a shard lies in the parent, whose NSEC is another one.
             let expected = bitmap.contains(rtype) || *rtype == DS && name == "a-v1.mx.example";
             if direct.has(*rtype) != expected || through.has(*rtype) != expected || !through.ad {
-                faults.push(format!("{name} {rtype}: bit {expected}, direct {}, through {} {}", direct.has(*rtype), through.has(*rtype), through.rcode));
+                faults.push(format!(
+                    "{name} {rtype}: bit {expected}, direct {}, through {} {}",
+                    direct.has(*rtype),
+                    through.has(*rtype),
+                    through.rcode
+                ));
             }
             if let Some(denied) = direct.bitmap(name).filter(|denied| *denied != bitmap && *rtype != DS) {
                 faults.push(format!("{name} {rtype}: two bitmaps {denied:?} {bitmap:?}"));
@@ -376,7 +401,8 @@ fn a_small_udp_size_gets_tc_and_then_the_whole_over_tcp() {
     let world = World::new();
     fixture::write(&world, "");
     let _server = world.serve("mx.example");
-    for (name, rtype) in [("big.mx.example", TXT), ("mx.example", DNSKEY), ("mx.example", CDNSKEY), ("mx.example", ANY)] {
+    for (name, rtype) in [("big.mx.example", TXT), ("mx.example", DNSKEY), ("mx.example", CDNSKEY), ("mx.example", ANY)]
+    {
         let whole = Ask::of(name, rtype).tcp().send(world.at(0));
         assert!(!whole.tc && !whole.answer.is_empty(), "{whole:?}");
         for size in [0, 1, 511, 512, 600, 900, 1231, 1232, 4096, 65_535] {

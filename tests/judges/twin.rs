@@ -71,7 +71,8 @@ x\.y         TXT    "a dot in a label"
 const ROUNDS: usize = 4000;
 
 const TYPES: &[u16] = &[
-    A, NS, CNAME, SOA, 12, MX, TXT, AAAA, SRV, 35, DNAME, DS, TLSA, HTTPS, CAA, 64000, 65401, 65402, 3, 10, 13, 99, 256, 1000,
+    A, NS, CNAME, SOA, 12, MX, TXT, AAAA, SRV, 35, DNAME, DS, TLSA, HTTPS, CAA, 64000, 65401, 65402, 3, 10, 13, 99,
+    256, 1000,
 ];
 
 struct Twin {
@@ -108,7 +109,13 @@ fn twin(signed: bool) -> Twin {
 fn names() -> Vec<String> {
     let mut names: BTreeSet<String> = BTreeSet::new();
     for line in ZONE.lines().skip(2) {
-        let owner = line.split_whitespace().next().unwrap_or("@").to_lowercase().replace("x\\.y", "x\\046y").replace("\\*", "*");
+        let owner = line
+            .split_whitespace()
+            .next()
+            .unwrap_or("@")
+            .to_lowercase()
+            .replace("x\\.y", "x\\046y")
+            .replace("\\*", "*");
         let mut labels: Vec<&str> = owner.split('.').filter(|label| *label != "@").collect();
         // Empty non-terminals too.
         loop {
@@ -219,7 +226,9 @@ fn compare(twin: &Twin, seed: u64, flags: Option<u16>) -> Vec<String> {
 
 fn short(reply: &Reply) -> String {
     let list = |section: &[Record]| {
-        let data = |record: &Record| String::from_utf8_lossy(&record.data[..record.data.len().min(24)]).escape_debug().to_string();
+        let data = |record: &Record| {
+            String::from_utf8_lossy(&record.data[..record.data.len().min(24)]).escape_debug().to_string()
+        };
         section.iter().map(|r| format!("\n    {} {} {} {}", r.owner, r.ttl, r.rtype, data(r))).collect::<String>()
     };
     let sections = [&reply.answer, &reply.authority, &reply.additional].map(|section| list(section)).join("\n   --");

@@ -203,7 +203,9 @@ impl Reply {
             octets: octets.len(),
             ..Reply::default()
         };
-        for (section, count) in [&mut reply.answer, &mut reply.authority, &mut reply.additional].into_iter().zip(&counts[1..]) {
+        for (section, count) in
+            [&mut reply.answer, &mut reply.authority, &mut reply.additional].into_iter().zip(&counts[1..])
+        {
             for _ in 0..*count {
                 section.push(reader.record()?);
             }
@@ -234,7 +236,9 @@ impl Reply {
         while let [window, length, tail @ ..] = rest {
             let (bits, tail) = tail.split_at_checked(usize::from(*length))?;
             for (at, octet) in (0u16..).zip(bits) {
-                types.extend((0..8).filter(|bit| octet & (0x80 >> bit) != 0).map(|bit| u16::from(*window) << 8 | (at * 8 + bit)));
+                types.extend(
+                    (0..8).filter(|bit| octet & (0x80 >> bit) != 0).map(|bit| u16::from(*window) << 8 | (at * 8 + bit)),
+                );
             }
             rest = tail;
         }
