@@ -136,7 +136,7 @@ fn a_second_server_on_the_same_keys_is_refused_and_names_the_first() {
     let world = World::new();
     fixture::write(&world, "");
     let server = world.serve("mx.example");
-    let config = fixture::CONFIG.replace("5300", "5303");
+    let config = fixture::CONFIG.replace("5300", "5303").replace("5853", "5854");
     world.write("second.toml", &config);
     let second = world.run(crate::live::mxseal(), &["--config", "second.toml", "serve"]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();

@@ -7,6 +7,9 @@ version = 1
 [server]
 listen = ["{ip}:5300"]
 nsid = "judge-nsid"
+[encrypted]
+dot = ["{ip}:5853"]
+doq = ["{ip}:5853"]
 [metrics]
 listen = ""
 [log]
@@ -165,21 +168,26 @@ pub struct Unbound {
     /// It offers 512 octets.
     pub small: bool,
     pub minimise: bool,
+    /// It asks over TLS.
+    pub tls: bool,
 }
 
 /// Starts unbound at [`World::at`] 1 with the anchors in the file `anchors`.
 pub fn unbound(world: &World, how: Unbound) -> Running {
     let word = |on: bool| if on { "yes" } else { "no" };
-    let stub = |zone: &str, port: u16| format!("stub-zone:\n  name: {zone}\n  stub-addr: {{ip}}@{port}\n");
-    let stubs: String = ["mx.example", "a-v1.mx.example", "b-v1.mx.example", "mail.protection.example", "star.example"]
-        .map(|zone| stub(zone, 5300))
-        .concat()
-        + &["plain.mx.example", "secure.mx.example", "elsewhere.example"].map(|zone| stub(zone, 5302)).concat();
+    let stub = |zone: &str, port: &str| format!("stub-zone:\n  name: {zone}\n  stub-addr: {{ip}}@{port}\n");
+    let ours = if how.tls { "5853\n  stub-tls-upstream: yes" } else { "5300" };
+    // The shards too: else their NS, once asked for, lead to port 53.
+    let zones =
+        ["mx.example", "a-v1.mx.example", "b-v1.mx.example", "mail.protection.example", "star.example", "twin.example"];
+    let stubs: String = zones.map(|zone| stub(zone, ours)).concat()
+        + &["plain.mx.example", "secure.mx.example", "elsewhere.example"].map(|zone| stub(zone, "5302")).concat();
+    // `outgoing-interface` keeps the rest on this machine: from a loopback address nothing else can be reached.
     let text = format!(
         "server:\n  interface: {{ip}}\n  port: 5301\n  outgoing-interface: {{ip}}\n  do-daemonize: no\n  chroot: \"\"\n  \
          username: \"\"\n  directory: \"{}\"\n  pidfile: \"\"\n  use-syslog: no\n  val-log-level: 2\n  \
          access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n  do-ip6: no\n  num-threads: 1\n  \
-         msg-cache-size: 4m\n  rrset-cache-size: 4m\n  trust-anchor-file: \"anchors\"\n  root-hints: \"\"\n  \
+         msg-cache-size: 4m\n  rrset-cache-size: 4m\n  trust-anchor-file: \"anchors\"\n  root-hints: \"\"\n  val-sig-skew-min: 0\n  val-sig-skew-max: 0\n  \
          module-config: \"validator iterator\"\n  aggressive-nsec: {}\n  tcp-upstream: {}\n  edns-buffer-size: {}\n  \
          qname-minimisation: {}\n  ede: yes\n  trust-anchor-signaling: no\n  root-key-sentinel: no\n\
          remote-control:\n  control-enable: no\n{stubs}",

@@ -2,7 +2,7 @@
 
 use super::fixture::{self, TENANTS, Unbound};
 use crate::live::wire::*;
-use crate::live::{World, has, program};
+use crate::live::{World, has};
 use std::collections::BTreeSet;
 
 /// What a resolver must make of an answer.
@@ -194,11 +194,12 @@ fn unbound_validates_every_class_of_answer_however_it_asks() {
     let _servers = fixture::start(&world);
     anchors(&world);
     let mut faults = Vec::new();
-    let usual = Unbound { aggressive: false, tcp: false, small: false, minimise: true };
+    let usual = Unbound { minimise: true, ..Unbound::default() };
     for how in [
         usual,
         Unbound { aggressive: true, ..usual },
         Unbound { tcp: true, minimise: false, ..usual },
+        Unbound { tls: true, ..usual },
         Unbound { small: true, aggressive: true, minimise: false, ..usual },
     ] {
         faults.extend(judge(&world, how));

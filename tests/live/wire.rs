@@ -28,8 +28,8 @@ pub const ANY: u16 = 255;
 pub const CAA: u16 = 257;
 
 pub const NOERROR: u16 = 0;
-pub const SERVFAIL: u16 = 2;
 pub const NXDOMAIN: u16 = 3;
+pub const YXDOMAIN: u16 = 6;
 
 /// One question and how it is asked.
 #[derive(Clone, Debug)]
