@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 
 /// How long the thread sleeps without any reason to wake.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// How long a start waits for files that are being written: a writer that takes longer is not worth more silence.
+const SETTLE_AT_START_MAX: Duration = Duration::from_secs(2);
 /// New findings that are logged one by one; more are counted.
 const FINDINGS_LOGGED_MAX: usize = 20;
 
@@ -260,6 +262,7 @@ impl Mind {
     fn first_scan(&mut self) {
         let changes = self.scan();
         self.take_in(changes);
+        self.let_settle();
         let good = |what: LastGood<'_>, store: &Store| store.last_good(what).ok().flatten();
         let pools = good(LastGood::Pools, &self.store);
         let (mut masters, mut tenants) = (BTreeMap::new(), BTreeMap::new());
@@ -273,6 +276,17 @@ impl Mind {
         }
         self.own_findings = signed_anyway(&self.config, &self.world);
         self.publish();
+    }
+
+    /// Files so young that a writer may be at work are waited for: the first answers would else deny what was served
+    /// before a restart amid provisioning.
+    fn let_settle(&mut self) {
+        let until = Instant::now() + SETTLE_AT_START_MAX;
+        while let Some(at) = self.again_at.filter(|at| *at < until) {
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            let changes = self.files.look(&BTreeMap::new(), Moment::now());
+            self.take_in(changes);
+        }
     }
 
     fn scan(&mut self) -> Changes {
