@@ -152,10 +152,15 @@ impl Snapshot {
         self
     }
 
-    fn is_unavailable(&self, name: &[u8]) -> bool {
-        self.unavailable
-            .iter()
-            .any(|apex| crate::dns::name::is_within(name, apex) && self.zone_below(name, apex).is_none())
+    /// Whether the zone that should answer is one that cannot. DS at an apex belongs to the zone above (RFC 4035
+    /// § 3.1.4.1), and neither side may say anything about it while the other one is missing.
+    fn is_unavailable(&self, name: &[u8], qtype: u16) -> bool {
+        let missing = |name: &[u8]| {
+            let mut apexes = self.unavailable.iter();
+            apexes.any(|apex| crate::dns::name::is_within(name, apex) && self.zone_below(name, apex).is_none())
+        };
+        let above = || crate::dns::name::parent(name).filter(|_| self.zone(name).is_some());
+        missing(name) || (qtype == rt::DS && above().is_some_and(missing))
     }
 
     /// A zone that holds `name` and lies below `apex`.
@@ -253,7 +258,7 @@ fn decide<'a>(
             // Zones signed by compact denial cannot be transferred whole.
             rt::AXFR | rt::IXFR => fail(rcode::REFUSED, Some(ede::NOT_SUPPORTED)),
             249 | rt::TSIG | rt::MAILB | rt::MAILA => fail(rcode::NOTIMP, None),
-            _ if !snapshot.unavailable.is_empty() && snapshot.is_unavailable(&query.name) => {
+            _ if !snapshot.unavailable.is_empty() && snapshot.is_unavailable(&query.name, qtype) => {
                 fail(rcode::SERVFAIL, Some(ede::NOT_READY))
             }
             _ => match snapshot.zone_of(&query.name, qtype) {
