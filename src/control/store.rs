@@ -30,6 +30,8 @@ use std::sync::Arc;
 /// The file that names the process which holds the lock. The lock itself is on the folder, so removing this file frees
 /// nothing.
 const LOCK_NAME: &str = "lock";
+/// The last good content of a zone's master file, in the zone's folder.
+const LAST_GOOD_MASTER: &str = "last-good.zone";
 /// Octets of last good content, at most: a million tenants of a kilobyte.
 const LAST_GOOD_OCTETS_MAX: usize = 1 << 30;
 /// Names beside the zones' folders in `keys/`; a zone of such a name gets a final dot.
@@ -237,10 +239,19 @@ impl Store {
         String::from_utf8(content).map(Some).map_err(|_| StoreFault::NotText(path))
     }
 
+    /// The last good master files of all zones; what cannot be read is left to those who ask for it by name.
+    pub fn last_good_masters(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join(LAST_GOOD_MASTER)).collect();
+        paths.sort();
+        let read = |path: &PathBuf| durable::read(&durable::open(path)?, path, LAST_GOOD_OCTETS_MAX);
+        paths.iter().filter_map(|path| String::from_utf8(read(path).ok()?).ok()).collect()
+    }
+
     fn last_good_path(&self, what: LastGood<'_>) -> PathBuf {
         match what {
             LastGood::Tenants(apex) => self.zone_folder(apex).join("last-good.ndjson"),
-            LastGood::Master(apex) => self.zone_folder(apex).join("last-good.zone"),
+            LastGood::Master(apex) => self.zone_folder(apex).join(LAST_GOOD_MASTER),
             LastGood::Pools => self.folder.join("last-good-pools.toml"),
         }
     }

@@ -145,7 +145,7 @@ impl Pace<'_> {
     /// Rests where a slice is over; true where the pass should end.
     fn rest(&mut self) -> bool {
         self.count = self.count.wrapping_add(1);
-        if self.count % NAMES_A_LOOK == 0 && self.since.elapsed() >= SLICE {
+        if self.count.is_multiple_of(NAMES_A_LOOK) && self.since.elapsed() >= SLICE {
             std::thread::sleep(SLICE);
             self.since = Instant::now();
         }
