@@ -2,7 +2,7 @@
 
 use super::fixture::{self, Unbound};
 use crate::live::wire::*;
-use crate::live::{Dice, World, has, poll};
+use crate::live::{Dice, World, has, poll_until};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -48,18 +48,18 @@ fn no_query_is_lost_while_tenants_are_renamed_in() {
     for round in 0..60 {
         let domain = format!("added-{round}.example");
         world.write(&format!("zones/{APEX}/added/{domain}.toml"), &tenant(&domain, round));
-        poll("the new tenant", || answers_octet(&world, &domain, Some(round)).then_some(()));
+        poll_until("the new tenant", || answers_octet(&world, &domain, Some(round)).then_some(()));
         if round % 3 == 0 {
             world.write(&format!("zones/{APEX}/added/{domain}.toml"), &tenant(&domain, 200));
-            poll("the changed tenant", || answers_octet(&world, &domain, Some(200)).then_some(()));
+            poll_until("the changed tenant", || answers_octet(&world, &domain, Some(200)).then_some(()));
         }
         // Nine in all: more within a minute would be held back.
         if round % 7 == 0 {
             world.remove(&format!("zones/{APEX}/added/{domain}.toml"));
-            poll("its end", || answers_octet(&world, &domain, None).then_some(()));
+            poll_until("its end", || answers_octet(&world, &domain, None).then_some(()));
         }
     }
-    let said = load.finish();
+    let said = load.wait_end();
     let number = |what: &str| -> u64 {
         let line = said.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what} in {said}"));
         line.split_whitespace().find_map(|word| word.parse().ok()).unwrap()
@@ -109,7 +109,9 @@ fn kill_9_at_any_moment_of_provisioning_loses_nothing() {
         }
         server = world.serve("mx.example");
         for (domain, octet) in &folder {
-            poll(&format!("{domain} in round {round}"), || answers_octet(&world, domain, Some(*octet)).then_some(()));
+            poll_until(&format!("{domain} in round {round}"), || {
+                answers_octet(&world, domain, Some(*octet)).then_some(())
+            });
         }
         for domain in (0..220).map(|at| format!("one-{at}.example")).filter(|domain| !folder.contains_key(domain)) {
             assert!(answers_octet(&world, &domain, None), "{domain}");
@@ -154,13 +156,13 @@ fn a_start_answers_nothing_before_it_knows_its_zones() {
     // The files were written this moment: the first answer must come from them all the same.
     for round in 0..6 {
         let mut server = world.start("mxseal", crate::live::mxseal(), &["serve"]);
-        let first =
-            server.poll("a first answer", || Ask::of("mx.example", SOA).once(world.at(0), Duration::from_millis(30)));
+        let first = server
+            .poll_until("a first answer", || Ask::of("mx.example", SOA).once(world.at(0), Duration::from_millis(30)));
         assert_eq!(first.rcode, NOERROR, "round {round}: {}", server.log());
         let tenant = Ask::of(&format!("contoso-com.{APEX}"), A).send(world.at(0));
         assert!(tenant.has(A), "round {round}: {tenant:?}");
         server.signal("TERM");
-        server.finish();
+        server.wait_end();
         let parent = world.read("zones/mx.example.zone");
         std::fs::write(world.path("zones/mx.example.zone"), parent).unwrap();
     }

@@ -141,7 +141,7 @@ pub fn foreign(world: &World) -> (Running, String) {
     }
     let keymgr = program("keymgr");
     let mut knot = world.start("knot", &program("knotd"), &["-c", "knot.conf"]);
-    let ds = knot.poll("a DS of Knot", || {
+    let ds = knot.poll_until("a DS of Knot", || {
         let output = world.run(&keymgr, &["-c", "knot.conf", "secure.mx.example.", "ds"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().find(|line| line.contains(" DS ") && line.contains(" 13 2 ")).map(str::to_owned)
@@ -199,7 +199,7 @@ pub fn unbound(world: &World, how: Unbound) -> Running {
     );
     world.write("unbound.conf", &text);
     let mut running = world.start("unbound", &program("unbound"), &["-d", "-c", "unbound.conf"]);
-    running.poll("unbound", || {
+    running.poll_until("unbound", || {
         let ask = crate::live::wire::Ask::recursive("id.server", 16);
         ask.once(world.at(1), std::time::Duration::from_millis(300))
     });

@@ -377,7 +377,7 @@ fn tenants_come_and_go_within_the_ttl_that_a_resolver_was_told() {
     }
     world.write("zones/a-v1.mx.example/newcomer.example.toml", "domain = \"newcomer.example\"\npool = \"eu-1\"\n");
     for (name, rtype) in names {
-        unbound.poll("the new tenant, secure", || {
+        unbound.poll_until("the new tenant, secure", || {
             let reply = Ask::recursive(name, rtype).send(world.at(1));
             assert_eq!((reply.rcode, reply.ad), (NOERROR, true), "{name}: {reply:?}");
             reply.has(rtype).then_some(())
@@ -385,7 +385,7 @@ fn tenants_come_and_go_within_the_ttl_that_a_resolver_was_told() {
     }
     world.remove("zones/a-v1.mx.example/newcomer.example.toml");
     for (name, rtype) in names {
-        unbound.poll("its end", || (!Ask::of(name, rtype).send(world.at(0)).has(rtype)).then_some(()));
+        unbound.poll_until("its end", || (!Ask::of(name, rtype).send(world.at(0)).has(rtype)).then_some(()));
         // Unbound still has it, for as long as it was told; whichever it says, it is secure.
         let reply = Ask::recursive(name, rtype).send(world.at(1));
         assert!(reply.ad, "{reply:?}");

@@ -100,7 +100,7 @@ fn twin(signed: bool) -> Twin {
     world.write("mxseal.toml", &format!("{config}[zone.\"twin.example\"]\nsigned = {signed}\n"));
     world.write("zones/twin.example.zone", ZONE);
     let server = world.serve("twin.example");
-    knot.poll("an answer of Knot", || {
+    knot.poll_until("an answer of Knot", || {
         let reply = Ask::of("twin.example", SOA).once(world.at(2), std::time::Duration::from_millis(300))?;
         (reply.rcode == NOERROR && (!signed || reply.has(RRSIG))).then_some(())
     });

@@ -78,9 +78,14 @@ fn unbound_validates_without_a_gap_while_windows_of_seconds_turn() {
             let good = through.rcode == NOERROR && through.ad && through.has(*rtype) == *data;
             assert!(good, "{name} {rtype} at {before}: {through:?}\n{}", unbound.log());
         }
-        std::thread::sleep(Duration::from_millis(50));
+        wait_a_moment();
     }
     // Never below what the grid and its grace leave.
     assert!(least >= 5, "a signature had {least} s left");
     assert!(!unbound.log().contains("validation failure"), "{}", unbound.log());
+}
+
+/// Between two rounds of questions: the loop ends by what it has seen.
+fn wait_a_moment() {
+    std::thread::sleep(Duration::from_millis(50));
 }

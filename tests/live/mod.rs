@@ -79,7 +79,7 @@ impl World {
     /// Starts mxseal and waits until it answers for `zone`.
     pub fn serve(&self, zone: &str) -> Running {
         let mut running = self.start("mxseal", mxseal(), &["serve"]);
-        running.poll("an answer", || {
+        running.poll_until("an answer", || {
             let reply = wire::Ask::of(zone, wire::SOA).once(self.at(0), Duration::from_millis(300))?;
             (reply.rcode == 0).then_some(())
         });
@@ -137,7 +137,7 @@ pub struct Running {
 
 impl Running {
     /// Looks until `found` finds something; a process that ends meanwhile, or time that runs out, fails the test.
-    pub fn poll<T>(&mut self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    pub fn poll_until<T>(&mut self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(found) = found() {
@@ -170,7 +170,7 @@ impl Running {
     }
 
     /// Waits for its end and returns what it said.
-    pub fn finish(&mut self) -> String {
+    pub fn wait_end(&mut self) -> String {
         let until = Instant::now() + PATIENCE;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < until, "it does not end: {}", self.log());
@@ -188,7 +188,7 @@ impl Drop for Running {
 }
 
 /// Looks until `found` finds something.
-pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+pub fn poll_until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = found() {

@@ -1,5 +1,6 @@
-//! After any order of events the state equals that of a fresh start on the final files, but for the designed exceptions:
-//! broken files keep their last good content, which a restart takes back; of two that want one name the served one
+//! After any order of events the state equals that of a fresh start on the final files, but for three exceptions.
+//!
+//! They are designed: broken files keep their last good content, which a restart takes back; of two that want one name the served one
 //! stays; what the shrink guard holds is not removed.
 
 use crate::lab::*;
