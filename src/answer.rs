@@ -3,6 +3,9 @@
 //! Pure but for the memo of signatures: no clock, no I/O, no log, no allocation on the way of a warm answer.
 
 mod build;
+mod touch;
+
+pub use touch::touch;
 
 use crate::dns::name::Name;
 use crate::dns::query::{self, Edns, Fault, Parsed, Query, UDP_SIZE_MIN, rcode};
@@ -93,6 +96,8 @@ pub struct Snapshot {
     /// Zones by the keyed hash of their apexes, and the lengths in octets that apexes have.
     index: HashMap<u64, Vec<usize>, foldhash::fast::RandomState>,
     apex_lengths: [bool; 256],
+    /// Whether it is too large for caches.
+    is_large: bool,
     /// Apexes of zones that should be served and cannot be.
     unavailable: Vec<Name>,
     identity: Arc<Identity>,
@@ -139,7 +144,8 @@ impl Snapshot {
                 *length = true;
             }
         }
-        Snapshot { version, zones, index, apex_lengths, unavailable: Vec::new(), identity }
+        let is_large = zones.iter().any(|zone| zone.tenants.len() >= touch::TENANTS_MIN);
+        Snapshot { version, zones, index, apex_lengths, is_large, unavailable: Vec::new(), identity }
     }
 
     /// A snapshot without zones: every question is REFUSED.
