@@ -1,4 +1,53 @@
-//! mxseal: an authoritative DNS server that signs mail-flow zones online.
+//! mxseal: an authoritative DNS server that signs the mail-flow zones of a mail provider online.
+//!
+//! This page is the map. There is no code here.
+//!
+//! # Two planes that share one value
+//! The **control plane** ([`control`]) watches files, decides, makes durable, and publishes a [`answer::Snapshot`]. The
+//! **data plane** ([`serve`]) reads snapshots and answers. They meet in one slot that is swapped whole, and in counters;
+//! neither calls the other.
+//!
+//! * A query's way: [`serve`] receives a batch → [`dns::query::parse`] → [`answer::respond`] { [`zone::Zone::find`] →
+//!   [`sign`] or [`sign::denial`] } → [`dns::reply::write`] → [`serve`] sends the batch.
+//! * A tenant's way: file event → [`control::watch`] → [`zone::tenant`] parses → [`control::world`] decides → what must
+//!   outlive a restart is durable → snapshot swapped → answered.
+//!
+//! # Arrows
+//! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
+//! ```text
+//! main → cli → { control, serve } → pure
+//! serve   → answer, dns, metrics, time        control → config, answer, zone, sign, dns, metrics, diagnostic, time
+//! answer  → zone, sign, dns, time             config, zone → fields, diagnostic, sign, dns, time
+//! metrics → answer, time                      render, fields → diagnostic        sign → dns, time        dns → time
+//! ```
+//! All but [`cli`], [`serve`] and the shells of [`control`] (`thread`, `outside`, `socket`, `warm`, `watch`, `scan`,
+//! `store` and what they stand on) is pure: values in, values out; no clock, files, sockets, threads or logs.
+//!
+//! # What always holds
+//! * Every answer of a signed zone validates, at every moment, for every resolver: signatures begin a day before they are
+//!   made and are replaced days before they end; a kept signature is for one content, key and policy, and for no other.
+//! * A type bitmap is made from the data that answers are made from, so no denial denies what exists.
+//! * A key that is missing or not to be trusted stops its zone, and never makes another key.
+//! * A broken file changes nothing but its own reason; what was good is served on, across restarts too.
+//! * No lock is held and nothing is allocated on the way of a warm answer.
+//! * Octets from the network never panic; if they do, it costs one answer.
+//!
+//! # Words
+//! | word | meaning |
+//! |---|---|
+//! | zone | a DNS zone served here; signed unless the configuration says otherwise |
+//! | parent zone | a zone that delegates to other zones served here |
+//! | shard zone | a child zone that holds tenants |
+//! | tenant | a customer domain, `contoso.com` |
+//! | endpoint | a tenant's host name, `contoso-com.a-v1.mx.example`; its MX points at it |
+//! | pool | a fleet of inbound hosts: addresses and certificates that many tenants share by reference |
+//! | snapshot | an immutable view of everything needed to answer, published whole |
+//! | slot | the place of one kept signature |
+//! | window | from when until when a signature is valid |
+//! | last good | what is served on although its file is broken now |
+//! | held | a removal that waits for `mxseal reload --allow-shrink` |
+//! | frozen | a zone whose keys cannot be trusted; it gets SERVFAIL until they can |
+
 pub mod answer;
 pub mod cli;
 pub mod config;

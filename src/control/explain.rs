@@ -19,6 +19,8 @@ const RCODES: [&str; 11] = [
     "NOTZONE",
 ];
 
+const SERVFAIL: u16 = 2;
+
 /// A record of a reply.
 struct Record {
     section: usize,
@@ -50,6 +52,16 @@ pub fn explain(snapshot: &Snapshot, view: &View, text: &str, rtype: &str, now: U
         source: zone.and_then(|zone| source(zone, view, &name)),
         ..Explained::default()
     };
+    if rcode == SERVFAIL {
+        // The zone is missing from the snapshot, so what was found above is about its parent.
+        explained.zone = view.unserved_zone(&name).map(ToString::to_string).or(explained.zone);
+        explained.source = None;
+        explained.why = match view.why_unserved(&name) {
+            Some(reason) => format!("{reason}; until then nothing is said about its names"),
+            None => "a signature could not be made: see `mxseal status`".to_owned(),
+        };
+        return Ok(explained);
+    }
     for record in records.iter().filter(|record| record.rtype != rt::OPT) {
         let section = SECTIONS.get(record.section).copied().unwrap_or_default();
         let rtype = rtype::print(record.rtype);
@@ -101,7 +113,7 @@ fn source(zone: &Zone, view: &View, name: &Name) -> Option<String> {
     let tenant =
         crate::zone::endpoint::split_endpoint(name, zone.apex.len()).and_then(|(_, label)| zone.tenants.get(label));
     if let Some(tenant) = tenant {
-        let info = view.tenant(zone, tenant);
+        let info = view.tenant(&zone.apex, tenant, &zone.pools);
         let pool = info.pool.map(|pool| format!(", pool {pool}")).unwrap_or_default();
         return Some(format!("{} (tenant {}{pool})", info.source, info.domain));
     }

@@ -4,8 +4,9 @@
 
 use crate::config::{Config, KeyLayout, Policy};
 use crate::control::files_settle::Moment;
+use crate::control::files_trouble::Trouble;
 use crate::control::journal;
-use crate::control::scan::Files;
+use crate::control::scan::{Changes, Files};
 use crate::control::store::{self, Store};
 use crate::control::world::{FileChange, Outside, World};
 use crate::control::zones::{KeySet, Keys, ZoneState};
@@ -14,11 +15,19 @@ use crate::dns::name::Name;
 use crate::time::{self, UnixTime};
 use crate::zone::tenant::{self, SpkiDigest};
 use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Octets of a certificate file, at most: a chain has a few thousand.
 const CERTIFICATE_OCTETS_MAX: u64 = 256 * 1024;
+
+/// How long a first scan waits for files that are still being written.
+const SETTLED_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Code of the refusal to serve a signed zone unsigned.
+pub(super) const SIGNED_ANYWAY: &str = "MX5015";
 
 /// The server's outside: it makes keys at a zone's first start.
 pub(super) struct Disk<'a> {
@@ -89,16 +98,41 @@ impl Outside for ReadOnly<'_> {
     }
 }
 
+/// A first full scan, with the files that were being written when it began: a start is one batch.
+pub(super) fn settled_scan(files: &mut Files) -> Changes {
+    let until = Instant::now() + SETTLED_WAIT_MAX;
+    let mut all = files.scan(Moment::now());
+    while let Some(at) = all.again_at.filter(|at| *at < until) {
+        std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        let more = files.look(&BTreeMap::new(), Moment::now());
+        all.changed.retain(|file| !more.changed.iter().any(|newer| newer.path == file.path));
+        all.changed.extend(more.changed);
+        let healed = |trouble: &Trouble| more.healed.iter().any(|healed| healed.path == trouble.path);
+        all.troubled.retain(|trouble| !healed(trouble));
+        all.troubled.extend(more.troubled);
+        all.gone.extend(more.gone);
+        all.rescan |= more.rescan;
+        all.again_at = more.again_at;
+    }
+    all
+}
+
 fn read(files: &mut Files, path: &str) -> Result<Vec<u8>, String> {
     files.include(path, Moment::now()).map_err(|reason| {
-        let trouble = crate::control::files_trouble::Trouble { path: path.into(), reason };
+        let trouble = Trouble { path: path.into(), reason };
         trouble.diagnostic(Path::new("")).message
     })
 }
 
 /// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
 fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
-    let file = std::fs::File::open(zones.join(path)).map_err(|fault| fault.to_string())?;
+    // A FIFO must not stop the control thread.
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(zones.join(path));
+    let file = file.map_err(|fault| fault.to_string())?;
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err("it is not a regular file".to_owned());
+    }
     let mut octets = Vec::new();
     file.take(CERTIFICATE_OCTETS_MAX).read_to_end(&mut octets).map_err(|fault| fault.to_string())?;
     tenant::tlsa_of_certificate(&octets)
@@ -130,8 +164,7 @@ pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnos
 pub fn examine(config: &Config) -> Vec<Diagnostic> {
     let mut files = Files::new(&config.zones);
     let mut world = World::new(config.clone(), config.zones.display().to_string());
-    let moment = Moment::now();
-    let mut changes = files.scan(moment);
+    let mut changes = settled_scan(&mut files);
     let mut found: Vec<Diagnostic> =
         std::mem::take(&mut changes.troubled).iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
     let batch = changes
@@ -156,7 +189,7 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
             let message =
                 format!("`signed = false` for {text}, but it has keys: it stays signed, or it would be bogus");
             let help = "its DS must leave the parent first; until that roll exists, remove `signed = false`";
-            found.push(Diagnostic::error("MX5015", Place::file("mxseal.toml"), message, help));
+            found.push(Diagnostic::error(SIGNED_ANYWAY, Place::file("mxseal.toml"), message, help));
         }
     }
     found

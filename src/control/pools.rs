@@ -17,14 +17,23 @@ pub struct PoolTable {
     file_findings: Vec<Diagnostic>,
     /// Whether the file as it is now could be read.
     file_is_good: bool,
+    /// How the file is shown.
+    shown: String,
+    /// Whether a pool may have lost its last tenant since [`PoolTable::sweep`].
+    unused: bool,
 }
 
 struct Entry {
     name: String,
+    /// What is served.
     pool: Option<Pool>,
+    /// What the file says now, where that is good but for its certificates.
+    wanted: Option<Pool>,
     certificate_digests: Vec<SpkiDigest>,
     state: PoolState,
     findings: Vec<Diagnostic>,
+    /// Whether the file says something about it, be it broken.
+    mentioned: bool,
     tenants: u64,
 }
 
@@ -54,7 +63,51 @@ pub struct PoolReport<'a> {
     /// Tenants that refer to it.
     pub tenants: u64,
     /// What is wrong.
-    pub findings: &'a [Diagnostic],
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Entry {
+    /// Takes in what its certificates gave: a pool is only ever served whole.
+    fn settle(&mut self, read: Result<Vec<SpkiDigest>, Vec<Diagnostic>>, file_is_good: bool) {
+        match (read, &self.wanted) {
+            (Ok(digests), Some(wanted)) => {
+                self.pool = Some(wanted.clone());
+                self.certificate_digests = digests;
+                self.findings.clear();
+                let as_written = file_is_good && self.mentioned;
+                self.state = if as_written { PoolState::Served } else { PoolState::LastGood };
+            }
+            // What the file says now is broken; the certificates of what it said go on.
+            (Ok(digests), None) => self.certificate_digests = digests,
+            (Err(findings), wanted) => {
+                if wanted.is_some() {
+                    self.findings = findings;
+                }
+                self.state = if self.pool.is_some() { PoolState::LastGood } else { PoolState::Broken };
+            }
+        }
+    }
+}
+
+/// The digests of a pool's certificates, or what is wrong with them.
+fn digests(
+    shown: &str,
+    pool: &Pool,
+    certificate: &mut ReadCertificate<'_>,
+) -> Result<Vec<SpkiDigest>, Vec<Diagnostic>> {
+    let (mut digests, mut findings) = (Vec::new(), Vec::new());
+    for path in &pool.certificates {
+        match certificate(path) {
+            Ok(digest) => digests.push(digest),
+            Err(cause) => {
+                let place = Place { file: shown.to_owned(), line: pool.line, ..Place::default() };
+                let message = format!("certificate {path} of pool `{}` cannot be used: {cause}", pool.name);
+                let help = "mend the file or its path; the pool's last good records are served until then";
+                findings.push(Diagnostic::error("MX3101", place, message, help));
+            }
+        }
+    }
+    if findings.is_empty() { Ok(digests) } else { Err(findings) }
 }
 
 /// Reads a certificate file: its digest for TLSA 3 1 1, or why not.
@@ -78,6 +131,11 @@ impl PoolTable {
         &self.records
     }
 
+    /// Whether anything was ever read or restored.
+    pub fn is_known(&self) -> bool {
+        self.file_is_good || !self.file_findings.is_empty() || !self.entries.is_empty()
+    }
+
     /// What to do about a pool that is not there.
     pub fn help_for(&self, name: &str) -> String {
         let known = self.by_name.keys().filter(|known| self.index(known).is_some());
@@ -93,11 +151,31 @@ impl PoolTable {
         let entry = pool.and_then(|pool| self.entries.get_mut(usize::try_from(pool).ok()?));
         if let Some(entry) = entry {
             entry.tenants = entry.tenants.saturating_add_signed(change);
+            self.unused |= entry.tenants == 0;
         }
+    }
+
+    /// Pools that are no longer defined go with their last tenant; true where one went.
+    pub fn sweep(&mut self) -> bool {
+        if !std::mem::take(&mut self.unused) || !self.file_is_good {
+            return false;
+        }
+        let gone = |entry: &&mut Entry| !entry.mentioned && entry.tenants == 0 && entry.state != PoolState::Gone;
+        let mut any = false;
+        for entry in self.entries.iter_mut().filter(gone) {
+            entry.state = PoolState::Gone;
+            entry.pool = None;
+            any = true;
+        }
+        if any {
+            self.rebuild();
+        }
+        any
     }
 
     /// Takes in the text of `pools.toml`; true where what is served changed.
     pub fn apply(&mut self, shown: &str, octets: &[u8], certificate: &mut ReadCertificate<'_>) -> bool {
+        self.shown = shown.to_owned();
         let parsed = match tenant::text_of(shown, octets) {
             Ok(text) => tenant::parse_pools(shown, text),
             Err(fault) => return self.refuse(vec![*fault]),
@@ -109,17 +187,19 @@ impl PoolTable {
         self.file_is_good = true;
         self.file_findings = parsed.warnings;
         let before = Arc::clone(&self.records);
-        let mut mentioned = Vec::new();
+        for entry in &mut self.entries {
+            entry.mentioned = false;
+            entry.wanted = None;
+            entry.findings.clear();
+        }
         for broken in named {
             let name = broken.name.unwrap_or_default();
-            mentioned.push(name.clone());
             self.spoil(&name, broken.diagnostics);
         }
         for pool in parsed.entries {
-            mentioned.push(pool.name.clone());
             self.define(shown, pool, certificate);
         }
-        self.retire(shown, &mentioned);
+        self.retire();
         self.rebuild();
         before != self.records
     }
@@ -127,10 +207,12 @@ impl PoolTable {
     /// Reads the certificates of all pools again; true where what is served changed.
     pub fn refresh_certificates(&mut self, shown: &str, certificate: &mut ReadCertificate<'_>) -> bool {
         let before = Arc::clone(&self.records);
-        let pools: Vec<Pool> = self.entries.iter().filter_map(|entry| entry.pool.clone()).collect();
-        for pool in pools.into_iter().filter(|pool| !pool.certificates.is_empty()) {
-            if self.entry(&pool.name).is_some_and(|entry| entry.state == PoolState::Served) {
-                self.define(shown, pool, certificate);
+        let file_is_good = self.file_is_good;
+        for entry in &mut self.entries {
+            let Some(pool) = entry.wanted.as_ref().or(entry.pool.as_ref()) else { continue };
+            if !pool.certificates.is_empty() {
+                let read = digests(shown, pool, certificate);
+                entry.settle(read, file_is_good);
             }
         }
         self.rebuild();
@@ -150,50 +232,41 @@ impl PoolTable {
     }
 
     fn define(&mut self, shown: &str, pool: Pool, certificate: &mut ReadCertificate<'_>) {
-        let mut digests = Vec::new();
-        let mut findings = Vec::new();
-        for path in &pool.certificates {
-            match certificate(path) {
-                Ok(digest) => digests.push(digest),
-                Err(cause) => {
-                    let place = Place { file: shown.to_owned(), line: pool.line, ..Place::default() };
-                    let message = format!("certificate {path} of pool `{}` cannot be used: {cause}", pool.name);
-                    let help = "mend the file or its path; the pool's last good records are served until then";
-                    findings.push(Diagnostic::error("MX3101", place, message, help));
-                }
-            }
-        }
-        let name = pool.name.clone();
-        if !findings.is_empty() {
-            return self.spoil(&name, findings);
-        }
-        let entry = self.entry_or_new(&name);
-        entry.pool = Some(pool);
-        entry.certificate_digests = digests;
-        entry.state = PoolState::Served;
-        entry.findings.clear();
+        let read = digests(shown, &pool, certificate);
+        let entry = self.entry_or_new(&pool.name);
+        entry.mentioned = true;
+        entry.wanted = Some(pool);
+        entry.settle(read, true);
     }
 
     fn spoil(&mut self, name: &str, findings: Vec<Diagnostic>) {
         let entry = self.entry_or_new(name);
         entry.state = if entry.pool.is_some() { PoolState::LastGood } else { PoolState::Broken };
+        entry.mentioned = true;
         entry.findings = findings;
     }
 
-    /// Pools that the file no longer mentions go, unless tenants use them.
-    fn retire(&mut self, shown: &str, mentioned: &[String]) {
-        for entry in self.entries.iter_mut().filter(|entry| !mentioned.contains(&entry.name)) {
-            entry.findings.clear();
-            if entry.tenants == 0 {
-                entry.state = PoolState::Gone;
-                entry.pool = None;
-                continue;
-            }
+    /// Pools that the file no longer mentions stay while tenants use them, and go at the next sweep where none does.
+    fn retire(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| !entry.mentioned && entry.pool.is_some()) {
             entry.state = PoolState::LastGood;
+        }
+        // What never was good and is no longer spoken of has nothing to stay for.
+        for entry in self.entries.iter_mut().filter(|entry| !entry.mentioned && entry.pool.is_none()) {
+            entry.state = PoolState::Gone;
+        }
+        self.unused = true;
+        self.sweep();
+    }
+
+    fn findings_of(&self, entry: &Entry) -> Vec<Diagnostic> {
+        let mut findings = entry.findings.clone();
+        if self.file_is_good && !entry.mentioned && entry.state == PoolState::LastGood {
             let message = format!("pool `{}` is no longer defined, but {} tenants use it", entry.name, entry.tenants);
             let help = "define it again, or move the tenants first; its last good records are served until then";
-            entry.findings.push(Diagnostic::error("MX3102", Place::file(shown), message, help));
+            findings.push(Diagnostic::error("MX3102", Place::file(&self.shown), message, help));
         }
+        findings
     }
 
     fn rebuild(&mut self) {
@@ -232,9 +305,11 @@ impl PoolTable {
                 self.entries.push(Entry {
                     name: name.to_owned(),
                     pool: None,
+                    wanted: None,
                     certificate_digests: Vec::new(),
                     state: PoolState::Broken,
                     findings: Vec::new(),
+                    mentioned: false,
                     tenants: 0,
                 });
                 at
@@ -254,14 +329,16 @@ impl PoolTable {
                 pool: entry.pool.as_ref(),
                 records: self.records.get(at).and_then(Option::as_ref),
                 tenants: entry.tenants,
-                findings: &entry.findings,
+                findings: self.findings_of(entry),
             })
         })
     }
 
     /// Everything wrong with the pools.
     pub fn findings(&self) -> Vec<Diagnostic> {
-        self.file_findings.iter().chain(self.entries.iter().flat_map(|entry| &entry.findings)).cloned().collect()
+        let mut all = self.file_findings.clone();
+        all.extend(self.entries.iter().flat_map(|entry| self.findings_of(entry)));
+        all
     }
 
     /// What must outlive a restart while the file or a pool in it is broken: the served pools as a file of its form.
@@ -290,6 +367,8 @@ impl PoolTable {
             let entry = self.entry_or_new(&pool.name);
             entry.pool = Some(pool);
             entry.state = PoolState::LastGood;
+            // Who needs it is known only after the tenants have tried again.
+            self.unused = true;
         }
         self.rebuild();
     }

@@ -18,7 +18,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// The socket below `keys/`.
@@ -29,6 +29,8 @@ const REQUEST_OCTETS_MAX: u64 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Commands served at once.
 const CONNECTIONS_MAX: usize = 64;
+/// How often a command that waits is looked after.
+const LOOK: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, so that a lack of descriptors does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -174,7 +176,7 @@ fn status(desk: &Desk, view: &View) -> Status {
     Status {
         snapshot: view.snapshot,
         zones: view.zones.clone(),
-        findings: view.findings.clone(),
+        findings: view.findings.to_vec(),
         last_scan: view.last_scan,
         ..desk.status.clone()
     }
@@ -182,7 +184,7 @@ fn status(desk: &Desk, view: &View) -> Status {
 
 fn list_tenants(desk: &Desk, view: &View, zone: Option<String>, broken: bool, out: &mut Out<'_>) -> io::Result<()> {
     let wanted = match zone.as_deref().map(|zone| Name::parse(zone.trim_end_matches('.'), ROOT)) {
-        Some(Ok(name)) if view.broken.contains_key(&name) => Some(name),
+        Some(Ok(name)) if view.has_zone(&name) => Some(name),
         Some(_) => return out.end(1, &format!("there is no zone {} here", zone.unwrap_or_default())),
         None => None,
     };
@@ -195,18 +197,29 @@ fn list_tenants(desk: &Desk, view: &View, zone: Option<String>, broken: bool, ou
     out.end(0, "")
 }
 
-/// What the control thread must do itself.
+/// What the control thread must do itself. A command that went away gives its place to others.
 fn relay(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
     let (reply, lines) = channel();
     if desk.control.send(Event::Request(request, reply)).is_err() {
         return out.end(1, "the server is ending");
     }
-    for line in lines {
+    loop {
+        let line = match lines.recv_timeout(LOOK) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) if is_gone(out.0.get_ref()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return out.end(1, "the server is ending"),
+        };
         let end = matches!(line, Line::End { .. });
         out.line(&line)?;
         if end {
             return Ok(());
         }
     }
-    out.end(1, "the server is ending")
+}
+
+/// Whether nobody is at the other end any more: commands say one thing, and close when they no longer listen.
+fn is_gone(mut stream: &UnixStream) -> bool {
+    let at_once = stream.set_read_timeout(Some(Duration::from_millis(1)));
+    at_once.is_ok() && matches!(stream.read(&mut [0]), Ok(0))
 }

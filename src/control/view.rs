@@ -3,21 +3,19 @@
 //! Commands read it without disturbing the control thread; tenants are listed from the snapshot, never copied.
 
 use crate::answer::Snapshot;
+use crate::control::file_names::FileNames;
 use crate::control::pools::PoolState;
 use crate::control::protocol::{Finding, PoolInfo, TenantInfo, ZoneInfo};
 use crate::control::tenants::{Standing, endpoint_name};
-use crate::control::world::{FileNames, World};
+use crate::control::world::World;
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::Name;
-use crate::zone::Zone;
-use crate::zone::endpoint::Tenant;
+use crate::zone::endpoint::{Pools, Tenant};
+use crate::zone::table::Table;
 use crate::zone::tenant::print_tlsa;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Findings that a report carries, at most; the rest are counted.
-const FINDINGS_MAX: usize = 10_000;
 
 /// The report.
 #[derive(Default)]
@@ -31,50 +29,87 @@ pub struct View {
     /// Names of pools by index.
     pub pool_names: Vec<String>,
     /// What is wrong now.
-    pub findings: Vec<Finding>,
-    /// States of served tenants that are not served as written, by zone and label.
-    pub standings: BTreeMap<Name, BTreeMap<Box<[u8]>, (&'static str, Vec<String>)>>,
-    /// Entries that are not served at all, by zone.
-    pub broken: BTreeMap<Name, Vec<TenantInfo>>,
+    pub findings: Arc<Vec<Finding>>,
+    /// What is not as the tenants' files say, by zone; shared with the report before where nothing of it changed.
+    odd: BTreeMap<Name, Arc<Odd>>,
+    /// Tenants of zones that are not served now.
+    unserved: BTreeMap<Name, Unserved>,
     /// Paths of files by number.
     pub files: FileNames,
     /// Seconds since 1970 of the last full scan that ended well.
     pub last_scan: u64,
 }
 
+/// What is not as the files of one zone's tenants say.
+#[derive(Default)]
+struct Odd {
+    revision: u64,
+    /// States of served tenants that are not served as written, by label.
+    standings: BTreeMap<Box<[u8]>, (&'static str, Vec<String>)>,
+    /// Entries that are not served at all, by domain.
+    broken: Vec<TenantInfo>,
+    /// Entries and files that are broken.
+    count: u64,
+}
+
+/// The tenants of a zone that is not served now.
+struct Unserved {
+    tenants: Table<Tenant>,
+    reason: String,
+}
+
 impl View {
-    /// The report of what is known now.
-    pub fn new(world: &World, snapshot: u64, last_scan: u64, more: &[Diagnostic]) -> View {
-        let mut view = View { snapshot, last_scan, files: world.files.clone(), ..View::default() };
-        let mut findings = world.findings();
-        findings.extend_from_slice(more);
-        findings.sort();
-        findings.truncate(FINDINGS_MAX);
-        view.findings = findings.iter().map(finding).collect();
+    /// The report of what is known now. `before` is the one that it replaces.
+    pub fn new(world: &World, before: &View, findings: &Arc<Vec<Finding>>, snapshot: u64, last_scan: u64) -> View {
+        let findings = Arc::clone(findings);
+        let mut view = View { snapshot, last_scan, findings, files: world.files.clone(), ..View::default() };
         view.pools = world.pools.reports().map(|report| pool_info(world, &report)).collect();
         view.pool_names = (0..).map_while(|index| world.pools.name(index).map(str::to_owned)).collect();
         for (apex, zone) in &world.zones {
-            view.zones.push(zone_info(world, zone));
-            view.standings.insert(apex.clone(), standings(zone));
-            view.broken.insert(apex.clone(), broken(apex, zone));
+            let same = before.odd.get(apex).filter(|odd| odd.revision == zone.tenants.revision());
+            let odd = same.cloned().unwrap_or_else(|| Arc::new(odd(apex, zone)));
+            view.zones.push(zone_info(world, zone, odd.count));
+            view.odd.insert(apex.clone(), odd);
+            if let Some(reason) = zone.why_not_served() {
+                view.unserved.insert(apex.clone(), Unserved { tenants: zone.tenants.table.clone(), reason });
+            }
         }
         view
     }
 
-    /// A served tenant.
-    pub fn tenant(&self, zone: &Zone, tenant: &Tenant) -> TenantInfo {
-        let standing = self.standings.get(&zone.apex).and_then(|all| all.get(&tenant.label));
-        let (state, reasons) = standing.cloned().unwrap_or(("served", Vec::new()));
-        let sets = |kinds: std::ops::Range<usize>| {
-            kinds
-                .filter_map(|kind| tenant.set(kind, &zone.pools))
-                .flat_map(|set| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>())
-        };
-        let address = |data: Vec<u8>| match <[u8; 4]>::try_from(data.as_slice()) {
-            Ok(v4) => std::net::Ipv4Addr::from(v4).to_string(),
-            Err(_) => <[u8; 16]>::try_from(data.as_slice())
-                .map(|v6| std::net::Ipv6Addr::from(v6).to_string())
-                .unwrap_or_default(),
+    /// Whether there is such a zone, served or not.
+    pub fn has_zone(&self, apex: &Name) -> bool {
+        self.odd.contains_key(apex)
+    }
+
+    /// The zone nearest to a name that holds it and is not served now.
+    pub fn unserved_zone(&self, name: &Name) -> Option<&Name> {
+        let holds = self.unserved.keys().filter(|apex| crate::dns::name::is_within(name, apex));
+        holds.max_by_key(|apex| apex.len())
+    }
+
+    /// Why that zone is not served.
+    pub fn why_unserved(&self, name: &Name) -> Option<&str> {
+        Some(self.unserved.get(self.unserved_zone(name)?)?.reason.as_str())
+    }
+
+    /// Entries of a zone that are not served at all.
+    pub fn broken(&self, apex: &Name) -> &[TenantInfo] {
+        self.odd.get(apex).map(|odd| odd.broken.as_slice()).unwrap_or_default()
+    }
+
+    /// A tenant of a zone, with what is answered of it.
+    pub fn tenant(&self, apex: &Name, tenant: &Tenant, pools: &Pools) -> TenantInfo {
+        let standing = self.odd.get(apex).and_then(|odd| odd.standings.get(&tenant.label));
+        let (mut state, mut reasons) = standing.cloned().unwrap_or(("served", Vec::new()));
+        let unserved = self.unserved.get(apex);
+        if let Some(zone) = unserved {
+            state = "broken";
+            reasons.push(zone.reason.clone());
+        }
+        let answered = |kinds: std::ops::Range<usize>| {
+            let sets = kinds.filter(|_| unserved.is_none()).filter_map(|kind| tenant.set(kind, pools));
+            sets.flat_map(|set| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>())
         };
         let tlsa =
             |data: Vec<u8>| data.get(3..).and_then(|d| d.try_into().ok()).map(|d| print_tlsa(&d)).unwrap_or_default();
@@ -82,15 +117,28 @@ impl View {
         let file = self.files.path(tenant.file);
         TenantInfo {
             domain: tenant.domain.to_string(),
-            zone: zone.apex.to_string(),
-            endpoint: endpoint_name(tenant, &zone.apex),
+            zone: apex.to_string(),
+            endpoint: endpoint_name(tenant, apex),
             state: state.to_owned(),
             pool,
-            addresses: sets(0..2).map(address).collect(),
-            tlsa: sets(2..3).map(tlsa).collect(),
+            addresses: answered(0..2).map(|data| address(&data)).collect(),
+            tlsa: answered(2..3).map(tlsa).collect(),
             source: file.map(|file| format!("{file}:{}", tenant.line())).unwrap_or_default(),
             reasons,
         }
+    }
+
+    /// The tenants of a zone by domain, and the records of the pools that they are answered with.
+    fn table<'a>(&'a self, snapshot: &'a Snapshot, apex: &Name) -> (Vec<&'a Arc<Tenant>>, &'a Pools) {
+        static NONE: Pools = Pools::new();
+        let served = snapshot.zone(apex).filter(|_| !self.unserved.contains_key(apex));
+        let mut tenants: Vec<&Arc<Tenant>> = match (served, self.unserved.get(apex)) {
+            (Some(zone), _) => zone.tenants.iter().collect(),
+            (None, Some(zone)) => zone.tenants.iter().collect(),
+            (None, None) => Vec::new(),
+        };
+        tenants.sort_by(|a, b| a.domain.cmp(&b.domain));
+        (tenants, served.map_or(&NONE, |zone| &zone.pools))
     }
 
     /// Every tenant of the zones that `wanted` lets through, by zone and domain; `broken`: only those not served as written.
@@ -101,21 +149,19 @@ impl View {
         broken: bool,
         mut each: impl FnMut(TenantInfo) -> bool,
     ) {
-        for (apex, unserved) in self.broken.iter().filter(|(apex, _)| wanted.is_none_or(|wanted| wanted == *apex)) {
-            let zone = snapshot.zone(apex);
-            let odd = self.standings.get(apex);
-            let mut served: Vec<&Arc<Tenant>> = zone.iter().flat_map(|zone| zone.tenants.iter()).collect();
-            served.retain(|tenant| !broken || odd.is_some_and(|odd| odd.contains_key(&tenant.label)));
-            served.sort_by(|a, b| a.domain.cmp(&b.domain));
-            let mut unserved = unserved.iter().peekable();
-            for tenant in served {
+        for (apex, odd) in self.odd.iter().filter(|(apex, _)| wanted.is_none_or(|wanted| wanted == *apex)) {
+            let (mut tenants, pools) = self.table(snapshot, apex);
+            let is_odd =
+                |tenant: &Tenant| self.unserved.contains_key(apex) || odd.standings.contains_key(&tenant.label);
+            tenants.retain(|tenant| !broken || is_odd(tenant));
+            let mut unserved = odd.broken.iter().peekable();
+            for tenant in tenants {
                 while let Some(info) = unserved.next_if(|info| *info.domain < *tenant.domain) {
                     if !each(info.clone()) {
                         return;
                     }
                 }
-                let Some(zone) = zone else { break };
-                if !each(self.tenant(zone, tenant)) {
+                if !each(self.tenant(apex, tenant, pools)) {
                     return;
                 }
             }
@@ -125,6 +171,14 @@ impl View {
                 }
             }
         }
+    }
+}
+
+fn address(data: &[u8]) -> String {
+    match (<[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
+        (Ok(v4), _) => std::net::Ipv4Addr::from(v4).to_string(),
+        (_, Ok(v6)) => std::net::Ipv6Addr::from(v6).to_string(),
+        _ => String::new(),
     }
 }
 
@@ -153,7 +207,7 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-fn zone_info(world: &World, zone: &ZoneState) -> ZoneInfo {
+fn zone_info(world: &World, zone: &ZoneState, broken: u64) -> ZoneInfo {
     let (keys, ds) = match &zone.keys {
         Keys::Loaded(set) => (set.tags.clone(), set.ds.iter().map(|data| ds_text(&zone.apex, data)).collect()),
         Keys::None | Keys::Wanted | Keys::Frozen(_) => (Vec::new(), Vec::new()),
@@ -165,7 +219,7 @@ fn zone_info(world: &World, zone: &ZoneState) -> ZoneInfo {
         serial: zone.content().map_or(0, |content| content.serial),
         records: zone.content().map_or(0, |content| count(content.records)),
         tenants: count(zone.tenants.table.len()),
-        broken: count(zone.tenants.broken_count()),
+        broken,
         held: count(zone.tenants.held_count()),
         parent: zone.parent.as_ref().map(ToString::to_string),
         keys,
@@ -198,6 +252,15 @@ fn pool_info(world: &World, report: &crate::control::pools::PoolReport<'_>) -> P
             .map(|pool| format!("{}:{}", world.shown(crate::control::world::POOLS_FILE), pool.line))
             .unwrap_or_default(),
         reasons: report.findings.iter().map(Diagnostic::one_line).collect(),
+    }
+}
+
+fn odd(apex: &Name, zone: &ZoneState) -> Odd {
+    Odd {
+        revision: zone.tenants.revision(),
+        standings: standings(zone),
+        broken: broken(apex, zone),
+        count: count(zone.tenants.broken_count()),
     }
 }
 

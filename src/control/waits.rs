@@ -44,12 +44,12 @@ impl Waits {
     /// Ends those whose time has come; the others stay.
     pub fn settle(&mut self, world: &World, now: Instant) {
         self.0.retain(|wait| {
-            let end = verdict(world, wait).or_else(|| (now >= wait.deadline).then(|| timed_out(wait)));
-            match end {
-                // Who no longer listens needs no end.
-                Some(end) => wait.reply.send(end).is_err() && false,
-                None => true,
-            }
+            let Some(end) = verdict(world, wait).or_else(|| (now >= wait.deadline).then(|| timed_out(wait))) else {
+                return true;
+            };
+            // Who no longer listens needs no end.
+            let _ = wait.reply.send(end);
+            false
         });
     }
 
@@ -60,7 +60,12 @@ impl Waits {
 }
 
 fn verdict(world: &World, wait: &Wait) -> Option<Line> {
-    let tenants = &world.zones.get(&wait.zone)?.tenants;
+    let Some(zone) = world.zones.get(&wait.zone) else {
+        let gone =
+            if wait.present { (1, format!("there is no zone {} any more", wait.zone)) } else { (0, String::new()) };
+        return Some(Line::End { exit: gone.0, message: gone.1 });
+    };
+    let tenants = &zone.tenants;
     let served = tenants.by_domain(&wait.domain);
     if !wait.present {
         return served.is_none().then(|| Line::End { exit: 0, message: String::new() });
@@ -68,6 +73,9 @@ fn verdict(world: &World, wait: &Wait) -> Option<Line> {
     let reasons = tenants.reasons(&wait.domain);
     if !reasons.is_empty() {
         return Some(Line::End { exit: 1, message: reasons.join("\n") });
+    }
+    if let Some(reason) = zone.why_not_served() {
+        return Some(Line::End { exit: 1, message: reason });
     }
     let good = served.is_some_and(|tenant| tenants.standing(tenant) == Standing::Served);
     good.then(|| Line::End { exit: 0, message: String::new() })

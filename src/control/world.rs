@@ -2,18 +2,22 @@
 //!
 //! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
 
+mod files;
+
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
+use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
-use crate::control::tenants::{self, Done, Read};
+use crate::control::tenants::{Done, Read, Surroundings, Tenants};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dns::name::{self, Name, ROOT};
+use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
+use crate::zone::content::Delegation;
 use crate::zone::master;
 use crate::zone::tenant::SpkiDigest;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// The file of the pools below `zones/`.
 pub const POOLS_FILE: &str = "pools.toml";
@@ -40,10 +44,6 @@ pub struct FileChange {
     pub content: Option<Vec<u8>>,
 }
 
-/// The numbers of files, shared with those who print reports; it only grows.
-#[derive(Clone, Default)]
-pub struct FileNames(Arc<RwLock<Vec<Arc<str>>>>);
-
 /// Everything that is known.
 pub struct World {
     config: Config,
@@ -60,20 +60,6 @@ pub struct World {
     pub troubles: BTreeMap<String, Diagnostic>,
     /// Findings about zones that cannot be: bad names of files.
     misnamed: BTreeMap<String, Diagnostic>,
-}
-
-impl FileNames {
-    /// The path of a file.
-    pub fn path(&self, id: u32) -> Option<Arc<str>> {
-        let names = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        names.get(usize::try_from(id).ok()?).cloned()
-    }
-
-    fn push(&self, path: Arc<str>) -> u32 {
-        let mut names = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        names.push(path);
-        u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
-    }
 }
 
 impl World {
@@ -110,18 +96,25 @@ impl World {
     pub fn apply(&mut self, batch: Vec<FileChange>, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
         let mut tenants: BTreeMap<Name, Vec<Read>> = BTreeMap::new();
         let (mut pools_changed, mut masters) = (false, BTreeSet::new());
+        let including = self.zones.values().any(|zone| !zone.includes().is_empty());
         for change in batch {
+            if including {
+                masters.extend(self.apply_included(&change.path, outside));
+            }
             match self.kind(&change.path) {
                 FileKind::Pools => pools_changed |= self.apply_pools(change.content, outside),
                 FileKind::Zone(apex) => {
-                    self.apply_master(&apex, &change.path, change.content, outside);
-                    masters.insert(apex);
+                    masters.extend(self.apply_master(&apex, &change.path, change.content, outside));
                 }
                 FileKind::Tenants(apex) => {
+                    if !self.zones.contains_key(&apex) {
+                        self.zone_or_new(&apex, outside);
+                        masters.insert(apex.clone());
+                    }
                     let read = self.read_tenants(change);
                     tenants.entry(apex).or_default().push(read);
                 }
-                FileKind::Included => masters.extend(self.apply_included(&change.path, outside)),
+                FileKind::Included => {}
                 FileKind::Misnamed(finding) => {
                     match change.content {
                         Some(_) => self.misnamed.insert(change.path, *finding),
@@ -130,36 +123,42 @@ impl World {
                 }
             }
         }
-        for apex in tenants.keys() {
-            self.zone_or_new(apex, outside);
+        if !masters.is_empty() {
+            self.build(outside);
         }
-        self.build(outside);
         let mut done = BTreeMap::new();
         for (apex, reads) in tenants {
-            let Some(zone) = self.zones.get_mut(&apex) else { continue };
-            let what =
-                zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.apply(reads, around, pools));
+            let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.apply(reads, around, pools));
             done.insert(apex, what);
         }
-        for (apex, zone) in &mut self.zones {
-            if pools_changed || masters.contains(apex) {
-                let what =
-                    zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.retry(around, pools));
-                add(done.entry(apex.clone()).or_default(), &what);
-            }
+        let again: Vec<Name> =
+            self.zones.keys().filter(|apex| pools_changed || masters.contains(*apex)).cloned().collect();
+        for apex in again {
+            let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
+            add(done.entry(apex).or_default(), &what);
         }
+        self.pools.sweep();
+        self.drop_empty(outside);
         done
     }
 
     /// Removes what the shrink guard holds back: tenants, and zones whose master files are gone.
     pub fn allow_shrink(&mut self, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
-        self.zones.retain(|_, zone| !zone.gone);
-        self.build(outside);
         let mut all = BTreeMap::new();
-        for (apex, zone) in &mut self.zones {
-            let done =
-                zone.with_tenants(now, &mut self.pools, |tenants, around, pools| tenants.allow_shrink(around, pools));
-            all.insert(apex.clone(), done);
+        for apex in self.zones.keys().cloned().collect::<Vec<Name>>() {
+            let done = self.with_tenants(&apex, now, |tenants, around, pools| tenants.allow_shrink(around, pools));
+            all.insert(apex, done);
+        }
+        let mut forgotten = false;
+        for (apex, zone) in self.zones.iter_mut().filter(|(_, zone)| zone.gone && zone.has_content()) {
+            zone.forget_content();
+            zone.refuse(only_tenants(apex, format!("{}/{}", self.shown, zone.path)), true);
+            forgotten = true;
+        }
+        self.pools.sweep();
+        self.drop_empty(outside);
+        if forgotten {
+            self.build(outside);
         }
         all
     }
@@ -177,35 +176,64 @@ impl World {
             self.pools.restore(text);
         }
         for (apex, text) in masters {
-            let Some(zone) = self.zones.get_mut(apex).filter(|zone| !zone.has_content()) else { continue };
             let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
-            zone.restore(master::parse(apex, "last-good.zone", text, nothing));
+            let parsed = master::parse(apex, "last-good.zone", text, nothing);
+            let gone =
+                master_gone(apex, format!("{}/{apex}", self.shown).trim_end_matches('.').to_owned() + ZONE_SUFFIX);
+            let zone = self.zone_or_new(apex, outside);
+            if zone.gone {
+                zone.refuse(gone, true);
+            }
+            zone.restore(parsed);
         }
         self.build(outside);
-        for (apex, zone) in &mut self.zones {
-            zone.with_tenants(now, &mut self.pools, |tenants, around, pools| {
+        for apex in self.zones.keys().cloned().collect::<Vec<Name>>() {
+            self.with_tenants(&apex, now, |tenants, around, pools| {
                 tenants.retry(around, pools);
-                tenants.restore(texts.get(apex).map_or("", String::as_str), pools);
+                tenants.restore(texts.get(&apex).map_or("", String::as_str), around, pools);
+                Done::default()
             });
         }
+        self.pools.sweep();
+        self.drop_empty(outside);
     }
 
     /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
-    pub fn spoil(&mut self, path: &str, finding: Diagnostic) {
+    pub fn spoil(&mut self, path: &str, finding: Diagnostic, outside: &mut dyn Outside) {
         match self.kind(path) {
             FileKind::Pools => drop(self.pools.refuse(vec![finding])),
             FileKind::Zone(apex) => {
-                if let Some(zone) = self.zones.get_mut(&apex) {
-                    zone.refuse(finding);
+                let zone = self.zone_or_new(&apex, outside);
+                if zone.gone || zone.path == path {
+                    zone.path = path.to_owned();
+                    zone.refuse(finding, false);
                 }
+                self.build(outside);
             }
             FileKind::Tenants(apex) => {
                 let (path, id) = self.file(path);
-                if let Some(zone) = self.zones.get_mut(&apex) {
-                    zone.tenants.spoil(path, id, finding);
-                }
+                self.zone_or_new(&apex, outside).tenants.spoil(path, id, finding);
             }
             FileKind::Included | FileKind::Misnamed(_) => {}
+        }
+    }
+
+    fn with_tenants(
+        &mut self,
+        apex: &Name,
+        now: UnixTime,
+        act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> Done,
+    ) -> Done {
+        let zone = self.zones.get_mut(apex);
+        zone.map_or_else(Done::default, |zone| zone.with_tenants(now, &self.files, &mut self.pools, act))
+    }
+
+    /// Zones that neither a file nor anything served speaks for any more.
+    fn drop_empty(&mut self, outside: &mut dyn Outside) {
+        let before = self.zones.len();
+        self.zones.retain(|_, zone| !zone.gone || zone.has_content() || !zone.tenants.is_empty());
+        if self.zones.len() != before {
+            self.build(outside);
         }
     }
 
@@ -219,9 +247,7 @@ impl World {
 
     /// Files that master files include, below `zones/`.
     pub fn included_paths(&self) -> BTreeSet<String> {
-        let prefix = format!("{}/", self.shown);
-        let all = self.zones.values().flat_map(|zone| zone.includes());
-        all.map(|path| path.strip_prefix(&prefix).unwrap_or(path).to_owned()).collect()
+        self.zones.values().flat_map(|zone| zone.includes()).cloned().collect()
     }
 
     /// The snapshot of what is known now.
@@ -245,12 +271,19 @@ impl World {
 
     /// All findings: files, pools, zones, keys, tenants.
     pub fn findings(&self) -> Vec<Diagnostic> {
+        let mut all = self.findings_but_tenants();
+        all.extend(self.zones.values().flat_map(|zone| zone.tenants.findings()));
+        // A file that cannot be read is in trouble and spoils its tenants, for one reason.
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// The same without those of tenants, which can be many; these change with [`Tenants::revision`] only.
+    pub fn findings_but_tenants(&self) -> Vec<Diagnostic> {
         let mut all: Vec<Diagnostic> = self.troubles.values().chain(self.misnamed.values()).cloned().collect();
         all.extend(self.pools.findings());
-        for zone in self.zones.values() {
-            all.extend(zone.findings());
-            all.extend(zone.tenants.findings());
-        }
+        all.extend(self.zones.values().flat_map(ZoneState::findings));
         all
     }
 
@@ -259,116 +292,16 @@ impl World {
         format!("{}/{path}", self.shown)
     }
 
-    fn kind(&self, path: &str) -> FileKind {
-        if path == POOLS_FILE {
-            return FileKind::Pools;
-        }
-        let (folder, inside) = path.split_once('/').map_or((path, false), |(folder, _)| (folder, true));
-        if inside && (path.ends_with(".toml") || path.ends_with(".ndjson")) {
-            return self.named(path, folder).map_or_else(FileKind::Misnamed, FileKind::Tenants);
-        }
-        match path.strip_suffix(ZONE_SUFFIX).filter(|_| !inside) {
-            Some(stem) => self.named(path, stem).map_or_else(FileKind::Misnamed, FileKind::Zone),
-            None => FileKind::Included,
-        }
-    }
-
-    fn named(&self, path: &str, stem: &str) -> Result<Name, Box<Diagnostic>> {
-        Name::parse(stem, ROOT).map_err(|fault| {
-            let message = format!("`{stem}` is not the name of a zone: {fault}");
-            let place = Place::file(self.shown(path));
-            Box::new(Diagnostic::error(
-                "MX2120",
-                place,
-                message,
-                "a master file is named after its zone, as in mx.example.zone",
-            ))
-        })
-    }
-
-    fn apply_pools(&mut self, content: Option<Vec<u8>>, outside: &mut dyn Outside) -> bool {
-        let shown = self.shown(POOLS_FILE);
-        match content {
-            Some(octets) => self.pools.apply(&shown, &octets, &mut |path| outside.certificate(path)),
-            None => {
-                let message = "the file of the pools is gone";
-                let help = "put it back; the last good pools are served until then";
-                self.pools.refuse(vec![Diagnostic::error("MX3103", Place::file(shown), message, help)])
-            }
-        }
-    }
-
-    fn apply_master(&mut self, apex: &Name, path: &str, content: Option<Vec<u8>>, outside: &mut dyn Outside) {
-        let shown = self.shown(path);
-        let zone = self.zone_or_new(apex, outside);
-        let Some(octets) = content else {
-            zone.gone = true;
-            let message = format!("the master file of {apex} is gone");
-            let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
-            zone.refuse(Diagnostic::error("MX2121", Place::file(shown), message, help));
-            return;
-        };
-        zone.gone = false;
-        let parsed = match text(&shown, octets) {
-            Ok(text) => master::parse(apex, &shown, &text, &mut |path| {
-                let path = inside(path)?;
-                let octets = outside.read(&path)?;
-                String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())
-            }),
-            Err(finding) => return zone.refuse(*finding),
-        };
-        zone.take_in(parsed);
-    }
-
-    /// A file that some master files include changed: those are read again.
-    fn apply_included(&mut self, path: &str, outside: &mut dyn Outside) -> Vec<Name> {
-        let shown = self.shown(path);
-        let includers: Vec<_> = self
-            .zones
-            .iter()
-            .filter(|(_, zone)| zone.includes().contains(&shown))
-            .map(|(apex, zone)| (apex.clone(), zone.path.clone()))
-            .collect();
-        for (apex, master) in &includers {
-            if let Ok(octets) = outside.read(master) {
-                self.apply_master(apex, master, Some(octets), outside);
-            }
-        }
-        includers.into_iter().map(|(apex, _)| apex).collect()
-    }
-
-    fn read_tenants(&mut self, change: FileChange) -> Read {
-        let (shown, id) = self.file(&change.path);
-        let content = change.content.map(|octets| tenants::read(&change.path, &shown, &octets));
-        Read { path: shown, id, content }
-    }
-
-    /// How a file is shown, and its number.
-    fn file(&mut self, path: &str) -> (Arc<str>, u32) {
-        let shown: Arc<str> = self.shown(path).into();
-        if let Some(id) = self.file_ids.get(&shown) {
-            return (shown, *id);
-        }
-        let id = self.files.push(Arc::clone(&shown));
-        self.file_ids.insert(Arc::clone(&shown), id);
-        (shown, id)
-    }
-
     fn zone_or_new(&mut self, apex: &Name, outside: &mut dyn Outside) -> &mut ZoneState {
         if !self.zones.contains_key(apex) {
             let (signed, policy) = self.settings(apex, outside);
             let text = apex.to_string();
             let path = format!("{}{ZONE_SUFFIX}", text.trim_end_matches('.'));
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
-            let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
-            let help = "write one with SOA and NS, or rename the folder after a zone that has one";
-            zone.refuse(Diagnostic::error("MX2122", Place::file(self.shown(&path)), message, help));
+            zone.refuse(only_tenants(apex, self.shown(&path)), true);
             self.zones.insert(apex.clone(), zone);
         }
-        match self.zones.get_mut(apex) {
-            Some(zone) => zone,
-            None => unreachable!("it was put in just above"),
-        }
+        self.zones.get_mut(apex).expect("it was put in just above")
     }
 
     /// Whether a zone is signed, and how. A zone that was ever signed here stays so until its keys have been rolled to
@@ -389,13 +322,12 @@ impl World {
     fn build(&mut self, outside: &mut dyn Outside) {
         let mut apexes: Vec<Name> = self.zones.keys().cloned().collect();
         apexes.sort_by_key(|apex| std::cmp::Reverse(name::label_count(apex)));
-        let parents: BTreeMap<Name, Option<Name>> =
-            apexes.iter().map(|apex| (apex.clone(), self.parent_of(apex))).collect();
+        let mut children: BTreeMap<Name, Vec<Delegation>> = BTreeMap::new();
         for apex in &apexes {
+            let parent = self.parent_of(apex);
             let (signed, policy) = self.settings(apex, outside);
-            let children = self.children_of(apex, &parents);
             let Some(zone) = self.zones.get_mut(apex) else { continue };
-            zone.parent = parents.get(apex).cloned().flatten();
+            zone.parent.clone_from(&parent);
             if matches!(zone.keys, Keys::Wanted | Keys::None) && (zone.signed, &zone.policy) != (signed, &policy) {
                 zone.signed = signed;
                 zone.policy = policy;
@@ -404,18 +336,13 @@ impl World {
             if matches!(zone.keys, Keys::Wanted) && zone.has_content() {
                 zone.keys = outside.keys(zone);
             }
-            zone.build_content(children);
+            let mut own = children.remove(apex).unwrap_or_default();
+            own.sort_by(|a, b| a.apex.cmp(&b.apex));
+            zone.build_content(own);
+            if let Some((parent, delegation)) = parent.zip(zone.delegation()) {
+                children.entry(parent).or_default().push(delegation);
+            }
         }
-    }
-
-    fn children_of(
-        &self,
-        apex: &Name,
-        parents: &BTreeMap<Name, Option<Name>>,
-    ) -> Vec<crate::zone::content::Delegation> {
-        let children =
-            self.zones.iter().filter(|(child, _)| parents.get(*child).is_some_and(|p| p.as_ref() == Some(apex)));
-        children.filter_map(|(_, zone)| zone.delegation()).collect()
     }
 }
 
@@ -425,6 +352,18 @@ enum FileKind {
     Tenants(Name),
     Included,
     Misnamed(Box<Diagnostic>),
+}
+
+fn master_gone(apex: &Name, shown: String) -> Diagnostic {
+    let message = format!("the master file of {apex} is gone");
+    let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
+    Diagnostic::error("MX2121", Place::file(shown), message, help)
+}
+
+fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
+    let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
+    let help = "write one with SOA and NS, or rename the folder after a zone that has one";
+    Diagnostic::error("MX2122", Place::file(shown), message, help)
 }
 
 fn add(sum: &mut Done, more: &Done) {

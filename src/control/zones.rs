@@ -4,9 +4,10 @@
 //! denies its names meanwhile.
 
 use crate::config::Policy;
+use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
 use crate::control::tenants::{Surroundings, Tenants};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number as rt;
 use crate::sign::Signing;
@@ -40,12 +41,19 @@ pub struct ZoneState {
     good: Option<Arc<Parsed>>,
     /// Findings about the file as it is now.
     file_findings: Vec<Diagnostic>,
-    /// Whether its master file was removed.
+    /// Files that the file includes, as it was read last and as it was good last.
+    includes: Vec<String>,
+    /// Whether there is no master file, or no longer.
     pub gone: bool,
-    /// Whether what is served is not what the file says now.
-    pub last_good: bool,
+    /// Whether the file as it is now could be read without an error in any line.
+    file_is_good: bool,
+    /// Whether what it says holds together.
+    content_is_good: bool,
+    revision: u64,
     content: Option<Arc<Content>>,
     content_findings: Vec<Diagnostic>,
+    /// Labels of tenants that were served already when the master file began to use their names.
+    hiding: Vec<Box<[u8]>>,
     attempt: Option<Attempt>,
     served: Option<Arc<Zone>>,
 }
@@ -81,6 +89,7 @@ pub struct KeySet {
 /// What content is built from; equal values need no building.
 struct Attempt {
     parsed: Arc<Parsed>,
+    signed: bool,
     key_sets: Vec<(u16, u32, Vec<Vec<u8>>)>,
     children: Vec<Delegation>,
 }
@@ -105,7 +114,7 @@ impl KeySet {
         }
         let secure_entry = || keys.iter().map(|(key, _)| key).filter(|key| key.flags & 1 == 1);
         let ds: Vec<Vec<u8>> = secure_entry().map(|key| key.ds_data(apex)).collect();
-        let ttl = u32::try_from(policy.dnskey_ttl).unwrap_or(3600);
+        let ttl = policy.dnskey_ttl;
         let sets = vec![
             (rt::DNSKEY, ttl, dnskey),
             (rt::CDS, ttl, secure_entry().map(|key| key.cds_data(apex)).collect()),
@@ -137,42 +146,80 @@ impl ZoneState {
             parsed: None,
             good: None,
             file_findings: Vec::new(),
-            gone: false,
-            last_good: false,
+            includes: Vec::new(),
+            gone: true,
+            file_is_good: false,
+            content_is_good: true,
+            revision: 0,
             content: None,
             content_findings: Vec::new(),
+            hiding: Vec::new(),
             attempt: None,
             served: None,
         }
     }
 
-    /// Takes in the master file as read; an error in it keeps what was good.
-    pub fn take_in(&mut self, parsed: Parsed) {
+    /// Takes in the master file as read, with the files that it asked for; an error in it keeps what was good.
+    pub fn take_in(&mut self, parsed: Parsed, included: Vec<String>) {
         let broken = parsed.diagnostics.iter().any(|finding| finding.severity == Severity::Error);
+        self.revision += 1;
         self.file_findings = parsed.diagnostics.clone();
-        self.last_good = broken;
+        self.file_is_good = !broken;
+        self.gone = false;
         if !broken {
             self.parsed = Some(Arc::new(parsed));
+            self.includes.clear();
         }
+        self.includes.extend(included);
+        self.includes.sort();
+        self.includes.dedup();
     }
 
     /// The master file cannot be read, or is gone: what was good stays.
-    pub fn refuse(&mut self, finding: Diagnostic) {
+    pub fn refuse(&mut self, finding: Diagnostic, gone: bool) {
+        self.revision += 1;
         self.file_findings = vec![finding];
-        self.last_good = true;
+        self.file_is_good = false;
+        self.gone = gone;
     }
 
     /// At a start: takes back the content that an earlier process kept.
     pub fn restore(&mut self, parsed: Parsed) {
-        if self.content.is_none() && !parsed.diagnostics.iter().any(|f| f.severity == Severity::Error) {
-            self.parsed = Some(Arc::new(parsed));
-            self.last_good = true;
+        if self.content.is_some() || parsed.diagnostics.iter().any(|f| f.severity == Severity::Error) {
+            return;
         }
+        let parsed = Arc::new(parsed);
+        self.revision += 1;
+        self.parsed.get_or_insert_with(|| Arc::clone(&parsed));
+        self.good = Some(parsed);
+        self.attempt = None;
     }
 
-    /// Files that the master file includes.
+    /// The master file was removed for good; the zone is as one that never had any.
+    pub fn forget_content(&mut self) {
+        self.revision += 1;
+        self.parsed = None;
+        self.good = None;
+        self.content = None;
+        self.attempt = None;
+        self.includes.clear();
+        self.content_findings.clear();
+        self.content_is_good = true;
+    }
+
+    /// Files that the master file includes, below `zones/`.
     pub fn includes(&self) -> &[String] {
-        self.parsed.as_ref().and_then(|parsed| parsed.files.get(1..)).unwrap_or_default()
+        &self.includes
+    }
+
+    /// Whether what is served is not what the file says now.
+    pub fn is_last_good(&self) -> bool {
+        !(self.file_is_good && self.content_is_good)
+    }
+
+    /// Changes whenever what must outlive a restart of the master file may have changed.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// What is served of the master file.
@@ -202,25 +249,50 @@ impl ZoneState {
             Keys::Loaded(set) => set.sets.clone(),
             Keys::None | Keys::Wanted | Keys::Frozen(_) => Vec::new(),
         };
-        let next = Attempt { parsed, key_sets, children };
+        let next = Attempt { parsed, signed: self.signed, key_sets, children };
         if self.attempt.as_ref().is_some_and(|before| before.equals(&next)) {
             return;
         }
+        self.revision += 1;
         let (content, findings) = self.build(&next.parsed, &next);
         self.content_findings = findings;
+        self.content_is_good = content.is_some();
         match (content, &self.good) {
             (Some(content), _) => {
                 self.content = Some(Arc::new(content));
                 self.good = Some(Arc::clone(&next.parsed));
             }
-            (None, Some(good)) => {
-                self.last_good = true;
-                // What is good goes on with the keys and children of today.
-                self.content = self.build(good, &next).0.map(Arc::new).or(self.content.take());
-            }
-            (None, None) => self.last_good = true,
+            // What is good goes on with the keys and children of today.
+            (None, Some(good)) => self.content = self.build(good, &next).0.map(Arc::new).or(self.content.take()),
+            (None, None) => {}
         }
         self.attempt = Some(next);
+        self.hiding = self.hiding();
+    }
+
+    /// Tenants at names that the content has too: they were there first, and stay.
+    fn hiding(&self) -> Vec<Box<[u8]>> {
+        let Some(content) = self.content.as_deref().filter(|_| !self.tenants.table.is_empty()) else {
+            return Vec::new();
+        };
+        let labels = name::label_count(&self.apex) + 1;
+        let below = content.nodes().filter(|(name, _)| name::label_count(name) == labels);
+        let first = below.filter_map(|(name, _)| name::labels(name).next());
+        let mut hiding: Vec<Box<[u8]>> =
+            first.filter(|label| self.tenants.table.get(label).is_some()).map(Into::into).collect();
+        hiding.sort();
+        hiding
+    }
+
+    fn hidden(&self, label: &[u8]) -> Option<Diagnostic> {
+        let tenant = self.tenants.table.get(label)?;
+        let name = Name::below(label, &self.apex).ok()?;
+        let source = self.content.as_ref()?.source(&name).unwrap_or_else(|| self.path.clone());
+        let (file, line) = source.rsplit_once(':').unwrap_or((source.as_str(), "0"));
+        let place = Place { line: line.parse().unwrap_or(0), ..Place::file(file) };
+        let message = format!("records at {name} are not answered: it is the endpoint of {}", tenant.domain);
+        let help = "remove them, or give the tenant another `endpoint`; the tenant was served first and stays";
+        Some(Diagnostic::error("MX2124", place, message, help))
     }
 
     fn build(&self, parsed: &Parsed, with: &Attempt) -> (Option<Content>, Vec<Diagnostic>) {
@@ -254,20 +326,15 @@ impl ZoneState {
         self.served.clone()
     }
 
-    /// What tenants of this zone depend on.
-    pub fn around(&self, now: UnixTime) -> Surroundings<'_> {
-        Surroundings { apex: &self.apex, content: self.content.as_deref(), now }
-    }
-
     /// Runs `act` on the tenants with what they depend on.
     pub fn with_tenants<T>(
         &mut self,
         now: UnixTime,
+        files: &FileNames,
         pools: &mut PoolTable,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> T,
     ) -> T {
-        let content = self.content.clone();
-        let around = Surroundings { apex: &self.apex, content: content.as_deref(), now };
+        let around = Surroundings { apex: &self.apex, content: self.content.as_deref(), now, files };
         act(&mut self.tenants, &around, pools)
     }
 
@@ -275,10 +342,23 @@ impl ZoneState {
     pub fn standing(&self) -> &'static str {
         match (&self.keys, &self.content) {
             (Keys::Frozen(_), _) => "frozen",
-            (_, None) => "not served",
-            (_, Some(_)) if self.last_good => "last good",
+            (_, None) | (Keys::Wanted, _) => "not served",
+            (_, Some(_)) if self.is_last_good() => "last good",
             (_, Some(_)) => "serving",
         }
+    }
+
+    /// Why its names get SERVFAIL; none where it is served.
+    pub fn why_not_served(&self) -> Option<String> {
+        let reason = match (&self.keys, &self.content) {
+            (Keys::None | Keys::Loaded(_), Some(_)) => return None,
+            (Keys::Frozen(reason), _) => reason.one_line(),
+            (Keys::None | Keys::Wanted | Keys::Loaded(_), _) => {
+                let error = self.findings().into_iter().find(|finding| finding.severity == Severity::Error);
+                error.map(|finding| finding.one_line()).unwrap_or_default()
+            }
+        };
+        Some(format!("zone {} is {}: {reason}", self.apex, self.standing()))
     }
 
     /// All findings about the zone itself.
@@ -288,12 +368,14 @@ impl ZoneState {
             Keys::Loaded(set) => &set.findings,
             Keys::None | Keys::Wanted => &[],
         };
-        self.file_findings.iter().chain(&self.content_findings).chain(keys).cloned().collect()
+        let mut all: Vec<_> = self.file_findings.iter().chain(&self.content_findings).chain(keys).cloned().collect();
+        all.extend(self.hiding.iter().filter_map(|label| self.hidden(label)));
+        all
     }
 
     /// What must outlive a restart while the master file is broken: its last good records as a file of its form.
     pub fn last_good_text(&self) -> String {
-        let Some(parsed) = self.good.as_ref().filter(|_| self.last_good) else { return String::new() };
+        let Some(parsed) = self.good.as_ref().filter(|_| self.is_last_good()) else { return String::new() };
         let line = |record: &crate::zone::master::Record| {
             let data = crate::dns::rdata::to_text(record.rtype, &record.data);
             format!("{} {} IN {} {data}\n", record.owner, record.ttl, crate::dns::rtype::print(record.rtype))
@@ -304,6 +386,9 @@ impl ZoneState {
 
 impl Attempt {
     fn equals(&self, other: &Attempt) -> bool {
-        Arc::ptr_eq(&self.parsed, &other.parsed) && self.key_sets == other.key_sets && self.children == other.children
+        Arc::ptr_eq(&self.parsed, &other.parsed)
+            && self.signed == other.signed
+            && self.key_sets == other.key_sets
+            && self.children == other.children
     }
 }

@@ -77,6 +77,10 @@ pub struct Query<'a> {
 
 /// What octets turn out to be.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack of one answer, and a box would be an allocation a query"
+)]
 pub enum Parsed<'a> {
     /// A query.
     Query(Query<'a>),

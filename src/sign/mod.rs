@@ -134,10 +134,8 @@ impl Signing {
         now: UnixTime,
         make: bool,
     ) -> Result<Made<'s>, Unsigned> {
-        if let Some((digest, slot)) = keep {
-            if let Some(signed) = self.kept(subject, digest, slot, now) {
-                return Ok(Made { signed, fresh: false });
-            }
+        if let Some(signed) = keep.and_then(|(digest, slot)| self.kept(subject, digest, slot, now)) {
+            return Ok(Made { signed, fresh: false });
         }
         if !make {
             return Err(Unsigned::NotKept);
@@ -182,7 +180,7 @@ impl Signing {
         let mut signed = self.signed(key, policy, subject, expiration, [0; SIGNATURE_OCTETS]);
         let message = to_be_signed(&signed, subject);
         signed.octets = key.signer.sign(&message).map_err(|_| Unsigned::Failed)?;
-        let sampled = signed.octets[0] % VERIFY_ONE_IN == 0;
+        let sampled = signed.octets[0].is_multiple_of(VERIFY_ONE_IN);
         if (verify || sampled) && !key::verify(&key.dnskey_data(), &message, &signed.octets) {
             return Err(Unsigned::Failed);
         }

@@ -87,6 +87,12 @@ pub fn parse(origin: &[u8], file: &str, text: &str, include: &mut Include<'_>) -
     Parsed { records, ..parsed }
 }
 
+/// The zone that a master file in full form (owner, TTL, IN, type) is about: the owner of its SOA.
+pub fn owner_of_soa(text: &str) -> Option<Name> {
+    let line = text.lines().find(|line| line.split_ascii_whitespace().nth(3) == Some("SOA"))?;
+    Name::parse(line.split_ascii_whitespace().next()?, crate::dns::name::ROOT).ok()
+}
+
 /// As [`parse`], but each good record goes to `sink` as soon as it is read, and none is in the result.
 pub fn read(
     origin: &[u8],

@@ -134,10 +134,9 @@ impl Zone {
         let mut encloser = None;
         for suffix in above {
             let Some((owner, node)) = self.content.entry(suffix) else { continue };
-            if owner.len() < name.len() {
-                if let Some((set, slot)) = node.set(rt::DNAME).filter(|_| node.role == Role::Plain) {
-                    return Found::Redirect(owner, set, slot);
-                }
+            let dname = node.set(rt::DNAME).filter(|_| owner.len() < name.len() && node.role == Role::Plain);
+            if let Some((set, slot)) = dname {
+                return Found::Redirect(owner, set, slot);
             }
             match node.role {
                 Role::Cut => return Found::Referral(Cut { owner, node }),

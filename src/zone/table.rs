@@ -251,7 +251,7 @@ mod tests {
         for round in 0..120_000u32 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let i = (state >> 8) % 30_000;
-            if state % 3 == 0 {
+            if state.is_multiple_of(3) {
                 assert_eq!(table.remove(&key(i)).map(|e: Arc<Entry>| e.1), model.remove(&key(i)));
             } else {
                 let old = table.insert(Arc::new(Entry(key(i), round))).map(|e| e.1);

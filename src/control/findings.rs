@@ -1,0 +1,75 @@
+//! What stands against the server's files now: gathered when it changes, and said in the log once.
+//!
+//! A publication that changes nothing about it costs nothing here, however much there is to say.
+
+use crate::control::protocol::Finding;
+use crate::control::view::finding;
+use crate::control::world::World;
+use crate::diagnostic::{Diagnostic, Severity};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Findings that a report carries, at most; the rest are counted.
+const FINDINGS_MAX: usize = 10_000;
+/// New findings that are logged one by one; more are counted.
+const FINDINGS_LOGGED_MAX: usize = 20;
+
+/// What stands now.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// What is not about tenants, and how often the rest changed: equal values mean equal findings.
+    seen: Option<(Vec<Diagnostic>, Vec<u64>)>,
+    all: Vec<Diagnostic>,
+    shown: Arc<Vec<Finding>>,
+    /// What was logged and still stands.
+    said: BTreeSet<String>,
+}
+
+impl Findings {
+    /// All of them, in the order of their places.
+    pub(super) fn all(&self) -> &[Diagnostic] {
+        &self.all
+    }
+
+    /// The same for reports.
+    pub(super) fn shown(&self) -> &Arc<Vec<Finding>> {
+        &self.shown
+    }
+
+    /// Gathers what stands against `world`, and `more`.
+    pub(super) fn update(&mut self, world: &World, more: &[Diagnostic]) {
+        let mut few = world.findings_but_tenants();
+        few.extend_from_slice(more);
+        let revisions = world.zones.values().map(|zone| zone.tenants.revision()).collect();
+        let now = Some((few, revisions));
+        if self.seen == now {
+            return;
+        }
+        self.seen = now;
+        let mut all = world.findings();
+        all.extend_from_slice(more);
+        all.sort();
+        all.dedup();
+        self.all = all;
+        self.shown = Arc::new(self.all.iter().take(FINDINGS_MAX).map(finding).collect());
+        self.log();
+    }
+
+    fn log(&mut self) {
+        let lines: BTreeSet<String> = self.all.iter().map(Diagnostic::one_line).collect();
+        let fresh: Vec<&Diagnostic> = self.all.iter().filter(|found| !self.said.contains(&found.one_line())).collect();
+        for finding in fresh.iter().take(FINDINGS_LOGGED_MAX) {
+            match finding.severity {
+                Severity::Error => tracing::error!(CODE = finding.code, "{}", finding.one_line()),
+                Severity::Warning => tracing::warn!(CODE = finding.code, "{}", finding.one_line()),
+            }
+        }
+        if fresh.len() > FINDINGS_LOGGED_MAX {
+            tracing::error!("and {} more findings: see `mxseal status`", fresh.len() - FINDINGS_LOGGED_MAX);
+        }
+        for solved in self.said.difference(&lines).take(FINDINGS_LOGGED_MAX) {
+            tracing::info!("solved: {solved}");
+        }
+        self.said = lines;
+    }
+}

@@ -1,0 +1,109 @@
+//! Whether the indexes of a world agree with one another: for tests, which ask after each event.
+//!
+//! Pure, and slow: it looks at everything.
+
+use crate::control::pools::PoolTable;
+use crate::control::tenants::{Surroundings, Tenants};
+use crate::control::tenants_claims::{Batch, Claim};
+use crate::control::world::World;
+use crate::time::UnixTime;
+use crate::zone::endpoint::{PoolIndex, Tenant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+impl World {
+    /// What does not fit together; empty where all is well.
+    #[doc(hidden)]
+    pub fn inconsistencies(&self, now: UnixTime) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut uses: BTreeMap<PoolIndex, u64> = BTreeMap::new();
+        for (apex, zone) in &self.zones {
+            let around =
+                Surroundings { apex, content: zone.content().map(|content| &**content), now, files: &self.files };
+            zone.tenants.check(&around, &self.pools, &mut wrong);
+            for pool in zone.tenants.table.iter().filter_map(|tenant| tenant.pool) {
+                *uses.entry(pool).or_default() += 1;
+            }
+        }
+        for report in self.pools.reports() {
+            let index = (0..).find(|index| self.pools.name(*index) == Some(report.name));
+            let used = index.and_then(|index| uses.get(&index).copied()).unwrap_or(0);
+            if used != report.tenants {
+                wrong.push(format!("pool {} counts {} tenants and has {used}", report.name, report.tenants));
+            }
+        }
+        wrong
+    }
+}
+
+impl Tenants {
+    fn check(&self, around: &Surroundings<'_>, pools: &PoolTable, wrong: &mut Vec<String>) {
+        self.check_owners(wrong);
+        self.check_waits(wrong);
+        for (path, waiting) in self.waiting() {
+            let Some(definition) = waiting.definition.clone() else { continue };
+            let Some(file) = self.files.get(path) else { continue };
+            if file.odd.as_ref().is_some_and(|odd| odd.fault.is_some()) {
+                continue;
+            }
+            let file = file.id;
+            let text = format!("{} of {path}", definition.domain);
+            let claim = Claim { path: Arc::clone(path), file, definition };
+            if !Batch::default().is_blocked(&claim, self, around, pools) {
+                wrong.push(format!("{text} waits for nothing"));
+            }
+        }
+    }
+
+    fn check_owners(&self, wrong: &mut Vec<String>) {
+        let mut owned: BTreeSet<&[u8]> = BTreeSet::new();
+        let is_served = |tenant: &Arc<Tenant>| self.table.get(&tenant.label).is_some_and(|t| Arc::ptr_eq(t, tenant));
+        let held = self.held.values().map(|tenant| ("nobody", tenant));
+        let served = self.files.iter().flat_map(|(path, file)| file.served.iter().map(move |tenant| (&**path, tenant)));
+        for (path, tenant) in held.chain(served) {
+            if !is_served(tenant) {
+                wrong.push(format!("{} of {path} is not in the table", tenant.domain));
+            }
+            if !owned.insert(&tenant.label) {
+                wrong.push(format!("{} has two owners", tenant.domain));
+            }
+        }
+        let mut domains = BTreeSet::new();
+        for tenant in self.table.iter() {
+            if !owned.contains(&*tenant.label) {
+                wrong.push(format!("{} has no owner", tenant.domain));
+            }
+            if !self.is_held(&tenant.label) && !domains.insert(&tenant.domain) {
+                wrong.push(format!("{} has two endpoints", tenant.domain));
+            }
+            let found = self.by_domain(&tenant.domain);
+            if !self.is_held(&tenant.label) && !found.is_some_and(|found| Arc::ptr_eq(found, tenant)) {
+                wrong.push(format!("{} is not found by its domain", tenant.domain));
+            }
+        }
+        for kept in self.kept.values() {
+            let file = self.files.get(&kept.file);
+            let known = file.is_some_and(|file| file.served.iter().any(|tenant| Arc::ptr_eq(tenant, &kept.tenant)));
+            if !known || file.is_none_or(|file| file.odd.is_none()) {
+                wrong.push(format!("{} is last good without a reason", kept.tenant.domain));
+            }
+        }
+    }
+
+    fn check_waits(&self, wrong: &mut Vec<String>) {
+        let odd: BTreeSet<_> = self.files.iter().filter(|(_, file)| file.odd.is_some()).map(|(path, _)| path).collect();
+        if odd != self.odd_files.iter().collect() {
+            wrong.push(format!("odd files are {odd:?}, and {:?} are known", self.odd_files));
+        }
+        let mut waits: BTreeMap<Box<str>, BTreeMap<Arc<str>, u32>> = BTreeMap::new();
+        for (path, waiting) in self.waiting() {
+            let endpoint = waiting.definition.as_ref().map(|definition| definition.endpoint.as_str());
+            for word in waiting.domain.as_deref().into_iter().chain(endpoint) {
+                *waits.entry(word.into()).or_default().entry(Arc::clone(path)).or_default() += 1;
+            }
+        }
+        if waits != self.waits {
+            wrong.push(format!("entries wait for {waits:?}, and {:?} are known", self.waits));
+        }
+    }
+}

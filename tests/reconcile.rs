@@ -1,0 +1,14 @@
+//! What files become: tenants, pools, zones and their conflicts, in process, without sockets, disk or clock.
+
+#[path = "reconcile/lab.rs"]
+mod lab;
+#[path = "reconcile/order.rs"]
+mod order;
+#[path = "reconcile/pools.rs"]
+mod pools;
+#[path = "reconcile/shrink.rs"]
+mod shrink;
+#[path = "reconcile/tenants.rs"]
+mod tenants;
+#[path = "reconcile/zones.rs"]
+mod zones;

@@ -1,0 +1,316 @@
+//! A world with files in memory, keys in memory and a clock of its own, asked like a server.
+
+use hickory_proto::op::Message;
+use hickory_proto::serialize::binary::BinDecodable;
+use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
+use mxseal::config::Config;
+use mxseal::control::tenants::{Done, Standing};
+use mxseal::control::world::{FileChange, Outside, World};
+use mxseal::control::zones::{KeySet, Keys, ZoneState};
+use mxseal::diagnostic::{Diagnostic, Place};
+use mxseal::dns::name::{Name, ROOT};
+use mxseal::dns::rtype;
+use mxseal::sign::key::{Key, generate_pkcs8};
+use mxseal::time::UnixTime;
+use mxseal::zone::endpoint::Tenant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub const ZONE: &str = "a.mx.example";
+pub const MASTER: &str =
+    "@ 3600 SOA ns.mx.example. h.mx.example. 1 7200 3600 1209600 300\n@ NS ns.mx.example.\nwww 300 A 192.0.2.80\n";
+pub const POOLS: &str = "[eu]\naddresses = [\"192.0.2.25\"]\ntlsa = [\"3 1 1 1b5c000000000000000000000000000000000000000000000000000000000000\"]\n\n[us]\naddresses = [\"192.0.2.26\"]\ntlsa = [\"3 1 1 1b5d000000000000000000000000000000000000000000000000000000000000\"]\n";
+
+/// The outside, in memory.
+#[derive(Default)]
+pub struct Memory {
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub certificates: BTreeMap<String, [u8; 32]>,
+    pub keys: BTreeMap<Name, Key>,
+    /// Zones whose keys cannot be trusted now.
+    pub frozen: BTreeSet<Name>,
+}
+
+impl Outside for Memory {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn certificate(&mut self, path: &str) -> Result<[u8; 32], String> {
+        self.certificates.get(path).copied().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn keys(&mut self, zone: &ZoneState) -> Keys {
+        if self.frozen.contains(&zone.apex) {
+            return Keys::Frozen(Diagnostic::error("MX5005", Place::file("keys/x"), "a key is missing", "restore it"));
+        }
+        let key = self.keys.entry(zone.apex.clone()).or_insert_with(|| {
+            let der = generate_pkcs8(13).expect("a key");
+            Key::from_pkcs8(257, 13, &der).expect("a key")
+        });
+        let keys = [(key.clone(), true)];
+        Keys::Loaded(Box::new(KeySet::new(&zone.apex, &keys, &zone.policy, b"challenge").expect("a key that signs")))
+    }
+
+    fn was_signed(&mut self, apex: &Name) -> bool {
+        self.keys.contains_key(apex)
+    }
+}
+
+pub struct Lab {
+    pub world: World,
+    pub memory: Memory,
+    pub now: UnixTime,
+    config: Config,
+    /// Files that cannot be read now.
+    spoiled: BTreeSet<String>,
+}
+
+/// What outlives a restart.
+pub struct LastGood {
+    pub pools: String,
+    pub masters: BTreeMap<Name, String>,
+    pub tenants: BTreeMap<Name, String>,
+}
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text, ROOT).expect("a name of the test")
+}
+
+/// A tenant's TOML.
+pub fn toml(domain: &str, pool: &str) -> String {
+    format!("domain = \"{domain}\"\npool = \"{pool}\"\n")
+}
+
+pub fn with_endpoint(domain: &str, pool: &str, endpoint: &str) -> String {
+    format!("{}endpoint = \"{endpoint}\"\n", toml(domain, pool))
+}
+
+/// A tenant's line of NDJSON.
+pub fn line(domain: &str, pool: &str) -> String {
+    format!("{{\"domain\":\"{domain}\",\"pool\":\"{pool}\"}}\n")
+}
+
+pub fn line_with_endpoint(domain: &str, pool: &str, endpoint: &str) -> String {
+    format!("{{\"domain\":\"{domain}\",\"pool\":\"{pool}\",\"endpoint\":\"{endpoint}\"}}\n")
+}
+
+/// The path of a file in the tenants' folder.
+pub fn at(file: &str) -> String {
+    format!("{ZONE}/{file}")
+}
+
+impl Lab {
+    pub fn empty() -> Lab {
+        Lab::with_config("version = 1\n[zone.\"a.mx.example\"]\nsigned = false\n")
+    }
+
+    pub fn with_config(text: &str) -> Lab {
+        let (config, _) = mxseal::config::parse("mxseal.toml", text).expect("a configuration");
+        let world = World::new(config.clone(), "zones".to_owned());
+        Lab { world, memory: Memory::default(), now: UnixTime(1_800_000_000), config, spoiled: BTreeSet::new() }
+    }
+
+    /// An unsigned zone with two pools.
+    pub fn new() -> Lab {
+        let mut lab = Lab::empty();
+        lab.write(&[("pools.toml", POOLS), ("a.mx.example.zone", MASTER)]);
+        lab
+    }
+
+    /// The same with tenants `t0.example`, `t1.example`, … in a file each.
+    pub fn with_tenants(count: usize) -> Lab {
+        let mut lab = Lab::new();
+        let files: Vec<(String, String)> = (0..count).map(|i| tenant_file(i, "eu")).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        assert_eq!(lab.write(&files).added, u64::try_from(count).expect("a count"));
+        lab
+    }
+
+    /// One batch of files with this content.
+    pub fn write(&mut self, files: &[(&str, &str)]) -> Done {
+        let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
+        self.change(&files)
+    }
+
+    pub fn remove(&mut self, files: &[&str]) -> Done {
+        let files: Vec<_> = files.iter().map(|path| (*path, None)).collect();
+        self.change(&files)
+    }
+
+    /// One batch. Sums up what it did.
+    pub fn change(&mut self, files: &[(&str, Option<&str>)]) -> Done {
+        let batch = files.iter().map(|(path, text)| (*path, text.map(|text| text.as_bytes().to_vec()))).collect();
+        self.change_octets(batch)
+    }
+
+    pub fn change_octets(&mut self, files: Vec<(&str, Option<Vec<u8>>)>) -> Done {
+        let mut batch = Vec::new();
+        for (path, content) in files {
+            self.spoiled.remove(path);
+            match &content {
+                Some(octets) => drop(self.memory.files.insert(path.to_owned(), octets.clone())),
+                None => drop(self.memory.files.remove(path)),
+            }
+            batch.push(FileChange { path: path.to_owned(), content });
+        }
+        let done = self.world.apply(batch, self.now, &mut self.memory);
+        self.consistent();
+        sum(done)
+    }
+
+    pub fn allow_shrink(&mut self) -> Done {
+        let done = self.world.allow_shrink(self.now, &mut self.memory);
+        self.consistent();
+        sum(done)
+    }
+
+    /// The file cannot be read now.
+    pub fn spoil(&mut self, path: &str) {
+        self.spoiled.insert(path.to_owned());
+        let finding = Diagnostic::error("MX6001", Place::file(format!("zones/{path}")), "it cannot be read", "mend it");
+        self.world.spoil(path, finding, &mut self.memory);
+        self.consistent();
+    }
+
+    #[track_caller]
+    pub fn consistent(&self) {
+        let wrong = self.world.inconsistencies(self.now);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    pub fn pass(&mut self, seconds: u64) {
+        self.now = self.now.after(seconds);
+    }
+
+    pub fn last_good(&self) -> LastGood {
+        let filled = |texts: BTreeMap<Name, String>| texts.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+        let zones = &self.world.zones;
+        LastGood {
+            pools: self.world.pools.last_good_text(),
+            masters: filled(zones.iter().map(|(apex, zone)| (apex.clone(), zone.last_good_text())).collect()),
+            tenants: filled(
+                zones
+                    .iter()
+                    .map(|(apex, zone)| (apex.clone(), zone.tenants.last_good_text(&self.world.pools)))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The process ends, and another one starts on the same files.
+    pub fn restart(&mut self) {
+        let kept = self.last_good();
+        self.start_fresh();
+        let pools = (!kept.pools.is_empty()).then_some(kept.pools.as_str());
+        self.world.restore(pools, &kept.masters, &kept.tenants, self.now, &mut self.memory);
+        self.consistent();
+    }
+
+    /// Another process starts on the same files, without anything kept.
+    pub fn start_fresh(&mut self) {
+        self.world = World::new(self.config.clone(), "zones".to_owned());
+        let mut files = self.memory.files.clone();
+        files.retain(|path, _| !self.spoiled.contains(path));
+        let batch = files.into_iter().map(|(path, content)| FileChange { path, content: Some(content) }).collect();
+        self.world.apply(batch, self.now, &mut self.memory);
+        for path in self.spoiled.clone() {
+            self.spoil(&path);
+        }
+        self.consistent();
+    }
+
+    pub fn configure(&mut self, text: &str) {
+        let (config, _) = mxseal::config::parse("mxseal.toml", text).expect("a configuration");
+        self.config = config.clone();
+        self.world.configure(config, &mut self.memory);
+        self.world.thaw(&mut self.memory);
+        self.consistent();
+    }
+
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.world.snapshot(1, Arc::new(Identity::default()))
+    }
+
+    /// The answer in words: response code, then the records of the answer section, else those of the authority section.
+    pub fn ask(&mut self, owner: &str, rtype: &str) -> String {
+        let snapshot = self.snapshot();
+        ask(&snapshot, owner, rtype, self.now)
+    }
+
+    /// The address of a tenant, or the response code.
+    pub fn address(&mut self, label: &str) -> String {
+        let answer = self.ask(&format!("{label}.{ZONE}"), "A");
+        answer.strip_prefix("NOERROR A ").map_or(answer.clone(), str::to_owned)
+    }
+
+    /// The served tenant of a domain.
+    pub fn tenant(&self, domain: &str) -> Option<Arc<Tenant>> {
+        self.world.zones.get(&name(ZONE))?.tenants.by_domain(domain).cloned()
+    }
+
+    pub fn standing(&self, domain: &str) -> Option<Standing> {
+        let tenants = &self.world.zones.get(&name(ZONE))?.tenants;
+        tenants.by_domain(domain).map(|tenant| tenants.standing(tenant))
+    }
+
+    pub fn reasons(&self, domain: &str) -> Vec<String> {
+        self.world.zones.get(&name(ZONE)).map(|zone| zone.tenants.reasons(domain)).unwrap_or_default()
+    }
+
+    /// Codes of all findings, warnings included.
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.world.findings().iter().map(|finding| finding.code).collect()
+    }
+
+    #[track_caller]
+    pub fn fine(&self) {
+        let findings: Vec<String> = self.world.findings().iter().map(Diagnostic::one_line).collect();
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
+}
+
+/// Path and content of tenant `i`.
+pub fn tenant_file(i: usize, pool: &str) -> (String, String) {
+    (at(&format!("t{i}.example.toml")), toml(&format!("t{i}.example"), pool))
+}
+
+pub fn ask(snapshot: &Snapshot, owner: &str, rtype: &str, now: UnixTime) -> String {
+    let qtype = rtype::parse(rtype).expect("a type");
+    let mut packet = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    packet.extend_from_slice(&name(owner));
+    packet.extend_from_slice(&qtype.to_be_bytes());
+    packet.extend_from_slice(&[0, 1]);
+    packet.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    let source = "127.0.0.1".parse().expect("an address");
+    let asked = Asked { packet: &packet, source, transport: Transport::Tcp, now, effort: Effort::Sign };
+    let mut out = vec![0; 65_535];
+    let Reply::Send(outcome) = respond(snapshot, &asked, &mut out) else { return "silence".to_owned() };
+    out.truncate(outcome.length);
+    in_words(&out)
+}
+
+fn in_words(reply: &[u8]) -> String {
+    let message = Message::from_bytes(reply).expect("a message");
+    let code = format!("{:?}", message.metadata.response_code).to_uppercase();
+    let records = if message.answers.is_empty() { &message.authorities } else { &message.answers };
+    let mut words: Vec<String> =
+        records.iter().map(|record| format!("{} {}", record.record_type(), record.data)).collect();
+    words.sort();
+    let referral = message.answers.is_empty() && words.iter().any(|word| word.starts_with("NS "));
+    match (message.answers.is_empty(), referral) {
+        (true, true) => format!("{code} referral {}", words.join(", ")),
+        (true, false) => code,
+        (false, _) => format!("{code} {}", words.join(", ")),
+    }
+}
+
+fn sum(done: BTreeMap<Name, Done>) -> Done {
+    done.values().fold(Done::default(), |mut sum, done| {
+        sum.added += done.added;
+        sum.changed += done.changed;
+        sum.removed += done.removed;
+        sum.held += done.held;
+        sum
+    })
+}
