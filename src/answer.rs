@@ -3,6 +3,9 @@
 //! Pure but for the memo of signatures: no clock, no I/O, no log, no allocation on the way of a warm answer.
 
 mod build;
+mod touch;
+
+pub use touch::touch;
 
 use crate::dns::name::Name;
 use crate::dns::query::{self, Edns, Fault, Parsed, Query, UDP_SIZE_MIN, rcode};
@@ -90,9 +93,11 @@ pub struct Snapshot {
     /// Rises by one with each publication.
     pub version: u64,
     zones: Vec<Arc<Zone>>,
-    /// Zones by the keyed hash of their apexes, and the numbers of labels that apexes have, as bits.
+    /// Zones by the keyed hash of their apexes, and the lengths in octets that apexes have.
     index: HashMap<u64, Vec<usize>, foldhash::fast::RandomState>,
-    label_counts: u128,
+    apex_lengths: [bool; 256],
+    /// Whether it is too large for caches.
+    is_large: bool,
     /// Apexes of zones that should be served and cannot be.
     unavailable: Vec<Name>,
     identity: Arc<Identity>,
@@ -132,12 +137,15 @@ impl Snapshot {
     pub fn new(version: u64, mut zones: Vec<Arc<Zone>>, identity: Arc<Identity>) -> Snapshot {
         zones.sort_by(|a, b| crate::dns::name::canonical_order(&a.apex, &b.apex));
         let mut index: HashMap<u64, Vec<usize>, _> = HashMap::default();
-        let mut label_counts = 0u128;
+        let mut apex_lengths = [false; 256];
         for (at, zone) in zones.iter().enumerate() {
             index.entry(hash_name(&zone.apex)).or_default().push(at);
-            label_counts |= 1 << zone.labels.min(127);
+            if let Some(length) = apex_lengths.get_mut(zone.apex.len()) {
+                *length = true;
+            }
         }
-        Snapshot { version, zones, index, label_counts, unavailable: Vec::new(), identity }
+        let is_large = zones.iter().any(|zone| zone.tenants.len() >= touch::TENANTS_MIN);
+        Snapshot { version, zones, index, apex_lengths, is_large, unavailable: Vec::new(), identity }
     }
 
     /// A snapshot without zones: every question is REFUSED.
@@ -184,17 +192,16 @@ impl Snapshot {
     /// The zone that answers for `name`, in lower case: the one with the longest apex. DS at an apex belongs to the
     /// parent, where that is served here too (RFC 4035 § 3.1.4.1).
     pub fn zone_of(&self, name: &[u8], qtype: u16) -> Option<&Arc<Zone>> {
-        let mut labels = crate::dns::name::label_count(name);
         let mut own = None;
         for suffix in crate::dns::name::ancestors(name) {
-            if self.label_counts & (1 << labels.min(127)) != 0 {
-                match self.zone(suffix) {
-                    Some(zone) if qtype == rt::DS && suffix.len() == name.len() => own = Some(zone),
-                    Some(zone) => return Some(zone),
-                    None => {}
-                }
+            if !self.apex_lengths.get(suffix.len()).is_some_and(|used| *used) {
+                continue;
             }
-            labels = labels.saturating_sub(1);
+            match self.zone(suffix) {
+                Some(zone) if qtype == rt::DS && suffix.len() == name.len() => own = Some(zone),
+                Some(zone) => return Some(zone),
+                None => {}
+            }
         }
         own
     }

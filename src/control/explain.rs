@@ -87,7 +87,7 @@ fn signature(explained: &mut Explained, zone: Option<&Zone>, records: &[Record])
 fn why(zone: &Zone, name: &Name, qtype: u16) -> String {
     let rtype = rtype::print(qtype);
     let own = zone.content.node(name).is_some()
-        || crate::zone::endpoint::split_endpoint(name, zone.labels)
+        || crate::zone::endpoint::split_endpoint(name, zone.apex.len())
             .is_some_and(|(_, label)| zone.tenants.get(label).is_some());
     let from = if own { "" } else { ", synthesised from a wildcard (RFC 4592)" };
     match zone.find(name, qtype) {
@@ -111,7 +111,7 @@ fn why(zone: &Zone, name: &Name, qtype: u16) -> String {
 
 fn source(zone: &Zone, view: &View, name: &Name) -> Option<String> {
     let tenant =
-        crate::zone::endpoint::split_endpoint(name, zone.labels).and_then(|(_, label)| zone.tenants.get(label));
+        crate::zone::endpoint::split_endpoint(name, zone.apex.len()).and_then(|(_, label)| zone.tenants.get(label));
     if let Some(tenant) = tenant {
         let info = view.tenant(&zone.apex, tenant, &zone.pools);
         let pool = info.pool.map(|pool| format!(", pool {pool}")).unwrap_or_default();

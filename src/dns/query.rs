@@ -67,8 +67,6 @@ pub struct Query<'a> {
     pub question: &'a [u8],
     /// The name in lower case.
     pub name: Name,
-    /// Where each label of `name` starts, from left to right, without the root.
-    pub labels: ArrayVec<u8, 128>,
     /// Type asked.
     pub qtype: u16,
     /// Class asked.
@@ -105,16 +103,6 @@ pub struct Fault<'a> {
     pub edns: Option<Edns>,
 }
 
-impl Query<'_> {
-    /// The suffix of the name with `count` labels.
-    pub fn suffix(&self, count: usize) -> Option<&[u8]> {
-        match self.labels.len().checked_sub(count)? {
-            at if at == self.labels.len() => self.name.get(self.name.len() - 1..),
-            at => self.name.get(usize::from(*self.labels.get(at)?)..),
-        }
-    }
-}
-
 /// Reads a query.
 pub fn parse(packet: &[u8]) -> Parsed<'_> {
     let Some(header) = read_header(packet) else { return Parsed::Silence };
@@ -132,7 +120,7 @@ pub fn parse(packet: &[u8]) -> Parsed<'_> {
     if count(packet, 4) != 1 {
         return fault(rcode::FORMERR, &[], None);
     }
-    let Some((name, labels)) = cursor.question_name() else { return fault(rcode::FORMERR, &[], None) };
+    let Some(name) = cursor.question_name() else { return fault(rcode::FORMERR, &[], None) };
     let (Some(qtype), Some(qclass)) = (cursor.u16(), cursor.u16()) else { return fault(rcode::FORMERR, &[], None) };
     let question = packet.get(HEADER..cursor.at).unwrap_or_default();
     let edns = match cursor.records(packet) {
@@ -142,7 +130,13 @@ pub fn parse(packet: &[u8]) -> Parsed<'_> {
     if edns.is_some_and(|edns| edns.version != 0) {
         return fault(rcode::BADVERS, question, edns);
     }
-    Parsed::Query(Query { header, question, name, labels, qtype, qclass, edns })
+    Parsed::Query(Query { header, question, name, qtype, qclass, edns })
+}
+
+/// The name in lower case and the type that a packet seems to ask for; whether it is a query at all, [`parse`] says.
+pub fn question(packet: &[u8]) -> Option<(Name, u16)> {
+    let mut cursor = Cursor { packet, at: HEADER };
+    Some((cursor.question_name()?, cursor.u16()?))
 }
 
 /// ID and flags, where there are twelve octets.
@@ -177,23 +171,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// The first name of a message has nothing to point back to, so a pointer in it is an error (CVE-2015-1868).
-    fn question_name(&mut self) -> Option<(Name, ArrayVec<u8, 128>)> {
-        let mut name = ArrayVec::<u8, NAME_OCTETS_MAX>::new();
-        let mut labels = ArrayVec::new();
+    fn question_name(&mut self) -> Option<Name> {
+        let start = self.at;
         loop {
-            let length = usize::from(self.u8()?);
-            if length > LABEL_OCTETS_MAX {
-                return None;
+            match usize::from(self.u8()?) {
+                0 => break,
+                length if length <= LABEL_OCTETS_MAX => self.take(length).map(|_| ())?,
+                _ => return None,
             }
-            let start = u8::try_from(name.len()).ok()?;
-            name.try_push(u8::try_from(length).ok()?).ok()?;
-            if length == 0 {
-                name.make_ascii_lowercase();
-                return Some((Name::from_buffer(name), labels));
-            }
-            name.try_extend_from_slice(self.take(length)?).ok()?;
-            labels.try_push(start).ok()?;
         }
+        let mut name = ArrayVec::<u8, NAME_OCTETS_MAX>::new();
+        name.try_extend_from_slice(self.packet.get(start..self.at)?).ok()?;
+        name.make_ascii_lowercase();
+        Some(Name::from_buffer(name))
     }
 
     /// Passes over a name that may end in a pointer; pointers are not followed, so they cannot loop.
@@ -317,9 +307,6 @@ mod tests {
         let Parsed::Query(query) = parse(&packet) else { panic!("a query") };
         assert_eq!(query.name.to_string(), "www.mx.example.");
         assert_eq!(query.question, QUESTION);
-        assert_eq!(query.suffix(2), Some(&b"\x02mx\x07example\x00"[..]));
-        assert_eq!(query.suffix(0), Some(&b"\x00"[..]));
-        assert_eq!(query.suffix(4), None);
     }
 
     #[test]

@@ -185,6 +185,16 @@ impl Batch {
         Some(Datagram { packet, source, local, out })
     }
 
+    /// What came, datagram by datagram, whether or not it can be answered.
+    pub fn packets(&mut self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let received = self.received;
+        let memory = self.memory();
+        memory.queries.iter().zip(&memory.query_headers).take(received).map(|(query, header)| {
+            let length = usize::try_from(header.msg_len).unwrap_or(0);
+            query.get(..length).unwrap_or_default()
+        })
+    }
+
     /// Queues the first `length` octets that were written for datagram `at`; it goes back to its source, from the
     /// address that was asked.
     pub fn queue(&mut self, at: usize, length: usize) {

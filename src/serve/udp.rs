@@ -5,7 +5,7 @@
 
 use super::batch::{BATCH, Batch, Wait};
 use super::shield::{Alarm, Shield};
-use crate::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport};
+use crate::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport, touch};
 use crate::metrics::{Counters, Dropped};
 use crate::time::{self, UnixTime};
 use arc_swap::ArcSwap;
@@ -110,6 +110,7 @@ impl Worker {
         let now = time::now();
         let mut silent = 0;
         self.deferred.clear();
+        touch(&snapshot, self.batch.packets());
         for at in 0..received {
             match self.answer(at, &snapshot, now, Effort::Kept) {
                 Reply::Send(_) => {}

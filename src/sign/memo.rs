@@ -50,6 +50,12 @@ impl Slot {
         (self.sequence.load(Ordering::Relaxed) == before).then_some(kept)
     }
 
+    /// Reads this place into a cache.
+    pub fn touch(&self) -> u64 {
+        u64::from(self.sequence.load(Ordering::Relaxed))
+            ^ self.words.last().map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
     /// Keeps a signature. Where another writer is at work, that one's is kept instead: both are good.
     pub fn store(&self, kept: &Kept) {
         let before = self.sequence.load(Ordering::Relaxed);

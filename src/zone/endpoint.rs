@@ -2,8 +2,7 @@
 //!
 //! A tenant never copies what its pool gives, so a change of a pool is a change of one object.
 
-use crate::dns::name::label_count;
-use crate::dns::rrset::{RrsetView, digest, push_record};
+use crate::dns::rrset::{RECORD_HEAD, RrsetView, digest, push_record};
 use crate::dns::rtype::number as rtype;
 use crate::sign::denial;
 use crate::sign::memo::Slot;
@@ -18,14 +17,15 @@ pub const TENANT_TTL: u32 = 1800;
 /// Index of a pool, fixed while the process lives.
 pub type PoolIndex = u32;
 
-/// A, AAAA and TLSA in wire form: of a pool, or of a tenant that has its own.
+/// A, AAAA and TLSA in wire form: of a pool, or of a tenant that has its own. One block of memory, since a million of
+/// these lie in no cache: the digest, the octets of each type in the order of [`KINDS`], the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
-    wire: Box<[u8]>,
-    /// Octets and records of each type, in the order of [`KINDS`].
-    parts: [(u16, u8); 3],
-    digest: u64,
-}
+pub struct Records(Box<[u8]>);
+
+/// Octets of the lengths in [`Records`].
+const LENGTHS: usize = 2 * KINDS.len();
+/// Octets of one prepared record of each of [`KINDS`]: an address, an address, and 3 1 1 with a SHA-256.
+const RECORD_OCTETS: [usize; 3] = [RECORD_HEAD + 4, RECORD_HEAD + 16, RECORD_HEAD + 35];
 
 /// The types that a tenant has, in the order in which its signatures are kept.
 pub const KINDS: [u16; 3] = [rtype::A, rtype::AAAA, rtype::TLSA];
@@ -42,7 +42,7 @@ pub struct Tenant {
     /// Its pool.
     pub pool: Option<PoolIndex>,
     /// Records of its own; each kind that is empty comes from the pool.
-    pub own: Option<Box<Records>>,
+    pub own: Option<Records>,
     /// Whether TLSA is published.
     pub dane: bool,
     /// Whether its file names the endpoint.
@@ -78,8 +78,8 @@ impl Records {
         }
         // RFC 7671 § 5.1: usage 3, selector 1, matching type 1.
         kinds[2].extend(tlsa.iter().map(|spki| [&[3u8, 1, 1][..], spki].concat()));
-        let (mut wire, mut parts) = (Vec::new(), [(0u16, 0u8); 3]);
-        for ((kind, data), part) in KINDS.iter().zip(&mut kinds).zip(&mut parts) {
+        let (mut wire, mut head) = (Vec::new(), Vec::with_capacity(LENGTHS));
+        for (kind, data) in KINDS.iter().zip(&mut kinds) {
             data.sort_unstable();
             data.dedup();
             data.truncate(255);
@@ -87,22 +87,26 @@ impl Records {
             for rdata in data.iter() {
                 push_record(&mut wire, *kind, TENANT_TTL, rdata).ok();
             }
-            *part = (u16::try_from(wire.len() - start).unwrap_or(0), u8::try_from(data.len()).unwrap_or(255));
+            head.extend_from_slice(&u16::try_from(wire.len() - start).unwrap_or(0).to_ne_bytes());
         }
-        Records { digest: digest(0, TENANT_TTL, &wire), wire: wire.into_boxed_slice(), parts }
+        Records([&digest(0, TENANT_TTL, &wire).to_ne_bytes()[..], &head, &wire].concat().into_boxed_slice())
     }
 
     /// One RRset; none where there are no records of that kind.
     pub fn set(&self, kind: usize) -> Option<RrsetView<'_>> {
-        let (length, count) = *self.parts.get(kind).filter(|part| part.1 > 0)?;
-        let start: usize = self.parts.iter().take(kind).map(|part| usize::from(part.0)).sum();
-        let wire = self.wire.get(start..start + usize::from(length))?;
+        let (digest, rest) = self.0.split_first_chunk::<8>()?;
+        let (lengths, mut wire) = rest.split_first_chunk::<LENGTHS>()?;
+        let mut lengths = lengths.as_chunks::<2>().0.iter().map(|length| usize::from(u16::from_ne_bytes(*length)));
+        for before in lengths.by_ref().take(kind) {
+            wire = wire.get(before..)?;
+        }
+        let length = lengths.next().filter(|length| *length > 0)?;
         Some(RrsetView {
             rtype: *KINDS.get(kind)?,
             ttl: TENANT_TTL,
-            count: u16::from(count),
-            wire,
-            digest: self.digest,
+            count: u16::try_from(length / RECORD_OCTETS.get(kind)?).ok()?,
+            wire: wire.get(..length)?,
+            digest: u64::from_ne_bytes(*digest),
         })
     }
 
@@ -125,7 +129,7 @@ impl Tenant {
     /// The tenant of a definition whose pool has been looked up.
     pub fn new(definition: &Definition, pool: Option<PoolIndex>, file: u32) -> Tenant {
         let own = (!definition.addresses.is_empty() || !definition.tlsa.is_empty())
-            .then(|| Box::new(Records::new(&definition.addresses, &definition.tlsa)));
+            .then(|| Records::new(&definition.addresses, &definition.tlsa));
         Tenant {
             label: definition.endpoint.as_bytes().into(),
             domain: definition.domain.as_str().into(),
@@ -152,7 +156,7 @@ impl Tenant {
 
     /// The definition that gives this tenant again; `pool` is the name of its pool.
     pub fn definition(&self, pool: Option<&str>) -> Definition {
-        let own = self.own.as_deref();
+        let own = self.own.as_ref();
         Definition {
             domain: self.domain.to_string(),
             endpoint: String::from_utf8_lossy(&self.label).into_owned(),
@@ -189,11 +193,26 @@ impl Tenant {
         }
         // Addresses of its own replace those of the pool in both families.
         let kinds = if kind == 2 { 2..3 } else { 0..2 };
-        let own = self.own.as_deref().filter(|own| kinds.clone().any(|k| own.set(k).is_some()));
+        let own = self.own.as_ref().filter(|own| kinds.clone().any(|k| own.set(k).is_some()));
         match own {
             Some(own) => own.set(kind),
             None => pools.get(usize::try_from(self.pool?).ok()?)?.as_ref()?.set(kind),
         }
+    }
+
+    /// Reads where the parts of this tenant lie, and its signature of a kind, into caches.
+    pub fn touch(&self, kind: usize) -> u64 {
+        let own = self.own.as_ref().map_or(0, |own| own.0.len());
+        u64::from(self.dane)
+            ^ u64::try_from(self.label.len() ^ own).unwrap_or(0)
+            ^ self.positive.get(kind).map_or(0, Slot::touch)
+    }
+
+    /// Reads its label and its own records of a kind into caches, after [`Tenant::touch`].
+    pub fn touch_data(&self, kind: usize) -> u64 {
+        let own = self.own.as_ref().map_or(&[][..], |own| &own.0);
+        let octets = [self.label.first(), own.first(), own.get(32 * kind), own.last()];
+        octets.into_iter().flatten().fold(0, |sum, octet| sum ^ u64::from(*octet))
     }
 
     /// Where the signature of a kind is kept.
@@ -248,10 +267,47 @@ impl Keyed for Tenant {
     }
 }
 
-/// The label of `name` just below an apex of `apex_labels` labels, and the octets in front of it.
-pub fn split_endpoint(name: &[u8], apex_labels: usize) -> Option<(&[u8], &[u8])> {
-    let skip = label_count(name).checked_sub(apex_labels + 1)?;
-    let endpoint = crate::dns::name::ancestors(name).nth(skip)?;
-    let label = crate::dns::name::labels(endpoint).next()?;
-    Some((name.get(..name.len() - endpoint.len())?, label))
+/// The label of `name` just below an apex of `apex_octets` octets, which it lies within, and the octets in front of it.
+pub fn split_endpoint(name: &[u8], apex_octets: usize) -> Option<(&[u8], &[u8])> {
+    let end = name.len().checked_sub(apex_octets)?;
+    let mut at = 0;
+    while at < end {
+        let next = at + 1 + usize::from(*name.get(at)?);
+        if next == end {
+            return Some((name.get(..at)?, name.get(at + 1..next)?));
+        }
+        at = next;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_back_as_they_were_put_in() {
+        let addresses: Vec<IpAddr> =
+            ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(|text| text.parse().expect("an address")).to_vec();
+        let digests = [[1u8; 32], [2; 32], [3; 32]];
+        for (four, six, tlsa) in (0..12).map(|n| (n % 3, n / 3 % 2, n / 6 * 3)) {
+            let wanted = [&addresses[..four], &addresses[2..2 + six]].concat();
+            let records = Records::new(&wanted, &digests[..tlsa]);
+            assert_eq!(records.addresses(), wanted);
+            assert_eq!(records.tlsa(), &digests[..tlsa]);
+            let counts = [0, 1, 2].map(|kind| records.set(kind).map_or(0, |set| usize::from(set.count)));
+            assert_eq!(counts, [four, six, tlsa]);
+        }
+        assert!(Records::default().set(0).is_none());
+    }
+
+    #[test]
+    fn an_endpoint_is_the_label_just_below_the_apex() {
+        let name = b"\x03_25\x04_tcp\x01t\x02mx\x00";
+        assert_eq!(split_endpoint(name, 4), Some((&b"\x03_25\x04_tcp"[..], &b"t"[..])));
+        assert_eq!(split_endpoint(name, 1), Some((&b"\x03_25\x04_tcp\x01t"[..], &b"mx"[..])));
+        assert_eq!(split_endpoint(&name[9..], 4), Some((&b""[..], &b"t"[..])));
+        assert_eq!(split_endpoint(&name[11..], 4), None, "the apex itself");
+        assert_eq!(split_endpoint(&name[11..], 5), None);
+    }
 }

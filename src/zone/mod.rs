@@ -79,7 +79,7 @@ impl Zone {
         if self.tenants.is_empty() {
             return None;
         }
-        let (below, label) = endpoint::split_endpoint(name, self.labels)?;
+        let (below, label) = endpoint::split_endpoint(name, self.apex.len())?;
         let tenant = self.tenants.get(label)?;
         let Some(part) = tenant.part(below, &self.pools) else { return Some(Found::Missing) };
         let kind = match (part, qtype) {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 /// Children of a branch: eight bits of the hash.
 const FAN: usize = 256;
-/// Entries of a leaf before it becomes a branch: few enough to compare their hashes in a cache line or two.
-const LEAF_MAX: usize = 16;
+/// Entries of a leaf before it becomes a branch. A branch takes 4 KiB, so it must replace many entries: with 64 a table
+/// of a million has 65,536 leaves of some 15 entries, whose hashes are compared in a few cache lines.
+const LEAF_MAX: usize = 64;
 /// Levels that consume all 64 bits of the hash; below them a leaf just grows, which takes equal 64-bit hashes.
 const LEVELS: u32 = 8;
 
@@ -25,9 +26,31 @@ pub struct Table<V> {
     length: usize,
 }
 
+/// Each is one block of memory, so that a look-up goes to memory once for each level.
 enum Node<V> {
-    Leaf(Arc<Vec<(u64, Arc<V>)>>),
-    Branch(Arc<Vec<Node<V>>>),
+    Leaf(Arc<[Entry<V>]>),
+    Branch(Arc<[Node<V>; FAN]>),
+}
+
+/// The hash of a name and its value, which is there but for the moment in which it moves from one leaf to another.
+type Entry<V> = (u64, Option<Arc<V>>);
+
+/// Where an entry would be: found without having read its leaf.
+pub struct Place<'t, V> {
+    hash: u64,
+    entries: &'t [Entry<V>],
+}
+
+impl<'t, V> Place<'t, V> {
+    /// Reads the leaf into a cache: one entry of each line.
+    pub fn touch(&self) -> u64 {
+        self.entries.iter().step_by(4).chain(self.entries.last()).fold(0, |sum, entry| sum ^ entry.0)
+    }
+
+    /// The first entry with the same hash, which is nearly always the one.
+    pub fn guess(&self) -> Option<&'t V> {
+        self.entries.iter().find(|entry| entry.0 == self.hash).and_then(value).map(|value| &**value)
+    }
 }
 
 impl<V> Clone for Node<V> {
@@ -47,7 +70,7 @@ impl<V> Clone for Table<V> {
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Table { root: Node::Leaf(Arc::default()), length: 0 }
+        Table { root: Node::Leaf(Arc::new([])), length: 0 }
     }
 }
 
@@ -64,15 +87,22 @@ impl<V: Keyed> Table<V> {
 
     /// The entry of that name.
     pub fn get(&self, key: &[u8]) -> Option<&Arc<V>> {
+        let Place { hash, entries } = self.place(key);
+        value(entries.get(position(entries, hash, key)?)?)
+    }
+
+    /// Where the entry of that name would be.
+    pub fn place(&self, key: &[u8]) -> Place<'_, V> {
         let hash = hash_name(key);
         let mut node = &self.root;
         let mut level = 0;
         loop {
             match node {
-                Node::Branch(children) => node = children.get(slot(hash, level))?,
-                Node::Leaf(entries) => {
-                    return entries.iter().find(|(h, v)| *h == hash && v.key() == key).map(|(_, v)| v);
-                }
+                Node::Branch(children) => match children.get(slot(hash, level)) {
+                    Some(child) => node = child,
+                    None => return Place { hash, entries: &[] },
+                },
+                Node::Leaf(entries) => return Place { hash, entries },
             }
             level += 1;
         }
@@ -98,8 +128,8 @@ impl<V: Keyed> Table<V> {
         let mut leaf = [].iter();
         std::iter::from_fn(move || {
             loop {
-                if let Some((_, value)) = leaf.next() {
-                    return Some(value);
+                if let Some(entry) = leaf.next() {
+                    return value(entry);
                 }
                 match stack.pop()? {
                     Node::Leaf(entries) => leaf = entries.iter(),
@@ -114,6 +144,14 @@ fn slot(hash: u64, level: u32) -> usize {
     usize::from(hash.to_le_bytes().get(level as usize).copied().unwrap_or(0))
 }
 
+fn value<V>(entry: &Entry<V>) -> Option<&Arc<V>> {
+    entry.1.as_ref()
+}
+
+fn position<V: Keyed>(entries: &[Entry<V>], hash: u64, key: &[u8]) -> Option<usize> {
+    entries.iter().position(|entry| entry.0 == hash && value(entry).is_some_and(|v| v.key() == key))
+}
+
 fn insert<V: Keyed>(node: &mut Node<V>, hash: u64, value: Arc<V>, level: u32) -> Option<Arc<V>> {
     match node {
         Node::Branch(children) => {
@@ -121,38 +159,69 @@ fn insert<V: Keyed>(node: &mut Node<V>, hash: u64, value: Arc<V>, level: u32) ->
             insert(child, hash, value, level + 1)
         }
         Node::Leaf(entries) => {
-            let entries = Arc::make_mut(entries);
-            if let Some(place) = entries.iter_mut().find(|(h, v)| *h == hash && v.key() == value.key()) {
-                return Some(std::mem::replace(&mut place.1, value));
+            if let Some(at) = position(entries, hash, value.key()) {
+                return Arc::make_mut(entries).get_mut(at)?.1.replace(value);
             }
-            entries.push((hash, value));
-            if entries.len() > LEAF_MAX && level < LEVELS {
-                let full = std::mem::take(entries);
-                *node = split(full, level);
-            }
+            let full = entries.len() >= LEAF_MAX && level < LEVELS;
+            let (count, entries) = (entries.len(), take(entries));
+            *node = if full {
+                split(entries.chain(std::iter::once((hash, Some(value)))), level)
+            } else {
+                leaf(count + 1, entries.chain(std::iter::once((hash, Some(value)))))
+            };
             None
         }
     }
 }
 
-fn split<V>(entries: Vec<(u64, Arc<V>)>, level: u32) -> Node<V> {
-    let mut leaves: Vec<Vec<(u64, Arc<V>)>> = (0..FAN).map(|_| Vec::new()).collect();
-    for (hash, value) in entries {
-        if let Some(leaf) = leaves.get_mut(slot(hash, level)) {
-            leaf.push((hash, value));
+/// The entries of a leaf: moved out of it where nobody shares it, else copied.
+fn take<V>(entries: &mut Arc<[Entry<V>]>) -> impl Iterator<Item = Entry<V>> {
+    let mut at = 0;
+    let mut entries = std::mem::replace(entries, Arc::new([]));
+    std::iter::from_fn(move || {
+        let (hash, value) = match Arc::get_mut(&mut entries) {
+            Some(own) => own.get_mut(at).map(|entry| (entry.0, entry.1.take()))?,
+            None => entries.get(at).cloned()?,
+        };
+        at += 1;
+        Some((hash, value))
+    })
+}
+
+fn leaf<V>(count: usize, entries: impl Iterator<Item = Entry<V>>) -> Node<V> {
+    let mut all = Vec::with_capacity(count);
+    all.extend(entries);
+    Node::Leaf(all.into())
+}
+
+fn split<V>(entries: impl Iterator<Item = Entry<V>>, level: u32) -> Node<V> {
+    let mut leaves: [Vec<Entry<V>>; FAN] = std::array::from_fn(|_| Vec::new());
+    for entry in entries {
+        if let Some(leaf) = leaves.get_mut(slot(entry.0, level)) {
+            leaf.push(entry);
         }
     }
-    let empty = Arc::new(Vec::new());
-    let leaf = |entries: Vec<_>| if entries.is_empty() { Arc::clone(&empty) } else { Arc::new(entries) };
-    Node::Branch(Arc::new(leaves.into_iter().map(|entries| Node::Leaf(leaf(entries))).collect()))
+    let empty: Arc<[Entry<V>]> = Arc::new([]);
+    let node = |entries: Vec<_>| Node::Leaf(if entries.is_empty() { Arc::clone(&empty) } else { entries.into() });
+    Node::Branch(Arc::new(leaves.map(node)))
 }
 
 fn remove<V: Keyed>(node: &mut Node<V>, hash: u64, key: &[u8], level: u32) -> Option<Arc<V>> {
     match node {
         Node::Branch(children) => remove(Arc::make_mut(children).get_mut(slot(hash, level))?, hash, key, level + 1),
         Node::Leaf(entries) => {
-            let at = entries.iter().position(|(h, v)| *h == hash && v.key() == key)?;
-            Some(Arc::make_mut(entries).swap_remove(at).1)
+            let at = position(entries, hash, key)?;
+            let mut removed = None;
+            let (count, entries) = (entries.len(), take(entries));
+            let others = entries.enumerate().filter_map(|(index, entry)| {
+                if index != at {
+                    return Some(entry);
+                }
+                removed = entry.1;
+                None
+            });
+            *node = leaf(count - 1, others);
+            removed
         }
     }
 }
@@ -179,9 +248,9 @@ mod tests {
         let mut table = Table::default();
         let mut model = BTreeMap::new();
         let mut state = 7u32;
-        for round in 0..60_000u32 {
+        for round in 0..120_000u32 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let i = (state >> 8) % 9000;
+            let i = (state >> 8) % 30_000;
             if state.is_multiple_of(3) {
                 assert_eq!(table.remove(&key(i)).map(|e: Arc<Entry>| e.1), model.remove(&key(i)));
             } else {
@@ -190,11 +259,24 @@ mod tests {
             }
             assert_eq!(table.len(), model.len());
         }
-        for i in 0..9000 {
+        for i in 0..30_000 {
             assert_eq!(table.get(&key(i)).map(|e| e.1), model.get(&key(i)).copied());
         }
         let listed: BTreeMap<_, _> = table.iter().map(|e| (e.0.clone(), e.1)).collect();
         assert_eq!(listed, model);
+    }
+
+    #[test]
+    fn a_guess_before_the_look_up_is_the_entry_itself() {
+        let mut table = Table::default();
+        assert!(table.place(&key(1)).guess().is_none());
+        for i in 0..1000 {
+            table.insert(Arc::new(Entry(key(i), i)));
+        }
+        for i in 0..1000 {
+            assert_eq!(table.place(&key(i)).guess().map(|e| e.1), Some(i));
+        }
+        assert!(table.place(&key(1000)).guess().is_none());
     }
 
     #[test]
