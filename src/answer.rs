@@ -152,20 +152,17 @@ impl Snapshot {
         self
     }
 
-    /// Whether the zone that should answer is one that cannot. DS at an apex belongs to the zone above (RFC 4035
-    /// § 3.1.4.1), and neither side may say anything about it while the other one is missing.
+    /// Whether the zone that would answer is one that cannot be served now.
     fn is_unavailable(&self, name: &[u8], qtype: u16) -> bool {
-        let missing = |name: &[u8]| {
-            let mut apexes = self.unavailable.iter();
-            apexes.any(|apex| crate::dns::name::is_within(name, apex) && self.zone_below(name, apex).is_none())
-        };
-        let above = || crate::dns::name::parent(name).filter(|_| self.zone(name).is_some());
-        missing(name) || (qtype == rt::DS && above().is_some_and(missing))
+        self.unavailable
+            .iter()
+            .any(|apex| crate::dns::name::is_within(name, apex) && !self.answers_below(name, qtype, apex))
     }
 
-    /// A zone that holds `name` and lies below `apex`.
-    fn zone_below(&self, name: &[u8], apex: &[u8]) -> Option<&Arc<Zone>> {
-        self.zone_of(name, rt::A).filter(|zone| zone.apex.len() > apex.len())
+    /// Whether a zone below `apex` answers; DS at a zone's own apex is not its to answer (RFC 4035 § 3.1.4.1).
+    fn answers_below(&self, name: &[u8], qtype: u16, apex: &[u8]) -> bool {
+        let is_parents = |zone: &Zone| qtype == rt::DS && *zone.apex == *name;
+        self.zone_of(name, qtype).is_some_and(|zone| zone.apex.len() > apex.len() && !is_parents(zone))
     }
 
     /// The zones in canonical order of their apexes.
@@ -258,9 +255,7 @@ fn decide<'a>(
             // Zones signed by compact denial cannot be transferred whole.
             rt::AXFR | rt::IXFR => fail(rcode::REFUSED, Some(ede::NOT_SUPPORTED)),
             249 | rt::TSIG | rt::MAILB | rt::MAILA => fail(rcode::NOTIMP, None),
-            _ if !snapshot.unavailable.is_empty() && snapshot.is_unavailable(&query.name, qtype) => {
-                fail(rcode::SERVFAIL, Some(ede::NOT_READY))
-            }
+            _ if snapshot.is_unavailable(&query.name, qtype) => fail(rcode::SERVFAIL, Some(ede::NOT_READY)),
             _ => match snapshot.zone_of(&query.name, qtype) {
                 None => fail(rcode::REFUSED, Some(ede::NOT_AUTHORITATIVE)),
                 Some(zone) => builder.build(snapshot, zone, answer),

@@ -1,5 +1,4 @@
-//! The command line against a fake server that speaks the protocol of the control socket: what is printed, how each
-//! command ends, and which files it writes.
+//! The command line against a fake server: what is printed, how each command ends, and which files it writes.
 
 mod fake;
 

@@ -53,6 +53,14 @@ pub fn plain<'a>(owner: Owner<'a>, set: RrsetView<'a>) -> Item<'a> {
     Item { owner, data: Data::Set(set), ttl: set.ttl, signature: None, signature_only: false }
 }
 
+/// The TTL of the DNAME at `owner`, where the answer has it already.
+fn given(owner: &[u8], answer: &Answer<'_>) -> Option<u32> {
+    let is_it = |item: &&Item<'_>| {
+        item.owner == Owner::Name(owner) && matches!(item.data, Data::Set(set) if set.rtype == rt::DNAME)
+    };
+    answer.items.iter().find(is_it).map(|item| item.ttl)
+}
+
 impl<'q> Builder<'q> {
     /// A builder for one query.
     pub fn new(query: &'q Query<'q>, asked: &Asked<'_>) -> Builder<'q> {
@@ -74,13 +82,18 @@ impl<'q> Builder<'q> {
     pub fn build<'a>(&mut self, snapshot: &'a Snapshot, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
         answer.authoritative = true;
         let mut next = self.step(zone, &self.query.name, Owner::Question, answer)?;
-        for _ in 1..ALIAS_STEPS_MAX {
-            let Some(alias) = next else { return Ok(()) };
-            let Some(zone) = snapshot.zone_of(&alias.name, self.query.qtype) else { break };
+        let mut steps = 1;
+        while let Some(alias) = next {
+            let zone = snapshot.zone_of(&alias.name, self.query.qtype);
+            let goes_on = steps < ALIAS_STEPS_MAX && !snapshot.is_unavailable(&alias.name, self.query.qtype);
+            let Some(zone) = zone.filter(|_| goes_on) else {
+                // The chain leaves what we serve, or is too long: the resolver goes on from what it has.
+                answer.end_answer();
+                return Ok(());
+            };
             next = self.step(zone, &alias.name, alias.owner, answer)?;
+            steps += 1;
         }
-        // The chain leaves our zones, or is too long: the resolver goes on from what it has.
-        answer.end_answer();
         Ok(())
     }
 
@@ -153,9 +166,15 @@ impl<'q> Builder<'q> {
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
         let (from, set, slot) = dname;
-        let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
-        let ttl = item.ttl;
-        answer.push(item);
+        // A DNAME that redirects twice is given once: an RRset holds no record twice (RFC 2181 § 5).
+        let ttl = match given(from, answer) {
+            Some(ttl) => ttl,
+            None => {
+                let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
+                answer.push(item);
+                item.ttl
+            }
+        };
         let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
         let target = set.data().next().unwrap_or(name::ROOT);
         let made = answer.make(&[prefix, target]).filter(|made| usize::from(made.length) <= NAME_OCTETS_MAX);
@@ -313,7 +332,9 @@ impl<'q> Builder<'q> {
         keep: Option<(u64, &Slot)>,
     ) -> Result<Item<'a>, Stop> {
         let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
-        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || self.query.qtype == rt::RRSIG) else {
+        // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
+        let asked_for = self.query.qtype == rt::RRSIG && subject.rtype == rt::NSEC;
+        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || asked_for) else {
             return Ok(item);
         };
         let make = match self.effort {

@@ -165,6 +165,10 @@ mod tests {
         Identity { inode: (1, 2), size, mtime: (seconds, 0), ctime: (seconds, 0) }
     }
 
+    fn waits(verdict: Verdict) -> Option<Settling> {
+        if let Verdict::Wait(settling) = verdict { Some(settling) } else { None }
+    }
+
     const JUST_NOW: i64 = 1_000_000;
     const OTHER: Option<Known> = Some(Known { same: false, size: 10 });
 
@@ -188,14 +192,12 @@ mod tests {
     fn an_unfinished_write_is_believed_after_200_ms_of_quiet() {
         let start = moment();
         let file = seen(10, JUST_NOW);
-        let Verdict::Wait(first) = decide(&file, OTHER, None, Hint::Touched, start) else { panic!("believed at once") };
+        let first = waits(decide(&file, OTHER, None, Hint::Touched, start)).expect("not believed at once");
         let steady_only = |ms| Moment { steady: start.steady + Duration::from_millis(ms), wall: start.wall };
         assert_eq!(decide(&file, OTHER, Some(&first), Hint::None, steady_only(199)), Verdict::Wait(first));
         assert_eq!(decide(&file, OTHER, Some(&first), Hint::None, steady_only(200)), Verdict::Read);
-        let Verdict::Wait(again) = decide(&seen(11, JUST_NOW), OTHER, Some(&first), Hint::None, steady_only(250))
-        else {
-            panic!("a changed file was believed")
-        };
+        let changed = decide(&seen(11, JUST_NOW), OTHER, Some(&first), Hint::None, steady_only(250));
+        let again = waits(changed).expect("a changed file waits anew");
         assert_eq!(again.since, steady_only(250).steady);
         assert_eq!(again.first, first.first);
     }
@@ -218,10 +220,8 @@ mod tests {
         for step in 0u64..100 {
             let now = Moment { steady: start.steady + Duration::from_millis(100 * step), wall: start.wall };
             let size = if step % 2 == 0 { 3 } else { 100 };
-            match decide(&seen(size, JUST_NOW), OTHER, waiting.as_ref(), Hint::Touched, now) {
-                Verdict::Wait(settling) => waiting = Some(settling),
-                verdict => panic!("{verdict:?} at step {step}"),
-            }
+            waiting = waits(decide(&seen(size, JUST_NOW), OTHER, waiting.as_ref(), Hint::Touched, now));
+            assert!(waiting.is_some(), "believed at step {step}");
         }
     }
 

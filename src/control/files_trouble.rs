@@ -2,6 +2,7 @@
 //!
 //! Pure. A troubled file is never a deleted file: what was good before stays. No message quotes content.
 
+use super::files_name::{FILES_MAX, FOLDER_DEPTH_MAX, LINE_OCTETS_MAX};
 use crate::diagnostic::{Diagnostic, Place};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ pub enum Reason {
     LinkLoop,
     /// More octets than its kind may have; the maximum.
     TooLarge(u64),
-    /// A line longer than [`LINE_OCTETS_MAX`](super::files_name::LINE_OCTETS_MAX).
+    /// A line longer than [`LINE_OCTETS_MAX`].
     LineTooLong,
     /// A FIFO, socket, device or folder with the name of a file.
     NotRegular,
@@ -133,9 +134,10 @@ impl Reason {
             Reason::TooLarge(max) => {
                 (format!("the file has more than {max} octets"), "spread its content over several files")
             }
-            Reason::LineTooLong => {
-                fixed("a line has more than 1048576 octets", "end each line with a line feed; is this a text file?")
-            }
+            Reason::LineTooLong => (
+                format!("a line has more than {LINE_OCTETS_MAX} octets"),
+                "end each line with a line feed; is this a text file?",
+            ),
             Reason::NotRegular => fixed(
                 "it has the name of a file, but is a folder, pipe, socket or device",
                 "replace it by a regular file, or remove it",
@@ -161,18 +163,13 @@ impl Reason {
                 format!("the folder cannot be listed: {}", system(errno)),
                 "make it readable for the server's user; what was good below it stays until then",
             ),
-            Reason::TooDeep => fixed("more than 32 folders inside each other", "nest them less"),
-            Reason::TooManyFiles => {
-                fixed("more than 8000000 files; those past it are not read", "put many tenants into one .ndjson file")
-            }
-            Reason::WatchLimit => fixed(
-                "the system gives no more watches: fs.inotify.max_user_watches is reached; changes are found by scanning",
-                "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder",
+            Reason::TooDeep => (format!("more than {FOLDER_DEPTH_MAX} folders inside each other"), "nest them less"),
+            Reason::TooManyFiles => (
+                format!("more than {FILES_MAX} files; those past it are not read"),
+                "put many tenants into one .ndjson file",
             ),
-            Reason::InstanceLimit => fixed(
-                "the system gives no watcher: fs.inotify.max_user_instances is reached; changes are found by scanning",
-                "raise it: `sysctl fs.inotify.max_user_instances=1024`",
-            ),
+            Reason::WatchLimit => (limited("watches", "watches"), RAISE_WATCHES),
+            Reason::InstanceLimit => (limited("watchers", "instances"), RAISE_INSTANCES),
             Reason::WatchFailed(errno) => (
                 format!("the folder cannot be watched: {}; changes are found by scanning", system(errno)),
                 "see the system's log",
@@ -188,6 +185,13 @@ impl Trouble {
         let file = if self.path.as_os_str().is_empty() { root.to_owned() } else { root.join(&self.path) };
         Diagnostic::error(self.reason.code(), Place::file(file.to_string_lossy()), message, help)
     }
+}
+
+const RAISE_WATCHES: &str = "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder";
+const RAISE_INSTANCES: &str = "raise it: `sysctl fs.inotify.max_user_instances=1024`";
+
+fn limited(what: &str, limit: &str) -> String {
+    format!("the system gives no more {what}: fs.inotify.max_user_{limit} is reached; changes are found by scanning")
 }
 
 fn system(errno: i32) -> String {

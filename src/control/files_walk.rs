@@ -309,6 +309,7 @@ impl Files {
             }
             entry.flags &= !flag;
         }
+        let nothing_seen = flag == SEEN_FULL && !files.is_empty() && files.len() >= self.entries.len();
         files.retain(|path| {
             let lost = path.contains('/') && self.lost.contains_key(super::files_name::zone_folder(path));
             !lost && !is_unread(&walk.unread, path)
@@ -321,7 +322,8 @@ impl Files {
         let over = |(path, place): &(&String, &Place)| inside(path) && place.met < walk.number;
         let ended: Vec<String> = self.places.iter().filter(over).map(|(path, _)| path.clone()).collect();
         for path in ended {
-            if !self.lost.contains_key(&path) && !is_unread(&walk.unread, &path) {
+            let stays = path.is_empty() && nothing_seen;
+            if !stays && !self.lost.contains_key(&path) && !is_unread(&walk.unread, &path) {
                 self.heal_place(&path, out);
             }
         }

@@ -5,7 +5,7 @@
 //! it is given, never as much as the whole folder.
 
 use super::files_link::{Links, resolve};
-use super::files_name::{self, Kind, is_dropping_folder, join, range_below};
+use super::files_name::{self, FILES_MAX, Kind, is_dropping_folder, join, range_below};
 use super::files_read::{self, Content, admit, identity, is_gone, unreadable};
 use super::files_settle::{self, Hint, Identity, Known, Moment, Settling, Verdict, decide};
 use super::files_trouble::{Healed, Reason, Trouble, code_of};
@@ -20,8 +20,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Files remembered, at most: about 1 GB; a folder with more is refused past them, so that nobody can fill the memory.
-pub const FILES_MAX: usize = 8_000_000;
 /// Files that master files may include, at most.
 pub const INCLUDES_MAX: usize = 10_000;
 
@@ -176,8 +174,9 @@ impl Files {
     pub fn forget_contents(&mut self) {
         for entry in self.entries.values_mut() {
             entry.identity = 0;
-            entry.flags &= !DELIVERED;
-            entry.flags |= FORGOTTEN;
+            if entry.flags & DELIVERED != 0 {
+                entry.flags = entry.flags & !DELIVERED | FORGOTTEN;
+            }
         }
     }
 
@@ -195,7 +194,10 @@ impl Files {
         self.sighting = 0;
         self.settle(now, &mut out);
         // With something in the folder again, what was said about the whole of it must be judged anew.
-        out.rescan |= self.places.contains_key("") && !(out.changed.is_empty() && out.healed.is_empty());
+        let standing = self.places.get("").map(|place| place.reason);
+        if matches!(standing, Some(Reason::AllGone | Reason::Unmounted)) {
+            out.rescan |= !(out.changed.is_empty() && out.healed.is_empty());
+        }
         out
     }
 

@@ -2,6 +2,13 @@
 //!
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
+mod commands;
+mod publish;
+mod start;
+
+use start::spawn;
+pub use start::{Control, Options, ReadConfig, StartFault, start};
+
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::files_name;
@@ -9,30 +16,28 @@ use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
-use crate::control::outside::{Disk, SIGNED_ANYWAY, settled_scan, signed_anyway};
+use crate::control::outside::{Disk, settled_scan, signed_anyway};
 use crate::control::protocol::{Line, Request, Status};
 use crate::control::scan::{Changes, Files};
-use crate::control::socket::{self, Desk};
-use crate::control::store::{LastGood, Store, StoreFault};
+use crate::control::store::{LastGood, Store};
 use crate::control::tenants::Done;
-use crate::control::view::{View, finding};
-use crate::control::waits::{Wait, Waits};
+use crate::control::view::View;
+use crate::control::waits::Waits;
 use crate::control::warm::Warm;
 use crate::control::watch::Watcher;
 use crate::control::world::{FileChange, World};
 use crate::control::zones::Keys;
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::dns::name::{Name, ROOT};
-use crate::metrics::{KeyGauge, Metrics, TenantGauges, WatchGauges};
+use crate::diagnostic::Diagnostic;
+use crate::dns::name::Name;
+use crate::metrics::Metrics;
 use crate::time;
 use crate::zone::master;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 /// How long the thread sleeps without any reason to wake.
@@ -41,59 +46,6 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 const RESCAN_PAUSE: Duration = Duration::from_millis(200);
 /// How long a reload waits for files that are still being written, beyond what is there.
 const RELOAD_WAIT_MAX: Duration = Duration::from_secs(3);
-
-/// Reads the configuration again: for SIGHUP and `mxseal reload`.
-pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> + Send;
-
-/// What the control plane starts from.
-pub struct Options {
-    /// The configuration; its paths are resolved.
-    pub config: Config,
-    /// Reads it again.
-    pub read_config: Box<ReadConfig>,
-    /// What answers say about the server.
-    pub identity: Arc<Identity>,
-    /// What never changes in the status: version, pid, start, addresses, confinement.
-    pub status: Status,
-    /// Where snapshots go.
-    pub slot: Arc<ArcSwap<Snapshot>>,
-    /// Where numbers go.
-    pub metrics: Arc<Metrics>,
-}
-
-/// Why the control plane cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartFault {
-    /// `keys/` cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreFault),
-    /// The folder of zones is not there.
-    #[error("the folder of zones {} cannot be read: {cause}: make it, or set `zones`", folder.display())]
-    Zones {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
-    /// Threads, watches, the control socket.
-    #[error("cannot {what}: {cause}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// Why not.
-        cause: io::Error,
-    },
-}
-
-impl StartFault {
-    /// Exit code of the command: 4 where a safety gate refused, else 1.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            StartFault::Store(fault) => fault.exit_code(),
-            StartFault::Zones { .. } | StartFault::System { .. } => 1,
-        }
-    }
-}
 
 /// What wakes the control thread.
 pub enum Event {
@@ -107,64 +59,6 @@ pub enum Event {
     KeyFailed(Box<Name>, String),
     /// The process ends.
     Stop,
-}
-
-/// The running control plane.
-pub struct Control {
-    events: Sender<Event>,
-    thread: Option<std::thread::JoinHandle<()>>,
-    stop_warm: Arc<AtomicBool>,
-    /// What was wrong at the start.
-    pub findings: Vec<Diagnostic>,
-    /// Tenants and zones served at the start.
-    pub served: (usize, usize),
-}
-
-impl Control {
-    /// Reads everything again, as SIGHUP asks.
-    pub fn reload(&self) {
-        let _ = self.events.send(Event::Reload);
-    }
-
-    /// Ends the thread; the last snapshot stays.
-    pub fn stop(mut self) {
-        self.stop_warm.store(true, Ordering::Relaxed);
-        let _ = self.events.send(Event::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Reads all files, publishes the first snapshot, then goes on in a thread of its own.
-///
-/// # Errors
-/// [`StartFault`].
-pub fn start(options: Options) -> Result<Control, StartFault> {
-    let folder = options.config.zones.clone();
-    std::fs::read_dir(&folder).map_err(|cause| StartFault::Zones { folder: folder.clone(), cause })?;
-    let store = Store::open(&options.config.keys)?;
-    let listener = socket::bind(&options.config.keys)
-        .map_err(|cause| StartFault::System { what: "open the control socket", cause })?;
-    let (events, inbox) = channel();
-    let wake = events.clone();
-    let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
-        .map_err(|cause| StartFault::System { what: "watch the folder of zones", cause })?;
-    let mut mind = Mind::new(options, store, watcher);
-    mind.first_scan();
-    let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());
-    let stop_warm = mind.start_warm(&events)?;
-    spawn("mxseal-socket", move || socket::run(&listener, &Arc::new(desk)))?;
-    let findings = mind.findings.all().to_vec();
-    let tenants = mind.world.zones.values().map(|zone| zone.tenants.table.len()).sum();
-    let served = (tenants, mind.slot.load().zones().len());
-    let thread = spawn("mxseal-control", move || mind.run(&inbox))?;
-    Ok(Control { events, thread: Some(thread), stop_warm, findings, served })
-}
-
-fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, StartFault> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-    thread.map_err(|cause| StartFault::System { what: "start a thread", cause })
 }
 
 /// A reload that ends when files that are being written now have been read, too.
@@ -425,102 +319,6 @@ impl Mind {
         self.watch_gauges();
     }
 
-    fn reload(&mut self) -> Result<(), Vec<Diagnostic>> {
-        let (config, warnings) = match (self.read_config)() {
-            Ok(read) => read,
-            Err(findings) => {
-                for finding in &findings {
-                    tracing::error!("the configuration is not used: {}", finding.one_line());
-                }
-                return Err(findings);
-            }
-        };
-        if (&config.zones, &config.keys) != (&self.config.zones, &self.config.keys) {
-            tracing::warn!("the folders of zones and keys change at a restart only");
-        }
-        self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
-        let mut outside = disk(&self.config, &mut self.files, &self.store);
-        self.world.configure(config, &mut outside);
-        self.world.thaw(&mut outside);
-        self.world.refresh_certificates(&mut outside);
-        let changes = self.scan();
-        self.take_in(changes);
-        self.own_findings = warnings;
-        self.own_findings.extend(signed_anyway(&self.config, &self.world));
-        self.publish();
-        tracing::info!(SNAPSHOT = self.version, "reloaded");
-        Ok(())
-    }
-
-    /// Ends the reloads that wait for nothing any more.
-    fn end_reloads(&mut self) {
-        let now = Instant::now();
-        let settled = self.again_at.is_none() && self.rescan_at.is_none() && !self.files.is_scanning();
-        let (ended, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
-        self.reloads = waiting;
-        if ended.iter().any(|reload| reload.allow_shrink) {
-            let mut outside = disk(&self.config, &mut self.files, &self.store);
-            log_done(&self.world.allow_shrink(time::now(), &mut outside));
-            self.publish();
-        }
-        let held = self.world.zones.values().map(|zone| zone.tenants.held_count()).sum();
-        for reload in ended {
-            answer_reload(self.findings.all(), held, &reload.reply);
-        }
-    }
-
-    fn request(&mut self, request: Request, reply: Sender<Line>) {
-        match request {
-            Request::Reload { allow_shrink } => match self.reload() {
-                Ok(()) => {
-                    let deadline = Instant::now() + RELOAD_WAIT_MAX;
-                    self.reloads.push(Reload { reply, allow_shrink, deadline });
-                }
-                Err(findings) => answer_reload(&findings, 0, &reply),
-            },
-            Request::TenantShow { domain } => self.show(&domain, &reply),
-            Request::TenantWait { domain, zone, present, seconds } => {
-                match Name::parse(zone.trim_end_matches('.'), ROOT) {
-                    Ok(name) if self.world.zones.contains_key(&name) => {
-                        let deadline = Instant::now() + Duration::from_secs(seconds.min(3600));
-                        self.waits.push(Wait { domain, zone: name, present, deadline, reply });
-                    }
-                    _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),
-                }
-            }
-            Request::TenantPermitRemoval { domain, zone } => {
-                let name = Name::parse(zone.trim_end_matches('.'), ROOT).ok();
-                let zone = name.and_then(|name| self.world.zones.get_mut(&name));
-                let known = zone.is_some();
-                zone.into_iter().for_each(|zone| zone.tenants.permit_removal(&domain));
-                let message = if known { String::new() } else { "there is no such zone here".to_owned() };
-                let _ = reply.send(Line::End { exit: u8::from(!known), message });
-            }
-            // The socket answers these from the report.
-            other => {
-                drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))
-            }
-        }
-    }
-
-    fn show(&self, domain: &str, reply: &Sender<Line>) {
-        let domain = crate::zone::tenant::normal_domain(domain).unwrap_or_else(|_| domain.to_owned());
-        let view = self.view.load();
-        let mut found = Vec::new();
-        for (apex, zone) in &self.world.zones {
-            let pools = self.world.pools.records();
-            found.extend(zone.tenants.by_domain(&domain).map(|tenant| view.tenant(apex, tenant, pools)));
-            found.extend(view.broken(apex).iter().filter(|info| info.domain == domain).cloned());
-        }
-        let exit = u8::from(found.is_empty() || found.iter().any(|info| !info.reasons.is_empty()));
-        let message = if found.is_empty() { format!("{domain} is no tenant here") } else { String::new() };
-        for info in &found {
-            let _ = serde_json::to_value(info).map(|value| reply.send(Line::Item(value)));
-        }
-        let _ = reply.send(Line::End { exit, message });
-    }
-
     fn key_failed(&mut self, apex: &Name, reason: String) {
         let Some(zone) = self.world.zones.get_mut(apex) else { return };
         if matches!(zone.keys, Keys::Frozen(_)) {
@@ -529,99 +327,10 @@ impl Mind {
         zone.keys = Keys::Frozen(crate::control::outside::unproved(&self.config.keys, zone, reason));
         self.publish();
     }
-
-    /// Makes durable what must be, then swaps the snapshot.
-    fn publish(&mut self) {
-        self.disk_findings = self.keeper.keep(&self.world, &self.store, &self.config.keys);
-        self.version += 1;
-        let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
-        self.previous.retain(|old| Arc::strong_count(old) > 1);
-        self.previous.push(self.slot.swap(snapshot));
-        let more: Vec<Diagnostic> = self.own_findings.iter().chain(&self.disk_findings).cloned().collect();
-        self.findings.update(&self.world, &more);
-        let last_scan = self.watcher.counts().last_success.0;
-        let view = View::new(&self.world, &self.view.load(), self.findings.shown(), self.version, last_scan);
-        self.view.store(Arc::new(view));
-        self.gauges();
-    }
-
-    fn gauges(&self) {
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let view = self.view.load();
-        let mut tenants = TenantGauges::default();
-        let mut zones: BTreeMap<String, (u64, Vec<KeyGauge>)> = BTreeMap::new();
-        for (apex, zone) in &self.world.zones {
-            let (kept, held) = zone.tenants.odd_counts();
-            if zone.why_not_served().is_none() {
-                tenants.served += count(zone.tenants.table.len().saturating_sub(kept + held));
-            }
-            tenants.last_good += count(kept);
-            tenants.held += count(held);
-            tenants.broken += count(view.broken(apex).len());
-            zones.insert(apex.to_string(), (count(held), key_gauges(&zone.keys)));
-        }
-        self.metrics.set(|gauges| {
-            gauges.snapshot_version = self.version;
-            gauges.tenants = tenants;
-            gauges.zones.retain(|name, _| zones.contains_key(name));
-            for (name, (held, keys)) in zones {
-                let gauge = gauges.zones.entry(name).or_default();
-                gauge.held = held;
-                gauge.keys = keys;
-            }
-        });
-        self.watch_gauges();
-    }
-
-    fn watch_gauges(&self) {
-        let counts = self.watcher.counts();
-        let lag = self.again_at.map_or(0.0, |at| Instant::now().saturating_duration_since(at).as_secs_f64());
-        self.metrics.set(|gauges| {
-            gauges.watch = WatchGauges {
-                last_success: counts.last_success,
-                lag_seconds: lag,
-                events: counts.events,
-                overflows: counts.overflows,
-                full_scans: counts.full_scans,
-            };
-        });
-    }
-}
-
-fn key_gauges(keys: &Keys) -> Vec<KeyGauge> {
-    let Keys::Loaded(set) = keys else { return Vec::new() };
-    let active = |tag: u16| set.active.iter().any(|(key, _)| key.tag == tag);
-    let gauge = |key: &crate::sign::key::Key| KeyGauge {
-        tag: key.tag,
-        role: if set.active.len() == 1 {
-            "csk"
-        } else if key.flags & 1 == 1 {
-            "ksk"
-        } else {
-            "zsk"
-        },
-        state: if active(key.tag) { "active" } else { "published" },
-    };
-    set.active.iter().map(|(key, _)| gauge(key)).collect()
 }
 
 fn disk<'a>(config: &'a Config, files: &'a mut Files, store: &'a Store) -> Disk<'a> {
     Disk { config, files, store, now: time::now() }
-}
-
-fn answer_reload(findings: &[Diagnostic], held: usize, reply: &Sender<Line>) {
-    for found in findings {
-        let _ = serde_json::to_value(finding(found)).map(|value| reply.send(Line::Item(value)));
-    }
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let refused = findings.iter().find(|finding| finding.code == SIGNED_ANYWAY);
-    let (exit, message) = match (held, errors) {
-        (0, _) if refused.is_some() => (4, refused.map(|finding| finding.message.clone()).unwrap_or_default()),
-        (0, 0) => (0, String::new()),
-        (0, _) => (1, format!("{errors} errors: what was good before is served")),
-        _ => (4, format!("{held} removals are held back: `mxseal reload --allow-shrink` lets them go")),
-    };
-    let _ = reply.send(Line::End { exit, message });
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {

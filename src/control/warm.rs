@@ -9,7 +9,7 @@ use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
 use crate::metrics::{Counters, Metrics};
 use crate::sign::{Subject, SubjectData};
-use crate::time::{self, Seconds, UnixTime};
+use crate::time::{self, UnixTime};
 use crate::zone::Zone;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 const SLICE: Duration = Duration::from_millis(10);
 /// Names between two looks at the time: a signature with its verification takes some 70 µs.
 const NAMES_A_LOOK: u32 = 32;
-/// Pause between two passes, at most: a kept signature is looked at many times before its window ends.
-const PAUSE_MAX: Seconds = 60;
+/// Pause between two passes, at least, where windows are hours wide.
+const PAUSE_MIN: Duration = Duration::from_secs(30);
+/// A pass that took a second is followed by a pause of this many.
+const WORK_SHARE: u32 = 20;
 
 /// What one pass found in a zone.
 #[derive(Default)]
@@ -51,9 +53,9 @@ impl Warm {
     /// Runs until it is told to stop.
     pub fn run(self) {
         let mut proved = Instant::now();
-        let mut seen = 0;
         while !self.stop.load(Ordering::Relaxed) {
             let snapshot = self.slot.load_full();
+            let began = Instant::now();
             let mut pace = Pace { since: Instant::now(), count: 0, stop: &self.stop };
             for zone in snapshot.zones() {
                 self.pass(zone, &mut pace);
@@ -62,7 +64,7 @@ impl Warm {
                 proved = Instant::now();
                 self.prove(&snapshot);
             }
-            seen = self.rest(&snapshot, seen);
+            self.rest(&snapshot, began.elapsed());
         }
     }
 
@@ -121,19 +123,15 @@ impl Warm {
         }
     }
 
-    /// Rests until the next pass is due, or a new snapshot is there. Returns the version that was seen.
-    fn rest(&self, snapshot: &Snapshot, seen: u64) -> u64 {
+    /// Rests until the next pass is due: long enough to cost little, and several times within a window's grace.
+    fn rest(&self, snapshot: &Snapshot, worked: Duration) {
         let signing = snapshot.zones().iter().filter_map(|zone| zone.signing.as_deref());
         let graces = signing.flat_map(|signing| [signing.policy(rt::A).grace(), signing.policy(rt::DNSKEY).grace()]);
-        let pause = graces.map(|grace| (grace / 3).clamp(1, PAUSE_MAX)).min().unwrap_or(PAUSE_MAX);
-        let until = Instant::now() + Duration::from_secs(pause);
+        let third = graces.map(|grace| Duration::from_secs((grace / 3).max(1))).min().unwrap_or(PAUSE_MIN);
+        let until = Instant::now() + PAUSE_MIN.max(worked * WORK_SHARE).min(third);
         while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(200));
-            if self.slot.load().version != snapshot.version && snapshot.version != seen {
-                break;
-            }
         }
-        snapshot.version
     }
 }
 

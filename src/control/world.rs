@@ -434,10 +434,7 @@ impl World {
             zone.refuse(only_tenants(apex, self.shown(&path)), true);
             self.zones.insert(apex.clone(), zone);
         }
-        match self.zones.get_mut(apex) {
-            Some(zone) => zone,
-            None => unreachable!("it was put in just above"),
-        }
+        self.zones.get_mut(apex).expect("it was put in just above")
     }
 
     /// Whether a zone is signed, and how. A zone that was ever signed here stays so until its keys have been rolled to

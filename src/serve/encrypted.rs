@@ -1,5 +1,4 @@
-//! DNS over TLS and over QUIC (RFC 7858, RFC 9250, RFC 9539): the same answers as on port 53, for those who ask in
-//! private.
+//! DNS over TLS and over QUIC (RFC 7858, RFC 9250, RFC 9539): the answers of port 53, for those who ask in private.
 //!
 //! hickory-server listens, in a runtime of its own that port 53 and the control plane share nothing with. Answers come
 //! from the same `respond`, and every record, flag and EDNS option of them is passed on. What hickory does not do, and

@@ -373,13 +373,14 @@ fn base64(what: &str, least: usize, words: &mut Words<'_, '_>, out: &mut Vec<u8>
 pub(super) fn generic(out: &mut Vec<u8>, tokens: &[Token<'_>]) -> Result<(), RdataFault> {
     let help = "write `\\# <number of octets> <hex>`";
     let Some(length) = tokens.get(1) else { return Err(RdataFault::new("the number of octets is missing", help)) };
-    let wanted: u16 = number(length, "number of octets", 65_535).map_err(|fault| fault.at(1))?;
+    let at = |token| move |fault: RdataFault| RdataFault { help: help.to_owned(), ..fault }.at(token);
+    let wanted: u16 = number(length, "number of octets", 65_535).map_err(at(1))?;
     let mut half = None;
-    for (at, token) in tokens.iter().enumerate().skip(2) {
-        push_nibbles(out, token, &mut half).map_err(|fault| fault.at(at))?;
+    for (index, token) in tokens.iter().enumerate().skip(2) {
+        push_nibbles(out, token, &mut half).map_err(at(index))?;
     }
     let last = tokens.last().unwrap_or(length);
-    whole(half, last).map_err(|fault| fault.at(tokens.len() - 1))?;
+    whole(half, last).map_err(at(tokens.len() - 1))?;
     if out.len() == usize::from(wanted) {
         return Ok(());
     }

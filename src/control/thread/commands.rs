@@ -1,0 +1,126 @@
+//! What commands ask of the control thread itself: reload, one tenant, waits.
+
+use super::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
+use crate::config::Config;
+use crate::control::outside::{SIGNED_ANYWAY, signed_anyway};
+use crate::control::protocol::{Line, Request};
+use crate::control::view::finding;
+use crate::control::waits::Wait;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::dns::name::{Name, ROOT};
+use crate::time;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+impl Mind {
+    pub(super) fn reload(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let (config, warnings) = match (self.read_config)() {
+            Ok(read) => read,
+            Err(findings) => {
+                for finding in &findings {
+                    tracing::error!("the configuration is not used: {}", finding.one_line());
+                }
+                return Err(findings);
+            }
+        };
+        if (&config.zones, &config.keys) != (&self.config.zones, &self.config.keys) {
+            tracing::warn!("the folders of zones and keys change at a restart only");
+        }
+        self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
+        let mut outside = disk(&self.config, &mut self.files, &self.store);
+        self.world.configure(config, &mut outside);
+        self.world.thaw(&mut outside);
+        self.world.refresh_certificates(&mut outside);
+        let changes = self.scan();
+        self.take_in(changes);
+        self.own_findings = warnings;
+        self.own_findings.extend(signed_anyway(&self.config, &self.world));
+        self.publish();
+        tracing::info!(SNAPSHOT = self.version, "reloaded");
+        Ok(())
+    }
+
+    /// Ends the reloads that wait for nothing any more.
+    pub(super) fn end_reloads(&mut self) {
+        let now = Instant::now();
+        let settled = self.again_at.is_none() && self.rescan_at.is_none() && !self.files.is_scanning();
+        let (ended, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
+        self.reloads = waiting;
+        if ended.iter().any(|reload| reload.allow_shrink) {
+            let mut outside = disk(&self.config, &mut self.files, &self.store);
+            log_done(&self.world.allow_shrink(time::now(), &mut outside));
+            self.publish();
+        }
+        let held = self.world.zones.values().map(|zone| zone.tenants.held_count()).sum();
+        for reload in ended {
+            answer_reload(self.findings.all(), held, &reload.reply);
+        }
+    }
+
+    pub(super) fn request(&mut self, request: Request, reply: Sender<Line>) {
+        match request {
+            Request::Reload { allow_shrink } => match self.reload() {
+                Ok(()) => {
+                    let deadline = Instant::now() + RELOAD_WAIT_MAX;
+                    self.reloads.push(Reload { reply, allow_shrink, deadline });
+                }
+                Err(findings) => answer_reload(&findings, 0, &reply),
+            },
+            Request::TenantShow { domain } => self.show(&domain, &reply),
+            Request::TenantWait { domain, zone, present, seconds } => {
+                match Name::parse(zone.trim_end_matches('.'), ROOT) {
+                    Ok(name) if self.world.zones.contains_key(&name) => {
+                        let deadline = Instant::now() + Duration::from_secs(seconds.min(3600));
+                        self.waits.push(Wait { domain, zone: name, present, deadline, reply });
+                    }
+                    _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),
+                }
+            }
+            Request::TenantPermitRemoval { domain, zone } => {
+                let name = Name::parse(zone.trim_end_matches('.'), ROOT).ok();
+                let zone = name.and_then(|name| self.world.zones.get_mut(&name));
+                let known = zone.is_some();
+                zone.into_iter().for_each(|zone| zone.tenants.permit_removal(&domain));
+                let message = if known { String::new() } else { "there is no such zone here".to_owned() };
+                let _ = reply.send(Line::End { exit: u8::from(!known), message });
+            }
+            // The socket answers these from the report.
+            other => {
+                drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))
+            }
+        }
+    }
+
+    fn show(&self, domain: &str, reply: &Sender<Line>) {
+        let domain = crate::zone::tenant::normal_domain(domain).unwrap_or_else(|_| domain.to_owned());
+        let view = self.view.load();
+        let mut found = Vec::new();
+        for (apex, zone) in &self.world.zones {
+            let pools = self.world.pools.records();
+            found.extend(zone.tenants.by_domain(&domain).map(|tenant| view.tenant(apex, tenant, pools)));
+            found.extend(view.broken(apex).iter().filter(|info| info.domain == domain).cloned());
+        }
+        let exit = u8::from(found.is_empty() || found.iter().any(|info| !info.reasons.is_empty()));
+        let message = if found.is_empty() { format!("{domain} is no tenant here") } else { String::new() };
+        for info in &found {
+            let _ = serde_json::to_value(info).map(|value| reply.send(Line::Item(value)));
+        }
+        let _ = reply.send(Line::End { exit, message });
+    }
+}
+
+fn answer_reload(findings: &[Diagnostic], held: usize, reply: &Sender<Line>) {
+    for found in findings {
+        let _ = serde_json::to_value(finding(found)).map(|value| reply.send(Line::Item(value)));
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let refused = findings.iter().find(|finding| finding.code == SIGNED_ANYWAY);
+    let (exit, message) = match (held, errors) {
+        (0, _) if refused.is_some() => (4, refused.map(|finding| finding.message.clone()).unwrap_or_default()),
+        (0, 0) => (0, String::new()),
+        (0, _) => (1, format!("{errors} errors: what was good before is served")),
+        _ => (4, format!("{held} removals are held back: `mxseal reload --allow-shrink` lets them go")),
+    };
+    let _ = reply.send(Line::End { exit, message });
+}

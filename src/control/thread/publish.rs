@@ -1,0 +1,86 @@
+//! Publication: what must be durable first, then the snapshot, the report and the numbers.
+
+use super::Mind;
+use crate::control::view::View;
+use crate::control::zones::Keys;
+use crate::diagnostic::Diagnostic;
+use crate::metrics::{KeyGauge, TenantGauges, WatchGauges};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Mind {
+    /// Makes durable what must be, then swaps the snapshot.
+    pub(super) fn publish(&mut self) {
+        self.disk_findings = self.keeper.keep(&self.world, &self.store, &self.config.keys);
+        self.version += 1;
+        let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
+        self.previous.retain(|old| Arc::strong_count(old) > 1);
+        self.previous.push(self.slot.swap(snapshot));
+        let more: Vec<Diagnostic> = self.own_findings.iter().chain(&self.disk_findings).cloned().collect();
+        self.findings.update(&self.world, &more);
+        let last_scan = self.watcher.counts().last_success.0;
+        let view = View::new(&self.world, &self.view.load(), self.findings.shown(), self.version, last_scan);
+        self.view.store(Arc::new(view));
+        self.gauges();
+    }
+
+    fn gauges(&self) {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let view = self.view.load();
+        let mut tenants = TenantGauges::default();
+        let mut zones: BTreeMap<String, (u64, Vec<KeyGauge>)> = BTreeMap::new();
+        for (apex, zone) in &self.world.zones {
+            let (kept, held) = zone.tenants.odd_counts();
+            if zone.why_not_served().is_none() {
+                tenants.served += count(zone.tenants.table.len().saturating_sub(kept + held));
+            }
+            tenants.last_good += count(kept);
+            tenants.held += count(held);
+            tenants.broken += count(view.broken(apex).len());
+            zones.insert(apex.to_string(), (count(held), key_gauges(&zone.keys)));
+        }
+        self.metrics.set(|gauges| {
+            gauges.snapshot_version = self.version;
+            gauges.tenants = tenants;
+            gauges.zones.retain(|name, _| zones.contains_key(name));
+            for (name, (held, keys)) in zones {
+                let gauge = gauges.zones.entry(name).or_default();
+                gauge.held = held;
+                gauge.keys = keys;
+            }
+        });
+        self.watch_gauges();
+    }
+
+    pub(super) fn watch_gauges(&self) {
+        let counts = self.watcher.counts();
+        let lag = self.again_at.map_or(0.0, |at| Instant::now().saturating_duration_since(at).as_secs_f64());
+        self.metrics.set(|gauges| {
+            gauges.watch = WatchGauges {
+                last_success: counts.last_success,
+                lag_seconds: lag,
+                events: counts.events,
+                overflows: counts.overflows,
+                full_scans: counts.full_scans,
+            };
+        });
+    }
+}
+
+fn key_gauges(keys: &Keys) -> Vec<KeyGauge> {
+    let Keys::Loaded(set) = keys else { return Vec::new() };
+    let active = |tag: u16| set.active.iter().any(|(key, _)| key.tag == tag);
+    let gauge = |key: &crate::sign::key::Key| KeyGauge {
+        tag: key.tag,
+        role: if set.active.len() == 1 {
+            "csk"
+        } else if key.flags & 1 == 1 {
+            "ksk"
+        } else {
+            "zsk"
+        },
+        state: if active(key.tag) { "active" } else { "published" },
+    };
+    set.active.iter().map(|(key, _)| gauge(key)).collect()
+}

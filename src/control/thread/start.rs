@@ -1,0 +1,131 @@
+//! The start of the control plane: what it needs, why it may not begin, and the handle to end it.
+
+use super::{Event, Mind};
+use crate::answer::{Identity, Snapshot};
+use crate::config::Config;
+use crate::control::protocol::Status;
+use crate::control::socket::{self, Desk};
+use crate::control::store::{Store, StoreFault};
+use crate::control::watch::Watcher;
+use crate::diagnostic::Diagnostic;
+use crate::metrics::Metrics;
+use arc_swap::ArcSwap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+/// Reads the configuration again: for SIGHUP and `mxseal reload`.
+pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> + Send;
+
+/// What the control plane starts from.
+pub struct Options {
+    /// The configuration; its paths are resolved.
+    pub config: Config,
+    /// Reads it again.
+    pub read_config: Box<ReadConfig>,
+    /// What answers say about the server.
+    pub identity: Arc<Identity>,
+    /// What never changes in the status: version, pid, start, addresses, confinement.
+    pub status: Status,
+    /// Where snapshots go.
+    pub slot: Arc<ArcSwap<Snapshot>>,
+    /// Where numbers go.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why the control plane cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// `keys/` cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The folder of zones is not there.
+    #[error("the folder of zones {} cannot be read: {cause}: make it, or set `zones`", folder.display())]
+    Zones {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Threads, watches, the control socket.
+    #[error("cannot {what}: {cause}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        cause: io::Error,
+    },
+}
+
+impl StartFault {
+    /// Exit code of the command: 4 where a safety gate refused, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StartFault::Store(fault) => fault.exit_code(),
+            StartFault::Zones { .. } | StartFault::System { .. } => 1,
+        }
+    }
+}
+
+/// The running control plane.
+pub struct Control {
+    events: Sender<Event>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    stop_warm: Arc<AtomicBool>,
+    /// What was wrong at the start.
+    pub findings: Vec<Diagnostic>,
+    /// Tenants and zones served at the start.
+    pub served: (usize, usize),
+}
+
+impl Control {
+    /// Reads everything again, as SIGHUP asks.
+    pub fn reload(&self) {
+        let _ = self.events.send(Event::Reload);
+    }
+
+    /// Ends the thread; the last snapshot stays.
+    pub fn stop(mut self) {
+        self.stop_warm.store(true, Ordering::Relaxed);
+        let _ = self.events.send(Event::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Reads all files, publishes the first snapshot, then goes on in a thread of its own.
+///
+/// # Errors
+/// [`StartFault`].
+pub fn start(options: Options) -> Result<Control, StartFault> {
+    let folder = options.config.zones.clone();
+    std::fs::read_dir(&folder).map_err(|cause| StartFault::Zones { folder: folder.clone(), cause })?;
+    let store = Store::open(&options.config.keys)?;
+    let listener = socket::bind(&options.config.keys)
+        .map_err(|cause| StartFault::System { what: "open the control socket", cause })?;
+    let (events, inbox) = channel();
+    let wake = events.clone();
+    let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
+        .map_err(|cause| StartFault::System { what: "watch the folder of zones", cause })?;
+    let mut mind = Mind::new(options, store, watcher);
+    mind.first_scan();
+    let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());
+    let stop_warm = mind.start_warm(&events)?;
+    spawn("mxseal-socket", move || socket::run(&listener, &Arc::new(desk)))?;
+    let findings = mind.findings.all().to_vec();
+    let tenants = mind.world.zones.values().map(|zone| zone.tenants.table.len()).sum();
+    let served = (tenants, mind.slot.load().zones().len());
+    let thread = spawn("mxseal-control", move || mind.run(&inbox))?;
+    Ok(Control { events, thread: Some(thread), stop_warm, findings, served })
+}
+
+pub(in crate::control::thread) fn spawn(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, StartFault> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(|cause| StartFault::System { what: "start a thread", cause })
+}

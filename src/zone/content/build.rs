@@ -1,0 +1,266 @@
+//! From the records of a master file, the keys and the children served here to the names of a zone.
+//!
+//! One error anywhere, and nothing is built.
+
+use super::{Content, DELEGATION_TTL, Delegation, GLUE_MAX, KeptSet, Node, Role, SETS_MAX, TTL_MAX};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::dns::name::{self, Name};
+use crate::dns::rrset::Rrset;
+use crate::dns::rtype::{self, number as rt};
+use crate::sign::denial::{self, BITMAP_OCTETS_MAX};
+use crate::sign::memo::Slot;
+use crate::zone::master::{Parsed, Record};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
+
+/// What a zone is made from.
+pub struct Parts<'a> {
+    /// The apex.
+    pub apex: &'a Name,
+    /// Whether it is signed: RRSIG and NSEC join the bitmaps, and the TTL cap holds.
+    pub signed: bool,
+    /// The master file, read.
+    pub parsed: &'a Parsed,
+    /// DNSKEY, CDS and CDNSKEY: type, TTL, data.
+    pub key_sets: &'a [(u16, u32, Vec<Vec<u8>>)],
+    /// Children served here.
+    pub children: &'a [Delegation],
+}
+
+/// The RRsets of a name by type.
+pub(super) type Sets = BTreeMap<u16, Written>;
+
+/// All names by their owners, lower case.
+pub(super) type Names = BTreeMap<Box<[u8]>, Sets>;
+
+/// Where a record stands: index of its file, and line; line 0: it is not written, but derived.
+pub(super) type At = (u16, u32);
+
+/// An RRset as it was written.
+pub(super) struct Written {
+    pub ttl: u32,
+    pub data: Vec<Vec<u8>>,
+    /// Its first record.
+    pub at: At,
+}
+
+impl Written {
+    fn derived(ttl: u32, data: Vec<Vec<u8>>) -> Written {
+        Written { ttl, data, at: (0, 0) }
+    }
+}
+
+/// Checks a zone as a whole and builds its content; none where an error stands among the findings.
+pub fn build(parts: &Parts<'_>) -> (Option<Content>, Vec<Diagnostic>) {
+    let mut builder = Builder { parts, names: BTreeMap::new(), findings: Vec::new() };
+    builder.collect();
+    builder.delegate();
+    builder.check();
+    if builder.findings.iter().any(|f| f.severity == crate::diagnostic::Severity::Error) {
+        return (None, builder.findings);
+    }
+    let content = builder.content();
+    let failed = builder.findings.iter().any(|f| f.severity == crate::diagnostic::Severity::Error);
+    (content.filter(|_| !failed), builder.findings)
+}
+
+/// A zone in the making.
+pub(super) struct Builder<'a> {
+    pub parts: &'a Parts<'a>,
+    pub names: Names,
+    findings: Vec<Diagnostic>,
+}
+
+impl Builder<'_> {
+    fn place(&self, file: u16, line: u32) -> Place {
+        let file = self.parts.parsed.files.get(usize::from(file)).cloned().unwrap_or_default();
+        Place { file, line, ..Place::default() }
+    }
+
+    pub(super) fn error(&mut self, code: &'static str, at: At, message: String, help: &str) {
+        self.findings.push(Diagnostic::error(code, self.place(at.0, at.1), message, help));
+    }
+
+    pub(super) fn warn(&mut self, code: &'static str, at: At, message: String, help: &str) {
+        self.findings.push(Diagnostic::warning(code, self.place(at.0, at.1), message, help));
+    }
+
+    /// Groups the records into RRsets; one TTL for each (RFC 2181 § 5.2).
+    fn collect(&mut self) {
+        let mut unequal = Vec::new();
+        for record in &self.parts.parsed.records {
+            if self.refuse(record) {
+                continue;
+            }
+            let at = (record.file, record.line);
+            let sets = self.names.entry((&*record.owner).into()).or_default();
+            let set = sets.entry(record.rtype).or_insert_with(|| Written { ttl: record.ttl, data: Vec::new(), at });
+            if set.ttl != record.ttl {
+                unequal.push((at, rtype::print(record.rtype), record.owner.to_string()));
+                set.ttl = set.ttl.min(record.ttl);
+            }
+            set.data.push(record.data.clone());
+        }
+        for (at, rtype, owner) in unequal {
+            let message = format!("records of {owner} {rtype} have different TTLs; the lowest is used for all");
+            self.warn("MX2101", at, message, "RFC 2181 § 5.2 wants one TTL for an RRset: write the same");
+        }
+        for (rtype, ttl, data) in self.parts.key_sets {
+            let sets = self.names.entry((&**self.parts.apex).into()).or_default();
+            sets.insert(*rtype, Written::derived(*ttl, data.clone()));
+        }
+    }
+
+    /// Types that the server makes itself may not be written into a signed zone.
+    fn refuse(&mut self, record: &Record) -> bool {
+        let ours = matches!(record.rtype, rt::RRSIG | rt::NSEC | 50 | 51)
+            || (record.owner == *self.parts.apex && matches!(record.rtype, rt::DNSKEY | rt::CDS | rt::CDNSKEY));
+        let at = (record.file, record.line);
+        let rtype = rtype::print(record.rtype);
+        if self.parts.signed && ours {
+            let message = format!("{rtype} is made by the server for a signed zone");
+            self.error("MX2102", at, message, "remove the record, or set `signed = false` for this zone");
+            return true;
+        }
+        if self.parts.signed && record.ttl > TTL_MAX {
+            let message = format!("TTL {} is above {TTL_MAX}, the cap in a signed zone", record.ttl);
+            self.error(
+                "MX2103",
+                at,
+                message,
+                "lower it: signature windows and the waits of key rolls rest on that cap",
+            );
+            return true;
+        }
+        false
+    }
+
+    /// Puts the children served here in as cuts; what is written for them by hand yields.
+    fn delegate(&mut self) {
+        for child in self.parts.children {
+            let written = self.names.get(&*child.apex).and_then(|sets| sets.get(&rt::NS)).map(|set| set.at);
+            if let Some(at) = written {
+                let message =
+                    format!("the delegation of {} is written by hand, but that zone is served here", child.apex);
+                self.warn("MX2104", at, message, "remove its NS, DS and glue: the server derives them from the child");
+            }
+            self.names.retain(|owner, _| !name::is_within(owner, &child.apex));
+            let data = child.name_servers.iter().map(|server| server.to_vec()).collect();
+            let mut sets = Sets::from([(rt::NS, Written::derived(DELEGATION_TTL, data))]);
+            if !child.ds.is_empty() {
+                sets.insert(rt::DS, Written::derived(DELEGATION_TTL, child.ds.clone()));
+            }
+            self.names.insert((&*child.apex).into(), sets);
+            for (owner, kind, data) in &child.glue {
+                let sets = self.names.entry((&**owner).into()).or_default();
+                let set = sets.entry(*kind).or_insert_with(|| Written::derived(DELEGATION_TTL, Vec::new()));
+                set.data.push(data.clone());
+            }
+        }
+    }
+
+    fn content(&mut self) -> Option<Content> {
+        let apex: &[u8] = self.parts.apex;
+        self.add_empty_non_terminals();
+        let soa = self.names.get(apex)?.get(&rt::SOA)?;
+        let numbers = soa.data.first()?;
+        let tail = numbers.len().checked_sub(20)?;
+        let number = |at: usize| numbers.get(tail + at..tail + at + 4)?.try_into().ok().map(u32::from_be_bytes);
+        let (serial, minimum) = (number(0)?, number(16)?);
+        let name_servers =
+            self.names.get(apex)?.get(&rt::NS)?.data.iter().filter_map(|n| Name::from_wire(n).ok()).collect();
+        let mut content = Content {
+            nodes: HashMap::with_capacity_and_hasher(self.names.len(), Default::default()),
+            sources: HashMap::default(),
+            serial,
+            negative_ttl: soa.ttl.min(minimum),
+            records: self.parts.parsed.records.len(),
+            ttl_max: self.names.values().flat_map(BTreeMap::values).map(|set| set.ttl).max().unwrap_or(0),
+            name_servers,
+            files: self.parts.parsed.files.clone(),
+        };
+        let names = std::mem::take(&mut self.names);
+        for (owner, sets) in &names {
+            if let Some(first) = sets.values().filter(|set| set.at.1 > 0).map(|set| set.at).min() {
+                content.sources.insert(owner.clone(), first);
+            }
+            match self.node(owner, sets, &names) {
+                Ok(node) => drop(content.nodes.insert(owner.clone(), node)),
+                Err((at, message)) => self.error("MX2110", at, message, "spread the records over more names"),
+            }
+        }
+        Some(content)
+    }
+
+    /// Every name between a name and the apex exists too (RFC 4592 § 2.2.2).
+    fn add_empty_non_terminals(&mut self) {
+        let apex_octets = self.parts.apex.len();
+        let mut empty: Vec<Box<[u8]>> = Vec::new();
+        for owner in self.names.keys() {
+            let above = name::ancestors(owner).skip(1).take_while(|suffix| suffix.len() > apex_octets);
+            empty.extend(above.take_while(|suffix| !self.names.contains_key(*suffix)).map(Into::into));
+        }
+        for owner in empty {
+            self.names.entry(owner).or_default();
+        }
+    }
+
+    fn role(&self, owner: &[u8], sets: &Sets, names: &Names) -> Role {
+        let apex: &[u8] = self.parts.apex;
+        if owner == apex {
+            return Role::Plain;
+        }
+        let mut above = name::ancestors(owner).skip(1).take_while(|suffix| suffix.len() >= apex.len());
+        let hidden = above.any(|suffix| {
+            names
+                .get(suffix)
+                .is_some_and(|sets| sets.contains_key(&rt::DNAME) || (suffix != apex && sets.contains_key(&rt::NS)))
+        });
+        match (hidden, sets.contains_key(&rt::NS)) {
+            (true, _) => Role::Hidden,
+            (false, true) => Role::Cut,
+            (false, false) => Role::Plain,
+        }
+    }
+
+    fn node(&self, owner: &[u8], sets: &Sets, names: &Names) -> Result<Node, (At, String)> {
+        let at = sets.values().map(|set| set.at).min().unwrap_or_default();
+        let owner_text = || name::print(owner);
+        if sets.len() > SETS_MAX {
+            return Err((at, format!("{} has more than {SETS_MAX} types", owner_text())));
+        }
+        let role = self.role(owner, sets, names);
+        let mut kept = Vec::with_capacity(sets.len());
+        for (rtype, written) in sets {
+            let fault = |fault| (written.at, format!("{} {}: {fault}", owner_text(), rtype::print(*rtype)));
+            let set = Rrset::new(*rtype, written.ttl, written.data.clone()).map_err(fault)?;
+            kept.push(KeptSet { set, slot: Slot::default() });
+        }
+        // RFC 4035 § 2.3: at a cut only NS and DS are the parent's to assert.
+        let ours = sets.keys().copied().filter(|t| role != Role::Cut || matches!(*t, rt::NS | rt::DS));
+        let bitmap = denial::bitmap(ours.chain([rt::RRSIG, rt::NSEC]));
+        if bitmap.len() > BITMAP_OCTETS_MAX {
+            return Err((at, format!("{} has types in too many windows for one NSEC", owner_text())));
+        }
+        let glue = if role == Role::Cut { glue_of(sets, owner, names) } else { Box::default() };
+        if glue.len() > GLUE_MAX {
+            return Err((at, format!("{} needs more than {GLUE_MAX} RRsets of glue", owner_text())));
+        }
+        Ok(Node { sets: kept.into(), bitmap: bitmap.into(), role, glue, denial: OnceLock::new() })
+    }
+}
+
+/// Addresses of the cut's name servers that lie in this zone's file: within the cut they are needed (RFC 9471 § 2),
+/// below other cuts they help.
+fn glue_of(sets: &Sets, owner: &[u8], names: &Names) -> Box<[(Box<[u8]>, Rrset)]> {
+    let servers = sets.get(&rt::NS).map(|set| set.data.as_slice()).unwrap_or_default();
+    let mut glue = Vec::new();
+    for server in servers.iter().filter(|server| name::is_within(server, owner)) {
+        let Some(found) = names.get(server.as_slice()) else { continue };
+        for kind in [rt::A, rt::AAAA] {
+            let set = found.get(&kind).and_then(|set| Rrset::new(kind, set.ttl, set.data.clone()).ok());
+            glue.extend(set.map(|set| (server.as_slice().into(), set)));
+        }
+    }
+    glue.into()
+}

@@ -1,0 +1,21 @@
+//! The real server on real sockets, judged by programs of others: resolvers that validate, clients, another server.
+//!
+//! A judge that is not installed is named, and its tests judge nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test ends at the first surprise and says what it skips"
+)]
+
+mod live;
+
+mod judges {
+    mod churn;
+    mod edns;
+    mod encrypted;
+    mod fixture;
+    mod resolvers;
+    mod twin;
+    mod windows;
+}

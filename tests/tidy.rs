@@ -1,0 +1,504 @@
+//! The rules of the house, read out of the sources: who may use whom, what is pure, how long things may be.
+//!
+//! A rule that stands in the way is changed here first, in a commit of its own that says why.
+#![allow(clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test ends at the first surprise")]
+
+#[path = "tidy/source.rs"]
+mod source;
+
+use source::{Source, below, functions, line_of, places, read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Who may use whom: the module on the left those on the right, and nothing else of this crate.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    ("cli", &["answer", "config", "control", "diagnostic", "dns", "metrics", "render", "serve", "time", "zone"]),
+    ("control", &["answer", "config", "diagnostic", "dns", "metrics", "sign", "time", "zone"]),
+    ("serve", &["answer", "metrics", "time"]),
+    ("metrics", &["answer", "dns", "time"]),
+    ("answer", &["dns", "sign", "time", "zone"]),
+    ("config", &["diagnostic", "dns", "fields", "time"]),
+    ("zone", &["diagnostic", "dns", "fields", "sign"]),
+    ("sign", &["dns", "time"]),
+    ("render", &["diagnostic"]),
+    ("fields", &["diagnostic"]),
+    ("diagnostic", &[]),
+    ("dns", &[]),
+    ("time", &[]),
+];
+
+/// Shells: what waits, logs, reads a clock or touches files. Everything else is pure, new modules too.
+const SHELLS: &[&str] = &["src/main.rs", "src/cli.rs", "src/cli/", "src/control/", "src/serve/"];
+
+/// What decides within the control plane, and is pure though it lies in a shell's folder.
+const PURE_CONTROL: &[&str] = &[
+    "explain",
+    "files_mount",
+    "files_name",
+    "files_trouble",
+    "journal",
+    "pools",
+    "protocol",
+    "tenants",
+    "view",
+    "world",
+    "zones",
+];
+
+/// What a pure file never names.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "File::",
+    "TcpListener",
+    "TcpStream",
+    "UdpSocket",
+    "UnixStream",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "thread::",
+    "tokio",
+    "SystemTime",
+    "Instant",
+    "tracing",
+    "println!",
+    "print!",
+    "eprintln!",
+    "eprint!",
+    "dbg!",
+    "rand",
+    "SystemRandom",
+];
+
+/// What is impure by design: file, words, reason.
+const IMPURE_ALLOWED: &[(&str, &[&str], &str)] = &[
+    ("src/time.rs", &["SystemTime"], "its one function `now`, which only shells call"),
+    ("src/sign/key.rs", &["rand", "SystemRandom"], "ECDSA draws a number for each signature, inside ring"),
+];
+
+/// The file that may hold `unsafe`: the batch system calls.
+const UNSAFE_FILES: &[&str] = &["src/serve/batch.rs"];
+
+/// Tests that need it: one counts allocations, one tries the calls that a confined process cannot make.
+const UNSAFE_TESTS: &[&str] = &["tests/answers.rs", "tests/ops/confinement.rs"];
+
+/// Lines of a function, at most.
+const FUNCTION_LINES_MAX: usize = 70;
+/// Lines of a file, at most.
+const FILE_LINES_MAX: usize = 600;
+/// Lines of a file without its tests, at most.
+const CODE_LINES_MAX: usize = 400;
+/// Lines of a file of tests, at most.
+const TEST_FILE_LINES_MAX: usize = 1200;
+
+/// A test waits for a condition, never for time to pass: only in functions whose name begins so, which look again and
+/// again until a deadline, may it sleep.
+const WAITERS: &[&str] = &["poll_", "wait_", "until", "eventually"];
+
+/// Crates that must not come in through any dependency: ring is the only provider of cryptography.
+const CRATES_BANNED: &[&str] = &["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys"];
+
+fn check(rule: &str, offenders: Vec<String>) {
+    assert!(offenders.is_empty(), "{rule}:\n{}\n", offenders.join("\n"));
+}
+
+fn all() -> Vec<Source> {
+    let mut sources = below("src");
+    sources.extend(below("tests"));
+    sources
+}
+
+// ---- who uses whom ----
+
+/// Which modules of the top level use which, and a place where each does; tests aside.
+fn uses() -> BTreeMap<(String, String), String> {
+    let mut found = BTreeMap::new();
+    for source in below("src") {
+        let modules = source.modules();
+        let Some(own) = modules.first().copied() else { continue };
+        for (at, other) in references(&source.shipped, modules.len()) {
+            if other != own {
+                let place = format!("{}:{}", source.path, line_of(&source.shipped, at));
+                found.entry((own.to_owned(), other)).or_insert(place);
+            }
+        }
+    }
+    found
+}
+
+/// Modules of the top level that are named in the code of a module `depth` levels down: by `crate::`, by `mxseal::`, or
+/// by as many `super::` as lead to the root.
+fn references(code: &str, depth: usize) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for root in ["crate::".to_owned(), "mxseal::".to_owned(), "super::".repeat(depth)] {
+        for at in places(code, &root) {
+            let before = code[..at].trim_end();
+            if before.ends_with("super::") || (root.starts_with('s') && code[at + root.len()..].starts_with("super::"))
+            {
+                continue;
+            }
+            found.extend(names(&code[at + root.len()..]).into_iter().map(|name| (at, name)));
+        }
+    }
+    found
+}
+
+/// The first names of a path: one, or those of a list in braces.
+fn names(path: &str) -> Vec<String> {
+    let first =
+        |part: &str| -> String { part.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
+    let Some(list) = path.strip_prefix('{') else { return vec![first(path)] };
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for c in list.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        parts.last_mut().expect("there is always one").push(c);
+    }
+    parts.iter().map(|part| first(part)).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn modules_use_only_what_the_arrows_allow() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let wrong = |((from, to), place): (&(String, String), &String)| {
+        let good = allowed.get(from.as_str()).is_some_and(|targets| targets.contains(&to.as_str()));
+        (!good).then(|| format!("{place}: {from} must not use {to}"))
+    };
+    check("an import against the arrows", uses().iter().filter_map(wrong).collect());
+}
+
+#[test]
+fn no_arrow_is_allowed_in_vain() {
+    let uses = uses();
+    let all = ARROWS.iter().flat_map(|(from, targets)| targets.iter().map(|to| ((*from).to_owned(), (*to).to_owned())));
+    let vain = all.filter(|pair| !uses.contains_key(pair));
+    check("an arrow that nothing uses any more", vain.map(|(from, to)| format!("{from} → {to}")).collect());
+}
+
+#[test]
+fn every_module_of_the_top_level_has_its_line_among_the_arrows() {
+    let there: BTreeSet<String> =
+        below("src").iter().filter_map(|source| source.modules().first().map(|name| (*name).to_owned())).collect();
+    let listed: BTreeSet<String> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(there, listed, "modules that are there, and modules that have arrows");
+}
+
+#[test]
+fn no_two_modules_of_the_top_level_use_each_other() {
+    let uses = uses();
+    let back = |(from, to): &(String, String)| uses.get(&(to.clone(), from.clone()));
+    let knots = uses.iter().filter_map(|(pair, place)| back(pair).map(|other| format!("{place} and {other}")));
+    check("two modules that use each other", knots.collect());
+    for (from, targets) in ARROWS {
+        for (to, backward) in ARROWS {
+            assert!(!(targets.contains(to) && backward.contains(from)), "the arrows allow {from} and {to} a knot");
+        }
+    }
+}
+
+#[test]
+fn control_and_serve_share_only_what_they_are_handed() {
+    let uses = uses();
+    for pair in [("control", "serve"), ("serve", "control"), ("sign", "zone")] {
+        let place = uses.get(&(pair.0.to_owned(), pair.1.to_owned()));
+        assert_eq!(place, None, "{} uses {}", pair.0, pair.1);
+    }
+}
+
+#[test]
+fn imports_of_every_form_are_seen() {
+    let seen = |code: &str, depth| references(code, depth).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    assert_eq!(seen("use crate::{dns::{a, b}, zone::Zone,};", 1), ["dns", "zone"]);
+    assert_eq!(seen("let a = crate::time::now();", 1), ["time"]);
+    assert_eq!(seen("use super::answer;", 1), ["answer"]);
+    assert_eq!(seen("use super::sibling; use super::super::answer::Reply;", 2), ["answer"]);
+    assert_eq!(seen("use super::super::cousin;", 3), [""; 0]);
+}
+
+// ---- purity ----
+
+fn is_pure(path: &str) -> bool {
+    let control = path.strip_prefix("src/control/").and_then(|name| name.split(['/', '.']).next());
+    control.is_some_and(|module| PURE_CONTROL.contains(&module)) || !SHELLS.iter().any(|shell| path.starts_with(shell))
+}
+
+#[test]
+fn pure_files_touch_no_file_clock_thread_chance_or_log() {
+    let mut offenders = Vec::new();
+    for source in below("src").iter().filter(|source| is_pure(&source.path)) {
+        let allowed = IMPURE_ALLOWED.iter().find(|(path, ..)| *path == source.path).map_or(&[][..], |found| found.1);
+        for word in IMPURE.iter().filter(|word| !allowed.contains(word)) {
+            let lines = Source::lines_with(&source.shipped, word);
+            offenders.extend(lines.iter().map(|line| format!("{}:{line}: {word}", source.path)));
+        }
+        if source.shipped.contains("std::{") {
+            offenders.push(format!("{}: `use std::{{…}}` hides what is used; write one line each", source.path));
+        }
+    }
+    check("a pure file does what only a shell may", offenders);
+}
+
+#[test]
+fn what_is_listed_as_pure_or_as_an_exception_is_there() {
+    let sources = below("src");
+    let is_there = |path: &str| sources.iter().any(|source| source.path.starts_with(path));
+    for module in PURE_CONTROL {
+        assert!(is_there(&format!("src/control/{module}.rs")), "{module}");
+    }
+    for path in SHELLS {
+        assert!(is_there(path), "{path}");
+    }
+    for path in UNSAFE_FILES.iter().chain(UNSAFE_TESTS) {
+        let lines = all().into_iter().filter(|source| source.path == *path);
+        let count: usize = lines.map(|source| Source::lines_with(&source.code, "unsafe").len()).sum();
+        assert!(count > 0, "{path} needs no `unsafe` any more");
+    }
+    for (path, words, reason) in IMPURE_ALLOWED {
+        let source = sources.iter().find(|source| source.path == *path).unwrap_or_else(|| panic!("{path}"));
+        let vain = words.iter().find(|word| Source::lines_with(&source.shipped, word).is_empty());
+        assert_eq!(vain, None, "{path} no longer needs its exception ({reason})");
+    }
+}
+
+// ---- safety ----
+
+#[test]
+fn unsafe_stands_only_where_system_calls_are_made() {
+    let mut offenders = Vec::new();
+    for source in all() {
+        if UNSAFE_FILES.iter().chain(UNSAFE_TESTS).any(|path| *path == source.path) {
+            continue;
+        }
+        for word in ["unsafe", "unsafe_code"] {
+            let lines = Source::lines_with(&source.code, word);
+            offenders.extend(lines.iter().map(|line| format!("{}:{line}: {word}", source.path)));
+        }
+    }
+    check("unsafe outside of the files for it", offenders);
+}
+
+#[test]
+fn every_unsafe_block_states_its_reason() {
+    let mut offenders = Vec::new();
+    for source in below("src") {
+        let raw: Vec<&str> = source.raw.lines().collect();
+        for line in Source::lines_with(&source.code, "unsafe") {
+            // The reason stands above the statement, which may begin some lines before the word.
+            let above = &raw[line.saturating_sub(6)..line];
+            if !above.iter().any(|text| text.contains("SAFETY:") || text.contains("# Safety")) {
+                offenders.push(format!("{}:{line}", source.path));
+            }
+        }
+    }
+    check("unsafe without `SAFETY:` above it", offenders);
+}
+
+#[test]
+fn nothing_that_ships_panics_by_choice() {
+    let mut offenders = Vec::new();
+    for source in below("src") {
+        for word in [".unwrap()", ".unwrap_err()", "panic!", "todo!", "unimplemented!", "unreachable!", "dbg!"] {
+            let lines = Source::lines_with(&source.shipped, word);
+            offenders.extend(lines.iter().map(|line| format!("{}:{line}: {word}", source.path)));
+        }
+        for at in places(&source.shipped, ".expect(") {
+            let argument = source.raw[at + ".expect(".len()..].trim_start();
+            if !argument.starts_with('"') || argument.starts_with("\"\"") {
+                let line = line_of(&source.shipped, at);
+                offenders.push(format!("{}:{line}: expect without a message that states the invariant", source.path));
+            }
+        }
+    }
+    check("a panic by choice", offenders);
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    let mut offenders = Vec::new();
+    for source in all() {
+        for word in ["#[ignore", "ignore]", "todo!", "unimplemented!"] {
+            let lines = Source::lines_with(&source.code, word);
+            offenders.extend(lines.iter().map(|line| format!("{}:{line}: {word}", source.path)));
+        }
+    }
+    check("a test that does not run, or code that is not there", offenders);
+}
+
+#[test]
+fn tests_sleep_only_while_they_poll() {
+    let mut offenders = Vec::new();
+    for source in all() {
+        let is_test = source.path.starts_with("tests/");
+        for function in functions(&source.code) {
+            let shipped = source.shipped.lines().nth(function.line - 1).is_some_and(|line| !line.trim().is_empty());
+            let waits = WAITERS.iter().any(|start| function.name.starts_with(start));
+            let sleeps = !places(&without_waiting(function.text), "sleep").is_empty();
+            if (is_test || !shipped) && !waits && sleeps {
+                offenders.push(format!("{}:{}: {}", source.path, function.line, function.name));
+            }
+        }
+    }
+    check("a test that sleeps outside of a function that polls", offenders);
+}
+
+/// The text without what is handed to functions that poll: what they call, they call again and again.
+fn without_waiting(text: &str) -> String {
+    let mut left = text.to_owned();
+    for call in WAITERS.iter().map(|start| format!("{}(", start.trim_end_matches('_'))) {
+        for at in places(text, &call) {
+            let open = at + call.len() - 1;
+            let mut depth = 0;
+            let length = text[open..].bytes().position(|b| {
+                depth += i32::from(b == b'(') - i32::from(b == b')');
+                depth == 0
+            });
+            let end = length.map_or(text.len(), |length| open + length);
+            left.replace_range(at..end, &" ".repeat(end - at));
+        }
+    }
+    left
+}
+
+// ---- size and words ----
+
+#[test]
+fn functions_fit_a_screen() {
+    let mut offenders = Vec::new();
+    for source in all() {
+        let long = functions(&source.code).into_iter().filter(|function| function.lines > FUNCTION_LINES_MAX);
+        offenders.extend(long.map(|f| format!("{}:{}: {} has {} lines", source.path, f.line, f.name, f.lines)));
+    }
+    check("a function above 70 lines", offenders);
+}
+
+#[test]
+fn files_are_split_in_time() {
+    let mut offenders = Vec::new();
+    for source in all() {
+        let (lines, code) = (source.raw.lines().count(), source.shipped_lines());
+        let is_test = source.path.starts_with("tests/");
+        let (lines_max, code_max) =
+            if is_test { (TEST_FILE_LINES_MAX, usize::MAX) } else { (FILE_LINES_MAX, CODE_LINES_MAX) };
+        if lines > lines_max || code > code_max {
+            offenders.push(format!("{}: {lines} lines, {code} without tests", source.path));
+        }
+    }
+    check("a file above its lines", offenders);
+}
+
+#[test]
+fn every_module_begins_with_a_sentence_about_what_it_is_for() {
+    let mut offenders = Vec::new();
+    for source in all() {
+        let first = source.raw.lines().next().unwrap_or_default();
+        if !first.starts_with("//! ") || !first.ends_with('.') {
+            offenders.push(format!("{}: {first}", source.path));
+        }
+    }
+    check("a first line that is no `//!` sentence with its dot", offenders);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK"), concat!("@", "@")];
+    let mut texts: Vec<(String, String)> = all().into_iter().map(|source| (source.path, source.raw)).collect();
+    for path in ["Cargo.toml", "tests/run", ".ci/run", "README.md", "mxseal.toml", ".gitignore"] {
+        texts.push((path.to_owned(), read(path)));
+    }
+    let mut offenders = Vec::new();
+    for (path, text) in &texts {
+        for word in words {
+            offenders.extend(Source::lines_with(text, word).iter().map(|line| format!("{path}:{line}: {word}")));
+        }
+    }
+    check("a note for later: open an issue, or pin today's behaviour in a test", offenders);
+}
+
+#[test]
+fn no_path_of_one_machine_is_written_down() {
+    let paths = [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")];
+    let mut offenders = Vec::new();
+    for source in all() {
+        let temporary = concat!("\"/t", "mp");
+        let more = source.path.starts_with("src/").then_some(temporary);
+        for path in paths.into_iter().chain(more) {
+            let lines = source.raw.lines().enumerate().filter(|(_, line)| line.contains(path));
+            offenders.extend(lines.map(|(at, _)| format!("{}:{}: {path}", source.path, at + 1)));
+        }
+    }
+    check("a path that only one machine has", offenders);
+}
+
+// ---- what is around the code ----
+
+#[test]
+fn every_dependency_says_why_it_is_there() {
+    let manifest = read("Cargo.toml");
+    let (mut section, mut before, mut offenders) = ("", "", Vec::new());
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.contains("dependencies") && line.contains('=') && !line.starts_with('#') {
+            let reason = before.strip_prefix("# ").filter(|reason| !reason.starts_with("---"));
+            if reason.is_none() {
+                offenders.push(line.to_owned());
+            }
+        }
+        before = line;
+    }
+    check("a dependency without a comment above it", offenders);
+}
+
+#[test]
+fn the_lock_file_holds_no_banned_crate() {
+    let lock = read("Cargo.lock");
+    let names: BTreeSet<&str> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    assert!(names.contains("ring"), "the lock file was read");
+    check(
+        "a banned crate",
+        CRATES_BANNED.iter().filter(|name| names.contains(*name)).map(|n| (*n).to_owned()).collect(),
+    );
+}
+
+#[test]
+fn the_readme_shows_every_command() {
+    let readme = read("README.md");
+    let commands = commands(&[]);
+    assert!(commands.len() > 10, "{commands:?}");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    let missing = commands.into_iter().filter(|command| !rows.iter().any(|row| is_shown(row, command)));
+    check("a command that no row of the table in README.md shows", missing.collect());
+}
+
+/// Whether a row of a table shows a command: `tenant add`, or only `add` in the row of `tenant list`.
+fn is_shown(row: &str, command: &str) -> bool {
+    let (object, verb) = command.split_once(' ').unwrap_or((command, command));
+    let begins = |what: &str| [" ", "`"].iter().any(|end| row.contains(&format!("`{what}{end}")));
+    begins(command) || (begins(object) && begins(verb) && object != verb)
+}
+
+/// Every command that does something, as the program lists them: `tenant add`.
+fn commands(above: &[&str]) -> Vec<String> {
+    let out = Command::new(env!("CARGO_BIN_EXE_mxseal")).args(above).arg("--help").output().expect("the program runs");
+    let help = String::from_utf8(out.stdout).expect("help is text");
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<&str> = list
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    if names.is_empty() {
+        return vec![above.join(" ")];
+    }
+    names.into_iter().flat_map(|name| commands(&[above, &[name]].concat())).collect()
+}
