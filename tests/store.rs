@@ -422,20 +422,33 @@ fn a_second_process_is_told_the_first_ones_pid_and_a_dead_owner_leaves_no_lock()
 }
 
 #[test]
-fn a_folder_that_others_may_use_or_that_is_none_is_refused() {
+fn a_folder_of_keys_that_others_may_use_or_that_is_none_is_refused() {
     let place = Place::new();
-    drop(place.store());
+    start(&place.store(), KeyLayout::Csk, 15).expect("a first start");
     for bad in [0o755, 0o750, 0o701] {
         chmod(&place.keys(), bad);
         let fault = Store::open(&place.keys()).err().expect("refused");
         assert!(matches!(fault, StoreFault::Exposed { mode, .. } if mode == bad), "{fault}");
         assert!(fault.to_string().contains("chmod 700"), "{fault}");
+        assert_eq!(mode(&place.keys()), bad, "left for someone to see");
     }
     fs::remove_dir_all(place.keys()).expect("removed");
     fs::write(place.keys(), "").expect("written");
     assert!(matches!(Store::open(&place.keys()), Err(StoreFault::NotAFolder(_))));
     let nowhere = place.keys().join("below");
     assert!(Store::open(&nowhere).is_err());
+}
+
+#[test]
+fn a_folder_without_keys_that_others_may_use_is_closed() {
+    let place = Place::new();
+    fs::create_dir(place.keys()).expect("made");
+    fs::write(place.keys().join("README"), "of a checkout").expect("written");
+    for open in [0o755, 0o750, 0o701] {
+        chmod(&place.keys(), open);
+        drop(place.store());
+        assert_eq!(mode(&place.keys()), 0o700);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! it is given, never as much as the whole folder.
 
 use super::files_link::{Links, resolve};
-use super::files_name::{self, FILES_MAX, Kind, is_dropping_folder, join, range_below};
+use super::files_name::{self, FILES_MAX, Kind, is_dropping_folder, join};
 use super::files_read::{self, Content, admit, identity, is_gone, unreadable};
 use super::files_settle::{self, Hint, Identity, Known, Moment, Settling, Verdict, decide};
 use super::files_trouble::{Healed, Reason, Trouble, code_of};
@@ -59,11 +59,11 @@ pub(super) struct Entry {
     /// Keyed hash of the identity when it was read; 0: not trusted, its content is compared at each look.
     pub(super) identity: u64,
     /// The first half of the SHA-256 of the content that was delivered.
-    hash: [u8; 16],
+    pub(super) hash: [u8; 16],
     /// Octets, at most `u32::MAX`.
-    size: u32,
+    pub(super) size: u32,
     /// [`Reason::number`], 0 for none.
-    trouble: u8,
+    pub(super) trouble: u8,
     /// [`DELIVERED`], [`SEEN_FULL`], [`SEEN_PART`].
     pub(super) flags: u8,
 }
@@ -367,28 +367,6 @@ impl Files {
         self.key.hash_one(seen).max(1)
     }
 
-    /// Notes that the file exists, whatever its content.
-    pub(super) fn see(&mut self, path: &str) {
-        self.missing.remove(path);
-        if let Some(entry) = self.entries.get_mut(path) {
-            entry.flags |= self.sighting;
-        }
-    }
-
-    /// Notes that all that is known below a folder stays, as the folder itself cannot be read now.
-    pub(super) fn see_below(&mut self, folder: &str) {
-        let below = range_below::<Box<str>>(folder);
-        for (_, entry) in self.entries.range_mut(below.clone()) {
-            entry.flags |= self.sighting;
-        }
-        for (_, known) in self.folders.range_mut(below.clone()) {
-            known.flags |= self.sighting;
-        }
-        if let Some(known) = self.folders.get_mut(folder) {
-            known.flags |= self.sighting;
-        }
-    }
-
     /// Whether the root is there and the folder that the last scan saw.
     pub(super) fn root_is_the_same(&mut self, out: &mut Changes) -> bool {
         match std::fs::metadata(&self.root) {
@@ -400,47 +378,6 @@ impl Files {
         }
         out.rescan = true;
         false
-    }
-
-    pub(super) fn trouble_of(&self, path: &str) -> u8 {
-        self.entries.get(path).map_or(0, |entry| entry.trouble)
-    }
-
-    /// A file is in trouble: said once. What was delivered stays.
-    pub(super) fn trouble(&mut self, path: &str, reason: Reason, out: &mut Changes) {
-        self.settling.remove(path);
-        if self.entries.len() >= FILES_MAX && !self.entries.contains_key(path) {
-            return self.place("", Reason::TooManyFiles, out);
-        }
-        let fresh = Entry { identity: 0, hash: [0; 16], size: 0, trouble: 0, flags: 0 };
-        let entry = self.entries.entry(path.into()).or_insert(fresh);
-        let told = entry.trouble == reason.number();
-        entry.trouble = reason.number();
-        self.see(path);
-        if !told {
-            out.troubled.push(Trouble { path: PathBuf::from(path), reason });
-        }
-    }
-
-    pub(super) fn heal(&mut self, path: &str, out: &mut Changes) {
-        if let Some(entry) = self.entries.get_mut(path).filter(|entry| entry.trouble != 0) {
-            out.healed.push(Healed { path: PathBuf::from(path), code: code_of(entry.trouble) });
-            entry.trouble = 0;
-        }
-    }
-
-    /// A folder, or a name that can be none of our files, is in trouble: said once.
-    pub(super) fn place(&mut self, path: &str, reason: Reason, out: &mut Changes) {
-        let before = self.places.insert(path.to_owned(), Place { reason, met: self.walks });
-        if before.is_none_or(|before| before.reason != reason) {
-            out.troubled.push(Trouble { path: PathBuf::from(path), reason });
-        }
-    }
-
-    pub(super) fn heal_place(&mut self, path: &str, out: &mut Changes) {
-        if let Some(place) = self.places.remove(path) {
-            out.healed.push(Healed { path: PathBuf::from(path), code: place.reason.code() });
-        }
     }
 }
 

@@ -17,9 +17,9 @@ use super::first_keys;
 use super::frozen::{Cause, Frozen};
 use super::journal::{KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
-use super::keyfile::{self, KEY_SUFFIX};
+use super::keyfile;
+use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dns::name;
 use crate::sign::key::{Key, PublicKey, Role};
 use crate::time::UnixTime;
 use std::fs::{File, TryLockError};
@@ -27,15 +27,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file that names the process which holds the lock. The lock itself is on the folder, so removing this file frees
-/// nothing.
-const LOCK_NAME: &str = "lock";
 /// The last good content of a zone's master file, in the zone's folder.
 const LAST_GOOD_MASTER: &str = "last-good.zone";
 /// Octets of last good content, at most: a million tenants of a kilobyte.
 const LAST_GOOD_OCTETS_MAX: usize = 1 << 30;
-/// Names beside the zones' folders in `keys/`; a zone of such a name gets a final dot.
-const TAKEN_NAMES: [&str; 4] = [LOCK_NAME, "control.sock", "pools", "last-good-pools.toml"];
 
 /// An open and locked `keys/` folder; the lock ends with it, or with the process however that ends.
 pub struct Store {
@@ -335,75 +330,6 @@ fn load(folder: &Path, facts: &ZoneFacts) -> Result<Vec<ZoneKey>, Frozen> {
     Ok(keys)
 }
 
-/// Name of a zone's folder: its apex without the final dot; octets that have a meaning in paths, or none in names of
-/// hosts, as `%` and two hex digits, so that no zone's folder is another's or lies elsewhere.
-fn folder_name(apex: &[u8]) -> String {
-    let mut text = String::new();
-    for label in name::labels(apex) {
-        if !text.is_empty() {
-            text.push('.');
-        }
-        for octet in label {
-            match octet.to_ascii_lowercase() {
-                plain @ (b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') => text.push(char::from(plain)),
-                other => text.push_str(&format!("%{other:02x}")),
-            }
-        }
-    }
-    match text.as_str() {
-        "" => "%2e".to_owned(),
-        taken if TAKEN_NAMES.contains(&taken) => format!("{taken}."),
-        _ => text,
-    }
-}
-
-fn check_folder(folder: &Path) -> Result<(), Frozen> {
-    let as_read = |cause| Frozen::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
-    let found = std::fs::symlink_metadata(folder).map_err(as_read)?;
-    if !found.is_dir() {
-        return Err(Frozen::new(
-            Cause::Folder,
-            folder,
-            "it is not a folder",
-            "put the zone's folder back in its place",
-        ));
-    }
-    match durable::check_private(&found).map_err(as_read)? {
-        Ok(()) => Ok(()),
-        Err(exposure) => Err(Frozen::exposed(folder, exposure, "700")),
-    }
-}
-
-/// Names of all files in a zone's folder that look like keys, sorted.
-fn key_files(folder: &Path) -> Result<Vec<String>, Frozen> {
-    let as_read = |cause| Frozen::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
-    let entries = match std::fs::read_dir(folder) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(as_read)?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(as_read)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(KEY_SUFFIX) && !name.starts_with(UNFINISHED_PREFIX) {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// Key files that the journal does not name. They are left alone, and never signed with.
-fn strays(folder: &Path, key_files: &[String], facts: &ZoneFacts) -> Vec<Diagnostic> {
-    let unknown = key_files.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name));
-    unknown
-        .map(|name| {
-            let place = Place::file(folder.join(name).display().to_string());
-            let message = format!("key file `{name}` is not named by the zone's journal and is not used");
-            Diagnostic::warning("MX5011", place, message, "move it away, or bring it in with `mxseal keys import`")
-        })
-        .collect()
-}
-
 fn torn_finding(path: &Path, line: usize, octets: usize) -> Diagnostic {
     let place = Place { line: u32::try_from(line).unwrap_or(u32::MAX), ..Place::file(path.display().to_string()) };
     let message =
@@ -415,35 +341,7 @@ fn mode_of(metadata: &std::fs::Metadata) -> u32 {
     std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777
 }
 
-/// Whether anything has this name; also where that cannot be told.
-fn is_there(path: &Path) -> bool {
-    !std::fs::symlink_metadata(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::NotFound)
-}
-
 fn read_pid(path: &Path) -> Option<u32> {
     let content = durable::open(path).and_then(|file| durable::read(&file, path, 32)).ok()?;
     std::str::from_utf8(&content).ok()?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dns::name::{Name, ROOT};
-
-    #[test]
-    fn no_zone_takes_the_folder_of_another_or_a_path_elsewhere() {
-        for (apex, folder) in [
-            ("a-v1.mx.example.", "a-v1.mx.example"),
-            (".", "%2e"),
-            ("pools.", "pools."),
-            ("control.sock.", "control.sock."),
-            ("a/b.example.", "a%2fb.example"),
-            ("\\.\\./x.example.", "%2e%2e%2fx.example"),
-            ("a\\.b.example.", "a%2eb.example"),
-            ("%2e.example.", "%252e.example"),
-        ] {
-            let apex = Name::parse(apex, ROOT).expect("a name");
-            assert_eq!(folder_name(&apex), folder);
-        }
-    }
 }

@@ -2,14 +2,16 @@
 //!
 //! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
 
+mod files;
+
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
-use crate::control::tenants::{self, Done, Read, Surroundings, Tenants};
+use crate::control::tenants::{Done, Read, Surroundings, Tenants};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dns::name::{self, Name, ROOT};
+use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
 use crate::zone::content::Delegation;
 use crate::zone::master;
@@ -288,141 +290,6 @@ impl World {
     /// How a path below `zones/` is shown.
     pub fn shown(&self, path: &str) -> String {
         format!("{}/{path}", self.shown)
-    }
-
-    fn kind(&self, path: &str) -> FileKind {
-        if path == POOLS_FILE {
-            return FileKind::Pools;
-        }
-        let (folder, inside) = path.split_once('/').map_or((path, false), |(folder, _)| (folder, true));
-        if inside && (path.ends_with(".toml") || path.ends_with(".ndjson")) {
-            return self.named(path, folder).map_or_else(FileKind::Misnamed, FileKind::Tenants);
-        }
-        match path.strip_suffix(ZONE_SUFFIX).filter(|_| !inside) {
-            Some(stem) => self.named(path, stem).map_or_else(FileKind::Misnamed, FileKind::Zone),
-            None => FileKind::Included,
-        }
-    }
-
-    fn named(&self, path: &str, stem: &str) -> Result<Name, Box<Diagnostic>> {
-        Name::parse(stem, ROOT).map_err(|fault| {
-            let message = format!("`{stem}` is not the name of a zone: {fault}");
-            let place = Place::file(self.shown(path));
-            Box::new(Diagnostic::error(
-                "MX2120",
-                place,
-                message,
-                "a master file is named after its zone, as in mx.example.zone",
-            ))
-        })
-    }
-
-    fn apply_pools(&mut self, content: Option<Vec<u8>>, outside: &mut dyn Outside) -> bool {
-        let shown = self.shown(POOLS_FILE);
-        match content {
-            Some(octets) => self.pools.apply(&shown, &octets, &mut |path| outside.certificate(path)),
-            None => {
-                let message = "the file of the pools is gone";
-                let help = "put it back; the last good pools are served until then";
-                self.pools.refuse(vec![Diagnostic::error("MX3103", Place::file(shown), message, help)])
-            }
-        }
-    }
-
-    /// Takes in a master file; the zones that are other than before.
-    fn apply_master(
-        &mut self,
-        apex: &Name,
-        path: &str,
-        content: Option<Vec<u8>>,
-        outside: &mut dyn Outside,
-    ) -> BTreeSet<Name> {
-        let shown = self.shown(path);
-        if self.zones.get(apex).is_some_and(|zone| !zone.gone && zone.path != path) {
-            self.rival(apex, path, content.is_some());
-            return BTreeSet::new();
-        }
-        self.misnamed.remove(path);
-        let Some(octets) = content else { return self.master_is_gone(apex, path, outside) };
-        let mut included = Vec::new();
-        let parsed = text(&shown, octets).map(|text| {
-            master::parse(apex, &shown, &text, &mut |path| {
-                let path = inside(path)?;
-                included.push(path.clone());
-                String::from_utf8(outside.read(&path)?).map_err(|_| "it is not UTF-8".to_owned())
-            })
-        });
-        let zone = self.zone_or_new(apex, outside);
-        zone.path = path.to_owned();
-        match parsed {
-            Ok(parsed) => zone.take_in(parsed, included),
-            Err(finding) => zone.refuse(*finding, false),
-        }
-        BTreeSet::from([apex.clone()])
-    }
-
-    fn master_is_gone(&mut self, apex: &Name, path: &str, outside: &mut dyn Outside) -> BTreeSet<Name> {
-        let gone = master_gone(apex, self.shown(path));
-        if let Some(zone) = self.zones.get_mut(apex) {
-            zone.refuse(gone, true);
-        }
-        // Another spelling of the same name may have waited.
-        let waiting =
-            self.misnamed.keys().find(|other| matches!(self.kind(other), FileKind::Zone(name) if name == *apex));
-        if let Some(other) = waiting.cloned()
-            && let Ok(octets) = outside.read(&other)
-        {
-            return self.apply_master(apex, &other, Some(octets), outside);
-        }
-        BTreeSet::from([apex.clone()])
-    }
-
-    /// A second master file for a zone, under another spelling of its name: the first one stays.
-    fn rival(&mut self, apex: &Name, path: &str, is_there: bool) {
-        if !is_there {
-            self.misnamed.remove(path);
-            return;
-        }
-        let first = self.zones.get(apex).map(|zone| self.shown(&zone.path)).unwrap_or_default();
-        let message = format!("the zone {apex} has another master file already: {first}");
-        let help = "remove one of the two; names are the same in upper and lower case";
-        let finding = Diagnostic::error("MX2123", Place::file(self.shown(path)), message, help);
-        self.misnamed.insert(path.to_owned(), finding);
-    }
-
-    /// A file that some master files include changed: those are read again.
-    fn apply_included(&mut self, path: &str, outside: &mut dyn Outside) -> BTreeSet<Name> {
-        let includes = |zone: &ZoneState| zone.includes().iter().any(|included| included == path);
-        let includers: Vec<_> = self
-            .zones
-            .iter()
-            .filter(|(_, zone)| !zone.gone && includes(zone))
-            .map(|(apex, zone)| (apex.clone(), zone.path.clone()))
-            .collect();
-        let mut changed = BTreeSet::new();
-        for (apex, master) in includers {
-            if let Ok(octets) = outside.read(&master) {
-                changed.extend(self.apply_master(&apex, &master, Some(octets), outside));
-            }
-        }
-        changed
-    }
-
-    fn read_tenants(&mut self, change: FileChange) -> Read {
-        let (shown, id) = self.file(&change.path);
-        let content = change.content.map(|octets| tenants::read(&change.path, &shown, &octets));
-        Read { path: shown, id, content }
-    }
-
-    /// How a file is shown, and its number.
-    fn file(&mut self, path: &str) -> (Arc<str>, u32) {
-        let shown: Arc<str> = self.shown(path).into();
-        if let Some(id) = self.file_ids.get(&shown) {
-            return (shown, *id);
-        }
-        let id = self.files.push(Arc::clone(&shown));
-        self.file_ids.insert(Arc::clone(&shown), id);
-        (shown, id)
     }
 
     fn zone_or_new(&mut self, apex: &Name, outside: &mut dyn Outside) -> &mut ZoneState {

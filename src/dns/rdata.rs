@@ -237,10 +237,22 @@ mod tests {
     const SHA256: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     /// Type, text as an operator may write it, text as it is printed.
-    fn samples() -> Vec<(u16, String, String)> {
-        let plain = |rtype, text: &str| (rtype, text.to_owned(), text.to_owned());
-        let other = |rtype, text: &str, printed: &str| (rtype, text.to_owned(), printed.to_owned());
-        let mut all = vec![
+    type Sample = (u16, String, String);
+
+    fn plain(rtype: u16, text: &str) -> Sample {
+        other(rtype, text, text)
+    }
+
+    fn other(rtype: u16, text: &str, printed: &str) -> Sample {
+        (rtype, text.to_owned(), printed.to_owned())
+    }
+
+    fn samples() -> Vec<Sample> {
+        [samples_of_hosts(), samples_of_keys(), samples_of_services(), samples_of_one_form()].concat()
+    }
+
+    fn samples_of_hosts() -> Vec<Sample> {
+        vec![
             plain(t::A, "192.0.2.1"),
             other(t::AAAA, "2001:DB8:0::1", "2001:db8::1"),
             other(t::SOA, "ns HostMaster 1 1h 15M 1w 300", "ns.example. hostmaster.example. 1 3600 900 604800 300"),
@@ -263,6 +275,11 @@ mod tests {
             plain(t::LOC, "0 0 0.001 S 180 0 0.000 E 42849672.95m 0.00m 90000000.00m 0.01m"),
             plain(t::SRV, "0 5 25 mail.example."),
             plain(t::NAPTR, "100 50 \"s\" \"z3950+I2L\" \"\" _z._tcp.example."),
+        ]
+    }
+
+    fn samples_of_keys() -> Vec<Sample> {
+        vec![
             other(t::CERT, "PKIX 1 RSASHA256 AQ ID", "1 1 8 AQID"),
             plain(t::APL, "1:192.168.32.0/21 !1:192.168.38.0/28 2:ff00::/8"),
             plain(t::APL, "\\# 0"),
@@ -291,6 +308,11 @@ mod tests {
             plain(t::CSYNC, "66 3 A NS AAAA"),
             plain(t::CSYNC, "66 3"),
             plain(t::ZONEMD, "1 1 240 0123456789abcdef01234567"),
+        ]
+    }
+
+    fn samples_of_services() -> Vec<Sample> {
+        vec![
             plain(t::SVCB, "0 Pool.example."),
             other(
                 t::HTTPS,
@@ -313,7 +335,12 @@ mod tests {
             plain(t::TALINK, "A.example. b.example."),
             plain(65_400, "\\# 3 010203"),
             plain(65_400, "\\# 0"),
-        ];
+        ]
+    }
+
+    /// Types that share a form.
+    fn samples_of_one_form() -> Vec<Sample> {
+        let mut all = Vec::new();
         for rtype in [t::NS, t::MD, t::MF, t::CNAME, t::MB, t::MG, t::MR, t::PTR, t::DNAME] {
             all.push(other(rtype, "Mail\\.x", "mail\\.x.example."));
         }

@@ -20,7 +20,6 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
 use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +27,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod certificate;
+mod sockets;
 pub use certificate::{Certificate, load};
+pub use sockets::Sockets;
 
 /// The query path; always [`crate::answer::respond`] but in tests.
 pub type Respond = fn(&Snapshot, &Asked<'_>, &mut [u8]) -> Reply;
@@ -49,8 +50,6 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How often the open descriptors are counted: a count costs less than a millisecond, and connections come at some
 /// thousands a second.
 const COUNT_INTERVAL: Duration = Duration::from_millis(500);
-/// Connections that wait for `accept`.
-const BACKLOG: i32 = 512;
 /// A message's octets, at most (RFC 7858 § 3.3, RFC 9250 § 4.2).
 const MESSAGE_OCTETS_MAX: usize = 65_535;
 
@@ -82,72 +81,6 @@ pub enum EncryptedFault {
     /// No thread or runtime.
     #[error("the threads for DoT and DoQ cannot start: {0}")]
     Start(io::Error),
-}
-
-/// Sockets of one address.
-#[derive(Debug)]
-pub struct Sockets {
-    dot: Option<TcpListener>,
-    doq: Option<UdpSocket>,
-}
-
-impl Sockets {
-    /// Binds DoT and DoQ; before root is given up. Port 0 takes any, the same for both where possible.
-    ///
-    /// # Errors
-    /// [`EncryptedFault::Bind`].
-    pub fn bind(address: SocketAddr) -> Result<Sockets, EncryptedFault> {
-        Ok(Sockets { dot: Sockets::bind_dot(address)?.dot, doq: Sockets::bind_doq(address)?.doq })
-    }
-
-    /// Binds DoT alone.
-    ///
-    /// # Errors
-    /// [`EncryptedFault::Bind`].
-    pub fn bind_dot(address: SocketAddr) -> Result<Sockets, EncryptedFault> {
-        let bound = socket(address, Type::STREAM, IpProtocol::TCP);
-        bound
-            .map(|dot| Sockets { dot: Some(dot.into()), doq: None })
-            .map_err(|source| EncryptedFault::Bind { address, source })
-    }
-
-    /// Binds DoQ alone.
-    ///
-    /// # Errors
-    /// [`EncryptedFault::Bind`].
-    pub fn bind_doq(address: SocketAddr) -> Result<Sockets, EncryptedFault> {
-        let bound = socket(address, Type::DGRAM, IpProtocol::UDP);
-        bound
-            .map(|doq| Sockets { dot: None, doq: Some(doq.into()) })
-            .map_err(|source| EncryptedFault::Bind { address, source })
-    }
-
-    /// Where DoT, then DoQ, are offered; an address that offers only one of them is told twice.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        let dot = self.dot.as_ref().map(TcpListener::local_addr).transpose()?;
-        let doq = self.doq.as_ref().map(UdpSocket::local_addr).transpose()?;
-        let none = || io::Error::from(io::ErrorKind::AddrNotAvailable);
-        Ok((dot.or(doq).ok_or_else(none)?, doq.or(dot).ok_or_else(none)?))
-    }
-}
-
-fn socket(address: SocketAddr, kind: Type, protocol: IpProtocol) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    if kind == Type::STREAM {
-        socket.set_reuse_address(true)?;
-    }
-    socket.bind(&address.into())?;
-    if kind == Type::STREAM {
-        socket.listen(BACKLOG)?;
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
 
 /// What [`start`] needs.

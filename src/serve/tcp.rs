@@ -4,12 +4,15 @@
 //! socket and a few hundred octets. It must never wait for one client while it could serve another, never hold more
 //! for a client than one read and one write buffer, and never be ended by an error of `accept`.
 
-use super::house::{Admission, Doing, House, Limits};
+mod door;
+
+use super::house::{Doing, House, Limits};
 use super::shield::{HEADER_OCTETS, Shield};
 use crate::answer::{Asked, Effort, Reply, Snapshot, Transport};
 use crate::metrics::{Counters, Dropped};
 use crate::time;
 use arc_swap::ArcSwap;
+use door::{accept, drain_all, sweep, tick_of};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -37,15 +40,6 @@ const OUTPUT_OCTETS: usize = 64 << 10;
 
 /// Queries that one connection gets answered before the others have their turn: as many as a UDP batch.
 const QUERIES_PER_TURN_MAX: usize = 64;
-
-/// Pause after `accept` failed for want of descriptors or memory: trying again at once would only burn the CPU.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
-
-/// Pause after any other fault of `accept`; it concerned one client, but must not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
-
-/// While draining: time for queries that have arrived to be read. The thread reads all that is ready in one go.
-const DRAIN_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the TCP thread works with.
 pub(super) struct Server {
@@ -156,88 +150,6 @@ pub(super) fn run(runtime: &Runtime, listeners: Vec<TcpListener>, server: Server
         drain_all(&front, Instant::now() + drain).await;
         sweeping.abort();
     });
-}
-
-/// Deadlines are kept by looking at all connections now and then, which costs a query nothing.
-fn tick_of(limits: &Limits) -> Duration {
-    let shortest = limits.idle.min(limits.message).min(limits.write).min(limits.lifetime);
-    (shortest / 4).clamp(Duration::from_millis(5), Duration::from_millis(250))
-}
-
-async fn accept(listener: TcpListener, front: Rc<Front>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, source)) => front.welcome(stream, source.ip()),
-            Err(fault) => {
-                front.counters.dropped(Dropped::TcpAccept, 1);
-                tracing::debug!(%fault, "accept failed");
-                tokio::time::sleep(pause_after(&fault)).await;
-            }
-        }
-    }
-}
-
-fn pause_after(fault: &io::Error) -> Duration {
-    match fault.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => SHORTAGE_PAUSE,
-        // ECONNABORTED and the network errors that Linux passes on: accept(2).
-        _ => ACCEPT_PAUSE,
-    }
-}
-
-async fn sweep(tick: Duration, front: Rc<Front>) {
-    loop {
-        tokio::time::sleep(tick).await;
-        let overdue = front.house.borrow().overdue(Instant::now());
-        front.close(&overdue, Dropped::TcpDeadline);
-    }
-}
-
-async fn drain_all(front: &Front, deadline: Instant) {
-    front.draining.set(true);
-    while front.house.borrow().open() > 0 && Instant::now() < deadline {
-        tokio::time::sleep(DRAIN_PAUSE).await;
-        let waiting = front.house.borrow().without_work();
-        front.end(&waiting);
-    }
-}
-
-impl Front {
-    fn welcome(self: &Rc<Front>, stream: TcpStream, source: IpAddr) {
-        let admission = self.house.borrow_mut().admit(source, Instant::now());
-        let Admission::Admitted { id, leaver } = admission else {
-            self.counters.dropped(Dropped::TcpFull, 1);
-            return;
-        };
-        if let Some(leaver) = leaver {
-            self.close(&[leaver], Dropped::TcpFull);
-        }
-        // Answers are written whole; waiting for more would only delay them. Without it they come late, but come.
-        let _ = stream.set_nodelay(true);
-        let front = Rc::clone(self);
-        let (pending, unsent, signing) = (Vec::new(), Vec::new(), Signing::No);
-        let connection = Connection { front, id, stream, source, pending, unsent, sent: 0, signing, closing: false };
-        let task = spawn_local(connection).abort_handle();
-        self.tasks.borrow_mut().insert(id, task);
-    }
-
-    fn close(&self, leavers: &[u64], reason: Dropped) {
-        if !leavers.is_empty() {
-            self.counters.dropped(reason, leavers.len() as u64);
-            self.end(leavers);
-        }
-    }
-
-    /// Takes them off the books at once; their tasks end, and their sockets close, when the runtime comes to it.
-    fn end(&self, leavers: &[u64]) {
-        for id in leavers {
-            self.house.borrow_mut().leave(*id);
-            let task = self.tasks.borrow_mut().remove(id);
-            if let Some(task) = task {
-                task.abort();
-            }
-        }
-    }
 }
 
 impl Future for Connection {
@@ -469,12 +381,5 @@ mod tests {
         assert_eq!(next_message(&[0, 0, 9]), Some(&[][..]));
         assert_eq!(next_message(&[0, 2, 7]), None);
         assert_eq!(next_message(&[0, 2, 7, 8, 9]), Some(&[7, 8][..]));
-    }
-
-    #[test]
-    fn a_shortage_pauses_longer_than_a_client_that_went_away() {
-        let pause = |code| pause_after(&io::Error::from_raw_os_error(code));
-        assert!(pause(libc::EMFILE) > pause(libc::ECONNABORTED));
-        assert!(pause(libc::ECONNABORTED) > Duration::ZERO);
     }
 }
