@@ -1,5 +1,6 @@
-//! The cases that a watcher must survive (operators.md § 7), part one: single files. Each shows what is answered before,
-//! during and after, and that the commands give the reason.
+//! The cases that a watcher must survive (operators.md § 7), part one: single files.
+//!
+//! Each shows what is answered before, during and after, and that the commands give the reason.
 
 use crate::server::*;
 use std::fs::{self, OpenOptions};
@@ -19,6 +20,31 @@ fn case_01_a_file_renamed_over_the_name_is_answered_at_once() {
     println!("slowest of 20 renames: {slowest:?}");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     assert_eq!(server.tenant("x.example"), ("served".to_owned(), String::new()));
+}
+
+#[test]
+fn a_rename_costs_the_same_beside_many_tenants() {
+    let median = |server: &Server| {
+        let mut took: Vec<Duration> = (0..15)
+            .map(|i| {
+                let (pool, answer) = if i % 2 == 0 { ("us", US) } else { ("eu", EU) };
+                server.place(&at("x.toml"), toml("x.example", pool));
+                server.eventually("x-example", answer)
+            })
+            .collect();
+        took.sort();
+        took.get(7).copied().expect("fifteen")
+    };
+    let server = Server::started();
+    let few = median(&server);
+    for file in 0..4 {
+        let lines: String = (0..5_000).map(|i| line(&format!("m{i}.f{file}.example"), "eu")).collect();
+        server.place(&at(&format!("many{file}.ndjson")), lines);
+        server.eventually(&format!("m4999-f{file}-example"), EU);
+    }
+    let many = median(&server);
+    println!("a rename beside 1 tenant: {few:?}, beside 20000: {many:?}");
+    assert!(many < few * 4 + Duration::from_millis(30), "{few:?}, then {many:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! The cases that a watcher must survive (operators.md § 7), part three: mounts, full disks and limits of the system. They
-//! need root, and a namespace of their own, which is made for each.
+//! The cases that a watcher must survive (operators.md § 7), part three: mounts, full disks and limits of the system.
+//!
+//! They need root, and a namespace of their own, which is made for each; without it they fail.
 
 use crate::server::*;
 use std::process::Command;

@@ -146,7 +146,7 @@ impl Server {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a state"));
             assert!(ended.is_none(), "the server ended: {ended:?}\n{}", self.log());
             assert!(begun.elapsed() < PATIENCE, "it never answered\n{}", self.log());
-            pause();
+            poll_pause();
         }
     }
 
@@ -187,7 +187,7 @@ impl Server {
                 child.wait().expect("its end");
                 panic!("it does not end\n{}", self.log());
             }
-            pause();
+            poll_pause();
         }
     }
 
@@ -364,7 +364,7 @@ impl Ran {
     }
 }
 
-pub fn pause() {
+fn poll_pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
 
