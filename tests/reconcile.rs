@@ -10,5 +10,7 @@ mod pools;
 mod shrink;
 #[path = "reconcile/tenants.rs"]
 mod tenants;
+#[path = "reconcile/words.rs"]
+mod words;
 #[path = "reconcile/zones.rs"]
 mod zones;

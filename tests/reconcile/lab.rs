@@ -1,7 +1,6 @@
 //! A world with files in memory, keys in memory and a clock of its own, asked like a server.
 
-use hickory_proto::op::Message;
-use hickory_proto::serialize::binary::BinDecodable;
+use crate::words::{in_words, query};
 use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
 use mxseal::config::Config;
 use mxseal::control::tenants::{Done, Standing};
@@ -9,7 +8,6 @@ use mxseal::control::world::{FileChange, Outside, World};
 use mxseal::control::zones::{KeySet, Keys, ZoneState};
 use mxseal::diagnostic::{Diagnostic, Place};
 use mxseal::dns::name::{Name, ROOT};
-use mxseal::dns::rtype;
 use mxseal::sign::key::{Key, generate_pkcs8};
 use mxseal::time::UnixTime;
 use mxseal::zone::endpoint::Tenant;
@@ -276,33 +274,13 @@ pub fn tenant_file(i: usize, pool: &str) -> (String, String) {
 }
 
 pub fn ask(snapshot: &Snapshot, owner: &str, rtype: &str, now: UnixTime) -> String {
-    let qtype = rtype::parse(rtype).expect("a type");
-    let mut packet = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-    packet.extend_from_slice(&name(owner));
-    packet.extend_from_slice(&qtype.to_be_bytes());
-    packet.extend_from_slice(&[0, 1]);
-    packet.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    let packet = query(owner, rtype, 7);
     let source = "127.0.0.1".parse().expect("an address");
     let asked = Asked { packet: &packet, source, transport: Transport::Tcp, now, effort: Effort::Sign };
     let mut out = vec![0; 65_535];
     let Reply::Send(outcome) = respond(snapshot, &asked, &mut out) else { return "silence".to_owned() };
     out.truncate(outcome.length);
     in_words(&out)
-}
-
-fn in_words(reply: &[u8]) -> String {
-    let message = Message::from_bytes(reply).expect("a message");
-    let code = format!("{:?}", message.metadata.response_code).to_uppercase();
-    let records = if message.answers.is_empty() { &message.authorities } else { &message.answers };
-    let mut words: Vec<String> =
-        records.iter().map(|record| format!("{} {}", record.record_type(), record.data)).collect();
-    words.sort();
-    let referral = message.answers.is_empty() && words.iter().any(|word| word.starts_with("NS "));
-    match (message.answers.is_empty(), referral) {
-        (true, true) => format!("{code} referral {}", words.join(", ")),
-        (true, false) => code,
-        (false, _) => format!("{code} {}", words.join(", ")),
-    }
 }
 
 fn sum(done: BTreeMap<Name, Done>) -> Done {

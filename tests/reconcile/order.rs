@@ -1,7 +1,7 @@
-//! After any order of events the state equals that of a fresh start on the final files, but for three exceptions.
+//! After any order of events the state equals that of a fresh start on the final files.
 //!
-//! They are designed: broken files keep their last good content, which a restart takes back; of two that want one name the served one
-//! stays; what the shrink guard holds is not removed.
+//! The designed exceptions: broken files keep their last good content, which a restart takes back; of two that want one
+//! name the served one stays; what the shrink guard holds is not removed.
 
 use crate::lab::*;
 use mxseal::control::tenants::{self, Standing};

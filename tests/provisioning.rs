@@ -1,0 +1,17 @@
+//! Provisioning, judged at a running server: files change, and its answers, commands and metrics say what became of them.
+#![allow(clippy::print_stdout, clippy::panic, reason = "a test tells what it measured, and ends at the first surprise")]
+
+#[path = "provisioning/commands.rs"]
+mod commands;
+#[path = "provisioning/files.rs"]
+mod files;
+#[path = "provisioning/folders.rs"]
+mod folders;
+#[path = "provisioning/keys.rs"]
+mod keys;
+#[path = "provisioning/mounts.rs"]
+mod mounts;
+#[path = "provisioning/server.rs"]
+mod server;
+#[path = "reconcile/words.rs"]
+mod words;

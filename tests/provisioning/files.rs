@@ -1,0 +1,287 @@
+//! The cases that a watcher must survive (operators.md § 7), part one: single files.
+//!
+//! Each shows what is answered before, during and after, and that the commands give the reason.
+
+use crate::server::*;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+#[test]
+fn case_01_a_file_renamed_over_the_name_is_answered_at_once() {
+    let server = Server::started();
+    let mut slowest = Duration::ZERO;
+    for i in 0..20 {
+        let (pool, answer) = if i % 2 == 0 { ("us", US) } else { ("eu", EU) };
+        server.place(&at("x.toml"), toml("x.example", pool));
+        slowest = slowest.max(server.eventually("x-example", answer));
+    }
+    println!("slowest of 20 renames: {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert_eq!(server.tenant("x.example"), ("served".to_owned(), String::new()));
+}
+
+#[test]
+fn a_rename_costs_the_same_beside_many_tenants() {
+    let median = |server: &Server| {
+        let mut took: Vec<Duration> = (0..15)
+            .map(|i| {
+                let (pool, answer) = if i % 2 == 0 { ("us", US) } else { ("eu", EU) };
+                server.place(&at("x.toml"), toml("x.example", pool));
+                server.eventually("x-example", answer)
+            })
+            .collect();
+        took.sort();
+        took.get(7).copied().expect("fifteen")
+    };
+    let server = Server::started();
+    let few = median(&server);
+    for file in 0..4 {
+        let lines: String = (0..5_000).map(|i| line(&format!("m{i}.f{file}.example"), "eu")).collect();
+        server.place(&at(&format!("many{file}.ndjson")), lines);
+        server.eventually(&format!("m4999-f{file}-example"), EU);
+    }
+    let many = median(&server);
+    // Nor does it cost more that thousands are last good.
+    server.place(&at("many0.ndjson"), "{\"domain\":\"m0.f0.ex");
+    server.until("they are last good", |server| server.metric("mxseal_tenants{state=\"last_good\"}") >= 5_000.0);
+    let odd = median(&server);
+    println!("a rename beside 1 tenant: {few:?}, beside 20000: {many:?}, with 5000 last good: {odd:?}");
+    let limit = few * 4 + Duration::from_millis(30);
+    assert!(many < limit && odd < limit, "{few:?}, then {many:?}, then {odd:?}");
+}
+
+#[test]
+fn case_02_a_file_renamed_in_from_another_folder_is_answered_at_once() {
+    let server = Server::started();
+    assert_eq!(server.address("new-example"), GONE);
+    server.write("stage/new.toml", toml("new.example", "us"));
+    fs::rename(server.path("stage/new.toml"), server.path(&at("new.toml"))).expect("renamed");
+    let took = server.eventually("new-example", US);
+    println!("renamed in: {took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn case_03_a_file_truncated_and_written_in_place_never_loses_its_tenant() {
+    let server = Server::started();
+    let steady = server.steadily("x-example");
+    let path = server.path(&at("x.toml"));
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path).expect("opened");
+    file.write_all(b"domain = \"x.exa").expect("written");
+    server.shows_last_good("x.example", "x.toml");
+    file.write_all(b"mple\"\npool = \"us\"\n").expect("written");
+    drop(file);
+    server.eventually("x-example", US);
+    assert_eq!(steady.answers(), [EU, US]);
+    server.until("all is well", |server| server.codes().is_empty());
+}
+
+#[test]
+fn case_04_a_file_that_stays_half_written_keeps_all_its_tenants() {
+    let server = Server::started();
+    server.place(&at("bulk.ndjson"), line("x1.example", "eu") + &line("x2.example", "eu"));
+    server.eventually("x2-example", EU);
+    server.place(&at("bulk.ndjson"), line("x1.example", "us") + "{\"domain\":\"x2.ex");
+    server.shows_last_good("x2.example", "middle of a line");
+    server.shows_last_good("x1.example", "middle of a line");
+    assert_eq!(server.run(&["check"]).code, Some(1));
+    server.place(&at("bulk.ndjson"), line("x1.example", "us") + &line("x2.example", "us"));
+    server.eventually("x1-example", US);
+    server.eventually("x2-example", US);
+}
+
+#[test]
+fn case_05_lines_appended_to_a_file_are_answered_one_after_the_other() {
+    let server = Server::started();
+    let path = server.path(&at("bulk.ndjson"));
+    for i in 0..5 {
+        let mut file = OpenOptions::new().create(true).append(true).open(&path).expect("opened");
+        file.write_all(line(&format!("b{i}.example"), "us").as_bytes()).expect("appended");
+        drop(file);
+        server.eventually(&format!("b{i}-example"), US);
+        assert_eq!(server.address("b0-example"), US);
+    }
+}
+
+#[test]
+fn case_06_what_editors_leave_behind_is_nobodys_tenant() {
+    let server = Server::started();
+    let names = [
+        ".x.toml.swp",
+        "4913",
+        "x.toml~",
+        ".#x.toml",
+        "x.toml.tmp",
+        "x.toml.part",
+        "x.toml.dpkg-new",
+        ".x.toml.Xa81kq",
+    ];
+    for name in names {
+        server.place(&at(name), toml("dropping.example", "us"));
+    }
+    server.after("later");
+    assert_eq!(server.address("dropping-example"), GONE);
+    assert!(server.codes().is_empty());
+    server.run(&["check"]).ends(0);
+}
+
+#[test]
+fn case_07_an_editor_that_moves_the_old_file_away_never_makes_the_name_vanish() {
+    let server = Server::started();
+    let steady = server.steadily("x-example");
+    fs::rename(server.path(&at("x.toml")), server.path(&at("x.toml~"))).expect("renamed");
+    server.write(&at("x.toml"), toml("x.example", "us"));
+    server.remove(&at("x.toml~"));
+    server.eventually("x-example", US);
+    assert_eq!(steady.answers(), [EU, US]);
+}
+
+#[test]
+fn case_11_a_change_through_another_name_of_the_same_file_is_found_by_a_scan() {
+    let server = Server::started();
+    server.write("stage/other", toml("hard.example", "eu"));
+    fs::hard_link(server.path("stage/other"), server.path(&at("hard.toml"))).expect("linked");
+    server.eventually("hard-example", EU);
+    server.write("stage/other", toml("hard.example", "us"));
+    server.run(&["reload"]).ends(0);
+    server.eventually("hard-example", US);
+}
+
+#[test]
+fn case_19_other_octets_are_seen_whatever_time_and_size_say() {
+    let server = Server::started();
+    let path = server.path(&at("x.toml"));
+    let old = fs::metadata(&path).expect("stat");
+    // The same size, and the same time of change.
+    server.write("stage/next", toml("x.example", "us"));
+    let next = fs::File::options().write(true).open(server.path("stage/next")).expect("opened");
+    next.set_modified(old.modified().expect("a time")).expect("set");
+    assert_eq!(next.metadata().expect("stat").len(), old.len());
+    fs::rename(server.path("stage/next"), &path).expect("renamed");
+    server.eventually("x-example", US);
+    // In place, with a time long ago.
+    server.write(&at("x.toml"), toml("x.example", "eu"));
+    let file = fs::File::options().write(true).open(&path).expect("opened");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1)).expect("set");
+    server.eventually("x-example", EU);
+}
+
+#[test]
+fn case_20_of_two_files_that_define_one_tenant_the_served_one_stays_and_both_are_named() {
+    let server = Server::started();
+    server.place(&at("a-second.toml"), toml("X.Example.", "us"));
+    server.until("it is reported", |server| server.codes().contains(&"MX4103".to_owned()));
+    assert_eq!(server.address("x-example"), EU);
+    let status = server.run(&["status"]).ends(1);
+    assert!(status.out.contains("x.toml:1") && status.out.contains("a-second.toml:1"), "{}", status.out);
+    let shown = server.json(&["tenant", "show", "x.example"]);
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(server.metric("mxseal_tenants{state=\"broken\"}") >= 1.0);
+    server.place(&at("u.toml"), toml("bücher.example", "eu"));
+    server.eventually("xn--bcher-kva-example", EU);
+    server.place(&at("v.toml"), toml("xn--bcher-kva.example", "us"));
+    server.until("it is reported", |server| server.codes().len() == 2);
+    assert_eq!(server.address("xn--bcher-kva-example"), EU);
+    server.remove(&at("x.toml"));
+    server.eventually("x-example", US);
+}
+
+#[test]
+fn case_21_odd_octets_hurt_only_their_own_tenant() {
+    let server = Server::started();
+    let lines = "domain = \"crlf.example\"\r\npool = \"us\"\r\n";
+    server.place(&at("crlf.toml"), format!("\u{feff}{lines}"));
+    server.eventually("crlf-example", US);
+    let long = format!("{{\"domain\":\"long.example\",\"pool\":\"{}\"}}\n", "x".repeat(10 << 20));
+    let broken: [(&str, Vec<u8>); 3] =
+        [("NUL", b"domain = \"x.example\"\0".to_vec()), ("UTF-8", b"\xff\xfe\xff".to_vec()), ("domain", Vec::new())];
+    for (reason, octets) in broken {
+        server.place(&at("x.toml"), octets);
+        server.shows_last_good("x.example", reason);
+    }
+    server.place(&at("long.ndjson"), long + &line("after.example", "us"));
+    server.until("the long line is reported", |server| {
+        server.codes().iter().any(|code| code == "MX6007" || code == "MX4012")
+    });
+    server.after("later");
+    server.place(&at("x.toml"), toml("x.example", "us"));
+    server.eventually("x-example", US);
+}
+
+#[test]
+fn case_22_files_that_may_not_be_read_or_that_anybody_may_write_are_refused() {
+    let server = Server::started();
+    let path = server.path(&at("x.toml"));
+    let mode = |mode: u32| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
+    mode(0o000);
+    server.shows_last_good("x.example", "cannot be read");
+    mode(0o644);
+    server.until("it is well again", |server| server.tenant("x.example").0 == "served");
+    mode(0o666);
+    server.shows_last_good("x.example", "chmod");
+    mode(0o644);
+    server.until("it is well again", |server| server.codes().is_empty());
+    server.write("secret.toml", toml("secret.example", "us"));
+    link("../../secret.toml", &server.path(&at("secret.toml")));
+    server.until("it is reported", |server| server.codes().contains(&"MX6003".to_owned()));
+    assert_eq!(server.address("secret-example"), GONE);
+    server.run(&["check"]).ends(1);
+    server.remove(&at("secret.toml"));
+    server.until("it is well again", |server| server.codes().is_empty());
+}
+
+#[test]
+fn case_23_in_a_storm_nobody_waits_and_the_newest_state_wins() {
+    let server = Server::started();
+    let steady = server.steadily("x-example");
+    let begun = Instant::now();
+    for round in 0..3_000u32 {
+        server.place(&at("x.toml"), toml("x.example", if round % 2 == 0 { "us" } else { "eu" }));
+        server.write(&at(&format!("s{}.toml", round % 50)), toml(&format!("s{}.example", round % 50), "us"));
+    }
+    println!("6000 changes in {:?}", begun.elapsed());
+    server.place(&at("x.toml"), toml("x.example", "us"));
+    server.eventually("x-example", US);
+    for i in 0..50 {
+        server.eventually(&format!("s{i}-example"), US);
+    }
+    assert_eq!(steady.answers(), [EU, US], "never anything else");
+    assert!(server.codes().is_empty());
+}
+
+#[test]
+fn case_24_deleted_and_made_again_at_once_is_never_denied() {
+    let server = Server::started();
+    let steady = server.steadily("x-example");
+    for i in 0..10 {
+        let pool = if i % 2 == 0 { "us" } else { "eu" };
+        server.remove(&at("x.toml"));
+        server.write(&at("x.toml"), toml("x.example", pool));
+        server.eventually("x-example", if pool == "us" { US } else { EU });
+    }
+    assert_eq!(steady.answers(), [EU, US]);
+    server.remove(&at("x.toml"));
+    server.eventually("x-example", GONE);
+}
+
+#[test]
+fn case_25_changes_while_the_server_is_down_count_and_last_good_outlives_kill() {
+    let mut server = Server::started();
+    server.place(&at("y.toml"), toml("y.example", "eu"));
+    server.eventually("y-example", EU);
+    server.place(&at("x.toml"), "broken");
+    server.shows_last_good("x.example", "x.toml:1");
+    server.kill();
+    server.place(&at("y.toml"), toml("y.example", "us"));
+    server.place(&at("new.toml"), toml("new.example", "us"));
+    server.start();
+    assert_eq!([server.address("y-example"), server.address("new-example")], [US, US]);
+    server.shows_last_good("x.example", "x.toml:1");
+    server.kill();
+    server.place(&at("x.toml"), toml("x.example", "us"));
+    server.start();
+    assert_eq!(server.address("x-example"), US);
+    assert!(server.codes().is_empty());
+}

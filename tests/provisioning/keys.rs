@@ -1,0 +1,139 @@
+//! Keys that cannot be trusted: their zone is not served, the others are, and no key is ever made in their place.
+
+use crate::server::*;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+/// The key files of a zone.
+fn key_files(server: &Server, zone: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(server.path(&format!("keys/{zone}"))).expect("the folder of keys");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "pem" || end == "key"));
+    files.sort();
+    assert!(!files.is_empty(), "a zone has keys");
+    files
+}
+
+/// All files below `keys/` of a zone with their content.
+fn content(server: &Server, zone: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(server.path(&format!("keys/{zone}"))).expect("the folder of keys");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| (path.clone(), fs::read(path).unwrap_or_default()))
+        .collect()
+}
+
+/// Only the shard stands still, with SERVFAIL, and whoever asks is told why.
+#[track_caller]
+fn is_frozen(server: &Server, reason: &str) {
+    assert_eq!(server.address("x-example"), "SERVFAIL");
+    assert_eq!(server.ask("a.mx.example", "DS"), "SERVFAIL", "its parent does not deny it");
+    assert_eq!(server.ask("ns.mx.example", "A"), "NOERROR A 192.0.2.53");
+    let status = server.run(&["status"]).ends(1);
+    assert!(status.out.contains("frozen") && status.out.contains(reason), "{reason}: {}", status.out);
+    assert!(server.tenant("x.example").1.contains("frozen"), "{:?}", server.tenant("x.example"));
+    server.run(&["tenant", "mx", "x.example"]).ends(1);
+    server.run(&["check"]).ends(1);
+    let explained = server.json(&["explain", "x-example.a.mx.example", "A"]).remove(0);
+    assert!(explained["why"].as_str().unwrap_or_default().contains("frozen"), "{explained}");
+    let (code, _) = server.http("/readyz");
+    assert!([200, 503].contains(&code));
+}
+
+#[test]
+fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
+    let mut server = Server::started();
+    let dnskey = server.ask("a.mx.example", "DNSKEY");
+    server.stop();
+    let file = key_files(&server, "a.mx.example").remove(0);
+    let key = fs::read(&file).expect("read");
+    let other = fs::read(key_files(&server, "mx.example").remove(0)).expect("read");
+    let set_mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+    for (what, reason) in [
+        ("missing", "names this key"),
+        ("a folder", "cannot"),
+        ("open", "chmod"),
+        ("swapped", "is not the published key"),
+        ("empty", "PRIVATE KEY"),
+    ] {
+        match what {
+            "missing" => fs::remove_file(&file).expect("removed"),
+            "a folder" => {
+                fs::remove_file(&file).expect("removed");
+                fs::create_dir(&file).expect("made");
+            }
+            "open" => set_mode(0o644),
+            "swapped" => fs::write(&file, &other).expect("written"),
+            _ => fs::write(&file, "").expect("written"),
+        }
+        let names: Vec<PathBuf> =
+            content(&server, "a.mx.example").into_keys().filter(|path| !path.ends_with("last-good.ndjson")).collect();
+        server.start();
+        is_frozen(&server, reason);
+        let after: Vec<PathBuf> =
+            content(&server, "a.mx.example").into_keys().filter(|path| !path.ends_with("last-good.ndjson")).collect();
+        assert_eq!(names, after, "{what}: no key is made");
+        // Put back, a reload is enough.
+        if file.is_dir() {
+            fs::remove_dir(&file).expect("removed");
+        }
+        fs::write(&file, &key).expect("written");
+        set_mode(0o600);
+        server.run(&["reload"]).ends(0);
+        assert_eq!(server.address("x-example"), EU, "{what}");
+        assert_eq!(server.ask("a.mx.example", "DNSKEY"), dnskey, "{what}: the same key as ever");
+        server.stop();
+    }
+}
+
+#[test]
+fn a_lost_journal_is_never_taken_for_a_first_start() {
+    let mut server = Server::started();
+    server.stop();
+    let journal =
+        fs::read_dir(server.path("keys/a.mx.example")).expect("the folder").map(|e| e.expect("an entry").path());
+    let journal =
+        journal.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("journal")));
+    journal.for_each(|path| fs::remove_file(path).expect("removed"));
+    let keys = key_files(&server, "a.mx.example");
+    server.start();
+    is_frozen(&server, "missing");
+    assert_eq!(keys, key_files(&server, "a.mx.example"));
+}
+
+#[test]
+fn keys_that_vanish_under_a_running_server_do_not_stop_its_answers() {
+    let server = Server::started();
+    let dnskey = server.ask("a.mx.example", "DNSKEY");
+    for file in key_files(&server, "a.mx.example") {
+        fs::remove_file(file).expect("removed");
+    }
+    server.run(&["reload"]);
+    assert_eq!(server.address("x-example"), EU);
+    assert_eq!(server.ask("a.mx.example", "DNSKEY"), dnskey);
+    assert!(fs::read_dir(server.path("keys/a.mx.example")).expect("the folder").count() <= 2, "no key is made");
+}
+
+#[test]
+fn zone_ds_is_the_same_with_and_without_a_server() {
+    let mut server = Server::started();
+    let asked = server.run(&["zone", "ds", "mx.example"]).ends(0).out;
+    assert!(asked.starts_with("mx.example. 3600 IN DS "), "{asked}");
+    let shard = server.run(&["zone", "ds", "a.mx.example"]).ends(0).out;
+    let answered = server.ask("a.mx.example", "DS");
+    let digest = shard.split_whitespace().last().expect("a digest").to_lowercase();
+    assert!(answered.to_lowercase().contains(&digest), "{answered} {shard}");
+    server.stop();
+    assert_eq!(server.run(&["zone", "ds", "mx.example"]).ends(0).out, asked);
+    server.run(&["zone", "ds", "nowhere.example"]).ends(3);
+}
+
+#[test]
+fn a_folder_of_keys_that_others_may_read_is_refused() {
+    let mut server = Server::started();
+    server.stop();
+    fs::set_permissions(server.path("keys"), fs::Permissions::from_mode(0o755)).expect("set");
+    server.refuses(&[]).ends(4).says("chmod 700");
+}
