@@ -332,15 +332,6 @@ fn server_cookie(client: [u8; 8], time: u32, source: IpAddr, secret: &[u8; 16]) 
     cookie
 }
 
-/// Whether a cookie was made here for this source, within the last hour (RFC 9018 § 4.3): its source is real.
-pub fn cookie_is_ours(identity: &Identity, edns: &Edns, source: IpAddr, now: UnixTime) -> bool {
-    let (Some(client), Some(server)) = (edns.client_cookie, edns.server_cookie) else { return false };
-    let time = u32::from_be_bytes([server[4], server[5], server[6], server[7]]);
-    let age = now.rrsig().wrapping_sub(time);
-    let fresh = age <= 3600 || age.wrapping_neg() <= 300;
-    fresh && identity.cookie_secrets.iter().any(|secret| server_cookie(client, time, source, secret)[8..] == server)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,7 +31,7 @@ const TCP_IDLE_MAX: Seconds = 3600;
 const UDP_SIZE: u16 = 1232;
 /// What every client takes (RFC 1035 § 4.2.1).
 const UDP_SIZE_MIN: i64 = 512;
-/// One P-256 signature is about 18 µs, so a flood in one zone takes 18 % of one core and leaves the rest to others.
+/// One P-256 signature is about 18 µs, so a flood of random names takes 18 % of one core and leaves the rest to others.
 const DENIALS_PER_SECOND: u32 = 10_000;
 /// More than a core can sign.
 const DENIALS_PER_SECOND_MAX: i64 = 1_000_000;
@@ -70,7 +70,7 @@ pub struct Server {
     pub tcp_idle: Seconds,
     /// Octets of an answer over UDP, at most.
     pub udp_size: u16,
-    /// Signatures for denials a second and zone, at most; past it UDP gets TC=1.
+    /// Signatures for denials a second, over all UDP workers, at most; past it UDP gets TC=1.
     pub denials_per_second: u32,
 }
 

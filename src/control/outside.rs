@@ -129,7 +129,12 @@ fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
     // A FIFO must not stop the control thread.
     let mut options = std::fs::OpenOptions::new();
     let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(zones.join(path));
-    let file = file.map_err(|fault| fault.to_string())?;
+    let file = file.map_err(|fault| match fault.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            format!("{fault}; a folder that no pool named at the start is open to the server only after a restart")
+        }
+        _ => fault.to_string(),
+    })?;
     if !file.metadata().is_ok_and(|meta| meta.is_file()) {
         return Err("it is not a regular file".to_owned());
     }
