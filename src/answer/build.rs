@@ -42,11 +42,8 @@ pub struct Builder<'q> {
     pub kept: u8,
 }
 
-/// Where an alias leads.
-struct Next<'a> {
-    name: Name,
-    owner: Owner<'a>,
-}
+/// Where an alias leads: a name that the answer holds. The name itself would be moved around by every answer.
+type Next<'a> = Owner<'a>;
 
 /// An RRset without a signature.
 pub fn plain<'a>(owner: Owner<'a>, set: RrsetView<'a>) -> Item<'a> {
@@ -83,15 +80,21 @@ impl<'q> Builder<'q> {
         answer.authoritative = true;
         let mut next = self.step(zone, &self.query.name, Owner::Question, answer)?;
         let mut steps = 1;
-        while let Some(alias) = next {
-            let zone = snapshot.zone_of(&alias.name, self.query.qtype);
-            let goes_on = steps < ALIAS_STEPS_MAX && !snapshot.is_unavailable(&alias.name, self.query.qtype);
+        while let Some(owner) = next {
+            let name = match owner {
+                Owner::Question => Ok(self.query.name.clone()),
+                Owner::Name(octets) => Name::from_wire(octets),
+                Owner::Made(made) => Name::from_wire(answer.made(made)),
+            };
+            let name = name.map_err(|_| Stop::Failed)?;
+            let zone = snapshot.zone_of(&name, self.query.qtype);
+            let goes_on = steps < ALIAS_STEPS_MAX && !snapshot.is_unavailable(&name, self.query.qtype);
             let Some(zone) = zone.filter(|_| goes_on) else {
                 // The chain leaves what we serve, or is too long: the resolver goes on from what it has.
                 answer.end_answer();
                 return Ok(());
             };
-            next = self.step(zone, &alias.name, alias.owner, answer)?;
+            next = self.step(zone, &name, owner, answer)?;
             steps += 1;
         }
         Ok(())
@@ -146,9 +149,7 @@ impl<'q> Builder<'q> {
         let target = set.data().next().and_then(|data| Some((data, Name::from_wire(data).ok()?)));
         // RFC 8482 § 4.1: an alias is one RRset, and enough for ANY.
         match target.filter(|_| self.query.qtype != rt::ANY) {
-            Some((octets, name)) if !self.was_seen(&name, answer) => {
-                Ok(Some(Next { name, owner: Owner::Name(octets) }))
-            }
+            Some((octets, name)) if !self.was_seen(&name, answer) => Ok(Some(Owner::Name(octets))),
             _ => {
                 answer.end_answer();
                 Ok(None)
@@ -189,7 +190,7 @@ impl<'q> Builder<'q> {
             answer.end_answer();
             return Ok(None);
         }
-        Ok(Some(Next { name: next, owner: Owner::Made(made) }))
+        Ok(Some(Owner::Made(made)))
     }
 
     /// Whether an alias leads back to a name that the answer has already: each is given once.

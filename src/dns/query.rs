@@ -104,6 +104,7 @@ pub struct Fault<'a> {
 }
 
 /// Reads a query.
+#[inline]
 pub fn parse(packet: &[u8]) -> Parsed<'_> {
     let Some(header) = read_header(packet) else { return Parsed::Silence };
     // A response is never answered, whatever its opcode: else two servers keep each other busy (CVE-2024-2169).
@@ -171,6 +172,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The first name of a message has nothing to point back to, so a pointer in it is an error (CVE-2015-1868).
+    #[inline]
     fn question_name(&mut self) -> Option<Name> {
         let start = self.at;
         loop {
