@@ -89,7 +89,7 @@ fn world(tenants: usize, key: fn() -> Key) -> Snapshot {
 /// Tenant `i`.
 pub fn tenant(i: usize) -> Tenant {
     let number = u32::try_from(i).expect("few tenants");
-    let own = i % 3 == 0;
+    let own = i.is_multiple_of(3);
     let addresses = [Ipv4Addr::from(0x0a00_0000 + number).into(), Ipv6Addr::from(u128::from(number)).into()];
     let definition = Definition {
         domain: format!("t{i}.com"),
