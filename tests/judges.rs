@@ -1,6 +1,6 @@
 //! The real server on real sockets, judged by programs of others: resolvers that validate, clients, another server.
 //!
-//! A judge that is not installed is named, and its tests judge nothing.
+//! A judge that is not installed fails its tests: `tests/run` installs them all.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,6 +12,7 @@ mod live;
 
 mod judges {
     mod churn;
+    mod confined;
     mod edns;
     mod encrypted;
     mod fixture;

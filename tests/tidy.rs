@@ -322,6 +322,20 @@ fn nothing_that_ships_panics_by_choice() {
 }
 
 #[test]
+fn a_code_of_findings_belongs_to_one_part_of_the_server() {
+    let mut parts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in below("src") {
+        let part = source.path.split('/').nth(1).unwrap_or_default().trim_end_matches(".rs").to_owned();
+        for word in source.raw.split('"').filter(|word| word.len() == 6 && word.starts_with("MX")) {
+            parts.entry(word.to_owned()).or_default().insert(part.clone());
+        }
+    }
+    assert!(parts.len() > 50, "the codes were found");
+    let shared = parts.iter().filter(|(_, parts)| parts.len() > 1).map(|(code, parts)| format!("{code}: {parts:?}"));
+    check("one code with two meanings", shared.collect());
+}
+
+#[test]
 fn no_test_is_switched_off() {
     let mut offenders = Vec::new();
     for source in all() {

@@ -103,7 +103,7 @@ fn digests(
                 let place = Place { file: shown.to_owned(), line: pool.line, ..Place::default() };
                 let message = format!("certificate {path} of pool `{}` cannot be used: {cause}", pool.name);
                 let help = "mend the file or its path; the pool's last good records are served until then";
-                findings.push(Diagnostic::error("MX3101", place, message, help));
+                findings.push(Diagnostic::error("MX3201", place, message, help));
             }
         }
     }
@@ -264,7 +264,7 @@ impl PoolTable {
         if self.file_is_good && !entry.mentioned && entry.state == PoolState::LastGood {
             let message = format!("pool `{}` is no longer defined, but {} tenants use it", entry.name, entry.tenants);
             let help = "define it again, or move the tenants first; its last good records are served until then";
-            findings.push(Diagnostic::error("MX3102", Place::file(&self.shown), message, help));
+            findings.push(Diagnostic::error("MX3202", Place::file(&self.shown), message, help));
         }
         findings
     }

@@ -143,9 +143,9 @@ pub fn read(path: &str, shown: &str, octets: &[u8]) -> Result<tenant::Parsed<Def
 fn unfinished(shown: &str, parsed: tenant::Parsed<Definition>) -> Diagnostic {
     let whole = parsed.broken.into_iter().rev().find(|broken| broken.name.is_none());
     let cause = whole.and_then(|broken| broken.diagnostics.into_iter().next());
-    cause.filter(|cause| matches!(cause.code, "MX4012" | "MX4014")).unwrap_or_else(|| {
+    cause.filter(|cause| matches!(cause.code, tenant::TOO_LARGE | tenant::GAVE_UP)).unwrap_or_else(|| {
         let help = "write the rest, or end the last line; until then the file's last good content is served";
-        Diagnostic::error("MX4101", Place::file(shown), "the file ends in the middle of a line", help)
+        Diagnostic::error("MX4201", Place::file(shown), "the file ends in the middle of a line", help)
     })
 }
 

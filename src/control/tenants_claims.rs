@@ -198,11 +198,11 @@ impl Batch {
         let endpoint_taken = |by: &str| {
             let message = format!("endpoint {} of {} is taken by {by}", definition.endpoint, definition.domain);
             let help = "the one served now stays: give one of the two another `endpoint`, or remove it";
-            Diagnostic::error("MX4102", place(), message, help)
+            Diagnostic::error("MX4202", place(), message, help)
         };
         let domain_taken = |by: &str| {
             let message = format!("{} is defined already by {by}", definition.domain);
-            Diagnostic::error("MX4103", place(), message, "the one served now stays: remove one of the two")
+            Diagnostic::error("MX4203", place(), message, "the one served now stays: remove one of the two")
         };
         if let Some(other) = taken.by_domain(definition, &self.claims) {
             return Some(Obstacle::Other(domain_taken(&named(other))));
@@ -227,14 +227,14 @@ impl Batch {
         }
         if let Some(pool) = definition.pool.as_deref().filter(|pool| pools.index(pool).is_none()) {
             let message = format!("pool `{pool}` of {} is not defined", definition.domain);
-            return Some(Obstacle::Other(Diagnostic::error("MX4104", place(), message, pools.help_for(pool))));
+            return Some(Obstacle::Other(Diagnostic::error("MX4204", place(), message, pools.help_for(pool))));
         }
         let name = Name::below(definition.endpoint.as_bytes(), around.apex).ok()?;
         let content = around.content.filter(|content| content.node(&name).is_some())?;
         let source = content.source(&name).unwrap_or_else(|| "the zone's master file".to_owned());
         let message = format!("endpoint {} of {} is taken by {source}", definition.endpoint, definition.domain);
         let help = "give the tenant another `endpoint`, or remove the records there";
-        Some(Obstacle::Other(Diagnostic::error("MX4105", place(), message, help)))
+        Some(Obstacle::Other(Diagnostic::error("MX4205", place(), message, help)))
     }
 
     /// Whether a served tenant makes room for `domain`. Its own domain always gets it back; another one only where the

@@ -36,7 +36,10 @@ const TENANT_KEYS: &[&str] = &["domain", "pool", "endpoint", "addresses", "tlsa"
 const POOL_KEYS: &[&str] = &["addresses", "certificates", "tlsa"];
 const TENANT_CODES: Codes = Codes { syntax: "MX4001", unknown_key: "MX4002", wrong_type: "MX4003" };
 const POOL_CODES: Codes = Codes { syntax: "MX3001", unknown_key: "MX3002", wrong_type: "MX3003" };
-const TOO_LARGE: &str = "MX4012";
+/// Code of a file or line that is too large.
+pub const TOO_LARGE: &str = "MX4012";
+/// Code of a file whose reading was given up, as too much of it is broken.
+pub const GAVE_UP: &str = "MX4014";
 const POOLS_TOO_LARGE: &str = "MX3010";
 const NOT_TEXT: &str = "MX4013";
 
@@ -220,7 +223,7 @@ fn given_up(file: &str, line: u32) -> Broken {
     let place = Place { line, ..Place::file(file) };
     let message = format!("{BROKEN_LINES_MAX} lines are broken up to here; the rest was not read");
     let help = "nothing of this file is used: one JSON object a line belongs in it";
-    Broken { name: None, diagnostics: vec![Diagnostic::error("MX4014", place, message, help)] }
+    Broken { name: None, diagnostics: vec![Diagnostic::error(GAVE_UP, place, message, help)] }
 }
 
 /// The line as a tenant, where there is nothing at all to say about it.

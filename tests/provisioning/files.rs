@@ -172,7 +172,7 @@ fn case_19_other_octets_are_seen_whatever_time_and_size_say() {
 fn case_20_of_two_files_that_define_one_tenant_the_served_one_stays_and_both_are_named() {
     let server = Server::started();
     server.place(&at("a-second.toml"), toml("X.Example.", "us"));
-    server.until("it is reported", |server| server.codes().contains(&"MX4103".to_owned()));
+    server.until("it is reported", |server| server.codes().contains(&"MX4203".to_owned()));
     assert_eq!(server.address("x-example"), EU);
     let status = server.run(&["status"]).ends(1);
     assert!(status.out.contains("x.toml:1") && status.out.contains("a-second.toml:1"), "{}", status.out);

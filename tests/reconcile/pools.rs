@@ -30,7 +30,7 @@ fn tenants_may_come_before_the_pools_and_before_the_zone() {
     assert_eq!(lab.address("x-example"), "SERVFAIL", "its zone should be served, and is not there");
     lab.write(&[("a.mx.example.zone", MASTER)]);
     assert_eq!(lab.address("x-example"), "NXDOMAIN");
-    assert_eq!(lab.codes(), ["MX4104"]);
+    assert_eq!(lab.codes(), ["MX4204"]);
     lab.write(&[("pools.toml", POOLS)]);
     assert_eq!(lab.address("x-example"), "192.0.2.25");
     lab.fine();
@@ -84,7 +84,7 @@ fn a_pool_that_is_used_does_not_go_and_goes_with_its_last_tenant() {
     lab.write(&[("pools.toml", only_us)]);
     assert_eq!(lab.address("t0-example"), "192.0.2.25");
     assert!(
-        lab.world.findings().iter().any(|f| f.code == "MX3102" && f.message.contains("2 tenants")),
+        lab.world.findings().iter().any(|f| f.code == "MX3202" && f.message.contains("2 tenants")),
         "{:?}",
         lab.codes()
     );
@@ -96,7 +96,7 @@ fn a_pool_that_is_used_does_not_go_and_goes_with_its_last_tenant() {
     assert_eq!(state(&lab, "eu"), None);
     lab.fine();
     lab.write(&[(&at("t1.example.toml"), &toml("t1.example", "eu"))]);
-    assert_eq!(lab.codes(), ["MX4104"]);
+    assert_eq!(lab.codes(), ["MX4204"]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_certificate_that_cannot_be_read_keeps_the_pool_until_it_can() {
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 010101");
     lab.memory.certificates.clear();
     lab.world.refresh_certificates(&mut lab.memory);
-    assert_eq!((tlsa(&mut lab).as_str(), lab.codes()), ("NOERROR TLSA 3 1 1 010101", vec!["MX3101"]));
+    assert_eq!((tlsa(&mut lab).as_str(), lab.codes()), ("NOERROR TLSA 3 1 1 010101", vec!["MX3201"]));
     lab.restart();
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 010101", "over a restart");
     lab.memory.certificates.insert("eu.pem".to_owned(), [2; 32]);

@@ -44,7 +44,7 @@ impl World {
             None => {
                 let message = "the file of the pools is gone";
                 let help = "put it back; the last good pools are served until then";
-                self.pools.refuse(vec![Diagnostic::error("MX3103", Place::file(shown), message, help)])
+                self.pools.refuse(vec![Diagnostic::error("MX3203", Place::file(shown), message, help)])
             }
         }
     }
