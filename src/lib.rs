@@ -16,9 +16,10 @@
 //! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
 //! ```text
 //! main → cli → { control, serve } → pure
-//! serve   → answer, dns, metrics, time        control → config, answer, zone, sign, dns, metrics, diagnostic, time
-//! answer  → zone, sign, dns, time             config, zone → fields, diagnostic, sign, dns, time
-//! metrics → answer, time                      render, fields → diagnostic        sign → dns, time        dns → time
+//! control → answer, config, diagnostic, dns, metrics, sign, time, zone
+//! serve   → answer, metrics, time             answer  → dns, sign, time, zone       metrics → answer, dns, time
+//! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign
+//! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing
 //! ```
 //! All but [`cli`], [`serve`] and the shells of [`control`] (`thread`, `outside`, `socket`, `warm`, `watch`, `scan`,
 //! `store` and what they stand on) is pure: values in, values out; no clock, files, sockets, threads or logs.
