@@ -392,3 +392,53 @@ impl Attempt {
             && self.children == other.children
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::name::ROOT;
+    use crate::sign::key::{ECDSA_P256, ENTRY_FLAGS, generate_pkcs8};
+    use crate::sign::memo::Slot;
+    use crate::sign::{Subject, SubjectData, Unsigned};
+    use crate::time::UnixTime;
+
+    const NOW: UnixTime = UnixTime(1_800_000_000);
+
+    fn key() -> Key {
+        let der = generate_pkcs8(ECDSA_P256).expect("a new key");
+        Key::from_pkcs8(ENTRY_FLAGS, ECDSA_P256, &der).expect("a key")
+    }
+
+    /// The public half of one key and the private half of another, as in the outage of .de (2026).
+    fn liar() -> Key {
+        Key { signer: key().signer, ..key() }
+    }
+
+    #[test]
+    fn a_key_that_does_not_sign_for_its_published_dnskey_never_serves() {
+        let apex = Name::parse("mx.example", ROOT).expect("a name");
+        assert!(KeySet::new(&apex, &[(key(), true)], &Policy::shard(), b"challenge").is_ok());
+        let refused = KeySet::new(&apex, &[(liar(), true)], &Policy::shard(), b"challenge").err();
+        assert!(refused.is_some_and(|reason| reason.contains("cannot sign")));
+        let standby = [(key(), true), (liar(), false)];
+        assert!(
+            KeySet::new(&apex, &standby, &Policy::shard(), b"challenge").is_ok(),
+            "one that does not sign may wait"
+        );
+    }
+
+    #[test]
+    fn the_background_pass_keeps_no_signature_that_does_not_verify() {
+        let apex = Name::parse("mx.example", ROOT).expect("a name");
+        let policy = Policy::shard();
+        let (data, dnskey) = (policy.data_signatures(), policy.dnskey_signatures());
+        let subject = Subject { owner: &apex, rtype: rt::TXT, ttl: 300, data: SubjectData::One(b"\x01x") };
+        for (key, good) in [(Arc::new(key()), true), (Arc::new(liar()), false)] {
+            let signing = Signing::new(apex.clone(), Arc::clone(&key), key, data, dnskey);
+            let slot = Slot::default();
+            let made = signing.warm(&subject, 7, &slot, NOW);
+            assert_eq!((made.is_ok(), slot.load().is_some()), (good, good));
+            assert!(good || made == Err(Unsigned::Failed));
+        }
+    }
+}
