@@ -12,6 +12,7 @@ use crate::dns::query::{self, Edns, Fault, Parsed, Query, UDP_SIZE_MIN, rcode};
 use crate::dns::reply::{self, Answer, OptData, UDP_SIZE_MAX, ede};
 use crate::dns::rrset::{RrsetView, hash_name};
 use crate::dns::rtype::number as rt;
+use crate::sign::recent::Recent;
 use crate::time::UnixTime;
 use crate::zone::Zone;
 use build::{Builder, Stop};
@@ -39,7 +40,7 @@ pub enum Effort {
     Kept,
     /// Whatever it takes.
     Sign,
-    /// Signatures that will be kept are made, others (denials, wildcards) are not: TC=1 instead, which proves the source.
+    /// Signatures that will be kept for good are made, others (denials, wildcards) are not: TC=1 instead, which proves the source.
     Truncate,
 }
 
@@ -103,7 +104,7 @@ pub struct Snapshot {
     identity: Arc<Identity>,
 }
 
-/// What answers say about the server itself.
+/// What answers say about the server itself, and what all its snapshots share.
 #[derive(Debug, Default)]
 pub struct Identity {
     nsid: Vec<u8>,
@@ -112,6 +113,7 @@ pub struct Identity {
     cookie_secrets: Vec<[u8; 16]>,
     keepalive: u16,
     udp_size: Option<u16>,
+    recent: Recent,
 }
 
 impl Identity {
@@ -122,7 +124,8 @@ impl Identity {
         let nsid: Vec<u8> = nsid.bytes().take(reply::NSID_OCTETS_MAX).collect();
         let length = u8::try_from(nsid.len()).unwrap_or(0);
         let head = [0xc0, 0x0c, 0, 16, 0, 3, 0, 0, 0, 0, 0, length + 1, length];
-        Identity { chaos: [&head[..], &nsid].concat(), nsid, cookie_secrets, keepalive, udp_size: None }
+        let chaos = [&head[..], &nsid].concat();
+        Identity { chaos, nsid, cookie_secrets, keepalive, udp_size: None, recent: Recent::default() }
     }
 
     /// The same, with answers over UDP of at most `octets`, which is never more than 1232.
@@ -216,7 +219,7 @@ pub fn respond(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply 
         Parsed::Query(query) => query,
     };
     let mut answer = Answer::default();
-    let mut builder = Builder::new(&query, asked);
+    let mut builder = Builder::new(&query, asked, &snapshot.identity.recent);
     match decide(snapshot, &query, &mut builder, &mut answer) {
         Ok(()) => {}
         Err(Stop::Deferred) => return Reply::Deferred,

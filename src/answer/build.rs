@@ -6,11 +6,12 @@ use super::{Asked, Effort, Snapshot};
 use crate::dns::name::{self, NAME_OCTETS_MAX, Name};
 use crate::dns::query::{Query, rcode};
 use crate::dns::reply::{Answer, Data, Item, Owner};
-use crate::dns::rrset::{RrsetView, digest};
+use crate::dns::rrset::RrsetView;
 use crate::dns::rtype::number as rt;
 use crate::sign::denial::{self, BITMAP_OCTETS_MAX, NextName};
 use crate::sign::memo::Slot;
-use crate::sign::{Subject, SubjectData, Unsigned};
+use crate::sign::recent::Recent;
+use crate::sign::{Place, Subject, SubjectData, Unsigned};
 use crate::time::UnixTime;
 use crate::zone::{Cut, Found, Zone};
 use arrayvec::ArrayVec;
@@ -36,6 +37,7 @@ pub struct Builder<'q> {
     effort: Effort,
     dnssec_ok: bool,
     compact_ok: bool,
+    recent: &'q Recent,
     /// Signatures made.
     pub signed: u8,
     /// Signatures that were kept.
@@ -60,13 +62,14 @@ fn given(owner: &[u8], answer: &Answer<'_>) -> Option<u32> {
 
 impl<'q> Builder<'q> {
     /// A builder for one query.
-    pub fn new(query: &'q Query<'q>, asked: &Asked<'_>) -> Builder<'q> {
+    pub fn new(query: &'q Query<'q>, asked: &Asked<'_>, recent: &'q Recent) -> Builder<'q> {
         Builder {
             query,
             now: asked.now,
             effort: asked.effort,
             dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
             compact_ok: query.edns.is_some_and(|edns| edns.compact_ok),
+            recent,
             signed: 0,
             kept: 0,
         }
@@ -308,8 +311,7 @@ impl<'q> Builder<'q> {
         let made = answer.make(&[&data]).filter(|_| fits).ok_or(Stop::Truncate)?;
         let ttl = zone.content.negative_ttl;
         let subject = Subject { owner: name, rtype: rt::NSEC, ttl, data: SubjectData::One(&data) };
-        let keep = slot.map(|slot| (digest(rt::NSEC, ttl, &data), slot));
-        self.signed_item(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, keep)
+        self.signed_item(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot)
     }
 
     fn item<'a>(
@@ -321,7 +323,7 @@ impl<'q> Builder<'q> {
         slot: Option<&'a Slot>,
     ) -> Result<Item<'a>, Stop> {
         let subject = Subject { owner: name, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
-        self.signed_item(zone, owner, Data::Set(set), &subject, slot.map(|slot| (set.digest, slot)))
+        self.signed_item(zone, owner, Data::Set(set), &subject, slot)
     }
 
     fn signed_item<'a>(
@@ -330,7 +332,7 @@ impl<'q> Builder<'q> {
         owner: Owner<'a>,
         data: Data<'a>,
         subject: &Subject<'_>,
-        keep: Option<(u64, &Slot)>,
+        slot: Option<&Slot>,
     ) -> Result<Item<'a>, Stop> {
         let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
         // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
@@ -341,9 +343,10 @@ impl<'q> Builder<'q> {
         let make = match self.effort {
             Effort::Kept => false,
             Effort::Sign => true,
-            Effort::Truncate => keep.is_some(),
+            Effort::Truncate => slot.is_some(),
         };
-        let made = signing.sign(subject, keep, self.now, make).map_err(|fault| match (fault, self.effort) {
+        let place = slot.map_or(Place::Recent(self.recent), Place::Own);
+        let made = signing.sign(subject, place, self.now, make).map_err(|fault| match (fault, self.effort) {
             (Unsigned::Failed, _) => Stop::Failed,
             (Unsigned::NotKept, Effort::Kept) => Stop::Deferred,
             (Unsigned::NotKept, Effort::Sign | Effort::Truncate) => Stop::Truncate,

@@ -78,7 +78,7 @@ impl Warm {
             }
             tally.wanted += 1;
             let subject = Subject { owner, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
-            match signing.warm(&subject, set.digest, slot, time::now()) {
+            match signing.warm(&subject, slot, time::now()) {
                 Ok((expiration, fresh)) => {
                     tally.kept += 1;
                     made += u64::from(fresh);

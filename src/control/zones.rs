@@ -436,7 +436,7 @@ mod tests {
         for (key, good) in [(Arc::new(key()), true), (Arc::new(liar()), false)] {
             let signing = Signing::new(apex.clone(), Arc::clone(&key), key, data, dnskey);
             let slot = Slot::default();
-            let made = signing.warm(&subject, 7, &slot, NOW);
+            let made = signing.warm(&subject, &slot, NOW);
             assert_eq!((made.is_ok(), slot.load().is_some()), (good, good));
             assert!(good || made == Err(Unsigned::Failed));
         }

@@ -1,19 +1,21 @@
 //! Signatures made online and kept warm: RRset, key and window give an RRSIG.
 //!
-//! Pure but for the memo. It never signs outside its window, never with a key that did not prove itself, and never
-//! keeps what strangers can invent (denials of random names, wildcard expansions).
+//! Pure but for the memo. It never signs outside its window, never with a key that did not prove itself, and never lets
+//! what strangers can invent (denials of random names, wildcard expansions) take the place of anything else.
 
 pub mod denial;
 pub mod key;
 pub mod memo;
+pub mod recent;
 
 use crate::dns::name::{self, Name};
 use crate::dns::reply::{SIGNATURE_OCTETS, Signed, rrsig_head};
-use crate::dns::rrset::{CLASS_IN, RrsetView};
+use crate::dns::rrset::{CLASS_IN, RrsetView, digest, hash_name};
 use crate::dns::rtype::number as rtype;
 use crate::time::{SignaturePolicy, UnixTime};
 use key::Key;
 use memo::{Kept, Slot};
+use recent::Recent;
 use std::sync::Arc;
 
 /// One signature in this many that is made while a query waits is verified: a verification costs three signatures.
@@ -54,6 +56,15 @@ pub enum SubjectData<'a> {
     One(&'a [u8]),
 }
 
+/// Where a signature is kept.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// In the slot of its RRset, for good.
+    Own(&'a Slot),
+    /// Among those made lately, until others drive it out.
+    Recent(&'a Recent),
+}
+
 /// Why there is no signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
@@ -90,7 +101,7 @@ impl Signing {
                 what.extend_from_slice(&span.to_be_bytes());
             }
         }
-        let id = crate::dns::rrset::digest(rtype::DNSKEY, 0, &what);
+        let id = digest(rtype::DNSKEY, 0, &what);
         Signing { apex, data_key, apex_key, data, dnskey, id }
     }
 
@@ -109,13 +120,16 @@ impl Signing {
         self.roles(rtype).1
     }
 
-    /// The signature of `subject` that `slot` keeps, if it is for this content and key and has enough time left.
-    pub fn kept<'s>(&'s self, subject: &Subject<'_>, digest: u64, slot: &Slot, now: UnixTime) -> Option<Signed<'s>> {
-        let kept = slot.load()?;
+    /// The signature of `subject` that is kept, if it is for this content and key and has enough time left.
+    pub fn kept<'s>(&'s self, subject: &Subject<'_>, place: Place<'_>, now: UnixTime) -> Option<Signed<'s>> {
+        let stamp = self.stamp(subject, place);
+        let kept = match place {
+            Place::Own(slot) => slot.load().filter(|kept| kept.stamp == stamp)?,
+            Place::Recent(recent) => recent.find(stamp)?,
+        };
         let (key, policy) = self.roles(subject.rtype);
         let least = now.after(policy.life.saturating_sub(policy.grid + policy.grace())).rrsig();
-        let lasts = !crate::time::serial_less(kept.expiration, least);
-        if !lasts || kept.stamp != self.stamp(digest, subject.rtype) {
+        if crate::time::serial_less(kept.expiration, least) {
             return None;
         }
         let signed = self.signed(key, policy, subject, kept.expiration, kept.octets);
@@ -123,30 +137,29 @@ impl Signing {
         (!crate::time::serial_less(now.rrsig(), signed.inception)).then_some(signed)
     }
 
-    /// The signature of `subject`: the kept one, or, where `make` allows, a new one, which is then kept in `slot`.
+    /// The signature of `subject`: the kept one, or, where `make` allows, a new one, which is then kept.
     ///
     /// # Errors
     /// [`Unsigned`].
     pub fn sign<'s>(
         &'s self,
         subject: &Subject<'_>,
-        keep: Option<(u64, &Slot)>,
+        place: Place<'_>,
         now: UnixTime,
         make: bool,
     ) -> Result<Made<'s>, Unsigned> {
-        if let Some(signed) = keep.and_then(|(digest, slot)| self.kept(subject, digest, slot, now)) {
+        if let Some(signed) = self.kept(subject, place, now) {
             return Ok(Made { signed, fresh: false });
         }
         if !make {
             return Err(Unsigned::NotKept);
         }
         let signed = self.fresh(subject, now, false)?;
-        if let Some((digest, slot)) = keep {
-            slot.store(&Kept {
-                stamp: self.stamp(digest, subject.rtype),
-                expiration: signed.expiration,
-                octets: signed.octets,
-            });
+        let (stamp, expiration) = (self.stamp(subject, place), signed.expiration);
+        let kept = Kept { stamp, expiration, octets: signed.octets };
+        match place {
+            Place::Own(slot) => slot.store(&kept),
+            Place::Recent(recent) => recent.keep(&kept),
         }
         Ok(Made { signed, fresh: true })
     }
@@ -156,16 +169,10 @@ impl Signing {
     ///
     /// # Errors
     /// [`Unsigned::Failed`].
-    pub fn warm(
-        &self,
-        subject: &Subject<'_>,
-        digest: u64,
-        slot: &Slot,
-        now: UnixTime,
-    ) -> Result<(u32, bool), Unsigned> {
+    pub fn warm(&self, subject: &Subject<'_>, slot: &Slot, now: UnixTime) -> Result<(u32, bool), Unsigned> {
         let (_, policy) = self.roles(subject.rtype);
         let expiration = policy.window(now, phase(subject)).expiration.rrsig();
-        let stamp = self.stamp(digest, subject.rtype);
+        let stamp = self.stamp(subject, Place::Own(slot));
         if slot.load().is_some_and(|kept| kept.stamp == stamp && kept.expiration == expiration) {
             return Ok((expiration, false));
         }
@@ -215,8 +222,17 @@ impl Signing {
         }
     }
 
-    fn stamp(&self, digest: u64, rtype: u16) -> u64 {
-        (digest ^ self.id).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(rtype)
+    /// What a kept signature is valid for. In a slot of its own it need not say whose it is; among others it must.
+    fn stamp(&self, subject: &Subject<'_>, place: Place<'_>) -> u64 {
+        let content = match subject.data {
+            SubjectData::Set(set) => set.digest,
+            SubjectData::One(data) => digest(subject.rtype, subject.ttl, data),
+        };
+        let owner = match place {
+            Place::Own(_) => 0,
+            Place::Recent(_) => hash_name(subject.owner).rotate_left(32),
+        };
+        (content ^ owner ^ self.id).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(subject.rtype)
     }
 }
 

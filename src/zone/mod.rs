@@ -104,7 +104,7 @@ impl Zone {
     }
 
     /// The answer of an existing node. `own`: asked by its own name, so signatures are kept; else it is a wildcard's,
-    /// whose signatures are made for each name asked (RFC 9824 § 3.3) and never kept.
+    /// whose signatures are made for each name asked (RFC 9824 § 3.3) and not kept for good.
     fn at_node<'z>(&'z self, owner: &'z [u8], node: &'z Node, qtype: u16, own: bool) -> Found<'z> {
         if node.role == Role::Cut && qtype != rt::DS {
             return Found::Referral(Cut { owner, node });

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 type Labels = Vec<Vec<u8>>;
 
-/// A reply as text, and whether it needs a signature that is never kept.
+/// A reply as text, and whether it needs a signature that is not kept for good.
 pub struct Expected {
     pub text: String,
     pub unkept: bool,

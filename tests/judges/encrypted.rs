@@ -13,7 +13,7 @@ fn content(world: &World, transport: &str, port: &str, question: &[&str]) -> Vec
     let mut lines: Vec<String> = said
         .lines()
         .filter(|line| !passing.iter().any(|start| line.starts_with(start)))
-        // What is not kept is signed anew each time: the signature itself, the last field, differs.
+        // A signature may have been made anew in between: the signature itself, the last field, then differs.
         .map(|line| if line.contains("\tRRSIG\t") { line.rsplit_once(' ').map_or(line, |cut| cut.0) } else { line })
         .map(str::to_owned)
         .collect();
