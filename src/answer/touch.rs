@@ -12,8 +12,9 @@ use crate::zone::table::Place;
 use arrayvec::ArrayVec;
 use std::hint::black_box;
 
-/// Tenants of a zone below which all of it lies in a second-level cache: some 600 octets each.
-pub const TENANTS_MIN: usize = 5000;
+/// Tenants of a zone below which reading ahead gains nothing: at some 600 octets each they lie in a second-level cache even
+/// after the kernel has carried a batch.
+pub const TENANTS_MIN: usize = 200;
 /// Packets at once, at most: a batch.
 const PACKETS_MAX: usize = 64;
 /// Packets that are worth it.
