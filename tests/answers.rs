@@ -106,7 +106,7 @@ fn outcome(world: &World, question: &Question) -> Option<Outcome> {
     let (packet, mut out) = (question.packet(), vec![0; 65_535]);
     match respond(&world.snapshot, &asked(&packet, question), &mut out) {
         Reply::Send(outcome) => Some(outcome),
-        Reply::Deferred => None,
+        Reply::Deferred(_) => None,
         Reply::Silence => panic!("silence for {question:?}"),
     }
 }

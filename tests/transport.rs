@@ -7,7 +7,7 @@
 )]
 
 use arc_swap::ArcSwap;
-use mxseal::answer::{Asked, Effort, Identity, Outcome, Reply, Snapshot, Transport};
+use mxseal::answer::{Account, Asked, Effort, Identity, Outcome, Reply, Snapshot, Transport};
 use mxseal::serve::{Limits, Respond, Running, Settings, bind, start};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
@@ -36,7 +36,7 @@ fn echo(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
         ["pad", octets] => more.resize(octets.parse().unwrap(), b'.'),
         ["version"] => more = snapshot.version.to_string().into_bytes(),
         ["sign"] => match asked.effort {
-            Effort::Kept => return Reply::Deferred,
+            Effort::Kept => return Reply::Deferred(Account::default()),
             Effort::Sign => (more, outcome.signed) = (b" signed".to_vec(), 1),
             Effort::Truncate => outcome.truncated = true,
         },
@@ -453,7 +453,7 @@ fn expected(packet: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 65_535];
     match echo(&slot(1).load(), &asked, &mut out) {
         Reply::Send(outcome) => framed(&out[..outcome.length]),
-        Reply::Silence | Reply::Deferred => Vec::new(),
+        Reply::Silence | Reply::Deferred(_) => Vec::new(),
     }
 }
 

@@ -281,7 +281,7 @@ impl Handler {
         match (self.respond)(&self.snapshot.load(), &asked, &mut octets) {
             Reply::Silence => Decision::Silence,
             // Only asked for with less effort; were it to come, no answer is better than a wait for nothing.
-            Reply::Deferred => Decision::Fail,
+            Reply::Deferred(_) => Decision::Fail,
             Reply::Send(outcome) => match octets.get(..outcome.length).map(Message::from_vec) {
                 Some(Ok(message)) => Decision::Send(Box::new(message), outcome),
                 // Octets that hickory cannot read, such as records without data.

@@ -5,10 +5,12 @@
 
 pub mod batch;
 mod bind;
+mod budget;
 pub mod confine;
 pub mod encrypted;
 pub mod health;
 mod house;
+mod ledger;
 pub mod notify;
 mod shield;
 pub mod system;

@@ -262,7 +262,7 @@ impl Connection {
             let effort = if self.signing == Signing::Queued { Effort::Sign } else { Effort::Kept };
             let asked = Asked { packet, source: self.source, transport: Transport::Tcp, now, effort };
             let reply = shield.answer(&snapshot, &asked, out);
-            if reply == Reply::Deferred && effort == Effort::Kept {
+            if matches!(reply, Reply::Deferred(_)) && effort == Effort::Kept {
                 self.signing = Signing::Wanted;
                 return (used, written, Stop::Signature);
             }

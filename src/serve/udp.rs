@@ -115,7 +115,7 @@ impl Worker {
             match self.answer(at, &snapshot, now, Effort::Kept) {
                 Reply::Send(_) => {}
                 Reply::Silence => silent += 1,
-                Reply::Deferred => self.deferred.push(at),
+                Reply::Deferred(_) => self.deferred.push(at),
             }
         }
         if self.batch.queued() > 0 {
@@ -140,7 +140,7 @@ impl Worker {
             match self.answer(at, snapshot, now, effort) {
                 Reply::Send(outcome) => lock(&self.budget).spend(outcome.signed),
                 // With these efforts nothing is deferred; if it were, silence makes the client ask again.
-                Reply::Silence | Reply::Deferred => silent += 1,
+                Reply::Silence | Reply::Deferred(_) => silent += 1,
             }
         }
         silent

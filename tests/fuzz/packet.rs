@@ -41,7 +41,7 @@ fn answer(asked: &Asked<'_>) -> Option<(Vec<u8>, Outcome)> {
             assert!(unanswerable, "silence for a query");
             None
         }
-        Reply::Deferred => {
+        Reply::Deferred(_) => {
             assert_eq!(asked.effort, Effort::Kept, "only what may not sign is put off");
             None
         }

@@ -11,7 +11,7 @@ use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::tls::tls_exchange;
 use hickory_net::xfer::{DnsExchange, FirstAnswer};
 use hickory_net::{DnsHandle, NetError};
-use mxseal::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport};
+use mxseal::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport};
 use mxseal::metrics::{Metrics, Proto};
 use mxseal::serve::encrypted::{self, Certificate, Encrypted, Options, Sockets};
 use mxseal::time::UnixTime;
@@ -77,7 +77,7 @@ fn respond(_snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
     assert_ne!(word, "panic", "a panic on purpose");
     let answer = match word.as_str() {
         "silence" => return Reply::Silence,
-        "deferred" => return Reply::Deferred,
+        "deferred" => return Reply::Deferred(Account::default()),
         "large" => {
             let mut answer = Message::response(message.metadata.id, OpCode::Query);
             answer.add_queries(message.queries.clone());
