@@ -41,7 +41,6 @@ fn write(
     let cookie = judge_cookie(snapshot, asked, edns);
     // NSID and the like would only make it longer.
     let opt = OptData { cookie: cookie.reply, ..OptData::default() };
-    let (length, truncated) =
-        reply::write(header, question, edns, opt, answer, limit(snapshot, asked, edns), out);
+    let (length, truncated) = reply::write(header, question, edns, opt, answer, limit(snapshot, asked, edns), out);
     Reply::Send(Outcome { length, rcode: answer.rcode, qtype, truncated, ..Outcome::default() })
 }

@@ -5,7 +5,7 @@
 //! another's use: a key is a whole keyed hash of 64 bits, and where a set is full, the smallest debt is forgotten. So a
 //! full table limits less, never somebody else.
 
-/// Places in one set: tag and debt of each fill one cache line.
+/// Places in one set: their tags and debts fill one cache line.
 const WAYS: usize = 4;
 /// Words of a set: the tags, then the debts.
 const WORDS: usize = WAYS * 2;
@@ -22,15 +22,6 @@ pub(super) struct Ledger {
     mask: u64,
 }
 
-/// Where a key has its place, and what it owes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    key: u64,
-    tag_at: usize,
-    /// In units of time; 0: nothing.
-    pub(super) debt: u64,
-}
-
 impl Ledger {
     /// A table of `sets` times four places; the number of sets is rounded up to a power of two. Pages that are never
     /// used cost no memory.
@@ -41,8 +32,24 @@ impl Ledger {
         Ledger { words, first, mask: u64::try_from(sets).map_or(0, |sets| sets - 1) }
     }
 
-    /// What `key` owes `now`, and where that is or would be kept. Changes nothing.
-    pub(super) fn find(&self, key: u64, now: u64) -> Place {
+    /// What `key` owes `now`, in units of time.
+    pub(super) fn debt(&self, key: u64, now: u64) -> u64 {
+        self.find(key).1.saturating_sub(now)
+    }
+
+    /// Adds `cost` to what `key` owes `now`.
+    pub(super) fn charge(&mut self, key: u64, cost: u64, now: u64) {
+        let (at, paid_at) = self.find(key);
+        if let Some(tag) = self.words.get_mut(at) {
+            *tag = key;
+        }
+        if let Some(kept) = self.words.get_mut(at + WAYS) {
+            *kept = paid_at.max(now).saturating_add(cost);
+        }
+    }
+
+    /// The word of the tag of `key` and when its debt is paid; where it has no place, that of the smallest debt, and 0.
+    fn find(&self, key: u64) -> (usize, u64) {
         let set = usize::try_from(key & self.mask).unwrap_or(0);
         let at = self.first + set * WORDS;
         let words = self.words.get(at..).and_then(|words| words.first_chunk::<WORDS>()).unwrap_or(&[0; WORDS]);
@@ -50,24 +57,13 @@ impl Ledger {
         let (mut least, mut least_paid_at) = (0, u64::MAX);
         for (way, (tag, paid_at)) in tags.iter().zip(paid_at).enumerate() {
             if *tag == key {
-                return Place { key, tag_at: at + way, debt: paid_at.saturating_sub(now) };
+                return (at + way, *paid_at);
             }
             if *paid_at < least_paid_at {
                 (least, least_paid_at) = (way, *paid_at);
             }
         }
-        Place { key, tag_at: at + least, debt: 0 }
-    }
-
-    /// Adds `cost` to what the key of `place`, found at the same `now`, owes.
-    pub(super) fn charge(&mut self, place: Place, cost: u64, now: u64) {
-        let paid_at = now.saturating_add(place.debt).saturating_add(cost);
-        if let Some(tag) = self.words.get_mut(place.tag_at) {
-            *tag = place.key;
-        }
-        if let Some(kept) = self.words.get_mut(place.tag_at + WAYS) {
-            *kept = paid_at;
-        }
+        (at + least, 0)
     }
 }
 
@@ -78,32 +74,31 @@ mod tests {
     #[test]
     fn a_debt_adds_up_and_is_paid_with_time() {
         let mut ledger = Ledger::new(8);
-        ledger.charge(ledger.find(7, 100), 10, 100);
-        ledger.charge(ledger.find(7, 105), 10, 105);
-        assert_eq!([105, 110, 120, 1000].map(|now| ledger.find(7, now).debt), [15, 10, 0, 0]);
-        assert_eq!(ledger.find(8, 105).debt, 0);
+        ledger.charge(7, 10, 100);
+        ledger.charge(7, 10, 105);
+        assert_eq!([105, 110, 120, 1000].map(|now| ledger.debt(7, now)), [15, 10, 0, 0]);
+        assert_eq!(ledger.debt(8, 105), 0);
     }
 
     #[test]
     fn a_full_set_forgets_the_smallest_debt_and_charges_nobody_for_it() {
         let mut ledger = Ledger::new(1);
         for key in 1..=4 {
-            ledger.charge(ledger.find(key, 0), key * 10, 0);
+            ledger.charge(key, key * 10, 0);
         }
-        let newcomer = ledger.find(5, 0);
-        assert_eq!(newcomer.debt, 0);
-        ledger.charge(newcomer, 1, 0);
-        assert_eq!([1, 2, 3, 4, 5].map(|key| ledger.find(key, 0).debt), [0, 20, 30, 40, 1]);
+        assert_eq!(ledger.debt(5, 0), 0);
+        ledger.charge(5, 1, 0);
+        assert_eq!([1, 2, 3, 4, 5].map(|key| ledger.debt(key, 0)), [0, 20, 30, 40, 1]);
     }
 
     #[test]
     fn a_place_whose_debt_is_paid_goes_first() {
         let mut ledger = Ledger::new(1);
         for (key, cost) in [(1, 100), (2, 5), (3, 100), (4, 100)] {
-            ledger.charge(ledger.find(key, 0), cost, 0);
+            ledger.charge(key, cost, 0);
         }
-        ledger.charge(ledger.find(9, 50), 1, 50);
-        assert_eq!([1, 3, 4, 9].map(|key| ledger.find(key, 50).debt), [50, 50, 50, 1]);
+        ledger.charge(9, 1, 50);
+        assert_eq!([1, 3, 4, 9].map(|key| ledger.debt(key, 50)), [50, 50, 50, 1]);
     }
 
     #[test]
@@ -113,15 +108,15 @@ mod tests {
             let line = ledger.words.as_ptr().wrapping_add(ledger.first);
             assert_eq!(line.align_offset(LINE), 0);
             let last = ledger.mask;
-            ledger.charge(ledger.find(last, 0), 3, 0);
-            assert_eq!(ledger.find(last, 0).debt, 3, "{sets} sets");
+            ledger.charge(last, 3, 0);
+            assert_eq!(ledger.debt(last, 0), 3, "{sets} sets");
         }
     }
 
     #[test]
     fn nothing_wraps_at_the_end_of_time() {
         let mut ledger = Ledger::new(1);
-        ledger.charge(ledger.find(1, u64::MAX), u64::MAX, u64::MAX);
-        assert_eq!(ledger.find(1, 0).debt, u64::MAX);
+        ledger.charge(1, u64::MAX, u64::MAX);
+        assert_eq!(ledger.debt(1, 0), u64::MAX);
     }
 }

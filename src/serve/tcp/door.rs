@@ -79,7 +79,8 @@ impl Front {
         let _ = stream.set_nodelay(true);
         let front = Rc::clone(self);
         let (pending, unsent, signing) = (Vec::new(), Vec::new(), Signing::No);
-        let connection = Connection { front, id, stream, source, pending, unsent, sent: 0, signing, closing: false };
+        let (pause, closing) = (None, false);
+        let connection = Connection { front, id, stream, source, pending, unsent, sent: 0, signing, pause, closing };
         let task = spawn_local(connection).abort_handle();
         self.tasks.borrow_mut().insert(id, task);
     }
