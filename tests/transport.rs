@@ -336,6 +336,40 @@ fn answers_that_are_ready_leave_before_the_first_signature_of_their_batch() {
     ended(running);
 }
 
+static FIRST: AtomicBool = AtomicBool::new(true);
+static SECOND: AtomicBool = AtomicBool::new(true);
+
+/// Waits before anything that is no signature, and before every signature but the first one.
+fn slow(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+    let gate = match (asked.effort, asked.packet[1]) {
+        (Effort::Sign, 1) => None,
+        (Effort::Sign, _) => Some(&SECOND),
+        (Effort::Kept | Effort::Truncate, _) => Some(&FIRST),
+    };
+    while gate.is_some_and(|gate| gate.load(Ordering::SeqCst)) {
+        std::thread::yield_now();
+    }
+    echo(snapshot, asked, out)
+}
+
+#[test]
+fn each_signed_answer_leaves_before_the_next_one_is_signed() {
+    let (running, server) = serve_at("127.0.0.1", &Settings::default(), slow);
+    let client = udp(server);
+    // What comes while the first one is held becomes the second batch, and is signed in turn.
+    for id in 0..=40 {
+        client.send(&query(id, if id == 0 { "hold" } else { "sign" })).unwrap();
+    }
+    FIRST.store(false, Ordering::SeqCst);
+    assert_eq!(receive(&client), answer(0, "hold"));
+    assert_eq!(receive(&client), [answer(1, "sign"), b" signed".to_vec()].concat(), "while the next one is held");
+    SECOND.store(false, Ordering::SeqCst);
+    for id in 2..=40 {
+        assert_eq!(receive(&client), [answer(id, "sign"), b" signed".to_vec()].concat());
+    }
+    ended(running);
+}
+
 #[test]
 fn past_the_budget_udp_gets_tc_and_tcp_still_gets_signatures() {
     for (denials_per_second, least_signed) in [(0, 0), (3, 3)] {

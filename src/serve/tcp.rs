@@ -5,15 +5,17 @@
 //! for a client than one read and one write buffer, and never be ended by an error of `accept`.
 
 mod door;
+mod queue;
 
 use super::house::{Doing, House, Limits};
 use super::shield::{HEADER_OCTETS, Shield};
-use super::signing::{Permit, SIGNATURE_PAUSE, Signatures};
-use crate::answer::{Account, Asked, Effort, Reply, Snapshot, Transport};
-use crate::metrics::{Counters, Dropped, Proto};
+use super::signing::Signatures;
+use crate::answer::{Asked, Effort, Reply, Snapshot, Transport};
+use crate::metrics::{Counters, Dropped};
 use crate::time;
 use arc_swap::ArcSwap;
 use door::{accept, drain_all, sweep, tick_of};
+use queue::Signing;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -91,18 +93,6 @@ struct Connection {
     pause: Option<Pin<Box<Sleep>>>,
     /// Nothing is read any more: what is pending is answered, then it ends.
     closing: bool,
-}
-
-/// Where the first pending query stands with the signature that it needs.
-enum Signing {
-    /// Not known to need one.
-    No,
-    /// It needs one.
-    Wanted(Account),
-    /// It has a place in the queue, and waits for the budget until that moment.
-    Queued(Account, Instant),
-    /// Its turn has come.
-    Allowed(Permit),
 }
 
 /// Why answering stopped.
@@ -292,46 +282,6 @@ impl Connection {
             }
         }
         (used, written, Stop::TurnOver)
-    }
-
-    /// Signing waits until others had their turn; the queue is bounded, and past it TCP is no refuge from the budget
-    /// of UDP.
-    fn queue_for_signature(&mut self, account: Account, cx: &mut Context<'_>) -> Poll<()> {
-        let queued = self.front.signatures_queued.get();
-        if queued >= self.front.signatures_queued_max {
-            self.front.counters.refused(Proto::Tcp);
-            self.front.counters.dropped(Dropped::TcpFull, 1);
-            return Poll::Ready(());
-        }
-        self.front.signatures_queued.set(queued + 1);
-        self.signing = Signing::Queued(account, Instant::now() + self.front.signature_wait);
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Waits for the budget. Past its deadline the connection is closed, which says less than any answer could: an
-    /// unsigned denial would be bogus, SERVFAIL would be cached.
-    fn poll_permit(&mut self, account: &Account, until: Instant, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
-        loop {
-            if let Some(permit) = self.front.signatures.permit(account, &self.front.slot.load()) {
-                (self.signing, self.pause) = (Signing::Allowed(permit), None);
-                return Poll::Ready(Ok(()));
-            }
-            if Instant::now() >= until {
-                self.front.counters.refused(Proto::Tcp);
-                self.front.counters.dropped(Dropped::TcpDeadline, 1);
-                return Poll::Ready(Err(()));
-            }
-            let pause = self.pause.insert(Box::pin(tokio::time::sleep(SIGNATURE_PAUSE)));
-            ready!(pause.as_mut().poll(cx));
-        }
-    }
-
-    fn leave_queue(&mut self) {
-        if matches!(self.signing, Signing::Queued(..) | Signing::Allowed(_)) {
-            self.front.signatures_queued.set(self.front.signatures_queued.get().saturating_sub(1));
-        }
-        self.signing = Signing::No;
     }
 
     /// Sends what is left of earlier answers.

@@ -2,7 +2,8 @@
 //!
 //! No fault of `accept` ends the accepting, and none makes it spin. Whoever is sent away is off the books at once.
 
-use super::{Connection, Front, Signing};
+use super::queue::Signing;
+use super::{Connection, Front};
 use crate::metrics::Dropped;
 use crate::serve::house::{Admission, Limits};
 use std::io;
