@@ -8,13 +8,19 @@ mod generator;
 mod oracle;
 mod support;
 
+use arc_swap::ArcSwap;
 use generator::Dice;
 use hickory_proto::op::Message as Decoded;
-use mxseal::answer::{Asked, Effort, Outcome, Reply, Transport, respond};
+use mxseal::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport, limited, respond};
 use mxseal::dns::rtype::number as rt;
+use mxseal::serve::{RateLimit, Settings, bind, start};
 use mxseal::time::UnixTime;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use support::ask::{Back, Edns, Question};
 use support::message::Message;
 use support::verify::verify;
@@ -432,6 +438,45 @@ fn warm_answers_allocate_nothing() {
     let mut reply = Reply::Silence;
     assert_eq!(allocations(|| reply = respond(&world.snapshot, &asked(&packet, &question), &mut out)), 0);
     assert!(matches!(reply, Reply::Send(_)));
+    assert_eq!(allocations(|| reply = limited(&world.snapshot, &asked(&packet, &question), &mut out)), 0);
+    assert!(matches!(reply, Reply::Send(outcome) if outcome.truncated));
+}
+
+/// Allocations of the server's thread when it last asked for an answer, and how many answers it asked for.
+static THREAD_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+fn watched(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+    THREAD_ALLOCATIONS.store(ALLOCATIONS.with(Cell::get), Ordering::SeqCst);
+    ASKED.fetch_add(1, Ordering::SeqCst);
+    respond(snapshot, asked, out)
+}
+
+#[test]
+fn a_thread_that_answers_over_udp_and_limits_allocates_nothing() {
+    // The server's clock is the real one; only without DO is everything warm at once.
+    let question = Question::new(&wire_name("data.z."), rt::A);
+    let slot = Arc::new(ArcSwap::from_pointee(world(KINDS).snapshot));
+    let (listeners, _) = bind(&["127.0.0.1:0".parse().expect("an address")], 1).expect("bound");
+    let rates = RateLimit { answers_per_second: 50, limit_loopback: true, dry_run: false };
+    let running = start(listeners, &slot, &Settings { rates, ..Settings::default() }, watched).expect("started");
+    let client = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    client.connect(running.addresses()[0]).expect("connected");
+    client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    let (mut limited, mut before) = (0, 0);
+    for round in 0..400 {
+        client.send(&question.packet()).expect("sent");
+        let mut octets = [0; 512];
+        let length = client.recv(&mut octets).expect("an answer");
+        limited += usize::from(Message::decode(&octets[..length]).truncated());
+        if round == 0 {
+            before = THREAD_ALLOCATIONS.load(Ordering::SeqCst);
+        }
+    }
+    assert_eq!(ASKED.load(Ordering::SeqCst), 400);
+    assert!(limited > 0 && limited <= 350, "both were seen: {limited}");
+    assert_eq!(THREAD_ALLOCATIONS.load(Ordering::SeqCst), before);
+    assert_eq!(running.drain(), [] as [String; 0]);
 }
 
 #[test]
