@@ -57,7 +57,7 @@ impl Budget {
             Purse::Common
         } else {
             // A share earns one signature in as many units as there are zones.
-            let owed = self.shares.debt(claim.zone, now).saturating_add(zones);
+            let owed = self.shares.find(claim.zone).debt(now).saturating_add(zones);
             let is_due = owed <= zones.saturating_mul(saved_max) && taken < self.per_second;
             is_due.then_some(Purse::Share)?
         };
@@ -76,7 +76,7 @@ impl Budget {
         let taken = self.taken_until.saturating_sub(now).saturating_add(signatures);
         self.taken_until = self.taken_until.max(now.saturating_add(taken.min(self.per_second)));
         if purse == Purse::Share && signatures > 0 {
-            self.shares.charge(claim.zone, signatures.saturating_mul(zones(claim)), now);
+            self.shares.charge(self.shares.find(claim.zone), signatures.saturating_mul(zones(claim)), now);
         }
     }
 

@@ -5,7 +5,7 @@
 //! names, so that asking for many names only moves an attacker from the address's rate to that of its /24 (/64).
 //! It must never limit a source that stays below its rates because of what sources outside its prefixes do.
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Place};
 use crate::answer::Account;
 use foldhash::quality::SeedableRandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -19,9 +19,10 @@ const SETS: usize = 4096;
 /// What an answer costs the widest prefix, and a unit of time is what that takes to earn; every factor divides 768.
 const UNITS: u64 = 768;
 
-/// Prefixes with their factors, as Knot has them: the address alone, a customer, a site, a provider.
-const IPV4: [Prefix; 4] = [prefix(32, 1), prefix(24, 32), prefix(20, 256), prefix(18, 768)];
-const IPV6: [Prefix; 5] = [prefix(128, 1), prefix(64, 2), prefix(56, 3), prefix(48, 4), prefix(32, 64)];
+/// Prefixes with their factors, as Knot has them: the address alone, a customer, a site, a provider. IPv4 addresses lie
+/// in the upper 32 bits.
+const IPV4: [Prefix; 4] = [prefix(4, 32, 1), prefix(4, 24, 32), prefix(4, 20, 256), prefix(4, 18, 768)];
+const IPV6: [Prefix; 5] = [prefix(6, 128, 1), prefix(6, 64, 2), prefix(6, 56, 3), prefix(6, 48, 4), prefix(6, 32, 64)];
 
 /// How answers over UDP are limited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,13 +58,15 @@ pub(super) struct Moment(u64);
 
 #[derive(Debug)]
 struct Prefix {
-    length: u32,
+    mask: u128,
+    /// Keeps prefixes of one family and length apart from all others.
+    kind: u32,
     /// What one answer costs it.
     cost: u64,
 }
 
-const fn prefix(length: u32, factor: u64) -> Prefix {
-    Prefix { length, cost: UNITS / factor }
+const fn prefix(family: u32, length: u32, factor: u64) -> Prefix {
+    Prefix { mask: u128::MAX << (128 - length), kind: family << 8 | length, cost: UNITS / factor }
 }
 
 impl Rates {
@@ -96,21 +99,20 @@ impl Rates {
     /// anybody get more than twice the rate.
     pub(super) fn allows(&mut self, source: IpAddr, account: &Account, now: Moment) -> bool {
         let second = self.second();
-        let source = source.to_canonical();
-        let (address, prefixes) = match source {
+        let (address, prefixes) = match source.to_canonical() {
             IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, &IPV4[..]),
             IpAddr::V6(v6) => (v6.to_bits(), &IPV6[..]),
         };
-        let mut keys = [0; IPV6.len()];
-        for (at, (key, prefix)) in keys.iter_mut().zip(prefixes).enumerate() {
+        let mut places = [Place::default(); IPV6.len()];
+        for (at, (place, prefix)) in places.iter_mut().zip(prefixes).enumerate() {
             let name = if at == 0 { account.name } else { 0 };
-            *key = self.hash(address, prefix, source.is_ipv6(), account, name);
-            if self.debts.debt(*key, now.0).saturating_add(prefix.cost) > second {
+            *place = self.debts.find(self.hash(address, prefix, account, name));
+            if place.debt(now.0).saturating_add(prefix.cost) > second {
                 return false;
             }
         }
-        for (key, prefix) in keys.iter().zip(prefixes) {
-            self.debts.charge(*key, prefix.cost, now.0);
+        for (place, prefix) in places.iter().zip(prefixes) {
+            self.debts.charge(*place, prefix.cost, now.0);
         }
         true
     }
@@ -120,12 +122,12 @@ impl Rates {
         u64::from(self.limit.answers_per_second) * UNITS
     }
 
-    fn hash(&self, address: u128, prefix: &Prefix, is_ipv6: bool, account: &Account, name: u64) -> u64 {
+    fn hash(&self, address: u128, prefix: &Prefix, account: &Account, name: u64) -> u64 {
         let mut hasher = self.key.build_hasher();
-        hasher.write_u128(address & (u128::MAX << (128 - prefix.length)));
+        hasher.write_u128(address & prefix.mask);
         hasher.write_u64(account.zone);
         hasher.write_u64(name);
-        hasher.write_u32(prefix.length << 8 | u32::from(is_ipv6) << 4 | account.class as u32);
+        hasher.write_u64(u64::from(prefix.kind) << 32 | account.class as u64);
         hasher.finish()
     }
 }
