@@ -121,7 +121,11 @@ fn ask_tcp(stream: &mut TcpStream, packet: &[u8]) -> Vec<u8> {
 }
 
 fn send_tcp(stream: &mut TcpStream, packet: &[u8]) {
-    stream.write_all(&[&u16::try_from(packet.len()).unwrap().to_be_bytes()[..], packet].concat()).unwrap();
+    stream.write_all(&framed(packet)).unwrap();
+}
+
+fn framed(packet: &[u8]) -> Vec<u8> {
+    [&u16::try_from(packet.len()).unwrap().to_be_bytes()[..], packet].concat()
 }
 
 fn read_tcp(stream: &mut TcpStream) -> Vec<u8> {
@@ -352,5 +356,29 @@ fn tcp_waits_for_its_budget_and_past_the_deadline_is_closed_while_others_go_on()
     assert!(!Message::decode(&ask(&server.udp(), &query(3, "r.a.example.", &[]))).truncated(), "UDP has its own");
     assert_eq!(server.number("mxseal_sign_refused_total{proto=\"tcp\"}"), 1);
     assert_eq!(server.number("mxseal_dropped_total{reason=\"tcp_deadline\"}"), 1);
+    server.end();
+}
+
+#[test]
+fn a_flood_over_tcp_that_fills_the_queue_leaves_another_zone_its_denials() {
+    let tcp = Limits { signatures_queued_max: 3, signature_wait: PATIENCE, message: PATIENCE, ..Limits::default() };
+    // Of 40 a quarter is each zone's own; the flood wants 400.
+    let server = Server::start(&Settings { tcp, stream_signatures: Signatures::new(40), ..Settings::default() });
+    let mut flood: Vec<_> = (0..20).map(|_| server.tcp()).collect();
+    for (id, stream) in (0..).zip(&mut flood) {
+        let all = (0..20).flat_map(|more| framed(&query(id, &format!("r{id}-{more}.a.example."), &[])));
+        // In one go, as the server may close meanwhile.
+        stream.write_all(&all.collect::<Vec<u8>>()).unwrap();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while server.number("mxseal_dropped_total{reason=\"tcp_full\"}") == 0 {
+        assert!(Instant::now() < deadline, "the queue was never full");
+        std::thread::yield_now();
+    }
+    let mut other = server.tcp();
+    for id in 0..4 {
+        let octets = ask_tcp(&mut other, &query(id, &format!("r{id}.b.example."), &[]));
+        assert_eq!(Message::decode(&octets).sections[1].len(), 4);
+    }
     server.end();
 }

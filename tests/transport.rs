@@ -8,7 +8,7 @@
 
 use arc_swap::ArcSwap;
 use mxseal::answer::{Account, Asked, Effort, Identity, Outcome, Reply, Snapshot, Transport};
-use mxseal::serve::{Limits, Respond, Running, Settings, bind, start};
+use mxseal::serve::{Limits, Respond, Running, Settings, Signatures, bind, start};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
@@ -653,7 +653,9 @@ fn hundreds_who_trickle_do_not_delay_one_who_asks() {
 
 #[test]
 fn who_finds_the_queue_for_signatures_full_is_closed_and_others_go_on() {
-    let (running, server) = serve(Limits { signatures_queued_max: 0, ..Limits::default() });
+    let tcp_limits = Limits { signatures_queued_max: 0, ..Limits::default() };
+    let settings = Settings { tcp: tcp_limits, stream_signatures: Signatures::new(0), ..Settings::default() };
+    let (running, server) = serve_at("127.0.0.1", &settings, echo);
     let (plain, denied) = (tcp(server), tcp(server));
     (&denied).write_all(&[framed(&query(1, "before")), framed(&query(2, "sign"))].concat()).unwrap();
     assert_eq!(read_rest(&denied), framed(&answer(1, "before")));

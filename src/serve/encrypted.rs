@@ -320,10 +320,9 @@ impl Handler {
     }
 
     /// Signs once the budget allows it. The queue is bounded and nobody waits long: past it 853 is no refuge from the
-    /// budget of port 53.
+    /// budget of port 53. A zone that has a share left needs no place in the queue.
     async fn sign(&self, request: &Request, proto: Proto, account: &Account) -> Decision {
-        let Ok(_place) = self.waiting.try_acquire() else { return Decision::Close };
-        let until = Instant::now() + SIGNATURE_WAIT_MAX;
+        let (mut place, until) = (None, Instant::now() + SIGNATURE_WAIT_MAX);
         loop {
             let permit = self.signatures.permit(account, &self.snapshot.load());
             if let Some(permit) = permit {
@@ -333,7 +332,8 @@ impl Handler {
                 }
                 return decision;
             }
-            if Instant::now() >= until {
+            place = place.or_else(|| self.waiting.try_acquire().ok());
+            if place.is_none() || Instant::now() >= until {
                 return Decision::Close;
             }
             tokio::time::sleep(SIGNATURE_PAUSE).await;

@@ -18,14 +18,19 @@ pub(super) enum Signing {
     Wanted(Account),
     /// It has a place in the queue, and waits for the budget until that moment.
     Queued(Account, Instant),
-    /// Its turn has come.
+    /// It will be signed when its turn comes.
     Allowed(Permit),
 }
 
 impl Connection {
-    /// Signing waits until others had their turn; the queue is bounded, and past it TCP is no refuge from the budget
-    /// of UDP.
+    /// Signing waits until others had their turn, and for the budget where that is spent. That queue is bounded: past it
+    /// TCP is no refuge from the budget of UDP. A zone that has a share left needs no place in it.
     pub(super) fn queue_for_signature(&mut self, account: Account, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(permit) = self.front.signatures.permit(&account, &self.front.slot.load()) {
+            self.signing = Signing::Allowed(permit);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let queued = self.front.signatures_queued.get();
         if queued >= self.front.signatures_queued_max {
             self.front.counters.refused(Proto::Tcp);
@@ -48,6 +53,7 @@ impl Connection {
     ) -> Poll<Result<(), ()>> {
         loop {
             if let Some(permit) = self.front.signatures.permit(account, &self.front.slot.load()) {
+                self.leave_queue();
                 (self.signing, self.pause) = (Signing::Allowed(permit), None);
                 return Poll::Ready(Ok(()));
             }
@@ -62,7 +68,7 @@ impl Connection {
     }
 
     pub(super) fn leave_queue(&mut self) {
-        if matches!(self.signing, Signing::Queued(..) | Signing::Allowed(_)) {
+        if matches!(self.signing, Signing::Queued(..)) {
             self.front.signatures_queued.set(self.front.signatures_queued.get().saturating_sub(1));
         }
         self.signing = Signing::No;
