@@ -130,7 +130,11 @@ impl Worker {
                     self.signatures.settle(&permit, outcome.signed);
                     self.send();
                 }
-                (Reply::Send(_), None) => self.counters.refused(Proto::Udp),
+                (Reply::Send(outcome), None) if outcome.truncated && outcome.signed == 0 => {
+                    self.counters.refused(Proto::Udp);
+                }
+                // What will be kept is signed past the budget too: once for each name, so there is an end to it.
+                (Reply::Send(_), None) => {}
                 // With these efforts nothing is deferred; if it were, silence makes the client ask again.
                 (Reply::Silence | Reply::Deferred(_), _) => silent += 1,
             }
