@@ -2,9 +2,14 @@
 //!
 //! Pure but for the memo of signatures: no clock, no I/O, no log, no allocation on the way of a warm answer.
 
+mod account;
 mod build;
+mod cookie;
+mod limited;
 mod touch;
 
+pub use account::{Account, Class};
+pub use limited::limited;
 pub use touch::touch;
 
 use crate::dns::name::Name;
@@ -16,9 +21,8 @@ use crate::sign::recent::Recent;
 use crate::time::UnixTime;
 use crate::zone::Zone;
 use build::{Builder, Stop};
-use siphasher::sip::SipHasher24;
+use cookie::Cookie;
 use std::collections::HashMap;
-use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -64,8 +68,9 @@ pub struct Asked<'a> {
 pub enum Reply {
     /// Nothing is sent: too short, or itself a response (RFC 1035 § 7.3, CVE-2024-2169).
     Silence,
-    /// Ask again with [`Effort::Sign`] or [`Effort::Truncate`]: a new signature is needed. Nothing was written.
-    Deferred,
+    /// Ask again with [`Effort::Sign`] or [`Effort::Truncate`]: a new signature is needed. Nothing was written. The
+    /// account is known already, so that whoever is limited costs no signature.
+    Deferred(Account),
     /// Send the first `length` octets of the buffer.
     Send(Outcome),
 }
@@ -87,6 +92,8 @@ pub struct Outcome {
     pub kept: u8,
     /// edns-tcp-keepalive was asked for (RFC 7828), so TCP may tell and keep its idle limit.
     pub keepalive: bool,
+    /// What limits count it under.
+    pub account: Account,
 }
 
 /// Everything needed to answer, published whole and never changed.
@@ -218,16 +225,18 @@ pub fn respond(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply 
         Parsed::Fault(fault) => return Reply::Send(refuse(snapshot, asked, &fault, out)),
         Parsed::Query(query) => query,
     };
+    let cookie = judge_cookie(snapshot, asked, query.edns);
     let mut answer = Answer::default();
     let mut builder = Builder::new(&query, asked, &snapshot.identity.recent);
+    builder.account.proven = cookie.proven;
     match decide(snapshot, &query, &mut builder, &mut answer) {
         Ok(()) => {}
-        Err(Stop::Deferred) => return Reply::Deferred,
+        Err(Stop::Deferred) => return Reply::Deferred(builder.account),
         Err(Stop::Truncate) => answer = Answer { truncated: true, authoritative: true, ..Answer::default() },
         // A key that fails is our fault; a resolver then asks another server.
         Err(Stop::Failed) => answer = Answer { rcode: rcode::SERVFAIL, ..Answer::default() },
     }
-    let opt = opt_data(snapshot, asked, query.edns);
+    let opt = opt_data(snapshot, asked, query.edns, cookie);
     let (length, truncated) =
         reply::write(query.header, query.question, query.edns, opt, &answer, limit(snapshot, asked, query.edns), out);
     Reply::Send(Outcome {
@@ -238,6 +247,7 @@ pub fn respond(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply 
         signed: builder.signed,
         kept: builder.kept,
         keepalive: query.edns.is_some_and(|edns| edns.keepalive),
+        account: builder.account,
     })
 }
 
@@ -290,10 +300,16 @@ fn chaos<'a>(snapshot: &'a Snapshot, answer: &mut Answer<'a>) {
 
 fn refuse(snapshot: &Snapshot, asked: &Asked<'_>, fault: &Fault<'_>, out: &mut [u8]) -> Outcome {
     let answer = Answer { rcode: fault.rcode, ..Answer::default() };
-    let opt = opt_data(snapshot, asked, fault.edns);
+    let cookie = judge_cookie(snapshot, asked, fault.edns);
+    let opt = opt_data(snapshot, asked, fault.edns, cookie);
     let (length, truncated) =
         reply::write(fault.header, fault.question, fault.edns, opt, &answer, limit(snapshot, asked, fault.edns), out);
-    Outcome { length, rcode: fault.rcode, truncated, ..Outcome::default() }
+    let account = Account { proven: cookie.proven, ..Account::default() };
+    Outcome { length, rcode: fault.rcode, truncated, account, ..Outcome::default() }
+}
+
+fn judge_cookie(snapshot: &Snapshot, asked: &Asked<'_>, edns: Option<Edns>) -> Cookie {
+    cookie::judge(edns, asked.now.rrsig(), asked.source, &snapshot.identity.cookie_secrets)
 }
 
 /// Octets that the reply may have (RFC 6891 § 6.2.5, RFC 1035 § 4.2.1).
@@ -305,47 +321,12 @@ fn limit(snapshot: &Snapshot, asked: &Asked<'_>, edns: Option<Edns>) -> usize {
     }
 }
 
-fn opt_data<'a>(snapshot: &'a Snapshot, asked: &Asked<'_>, edns: Option<Edns>) -> OptData<'a> {
+fn opt_data<'a>(snapshot: &'a Snapshot, asked: &Asked<'_>, edns: Option<Edns>, cookie: Cookie) -> OptData<'a> {
     let Some(edns) = edns else { return OptData::default() };
     let identity = &*snapshot.identity;
     OptData {
         nsid: edns.nsid.then_some(identity.nsid.as_slice()),
-        cookie: edns.client_cookie.and_then(|client| {
-            let secret = identity.cookie_secrets.first()?;
-            Some(server_cookie(client, asked.now.rrsig(), asked.source, secret))
-        }),
+        cookie: cookie.reply,
         keepalive: (edns.keepalive && asked.transport == Transport::Tcp).then_some(identity.keepalive),
-    }
-}
-
-/// Client cookie, then the server cookie of version 1 (RFC 9018 § 4): version, reserved, time, SipHash-2-4.
-fn server_cookie(client: [u8; 8], time: u32, source: IpAddr, secret: &[u8; 16]) -> [u8; 24] {
-    let mut cookie = [0u8; 24];
-    cookie[..8].copy_from_slice(&client);
-    cookie[8] = 1;
-    cookie[12..16].copy_from_slice(&time.to_be_bytes());
-    let mut hasher = SipHasher24::new_with_key(secret);
-    hasher.write(&cookie[..16]);
-    match source {
-        IpAddr::V4(v4) => hasher.write(&v4.octets()),
-        IpAddr::V6(v6) => hasher.write(&v6.octets()),
-    }
-    // RFC 9018 § 4.4: the hash is in the byte order of SipHash's reference code.
-    cookie[16..].copy_from_slice(&hasher.finish().to_le_bytes());
-    cookie
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn server_cookies_are_those_of_rfc_9018_appendix_a() {
-        let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).expect("hex of the test");
-        let secret: [u8; 16] = hex("e5e973e5a6b2a43f48e7dc849e37bfcf").try_into().expect("16");
-        let client: [u8; 8] = hex("2464c4abcf10c957").try_into().expect("8");
-        let source = "198.51.100.100".parse().expect("an address");
-        let cookie = server_cookie(client, 1_559_731_985, source, &secret);
-        assert_eq!(cookie.to_vec(), hex("2464c4abcf10c957010000005cf79f111f8130c3eee29480"));
     }
 }

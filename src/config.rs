@@ -7,7 +7,7 @@ mod policy;
 mod sections;
 
 pub use policy::{KeyLayout, Policy};
-pub use sections::{Encrypted, Log, LogFormat, LogLevel, Server};
+pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Server};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{Name, ROOT};
@@ -30,7 +30,8 @@ const ADDRESSES_MAX: usize = 64;
 const DNS_PORT: u16 = 53;
 
 const CODES: Codes = Codes { syntax: "MX1001", unknown_key: "MX1002", wrong_type: "MX1003" };
-const TOP_KEYS: &[&str] = &["version", "zones", "keys", "server", "encrypted", "metrics", "log", "zone", "policy"];
+const TOP_KEYS: &[&str] =
+    &["version", "zones", "keys", "server", "rate_limit", "encrypted", "metrics", "log", "zone", "policy"];
 const ZONE_KEYS: &[&str] = &["signed", "policy", "parents"];
 
 /// The checked configuration. Paths are as written; [`Config::resolve`] joins them.
@@ -42,6 +43,8 @@ pub struct Config {
     pub keys: PathBuf,
     /// Sockets for plain DNS, and their limits.
     pub server: Server,
+    /// Limits of answers over UDP.
+    pub rate_limit: RateLimit,
     /// DoT and DoQ.
     pub encrypted: Encrypted,
     /// Where metrics and health are shown; none: nowhere.
@@ -79,6 +82,7 @@ impl Default for Config {
             zones: PathBuf::from(ZONES),
             keys: PathBuf::from(KEYS),
             server: Server::default(),
+            rate_limit: RateLimit::default(),
             encrypted: Encrypted::default(),
             metrics: Some(sections::METRICS_LISTEN),
             log: Log::default(),
@@ -146,6 +150,7 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         zones: path(reader, table, "zones").unwrap_or_else(|| PathBuf::from(ZONES)),
         keys: path(reader, table, "keys").unwrap_or_else(|| PathBuf::from(KEYS)),
         server: sections::server(reader, table),
+        rate_limit: sections::rate_limit(reader, table),
         encrypted: sections::encrypted(reader, table),
         metrics: sections::metrics(reader, table),
         log: sections::log(reader, table),

@@ -3,7 +3,7 @@
 //! Fixed counters, relaxed and per worker; labels are closed enums or names from the configuration (zone, pool), never
 //! a tenant or a client.
 
-use crate::answer::Outcome;
+use crate::answer::{Class, Outcome};
 use crate::dns::rtype::number;
 use crate::time::UnixTime;
 use std::collections::BTreeMap;
@@ -48,6 +48,10 @@ const PROTOS: [&str; 4] = ["udp", "tcp", "dot", "doq"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 /// Label values of `reason` in the order of [`Dropped`].
 const REASONS: [&str; 6] = ["silence", "send", "tcp_full", "tcp_deadline", "tcp_accept", "panic"];
+/// Label values of `class` in the order of [`Class`].
+const CLASSES: [&str; 4] = ["positive", "denial", "referral", "error"];
+/// Label values of `dry_run`.
+const DRY_RUN: [&str; 2] = ["false", "true"];
 /// Types that have a label of their own; all others share `other`, so that strangers cannot make series.
 const QTYPES: [(u16, &str); 12] = [
     (number::A, "A"),
@@ -79,6 +83,9 @@ const OTHER: &str = "other";
 /// Series of requests: protocol × family × type, the last type being [`OTHER`].
 const REQUESTS: usize = PROTOS.len() * FAMILIES.len() * (QTYPES.len() + 1);
 
+/// Series of limited answers: whether they were only counted × class.
+const LIMITED: usize = DRY_RUN.len() * CLASSES.len();
+
 /// The counters of one worker; its own cache lines, so that workers never write what another reads often. Adjacent
 /// lines are fetched in pairs, hence 128.
 #[derive(Debug)]
@@ -87,6 +94,8 @@ pub struct Counters {
     requests: [AtomicU64; REQUESTS],
     responses: [AtomicU64; RCODES.len() + 1],
     dropped: [AtomicU64; REASONS.len()],
+    limited: [AtomicU64; LIMITED],
+    refused: [AtomicU64; PROTOS.len()],
     truncated: AtomicU64,
     signed: AtomicU64,
     cache_hits: AtomicU64,
@@ -99,6 +108,8 @@ impl Default for Counters {
             requests: [const { AtomicU64::new(0) }; REQUESTS],
             responses: [const { AtomicU64::new(0) }; RCODES.len() + 1],
             dropped: [const { AtomicU64::new(0) }; REASONS.len()],
+            limited: [const { AtomicU64::new(0) }; LIMITED],
+            refused: [const { AtomicU64::new(0) }; PROTOS.len()],
             truncated: AtomicU64::new(0),
             signed: AtomicU64::new(0),
             cache_hits: AtomicU64::new(0),
@@ -127,6 +138,16 @@ impl Counters {
     /// Counts `n` things without an answer.
     pub fn dropped(&self, reason: Dropped, n: u64) {
         add(self.dropped.get(reason as usize), n);
+    }
+
+    /// Counts one answer past the rate of its source; `dry`: it was sent all the same.
+    pub fn limited(&self, class: Class, dry: bool) {
+        add(self.limited.get(usize::from(dry) * CLASSES.len() + class as usize), 1);
+    }
+
+    /// Counts one query that got no signature, since the budget for them was spent.
+    pub fn refused(&self, proto: Proto) {
+        add(self.refused.get(proto as usize), 1);
     }
 
     /// Counts `n` signatures that no query waited for: the background pass.
@@ -291,6 +312,8 @@ struct Totals {
     requests: [u64; REQUESTS],
     responses: [u64; RCODES.len() + 1],
     dropped: [u64; REASONS.len()],
+    limited: [u64; LIMITED],
+    refused: [u64; PROTOS.len()],
     truncated: u64,
     signed: u64,
     cache_hits: u64,
@@ -304,6 +327,8 @@ impl Default for Totals {
             requests: [0; REQUESTS],
             responses: [0; RCODES.len() + 1],
             dropped: [0; REASONS.len()],
+            limited: [0; LIMITED],
+            refused: [0; PROTOS.len()],
             truncated: 0,
             signed: 0,
             cache_hits: 0,
@@ -318,6 +343,8 @@ impl Totals {
         sum_into(&mut self.requests, &worker.requests);
         sum_into(&mut self.responses, &worker.responses);
         sum_into(&mut self.dropped, &worker.dropped);
+        sum_into(&mut self.limited, &worker.limited);
+        sum_into(&mut self.refused, &worker.refused);
         self.truncated += worker.truncated.load(Relaxed);
         self.signed += worker.signed.load(Relaxed);
         self.cache_hits += worker.cache_hits.load(Relaxed);
@@ -344,6 +371,10 @@ mod tests {
         two.answered(Proto::Udp, false, &answer);
         two.answered(Proto::Doq, true, &Outcome { qtype: 64_000, rcode: 17, truncated: true, signed: 3, ..answer });
         two.dropped(Dropped::Panic, 4);
+        one.limited(Class::Denial, false);
+        two.limited(Class::Denial, false);
+        two.limited(Class::Positive, true);
+        one.refused(Proto::Tcp);
         let text = metrics.text();
         for line in [
             r#"mxseal_dns_requests_total{proto="udp",family="ipv4",qtype="TLSA"} 2"#,
@@ -357,6 +388,10 @@ mod tests {
             "mxseal_sign_cache_misses_total 3",
             r#"mxseal_dropped_total{reason="panic"} 4"#,
             "mxseal_panics_total 4",
+            r#"mxseal_rrl_limited_total{dry_run="false",class="denial"} 2"#,
+            r#"mxseal_rrl_limited_total{dry_run="true",class="positive"} 1"#,
+            r#"mxseal_rrl_limited_total{dry_run="false",class="error"} 0"#,
+            r#"mxseal_sign_refused_total{proto="tcp"} 1"#,
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
         }

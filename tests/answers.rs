@@ -8,13 +8,19 @@ mod generator;
 mod oracle;
 mod support;
 
+use arc_swap::ArcSwap;
 use generator::Dice;
 use hickory_proto::op::Message as Decoded;
-use mxseal::answer::{Asked, Effort, Outcome, Reply, Transport, respond};
+use mxseal::answer::{Account, Asked, Class, Effort, Outcome, Reply, Snapshot, Transport, limited, respond};
 use mxseal::dns::rtype::number as rt;
+use mxseal::serve::{RateLimit, Settings, bind, start};
 use mxseal::time::UnixTime;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use support::ask::{Back, Edns, Question};
 use support::message::Message;
 use support::verify::verify;
@@ -106,7 +112,7 @@ fn outcome(world: &World, question: &Question) -> Option<Outcome> {
     let (packet, mut out) = (question.packet(), vec![0; 65_535]);
     match respond(&world.snapshot, &asked(&packet, question), &mut out) {
         Reply::Send(outcome) => Some(outcome),
-        Reply::Deferred => None,
+        Reply::Deferred(_) => None,
         Reply::Silence => panic!("silence for {question:?}"),
     }
 }
@@ -434,6 +440,95 @@ fn warm_answers_allocate_nothing() {
     let mut reply = Reply::Silence;
     assert_eq!(allocations(|| reply = respond(&world.snapshot, &asked(&packet, &question), &mut out)), 0);
     assert!(matches!(reply, Reply::Send(_)));
+    assert_eq!(allocations(|| reply = limited(&world.snapshot, &asked(&packet, &question), &mut out)), 0);
+    assert!(matches!(reply, Reply::Send(outcome) if outcome.truncated));
+}
+
+#[test]
+fn limits_count_by_outcome_and_zone_and_by_name_where_strangers_cannot_invent_it() {
+    let account = |name: &str, qtype: u16, effort: Effort| {
+        let question = Question { effort, ..Question::signed(&wire_name(name), qtype) };
+        let (world, packet, mut out) = (world(KINDS), question.packet(), vec![0; 1232]);
+        match respond(&world.snapshot, &asked(&packet, &question), &mut out) {
+            Reply::Send(outcome) => outcome.account,
+            Reply::Deferred(account) => account,
+            Reply::Silence => panic!("silence for {name}"),
+        }
+    };
+    let zone = |name| mxseal::dns::rrset::hash_name(&wire_name(name));
+    for (name, qtype, class, apex, has_name) in [
+        ("data.z.", rt::A, Class::Positive, "z.", true),
+        ("t1-com.z.", rt::A, Class::Positive, "z.", true),
+        ("z.", rt::SOA, Class::Positive, "z.", true),
+        ("data.z.", rt::NSEC, Class::Positive, "z.", true),
+        ("alias.z.", rt::A, Class::Positive, "z.", true),
+        ("x.wild.z.", rt::A, Class::Positive, "z.", false),
+        ("x.wild.z.", rt::NSEC, Class::Positive, "z.", false),
+        ("data.dname.z.", rt::A, Class::Denial, "z.", false),
+        ("data.dname.z.", rt::CNAME, Class::Positive, "z.", false),
+        ("x.calias.z.", rt::A, Class::Denial, "z.", false),
+        ("x.calias.z.", rt::CNAME, Class::Positive, "z.", false),
+        ("data.z.", rt::MX, Class::Denial, "z.", false),
+        ("t1-com.z.", rt::MX, Class::Denial, "z.", false),
+        ("missing.z.", rt::A, Class::Denial, "z.", false),
+        ("missing.child.z.", rt::A, Class::Denial, "child.z.", false),
+        ("missing.plain.", rt::A, Class::Denial, "plain.", false),
+        ("x.cut.z.", rt::A, Class::Referral, "z.", false),
+        ("secure.z.", rt::A, Class::Referral, "z.", false),
+        ("secure.z.", rt::DS, Class::Positive, "z.", true),
+    ] {
+        let found = account(name, qtype, Effort::Sign);
+        assert_eq!((found.class, found.zone, found.name != 0), (class, zone(apex), has_name), "{name} TYPE{qtype}");
+        assert!(!has_name || found.name == zone(name), "{name}");
+        // Known before the first signature is made, so that whoever is limited costs none.
+        assert_eq!(account(name, qtype, Effort::Kept).class, first_class(name, class), "{name} TYPE{qtype}");
+    }
+    for (name, qtype) in [("elsewhere.", rt::A), ("z.", rt::AXFR), ("z.", rt::NXNAME)] {
+        assert_eq!(account(name, qtype, Effort::Sign), Account::default(), "{name}");
+    }
+}
+
+/// Where an alias leads is not known before the alias itself is signed.
+fn first_class(name: &str, class: Class) -> Class {
+    let is_alias = ["data.dname.z.", "x.calias.z.", "alias.z."].contains(&name);
+    if is_alias { Class::Positive } else { class }
+}
+
+/// Allocations of the server's thread when it last asked for an answer, and how many answers it asked for.
+static THREAD_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+fn watched(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+    THREAD_ALLOCATIONS.store(ALLOCATIONS.with(Cell::get), Ordering::SeqCst);
+    ASKED.fetch_add(1, Ordering::SeqCst);
+    respond(snapshot, asked, out)
+}
+
+#[test]
+fn a_thread_that_answers_over_udp_and_limits_allocates_nothing() {
+    // The server's clock is the real one; only without DO is everything warm at once.
+    let question = Question::new(&wire_name("data.z."), rt::A);
+    let slot = Arc::new(ArcSwap::from_pointee(world(KINDS).snapshot));
+    let (listeners, _) = bind(&["127.0.0.1:0".parse().expect("an address")], 1).expect("bound");
+    let rates = RateLimit { answers_per_second: 50, limit_loopback: true, dry_run: false };
+    let running = start(listeners, &slot, &Settings { rates, ..Settings::default() }, watched).expect("started");
+    let client = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    client.connect(running.addresses()[0]).expect("connected");
+    client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    let (mut limited, mut before) = (0, 0);
+    for round in 0..400 {
+        client.send(&question.packet()).expect("sent");
+        let mut octets = [0; 512];
+        let length = client.recv(&mut octets).expect("an answer");
+        limited += usize::from(Message::decode(&octets[..length]).truncated());
+        if round == 0 {
+            before = THREAD_ALLOCATIONS.load(Ordering::SeqCst);
+        }
+    }
+    assert_eq!(ASKED.load(Ordering::SeqCst), 400);
+    assert!(limited > 0 && limited <= 350, "both were seen: {limited}");
+    assert_eq!(THREAD_ALLOCATIONS.load(Ordering::SeqCst), before);
+    assert_eq!(running.drain(), [] as [String; 0]);
 }
 
 #[test]

@@ -61,6 +61,7 @@ version = 1
 zones = "z"
 keys = "/k"
 server = { listen = ["192.0.2.1:53"], workers = 2, nsid = "fra1", user = "mxseal", tcp_connections = 50, tcp_connections_per_source = 5, tcp_idle = "3s", udp_size = 1000, denials_per_second = 7 }
+rate_limit = { answers_per_second = 9, limit_loopback = true, dry_run = true }
 encrypted = { dot = ["192.0.2.1:853"], doq = ["192.0.2.1:853"], certificate = "c.pem", key = "k.pem" }
 metrics = { listen = "" }
 log = { format = "json", level = "debug" }
@@ -83,11 +84,13 @@ margin = "2h"
         assert_eq!(config.server.user.as_deref(), Some("mxseal"));
         assert_eq!((config.server.tcp_connections, config.server.tcp_connections_per_source), (50, 5));
         assert_eq!((config.server.tcp_idle, config.server.udp_size, config.server.denials_per_second), (3, 1000, 7));
+        let limit = config.rate_limit;
+        assert_eq!((limit.answers_per_second, limit.limit_loopback, limit.dry_run), (9, true, true));
         assert_eq!((config.metrics, config.log.format), (None, LogFormat::Json));
         assert_eq!((config.log.level, config.encrypted.dot.len(), config.encrypted.doq.len()), (LogLevel::Debug, 1, 1));
         let zone = config.zone_settings("mx.example");
         assert_eq!(zone.parents, ["192.0.2.9:53", "[2001:db8::9]:5353"].map(|a| a.parse().unwrap()));
-        assert_eq!((zone.signed, zone.line), (true, 9));
+        assert_eq!((zone.signed, zone.line), (true, 10));
         let policy = config.policy_for("mx.example", true);
         assert_eq!((policy.name.as_str(), policy.algorithm, policy.csk_lifetime), ("mine", 15, Some(400 * 86_400)));
         assert_eq!(policy.zsk_lifetime, Some(90 * 86_400), "a policy of one's own starts as registry");
@@ -126,6 +129,8 @@ margin = "2h"
         assert_eq!(help("version=1\n[server]\nlisten_on=[]"), "did you mean `listen`?");
         assert_eq!(help("version=1\n[policy.registry]\nzsk_life=\"1d\""), "did you mean `zsk_lifetime`?");
         assert_eq!(help("version=1\n[zone.\"mx.example\"]\nsigend=true"), "did you mean `signed`?");
+        assert_eq!(help("version=1\n[rate_limit]\nanswers_per_secnd=1"), "did you mean `answers_per_second`?");
+        assert_eq!(help("version=1\n[rate_limits]\ndry_run=true"), "did you mean `rate_limit`?");
     }
 
     #[test]
@@ -138,6 +143,8 @@ margin = "2h"
             ("version = 1\nzones = \"\"", &[("MX1013", 2, 9)]),
             ("version = 1\nzones = \"a\"\nkeys = \"a/b\"", &[("MX1015", 3, 8)]),
             ("version = 1\n[server]\nudp_size = 4096", &[("MX1005", 3, 12)]),
+            ("version = 1\n[rate_limit]\nanswers_per_second = -1", &[("MX1005", 3, 22)]),
+            ("version = 1\n[rate_limit]\ndry_run = \"yes\"", &[("MX1003", 3, 11)]),
             ("version = 1\n[server]\nlisten = []", &[("MX1005", 3, 10)]),
             ("version = 1\n[server]\nlisten = [\"127.0.0.1:53\",\n  \"127.0.0.1:53\"]", &[("MX1007", 4, 3)]),
             ("version = 1\n[encrypted]\ndot = [\"127.0.0.1:5300\"]", &[("MX1007", 3, 8)]),

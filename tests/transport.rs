@@ -7,8 +7,8 @@
 )]
 
 use arc_swap::ArcSwap;
-use mxseal::answer::{Asked, Effort, Identity, Outcome, Reply, Snapshot, Transport};
-use mxseal::serve::{Limits, Respond, Running, Settings, bind, start};
+use mxseal::answer::{Account, Asked, Effort, Identity, Outcome, Reply, Snapshot, Transport};
+use mxseal::serve::{Limits, Respond, Running, Settings, Signatures, bind, start};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
@@ -36,7 +36,7 @@ fn echo(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
         ["pad", octets] => more.resize(octets.parse().unwrap(), b'.'),
         ["version"] => more = snapshot.version.to_string().into_bytes(),
         ["sign"] => match asked.effort {
-            Effort::Kept => return Reply::Deferred,
+            Effort::Kept => return Reply::Deferred(Account::default()),
             Effort::Sign => (more, outcome.signed) = (b" signed".to_vec(), 1),
             Effort::Truncate => outcome.truncated = true,
         },
@@ -336,6 +336,40 @@ fn answers_that_are_ready_leave_before_the_first_signature_of_their_batch() {
     ended(running);
 }
 
+static FIRST: AtomicBool = AtomicBool::new(true);
+static SECOND: AtomicBool = AtomicBool::new(true);
+
+/// Waits before anything that is no signature, and before every signature but the first one.
+fn slow(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+    let gate = match (asked.effort, asked.packet[1]) {
+        (Effort::Sign, 1) => None,
+        (Effort::Sign, _) => Some(&SECOND),
+        (Effort::Kept | Effort::Truncate, _) => Some(&FIRST),
+    };
+    while gate.is_some_and(|gate| gate.load(Ordering::SeqCst)) {
+        std::thread::yield_now();
+    }
+    echo(snapshot, asked, out)
+}
+
+#[test]
+fn each_signed_answer_leaves_before_the_next_one_is_signed() {
+    let (running, server) = serve_at("127.0.0.1", &Settings::default(), slow);
+    let client = udp(server);
+    // What comes while the first one is held becomes the second batch, and is signed in turn.
+    for id in 0..=40 {
+        client.send(&query(id, if id == 0 { "hold" } else { "sign" })).unwrap();
+    }
+    FIRST.store(false, Ordering::SeqCst);
+    assert_eq!(receive(&client), answer(0, "hold"));
+    assert_eq!(receive(&client), [answer(1, "sign"), b" signed".to_vec()].concat(), "while the next one is held");
+    SECOND.store(false, Ordering::SeqCst);
+    for id in 2..=40 {
+        assert_eq!(receive(&client), [answer(id, "sign"), b" signed".to_vec()].concat());
+    }
+    ended(running);
+}
+
 #[test]
 fn past_the_budget_udp_gets_tc_and_tcp_still_gets_signatures() {
     for (denials_per_second, least_signed) in [(0, 0), (3, 3)] {
@@ -453,7 +487,7 @@ fn expected(packet: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 65_535];
     match echo(&slot(1).load(), &asked, &mut out) {
         Reply::Send(outcome) => framed(&out[..outcome.length]),
-        Reply::Silence | Reply::Deferred => Vec::new(),
+        Reply::Silence | Reply::Deferred(_) => Vec::new(),
     }
 }
 
@@ -619,7 +653,9 @@ fn hundreds_who_trickle_do_not_delay_one_who_asks() {
 
 #[test]
 fn who_finds_the_queue_for_signatures_full_is_closed_and_others_go_on() {
-    let (running, server) = serve(Limits { signatures_queued_max: 0, ..Limits::default() });
+    let tcp_limits = Limits { signatures_queued_max: 0, ..Limits::default() };
+    let settings = Settings { tcp: tcp_limits, stream_signatures: Signatures::new(0), ..Settings::default() };
+    let (running, server) = serve_at("127.0.0.1", &settings, echo);
     let (plain, denied) = (tcp(server), tcp(server));
     (&denied).write_all(&[framed(&query(1, "before")), framed(&query(2, "sign"))].concat()).unwrap();
     assert_eq!(read_rest(&denied), framed(&answer(1, "before")));

@@ -2,7 +2,7 @@
 //!
 //! Sections are filled in reading order; nothing is encoded here.
 
-use super::{Asked, Effort, Snapshot};
+use super::{Account, Asked, Effort, Snapshot};
 use crate::dns::name::{self, NAME_OCTETS_MAX, Name};
 use crate::dns::query::{Query, rcode};
 use crate::dns::reply::{Answer, Data, Item, Owner};
@@ -42,6 +42,8 @@ pub struct Builder<'q> {
     pub signed: u8,
     /// Signatures that were kept.
     pub kept: u8,
+    /// What limits count the answer under.
+    pub account: Account,
 }
 
 /// Where an alias leads: a name that the answer holds. The name itself would be moved around by every answer.
@@ -72,6 +74,7 @@ impl<'q> Builder<'q> {
             recent,
             signed: 0,
             kept: 0,
+            account: Account::default(),
         }
     }
 
@@ -111,7 +114,9 @@ impl<'q> Builder<'q> {
         owner: Owner<'a>,
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
-        match zone.find(name, self.query.qtype) {
+        let found = zone.find(name, self.query.qtype);
+        self.account.note(&zone.apex, name, &found, owner == Owner::Question);
+        match found {
             Found::Set(set, slot) => {
                 let item = self.item(zone, name, owner, set, slot)?;
                 answer.push(item);

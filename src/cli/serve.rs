@@ -7,7 +7,7 @@ use super::context;
 use super::failure::{Exit, Failure};
 use super::output::{Colour, Form, Output};
 use crate::answer::{Identity, Snapshot, respond};
-use crate::config::{Config, LogFormat};
+use crate::config::{self, Config, LogFormat};
 use crate::control::protocol::Status;
 use crate::control::{self, Control};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::serve::confine::{self, Confinement, InForce};
 use crate::serve::encrypted::{self, Certificate, Encrypted, Sockets};
 use crate::serve::health::{self, Health};
-use crate::serve::{self, Limits, Listeners, Running, Settings, notify, system};
+use crate::serve::{self, Limits, Listeners, RateLimit, Running, Settings, Signatures, notify, system};
 use crate::time;
 use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -93,7 +93,9 @@ fn begin(config_path: Option<&Path>, strict: bool) -> Result<Server, Failure> {
     let running = serve::start(bound.listeners, &slot, &settings, respond)
         .map_err(|f| failed(format!("cannot start threads: {f}")))?;
     metrics.add(running.counters());
-    let encrypted = start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, &metrics)?;
+    let budget = settings.stream_signatures;
+    let encrypted =
+        start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, (&metrics, budget))?;
     health.set_not_ready(Vec::new());
     let line = start_line(&addresses, control.served, &confinement);
     notify::ready(&line);
@@ -205,7 +207,11 @@ fn settings(config: &Config) -> Settings {
             tracing::warn!("a worker thread is not confined further: {fault}");
         }
     };
-    Settings { denials_per_second: config.server.denials_per_second, tcp, prepare_thread, ..Settings::default() }
+    let denials_per_second = config.server.denials_per_second;
+    let stream_signatures = Signatures::new(denials_per_second);
+    let config::RateLimit { answers_per_second, limit_loopback, dry_run } = config.rate_limit;
+    let rates = RateLimit { answers_per_second, limit_loopback, dry_run };
+    Settings { denials_per_second, stream_signatures, rates, tcp, prepare_thread, ..Settings::default() }
 }
 
 fn start_encrypted(
@@ -214,7 +220,7 @@ fn start_encrypted(
     certificate: Option<Arc<rustls::sign::CertifiedKey>>,
     descriptor_limit: u64,
     slot: &Arc<ArcSwap<Snapshot>>,
-    metrics: &Arc<Metrics>,
+    (metrics, signatures): (&Arc<Metrics>, Signatures),
 ) -> Result<Option<Encrypted>, Failure> {
     let Some(certificate) = certificate else { return Ok(None) };
     let started = encrypted::start(encrypted::Options {
@@ -222,6 +228,7 @@ fn start_encrypted(
         certificate,
         respond,
         snapshot: Arc::clone(slot),
+        signatures,
         metrics: Arc::clone(metrics),
         others_max: config.server.tcp_connections + OTHER_DESCRIPTORS,
         descriptor_limit,

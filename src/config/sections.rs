@@ -35,6 +35,10 @@ const UDP_SIZE_MIN: i64 = 512;
 const DENIALS_PER_SECOND: u32 = 10_000;
 /// More than a core can sign.
 const DENIALS_PER_SECOND_MAX: i64 = 1_000_000;
+/// Above what a resolver asks about one name, far below what hurts whoever did not ask.
+const ANSWERS_PER_SECOND: u32 = 200;
+/// More than a UDP worker can send.
+const ANSWERS_PER_SECOND_MAX: i64 = 1_000_000;
 
 const SERVER_KEYS: &[&str] = &[
     "listen",
@@ -47,6 +51,7 @@ const SERVER_KEYS: &[&str] = &[
     "udp_size",
     "denials_per_second",
 ];
+const RATE_LIMIT_KEYS: &[&str] = &["answers_per_second", "limit_loopback", "dry_run"];
 const ENCRYPTED_KEYS: &[&str] = &["dot", "doq", "certificate", "key"];
 const METRICS_KEYS: &[&str] = &["listen"];
 const LOG_KEYS: &[&str] = &["format", "level"];
@@ -70,8 +75,20 @@ pub struct Server {
     pub tcp_idle: Seconds,
     /// Octets of an answer over UDP, at most.
     pub udp_size: u16,
-    /// Signatures for denials a second, over all UDP workers, at most; past it UDP gets TC=1.
+    /// Signatures for denials a second, over all UDP workers, at most; past it UDP gets TC=1. The same number again for
+    /// TCP, DoT and DoQ together.
     pub denials_per_second: u32,
+}
+
+/// How many answers over UDP a source gets; forged sources gain nothing from more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Answers of one kind about one zone, and name, a second for one address, at most; 0: no limit.
+    pub answers_per_second: u32,
+    /// Whether loopback sources are limited too.
+    pub limit_loopback: bool,
+    /// What would be limited is only counted.
+    pub dry_run: bool,
 }
 
 /// Encrypted transports (RFC 7858, RFC 9250); off unless addresses are given.
@@ -133,6 +150,12 @@ impl LogLevel {
     }
 }
 
+impl Default for RateLimit {
+    fn default() -> RateLimit {
+        RateLimit { answers_per_second: ANSWERS_PER_SECOND, limit_loopback: false, dry_run: false }
+    }
+}
+
 impl Default for Server {
     fn default() -> Server {
         Server {
@@ -166,6 +189,19 @@ pub fn server(reader: &mut Reader<'_>, table: &Table) -> Server {
         udp_size: within(reader, table, "udp_size", UDP_SIZE_MIN, i64::from(UDP_SIZE)).unwrap_or(default.udp_size),
         denials_per_second: within(reader, table, "denials_per_second", 1, DENIALS_PER_SECOND_MAX)
             .unwrap_or(default.denials_per_second),
+    }
+}
+
+pub fn rate_limit(reader: &mut Reader<'_>, table: &Table) -> RateLimit {
+    let default = RateLimit::default();
+    let Some(at) = reader.table(table, "rate_limit") else { return default };
+    let table = at.value;
+    reader.refuse_unknown(table, "[rate_limit]", RATE_LIMIT_KEYS);
+    RateLimit {
+        answers_per_second: within(reader, table, "answers_per_second", 0, ANSWERS_PER_SECOND_MAX)
+            .unwrap_or(default.answers_per_second),
+        limit_loopback: reader.boolean(table, "limit_loopback").map_or(default.limit_loopback, |at| at.value),
+        dry_run: reader.boolean(table, "dry_run").map_or(default.dry_run, |at| at.value),
     }
 }
 

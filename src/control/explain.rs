@@ -136,7 +136,7 @@ fn ask(snapshot: &Snapshot, query: &[u8], transport: Transport, now: UnixTime) -
     let asked = Asked { packet: query, source: IpAddr::V4(Ipv4Addr::LOCALHOST), transport, now, effort: Effort::Sign };
     match respond(snapshot, &asked, &mut out) {
         Reply::Send(outcome) => out.truncate(outcome.length),
-        Reply::Silence | Reply::Deferred => out.clear(),
+        Reply::Silence | Reply::Deferred(_) => out.clear(),
     }
     out
 }

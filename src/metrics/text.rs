@@ -2,7 +2,7 @@
 //!
 //! Names and labels here are a contract with dashboards and with `contrib/alerts.yml`.
 
-use super::{FAMILIES, Gauges, OTHER, PROTOS, QTYPES, RCODES, REASONS, Totals};
+use super::{CLASSES, DRY_RUN, FAMILIES, Gauges, OTHER, PROTOS, QTYPES, RCODES, REASONS, Totals};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
@@ -51,6 +51,8 @@ impl Picture {
         page.counter("dns_truncated_total", "Answers with TC set", totals.truncated)?;
         let dropped = REASONS.map(|reason| one("reason", reason)).into_iter().zip(totals.dropped);
         page.counters("dropped_total", "Queries, replies and connections dropped without an answer", dropped)?;
+        let limited = limited_labels().into_iter().zip(totals.limited);
+        page.counters("rrl_limited_total", "UDP answers past the rate of their source", limited)?;
         let panics = totals.dropped.get(super::Dropped::Panic as usize).copied().unwrap_or(0);
         page.counter("panics_total", "Panics caught, each one a bug", panics)?;
         let restarts =
@@ -62,7 +64,9 @@ impl Picture {
     fn signing(&self, page: &mut Page<'_>) -> fmt::Result {
         page.counter("sign_total", "Signatures made", self.totals.signed)?;
         page.counter("sign_cache_hits_total", "Signatures that queries found kept", self.totals.cache_hits)?;
-        page.counter("sign_cache_misses_total", "Signatures that queries had to wait for", self.totals.cache_misses)
+        page.counter("sign_cache_misses_total", "Signatures that queries had to wait for", self.totals.cache_misses)?;
+        let refused = PROTOS.map(|proto| one("proto", proto)).into_iter().zip(self.totals.refused);
+        page.counters("sign_refused_total", "Queries past the budget for signatures of denials", refused)
     }
 
     fn zones(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -140,6 +144,11 @@ fn request_labels() -> Vec<Labels> {
         }
     }
     all
+}
+
+fn limited_labels() -> Vec<Labels> {
+    let each = |dry: &'static str| CLASSES.map(|class| vec![("dry_run", dry.to_owned()), ("class", class.to_owned())]);
+    DRY_RUN.into_iter().flat_map(each).collect()
 }
 
 fn rcode_labels() -> Vec<Labels> {

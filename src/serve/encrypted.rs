@@ -6,8 +6,9 @@
 //! listener ends for good at an aborted connection (it is started anew); a lack of descriptors makes it spin (shedding
 //! ends that too). Nothing stands in for this: a QUIC handshake that stalls holds up those behind it for up to 5 s.
 
-use crate::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport};
+use crate::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport};
 use crate::metrics::{Counters, Dropped, Metrics, Proto};
+use crate::serve::signing::{SIGNATURE_PAUSE, Signatures};
 use crate::serve::{confine, system};
 use crate::time;
 use arc_swap::ArcSwap;
@@ -22,9 +23,10 @@ use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 mod certificate;
 mod sockets;
@@ -50,6 +52,9 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How often the open descriptors are counted: a count costs less than a millisecond, and connections come at some
 /// thousands a second.
 const COUNT_INTERVAL: Duration = Duration::from_millis(500);
+/// Queries that wait for a signature at once, and how long: as on TCP.
+const SIGNATURES_QUEUED_MAX: usize = 256;
+const SIGNATURE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// A message's octets, at most (RFC 7858 § 3.3, RFC 9250 § 4.2).
 const MESSAGE_OCTETS_MAX: usize = 65_535;
 
@@ -93,6 +98,8 @@ pub struct Options {
     pub respond: Respond,
     /// The slot that the control plane publishes to.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// What may be signed for denials, together with TCP.
+    pub signatures: Signatures,
     /// Where restarts and answers are counted.
     pub metrics: Arc<Metrics>,
     /// Descriptors that all other parts may hold open together: caps of TCP and metrics, files.
@@ -138,7 +145,13 @@ pub fn start(options: Options) -> Result<Encrypted, EncryptedFault> {
     let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(Arc::clone(&options.certificate)));
     let dot_tls = tls(&[&rustls::version::TLS13, &rustls::version::TLS12], b"dot", &resolver)?;
     let doq_tls = tls(&[&rustls::version::TLS13], b"doq", &resolver)?;
-    let handler = Handler { respond: options.respond, snapshot: options.snapshot, counters: options.metrics.worker() };
+    let handler = Handler {
+        respond: options.respond,
+        snapshot: options.snapshot,
+        signatures: options.signatures,
+        waiting: Arc::new(Semaphore::new(SIGNATURES_QUEUED_MAX)),
+        counters: options.metrics.worker(),
+    };
     let descriptors_max = descriptors_max(options.others_max, options.descriptor_limit);
     for Sockets { dot, doq } in options.sockets {
         let keeper = |listener, tls: &Arc<rustls::ServerConfig>| Keeper {
@@ -253,6 +266,9 @@ impl Keeper {
 struct Handler {
     respond: Respond,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    signatures: Signatures,
+    /// Places in the queue for signatures.
+    waiting: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
 
@@ -260,11 +276,15 @@ struct Handler {
 enum Decision {
     Silence,
     Fail,
+    /// A signature is needed, for an answer of this account.
+    Deferred(Account),
+    /// The budget for signatures is spent.
+    Close,
     Send(Box<Message>, Outcome),
 }
 
 impl Handler {
-    fn decide(&self, request: &Request, proto: Proto) -> Decision {
+    fn decide(&self, request: &Request, proto: Proto, effort: Effort) -> Decision {
         // "The DNS Message ID MUST be set to 0" (RFC 9250 § 4.2.1); hickory offers no way to close the connection as
         // § 4.3.3 asks, so the stream ends without an answer.
         if proto == Proto::Doq && request.metadata.id != 0 {
@@ -275,18 +295,48 @@ impl Handler {
             source: request.src().ip(),
             transport: Transport::Encrypted,
             now: time::now(),
-            effort: Effort::Sign,
+            effort,
         };
         let mut octets = vec![0; MESSAGE_OCTETS_MAX];
         match (self.respond)(&self.snapshot.load(), &asked, &mut octets) {
             Reply::Silence => Decision::Silence,
+            Reply::Deferred(account) if effort == Effort::Kept => Decision::Deferred(account),
             // Only asked for with less effort; were it to come, no answer is better than a wait for nothing.
-            Reply::Deferred => Decision::Fail,
+            Reply::Deferred(_) => Decision::Fail,
             Reply::Send(outcome) => match octets.get(..outcome.length).map(Message::from_vec) {
                 Some(Ok(message)) => Decision::Send(Box::new(message), outcome),
                 // Octets that hickory cannot read, such as records without data.
                 Some(Err(_)) | None => Decision::Fail,
             },
+        }
+    }
+
+    /// As [`Handler::decide`]; a panic is counted, and answered with SERVFAIL.
+    fn decide_caught(&self, request: &Request, proto: Proto, effort: Effort) -> Decision {
+        catch_unwind(AssertUnwindSafe(|| self.decide(request, proto, effort))).unwrap_or_else(|_| {
+            self.counters.dropped(Dropped::Panic, 1);
+            Decision::Fail
+        })
+    }
+
+    /// Signs once the budget allows it. The queue is bounded and nobody waits long: past it 853 is no refuge from the
+    /// budget of port 53. A zone that has a share left needs no place in the queue.
+    async fn sign(&self, request: &Request, proto: Proto, account: &Account) -> Decision {
+        let (mut place, until) = (None, Instant::now() + SIGNATURE_WAIT_MAX);
+        loop {
+            let permit = self.signatures.permit(account, &self.snapshot.load());
+            if let Some(permit) = permit {
+                let decision = self.decide_caught(request, proto, Effort::Sign);
+                if let Decision::Send(_, outcome) = &decision {
+                    self.signatures.settle(&permit, outcome.signed);
+                }
+                return decision;
+            }
+            place = place.or_else(|| self.waiting.try_acquire().ok());
+            if place.is_none() || Instant::now() >= until {
+                return Decision::Close;
+            }
+            tokio::time::sleep(SIGNATURE_PAUSE).await;
         }
     }
 
@@ -313,16 +363,22 @@ impl RequestHandler for Handler {
     async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, to: R) -> ResponseInfo {
         let proto = if request.protocol() == Protocol::Quic { Proto::Doq } else { Proto::Dot };
         let ipv6 = request.src().is_ipv6();
-        let decision = catch_unwind(AssertUnwindSafe(|| self.decide(request, proto))).unwrap_or_else(|_| {
-            self.counters.dropped(Dropped::Panic, 1);
-            Decision::Fail
-        });
+        let mut decision = self.decide_caught(request, proto, Effort::Kept);
+        if let Decision::Deferred(account) = decision {
+            decision = self.sign(request, proto, &account).await;
+        }
         let sent = match decision {
             Decision::Silence => {
                 self.counters.dropped(Dropped::Silence, 1);
                 true
             }
-            Decision::Fail => {
+            Decision::Close => {
+                self.counters.refused(proto);
+                // Unwinding without a panic ends the connection's task, the only way to close it that hickory leaves.
+                resume_unwind(Box::new("the budget for signatures is spent"));
+            }
+            // Signing defers nothing; were it to, SERVFAIL as for any other bug.
+            Decision::Fail | Decision::Deferred(_) => {
                 let qtype = request.queries.queries().first().map_or(0, |query| query.query_type().into());
                 self.counters.answered(proto, ipv6, &Outcome { rcode: 2, qtype, ..Outcome::default() });
                 self.fail(request, to).await

@@ -22,8 +22,10 @@ pub struct Limits {
     pub write: Duration,
     /// How long a connection lives in all.
     pub lifetime: Duration,
-    /// Connections that wait for a signature at once; the next one is closed.
+    /// Connections that wait for the budget for signatures at once; the next one is closed.
     pub signatures_queued_max: usize,
+    /// How long one of them waits before it is closed; less than `message`, which ends any waiting.
+    pub signature_wait: Duration,
 }
 
 impl Default for Limits {
@@ -41,8 +43,10 @@ impl Default for Limits {
             write: Duration::from_secs(5),
             // So that nobody holds a place for ever; a resolver that still asks connects anew.
             lifetime: Duration::from_secs(600),
-            // At 18 µs each the last one waits 5 ms.
+            // Half of all connections: whoever needs no signature still finds a place.
             signatures_queued_max: 256,
+            // What a budget holds is earned in a second; who waits longer has more before him than it will bear.
+            signature_wait: Duration::from_secs(1),
         }
     }
 }

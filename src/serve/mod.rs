@@ -5,28 +5,38 @@
 
 pub mod batch;
 mod bind;
+mod budget;
 pub mod confine;
 pub mod encrypted;
 pub mod health;
 mod house;
+mod ledger;
 pub mod notify;
+mod rates;
 mod shield;
+mod signing;
 pub mod system;
 mod tcp;
 mod udp;
 
 pub use bind::{BindFault, Listeners, bind};
 pub use house::Limits;
+pub use rates::RateLimit;
+pub use signing::Signatures;
 
 use crate::answer::{Asked, Reply, Snapshot};
 use crate::metrics::Counters;
 use arc_swap::ArcSwap;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
+use rates::Rates;
 use shield::Shield;
+use std::hash::BuildHasher;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,6 +55,10 @@ const JOIN_PAUSE: Duration = Duration::from_millis(5);
 pub struct Settings {
     /// Signatures a second, in all UDP workers, for answers that are not kept (denials, wildcards); past it TC=1.
     pub denials_per_second: u32,
+    /// The same for TCP, which shares it with whoever else has a clone; past it queries wait, then are closed.
+    pub stream_signatures: Signatures,
+    /// Limits of answers over UDP.
+    pub rates: RateLimit,
     /// Limits of TCP.
     pub tcp: Limits,
     /// How long a drain may take.
@@ -68,6 +82,8 @@ impl Default for Settings {
         Settings {
             // At 18 µs each a tenth of a core; a resolver that is told TC=1 comes back over TCP.
             denials_per_second: 5_000,
+            stream_signatures: Signatures::new(5_000),
+            rates: RateLimit::default(),
             tcp: Limits::default(),
             // Longer than any deadline of a message, shorter than systemd's patience.
             drain: Duration::from_secs(6),
@@ -97,15 +113,16 @@ pub fn start(
     let budgets = budgets(settings.denials_per_second, listeners.workers());
     let tcp = listeners.tcp;
     for listener in listeners.udp {
-        for (socket, budget) in listener.sockets.into_iter().zip(&budgets) {
+        for (socket, signatures) in listener.sockets.into_iter().zip(&budgets) {
             let counters = running.new_counters();
             let shield = Shield::new(respond, Arc::clone(&counters));
+            let rates = Rates::new(settings.rates.clone(), rate_key());
             let stop = Arc::clone(&running.stop);
             let worker = udp::Worker::new(
                 (socket, listener.address),
                 Arc::clone(slot),
                 (shield, counters),
-                Arc::clone(budget),
+                (rates, signatures.clone()),
                 stop,
             );
             running.spawn("udp", settings.prepare_thread, move || run_udp(worker))?;
@@ -117,6 +134,7 @@ pub fn start(
         shield: Shield::new(respond, Arc::clone(&counters)),
         counters,
         limits: settings.tcp.clone(),
+        signatures: settings.stream_signatures.clone(),
         stop: Arc::clone(&running.stop_tcp),
         drain: settings.drain,
     };
@@ -126,10 +144,19 @@ pub fn start(
 }
 
 /// One budget a worker, shared by its sockets: a flood that the kernel sends to one worker leaves the others theirs.
-fn budgets(per_second: u32, workers: usize) -> Vec<Arc<Mutex<udp::Budget>>> {
+fn budgets(per_second: u32, workers: usize) -> Vec<Signatures> {
     let workers = u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
     let share = per_second.div_ceil(workers);
-    (0..workers).map(|_| Arc::new(Mutex::new(udp::Budget::new(share)))).collect()
+    (0..workers).map(|_| Signatures::new(share)).collect()
+}
+
+/// The key of the rates' tables, drawn once a process from the system's randomness, as the standard library draws it.
+fn rate_key() -> SeedableRandomState {
+    static SEEDS: LazyLock<(u64, SharedSeed)> = LazyLock::new(|| {
+        let drawn = std::hash::RandomState::new();
+        (drawn.hash_one(0), SharedSeed::from_u64(drawn.hash_one(1)))
+    });
+    SeedableRandomState::with_seed(SEEDS.0, &SEEDS.1)
 }
 
 /// Answering is shielded packet by packet; this holds what is left, so that a socket is never left without its thread.

@@ -4,7 +4,7 @@
 //! chose.
 
 use super::Respond;
-use crate::answer::{Asked, Outcome, Reply, Snapshot, Transport};
+use crate::answer::{Asked, Outcome, Reply, Snapshot, Transport, limited};
 use crate::metrics::{Counters, Dropped, Proto};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -39,18 +39,38 @@ impl Shield {
         Shield { respond, counters, alarm: Alarm::default() }
     }
 
-    /// Answers one query and counts the answer. A panic gives SERVFAIL made from the query's own header; it is caught
-    /// here alone, since whatever `respond` shares recovers from a thread that died (poisoned locks are entered).
+    /// Answers one query and counts the answer.
     pub fn answer(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
-        let caught = catch_unwind(AssertUnwindSafe(|| (self.respond)(snapshot, asked, out)));
-        let reply = caught.unwrap_or_else(|_| self.after_panic(asked, out));
-        if let Reply::Send(outcome) = &reply {
-            if outcome.length > out.len() {
-                return Reply::Silence;
-            }
+        let reply = self.ask(snapshot, asked, out);
+        self.count(asked, &reply);
+        reply
+    }
+
+    /// Answers one query. A panic gives SERVFAIL made from the query's own header; it is caught here alone, since
+    /// whatever `respond` shares recovers from a thread that died (poisoned locks are entered).
+    pub fn ask(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+        self.call(self.respond, snapshot, asked, out)
+    }
+
+    /// The answer to a source that is limited, in place of its own.
+    #[cold]
+    pub fn limited(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+        self.call(limited, snapshot, asked, out)
+    }
+
+    /// Counts an answer that will be sent.
+    pub fn count(&self, asked: &Asked<'_>, reply: &Reply) {
+        if let Reply::Send(outcome) = reply {
             self.counters.answered(proto_of(asked.transport), asked.source.is_ipv6(), outcome);
         }
-        reply
+    }
+
+    fn call(&mut self, respond: Respond, snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
+        let caught = catch_unwind(AssertUnwindSafe(|| respond(snapshot, asked, out)));
+        match caught.unwrap_or_else(|_| self.after_panic(asked, out)) {
+            Reply::Send(outcome) if outcome.length > out.len() => Reply::Silence,
+            reply => reply,
+        }
     }
 
     #[cold]

@@ -5,14 +5,17 @@
 //! for a client than one read and one write buffer, and never be ended by an error of `accept`.
 
 mod door;
+mod queue;
 
 use super::house::{Doing, House, Limits};
 use super::shield::{HEADER_OCTETS, Shield};
+use super::signing::Signatures;
 use crate::answer::{Asked, Effort, Reply, Snapshot, Transport};
 use crate::metrics::{Counters, Dropped};
 use crate::time;
 use arc_swap::ArcSwap;
 use door::{accept, drain_all, sweep, tick_of};
+use queue::Signing;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -28,6 +31,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::time::Sleep;
 
 /// Longest message: what its length of two octets can say (RFC 1035 § 4.2.2).
 const MESSAGE_OCTETS_MAX: usize = 65_535;
@@ -47,6 +51,7 @@ pub(super) struct Server {
     pub(super) shield: Shield,
     pub(super) counters: Arc<Counters>,
     pub(super) limits: Limits,
+    pub(super) signatures: Signatures,
     pub(super) stop: Arc<Notify>,
     pub(super) drain: Duration,
 }
@@ -55,7 +60,9 @@ pub(super) struct Server {
 struct Front {
     slot: Arc<ArcSwap<Snapshot>>,
     counters: Arc<Counters>,
+    signatures: Signatures,
     signatures_queued_max: usize,
+    signature_wait: Duration,
     house: RefCell<House>,
     tasks: RefCell<BTreeMap<u64, AbortHandle>>,
     desk: RefCell<Desk>,
@@ -82,19 +89,10 @@ struct Connection {
     unsent: Vec<u8>,
     sent: usize,
     signing: Signing,
+    /// Wakes a query that waits for the budget.
+    pause: Option<Pin<Box<Sleep>>>,
     /// Nothing is read any more: what is pending is answered, then it ends.
     closing: bool,
-}
-
-/// Where the first pending query stands with the signature that it needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signing {
-    /// Not known to need one.
-    No,
-    /// It needs one.
-    Wanted,
-    /// It has a place in the queue and its turn comes next.
-    Queued,
 }
 
 /// Why answering stopped.
@@ -124,7 +122,7 @@ pub(super) fn prepare(listeners: Vec<std::net::TcpListener>) -> io::Result<(Runt
 
 /// Serves until told to stop, then drains.
 pub(super) fn run(runtime: &Runtime, listeners: Vec<TcpListener>, server: Server) {
-    let Server { slot, shield, counters, limits, stop, drain } = server;
+    let Server { slot, shield, counters, limits, signatures, stop, drain } = server;
     let tick = tick_of(&limits);
     let desk = Desk {
         shield,
@@ -134,7 +132,9 @@ pub(super) fn run(runtime: &Runtime, listeners: Vec<TcpListener>, server: Server
     let front = Rc::new(Front {
         slot,
         counters,
+        signatures,
         signatures_queued_max: limits.signatures_queued_max,
+        signature_wait: limits.signature_wait,
         house: RefCell::new(House::new(limits)),
         tasks: RefCell::default(),
         desk: RefCell::new(desk),
@@ -166,8 +166,13 @@ impl Future for Connection {
                 return Poll::Ready(());
             }
             let fresh = if next_message(&this.pending).is_some() {
-                if this.signing == Signing::Wanted {
-                    return this.queue_for_signature(cx);
+                if let Signing::Wanted(account) = this.signing {
+                    return this.queue_for_signature(account, cx);
+                }
+                if let Signing::Queued(account, until) = this.signing
+                    && ready!(this.poll_permit(&account, until, cx)).is_err()
+                {
+                    return Poll::Ready(());
                 }
                 &[]
             } else {
@@ -259,12 +264,15 @@ impl Connection {
             let Some(out) = output.get_mut(body..body + MESSAGE_OCTETS_MAX) else {
                 break;
             };
-            let effort = if self.signing == Signing::Queued { Effort::Sign } else { Effort::Kept };
+            let effort = if matches!(self.signing, Signing::Allowed(_)) { Effort::Sign } else { Effort::Kept };
             let asked = Asked { packet, source: self.source, transport: Transport::Tcp, now, effort };
             let reply = shield.answer(&snapshot, &asked, out);
-            if reply == Reply::Deferred && effort == Effort::Kept {
-                self.signing = Signing::Wanted;
+            if let (Reply::Deferred(account), Effort::Kept) = (reply, effort) {
+                self.signing = Signing::Wanted(account);
                 return (used, written, Stop::Signature);
+            }
+            if let (Signing::Allowed(permit), Reply::Send(outcome)) = (&self.signing, reply) {
+                self.front.signatures.settle(permit, outcome.signed);
             }
             self.leave_queue();
             used += 2 + packet.len();
@@ -274,27 +282,6 @@ impl Connection {
             }
         }
         (used, written, Stop::TurnOver)
-    }
-
-    /// Signing waits until others had their turn; the queue is bounded, and past it TCP is no refuge from the budget
-    /// of UDP.
-    fn queue_for_signature(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let queued = self.front.signatures_queued.get();
-        if queued >= self.front.signatures_queued_max {
-            self.front.counters.dropped(Dropped::TcpFull, 1);
-            return Poll::Ready(());
-        }
-        self.front.signatures_queued.set(queued + 1);
-        self.signing = Signing::Queued;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    fn leave_queue(&mut self) {
-        if self.signing == Signing::Queued {
-            self.front.signatures_queued.set(self.front.signatures_queued.get().saturating_sub(1));
-        }
-        self.signing = Signing::No;
     }
 
     /// Sends what is left of earlier answers.

@@ -1,12 +1,14 @@
 //! Answers DNS over UDP: each thread receives a batch, answers what is ready, sends, then signs what is left.
 //!
-//! It must never let a query that needs a signature delay those that do not, never sign more than its budget
-//! (hardening against floods of random names), and never end because of a packet.
+//! It must never let a query that needs a signature delay those that do not, never sign more than its budget nor for a
+//! source that is limited (floods of random names), and never end because of a packet.
 
 use super::batch::{BATCH, Batch, Wait};
+use super::rates::{Moment, Rates};
 use super::shield::{Alarm, Shield};
-use crate::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport, touch};
-use crate::metrics::{Counters, Dropped};
+use super::signing::Signatures;
+use crate::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport, touch};
+use crate::metrics::{Counters, Dropped, Proto};
 use crate::time::{self, UnixTime};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
@@ -14,8 +16,8 @@ use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Batches that a stopping worker still takes out of its socket, without waiting: what had arrived when it was told to
@@ -25,17 +27,6 @@ const LAST_BATCHES_MAX: usize = 64;
 /// Pause after a fault of receiving (out of memory, a broken socket), so that it never spins.
 const FAULT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A unit of the budget, in millionths: what `per_second = 1` earns in one second.
-const UNIT: u64 = 1_000_000;
-
-/// How many signatures may be made a second for answers that are not kept. A bucket that holds one second's worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Budget {
-    per_second: u64,
-    millionths: u64,
-    last_micros: u64,
-}
-
 /// Everything one thread needs to answer one socket.
 pub(super) struct Worker {
     socket: Socket,
@@ -43,34 +34,15 @@ pub(super) struct Worker {
     slot: Arc<ArcSwap<Snapshot>>,
     shield: Shield,
     counters: Arc<Counters>,
-    budget: Arc<Mutex<Budget>>,
+    rates: Rates,
+    signatures: Signatures,
     stop: Arc<AtomicBool>,
     batch: Batch,
-    deferred: ArrayVec<usize, BATCH>,
+    deferred: ArrayVec<(usize, Account), BATCH>,
     started: Instant,
+    /// The moment of this batch for the rates, once one of its sources asks for it.
+    moment: Option<Moment>,
     alarm: Alarm,
-}
-
-impl Budget {
-    /// A full bucket.
-    pub(super) fn new(per_second: u32) -> Budget {
-        let per_second = u64::from(per_second);
-        Budget { per_second, millionths: per_second * UNIT, last_micros: 0 }
-    }
-
-    /// Whether a signature may be made `now`, a span since any fixed moment.
-    pub(super) fn allows(&mut self, now: Duration) -> bool {
-        let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let earned = micros.saturating_sub(self.last_micros).saturating_mul(self.per_second);
-        self.last_micros = self.last_micros.max(micros);
-        self.millionths = self.millionths.saturating_add(earned).min(self.per_second * UNIT);
-        self.millionths >= UNIT
-    }
-
-    /// Takes what was made. An answer that made several may overdraw the last unit; the rest is forgiven.
-    pub(super) fn spend(&mut self, signatures: u8) {
-        self.millionths = self.millionths.saturating_sub(u64::from(signatures) * UNIT);
-    }
 }
 
 impl Worker {
@@ -79,12 +51,26 @@ impl Worker {
         (socket, address): (Socket, SocketAddr),
         slot: Arc<ArcSwap<Snapshot>>,
         (shield, counters): (Shield, Arc<Counters>),
-        budget: Arc<Mutex<Budget>>,
+        (rates, signatures): (Rates, Signatures),
         stop: Arc<AtomicBool>,
     ) -> Worker {
         let batch = Batch::new(address.ip().is_unspecified());
-        let (deferred, started, alarm) = (ArrayVec::new(), Instant::now(), Alarm::default());
-        Worker { socket, address, slot, shield, counters, budget, stop, batch, deferred, started, alarm }
+        let (deferred, started, moment, alarm) = (ArrayVec::new(), Instant::now(), None, Alarm::default());
+        Worker {
+            socket,
+            address,
+            slot,
+            shield,
+            counters,
+            rates,
+            signatures,
+            stop,
+            batch,
+            deferred,
+            started,
+            moment,
+            alarm,
+        }
     }
 
     /// Answers until told to stop, then what had arrived by then.
@@ -110,39 +96,50 @@ impl Worker {
         let now = time::now();
         let mut silent = 0;
         self.deferred.clear();
+        self.moment = None;
         touch(&snapshot, self.batch.packets());
         for at in 0..received {
             match self.answer(at, &snapshot, now, Effort::Kept) {
                 Reply::Send(_) => {}
                 Reply::Silence => silent += 1,
-                Reply::Deferred => self.deferred.push(at),
+                Reply::Deferred(account) => self.deferred.push((at, account)),
             }
         }
-        if self.batch.queued() > 0 {
-            self.send();
-        }
+        self.send();
         if !self.deferred.is_empty() {
             silent += self.answer_deferred(&snapshot, now);
-            self.send();
         }
         if silent > 0 {
             self.counters.dropped(Dropped::Silence, silent);
         }
     }
 
-    /// Signs while the budget lasts; past it TC=1 proves the source, since only a real one comes back over TCP.
+    /// Signs while the budget lasts; past it TC=1 proves the source, since only a real one comes back over TCP. Each
+    /// answer leaves before the next one is signed, so nobody waits for signatures of those behind.
     #[cold]
     fn answer_deferred(&mut self, snapshot: &Snapshot, now: UnixTime) -> u64 {
         let mut silent = 0;
-        for at in std::mem::take(&mut self.deferred) {
-            let elapsed = self.started.elapsed();
-            let effort = if lock(&self.budget).allows(elapsed) { Effort::Sign } else { Effort::Truncate };
-            match self.answer(at, snapshot, now, effort) {
-                Reply::Send(outcome) => lock(&self.budget).spend(outcome.signed),
+        for (at, account) in std::mem::take(&mut self.deferred) {
+            let permit = self.signatures.permit(&account, snapshot);
+            let effort = if permit.is_some() { Effort::Sign } else { Effort::Truncate };
+            if permit.is_some() {
+                self.send();
+            }
+            match (self.answer(at, snapshot, now, effort), permit) {
+                (Reply::Send(outcome), Some(permit)) => {
+                    self.signatures.settle(&permit, outcome.signed);
+                    self.send();
+                }
+                (Reply::Send(outcome), None) if outcome.truncated && outcome.signed == 0 => {
+                    self.counters.refused(Proto::Udp);
+                }
+                // What will be kept is signed past the budget too: once for each name, so there is an end to it.
+                (Reply::Send(_), None) => {}
                 // With these efforts nothing is deferred; if it were, silence makes the client ask again.
-                Reply::Silence | Reply::Deferred => silent += 1,
+                (Reply::Silence | Reply::Deferred(_), _) => silent += 1,
             }
         }
+        self.send();
         silent
     }
 
@@ -155,7 +152,25 @@ impl Worker {
         }
         let source = datagram.source.ip();
         let asked = Asked { packet: datagram.packet, source, transport: Transport::Udp, now, effort };
-        let reply = self.shield.answer(snapshot, &asked, datagram.out);
+        let mut reply = self.shield.ask(snapshot, &asked, datagram.out);
+        let account = match &reply {
+            // What was deferred was counted when it came.
+            _ if effort != Effort::Kept => None,
+            Reply::Send(outcome) => Some(outcome.account),
+            Reply::Deferred(account) => Some(*account),
+            Reply::Silence => None,
+        };
+        if let Some(account) = account.filter(|account| !self.rates.exempts(source, account)) {
+            // One look at the clock a batch.
+            let moment = *self.moment.get_or_insert_with(|| self.rates.moment(self.started.elapsed()));
+            if !self.rates.allows(source, &account, moment) {
+                self.counters.limited(account.class, self.rates.is_dry());
+                if !self.rates.is_dry() {
+                    reply = self.shield.limited(snapshot, &asked, datagram.out);
+                }
+            }
+        }
+        self.shield.count(&asked, &reply);
         if let Reply::Send(Outcome { length, .. }) = reply {
             self.batch.queue(at, length);
         }
@@ -163,6 +178,9 @@ impl Worker {
     }
 
     fn send(&mut self) {
+        if self.batch.queued() == 0 {
+            return;
+        }
         let failed = self.batch.send(self.socket.as_fd());
         if failed > 0 {
             self.counters.dropped(Dropped::Send, failed);
@@ -187,56 +205,9 @@ fn is_forged(listen: SocketAddr, source: SocketAddr, asked: Option<IpAddr>) -> b
     source.port() == 0 || (source.port() == listen.port() && source.ip() == asked.unwrap_or(listen.ip()))
 }
 
-/// A thread that panicked with the lock taken leaves nothing half done in a budget.
-fn lock(budget: &Mutex<Budget>) -> MutexGuard<'_, Budget> {
-    budget.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// How many signatures the budget gives at one moment.
-    fn take_all(budget: &mut Budget, now: Duration) -> usize {
-        (0..1000).take_while(|_| budget.allows(now).then(|| budget.spend(1)).is_some()).count()
-    }
-
-    #[test]
-    fn a_budget_gives_one_second_at_once_and_then_its_rate() {
-        let mut budget = Budget::new(100);
-        assert_eq!(take_all(&mut budget, SECOND), 100);
-        assert_eq!(take_all(&mut budget, SECOND + SECOND / 10), 10);
-        assert_eq!(take_all(&mut budget, SECOND * 60), 100, "an idle minute earns no more than a second");
-    }
-
-    #[test]
-    fn many_short_waits_earn_as_much_as_one_long_one() {
-        let mut budget = Budget::new(10);
-        take_all(&mut budget, Duration::ZERO);
-        let earned: usize = (1..=1000).map(|n| take_all(&mut budget, SECOND * n / 1000)).sum();
-        assert_eq!(earned, 10);
-    }
-
-    #[test]
-    fn a_budget_of_zero_never_allows_and_a_clock_that_goes_back_earns_nothing() {
-        assert_eq!(take_all(&mut Budget::new(0), SECOND * 100), 0);
-        let mut budget = Budget::new(5);
-        assert_eq!(take_all(&mut budget, SECOND * 10), 5);
-        assert_eq!(take_all(&mut budget, SECOND), 0);
-        assert_eq!(take_all(&mut budget, SECOND * 10), 0);
-    }
-
-    #[test]
-    fn an_answer_with_two_signatures_costs_two() {
-        let mut budget = Budget::new(3);
-        assert!(budget.allows(SECOND));
-        budget.spend(2);
-        assert!(budget.allows(SECOND));
-        budget.spend(2);
-        assert!(!budget.allows(SECOND));
-    }
 
     #[test]
     fn our_own_address_and_port_zero_are_forged() {

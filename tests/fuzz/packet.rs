@@ -5,9 +5,9 @@ use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData};
 use hickory_proto::dnssec::{Algorithm, PublicKeyBuf, Verifier};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, RData, Record, RecordType};
-use mxseal::answer::{Asked, Effort, Outcome, Reply, Transport, respond};
+use mxseal::answer::{Asked, Effort, Outcome, Reply, Transport, limited, respond};
 use mxseal::dns::name::Name;
-use mxseal::dns::query::{self, Parsed, Query};
+use mxseal::dns::query::{self, Parsed, Query, rcode};
 use mxseal::dns::reply::UDP_SIZE_MAX;
 use mxseal::dns::rtype::number as rt;
 use std::collections::BTreeSet;
@@ -19,6 +19,7 @@ pub fn packet(octets: &[u8]) {
     let transport = [Transport::Udp, Transport::Tcp, Transport::Encrypted, Transport::Udp][usize::from(how & 3)];
     let effort = [Effort::Sign, Effort::Sign, Effort::Kept, Effort::Truncate][usize::from(how >> 2 & 3)];
     let asked = Asked { packet, source: IpAddr::V4(Ipv4Addr::LOCALHOST), transport, now: NOW, effort };
+    check_limited(&asked);
     let Some((reply, outcome)) = answer(&asked) else { return };
     let again = answer(&asked).expect("what was answered once is answered again");
     if effort == Effort::Sign {
@@ -41,7 +42,7 @@ fn answer(asked: &Asked<'_>) -> Option<(Vec<u8>, Outcome)> {
             assert!(unanswerable, "silence for a query");
             None
         }
-        Reply::Deferred => {
+        Reply::Deferred(_) => {
             assert_eq!(asked.effort, Effort::Kept, "only what may not sign is put off");
             None
         }
@@ -52,6 +53,18 @@ fn answer(asked: &Asked<'_>) -> Option<(Vec<u8>, Outcome)> {
             Some((out, outcome))
         }
     }
+}
+
+/// Whoever is limited gets the question alone: never more than was sent but for a server cookie (RFC 7873 § 4.2).
+fn check_limited(asked: &Asked<'_>) {
+    let mut out = [0xa5; 1232];
+    let Reply::Send(outcome) = limited(snapshot(), asked, &mut out) else { return };
+    assert!(outcome.length <= asked.packet.len() + 16, "{} octets for {}", outcome.length, asked.packet.len());
+    assert!(outcome.truncated != (outcome.rcode == rcode::BADCOOKIE) && outcome.signed == 0);
+    let reply = &out[..outcome.length];
+    check_header(asked.packet, reply, &outcome);
+    assert_eq!(reply[6..10], [0; 4], "no records");
+    Message::from_vec(reply).unwrap_or_else(|fault| panic!("{fault}: {reply:02x?}"));
 }
 
 fn check_size(asked: &Asked<'_>, outcome: &Outcome) {

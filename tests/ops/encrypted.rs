@@ -11,8 +11,9 @@ use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::tls::tls_exchange;
 use hickory_net::xfer::{DnsExchange, FirstAnswer};
 use hickory_net::{DnsHandle, NetError};
-use mxseal::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport};
+use mxseal::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport};
 use mxseal::metrics::{Metrics, Proto};
+use mxseal::serve::Signatures;
 use mxseal::serve::encrypted::{self, Certificate, Encrypted, Options, Sockets};
 use mxseal::time::UnixTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -69,7 +70,7 @@ fn full_answer(name: &Name, asked: &Message) -> Message {
 
 /// Stands in for the query path; the first label says what to do.
 fn respond(_snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
-    assert_eq!((asked.transport, asked.effort), (Transport::Encrypted, Effort::Sign));
+    assert_eq!(asked.transport, Transport::Encrypted);
     assert!(asked.source.is_loopback() && asked.now > UnixTime(1_700_000_000) && out.len() == 65_535);
     let message = Message::from_vec(asked.packet).expect("a query of the test");
     let name = message.queries.first().map(|query| query.name().clone()).unwrap_or_default();
@@ -77,7 +78,8 @@ fn respond(_snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
     assert_ne!(word, "panic", "a panic on purpose");
     let answer = match word.as_str() {
         "silence" => return Reply::Silence,
-        "deferred" => return Reply::Deferred,
+        "deferred" => return Reply::Deferred(Account::default()),
+        "sign" if asked.effort == Effort::Kept => return Reply::Deferred(Account::default()),
         "large" => {
             let mut answer = Message::response(message.metadata.id, OpCode::Query);
             answer.add_queries(message.queries.clone());
@@ -89,7 +91,8 @@ fn respond(_snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
     let octets = answer.to_bytes().expect("an answer of the test");
     out[..octets.len()].copy_from_slice(&octets);
     let rcode = u16::from(answer.metadata.response_code);
-    Reply::Send(Outcome { length: octets.len(), rcode, qtype: 1, ..Outcome::default() })
+    let signed = u8::from(asked.effort == Effort::Sign);
+    Reply::Send(Outcome { length: octets.len(), rcode, qtype: 1, signed, ..Outcome::default() })
 }
 
 /// Accepts any certificate, as opportunistic clients do (RFC 9539 § 4.6.3.4).
@@ -149,6 +152,10 @@ struct Server {
 }
 
 fn serve(descriptor_limit: u64, confined: bool) -> Server {
+    serve_signing(descriptor_limit, confined, 10_000)
+}
+
+fn serve_signing(descriptor_limit: u64, confined: bool, signatures_per_second: u32) -> Server {
     let sockets = Sockets::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
     let (dot, doq) = sockets.addresses().expect("known");
     let metrics = Arc::new(Metrics::default());
@@ -159,6 +166,7 @@ fn serve(descriptor_limit: u64, confined: bool) -> Server {
         certificate,
         respond,
         snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::default()))),
+        signatures: Signatures::new(signatures_per_second),
         metrics: Arc::clone(&metrics),
         others_max: 10_000,
         descriptor_limit,
@@ -379,6 +387,51 @@ fn what_is_not_a_query_gets_no_answer_and_ends_nothing() {
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
     udp.send_to(&other, server.doq).expect("sent");
     assert!(block_on(async { ask(&server.client(Proto::Doq).await?, "a.mx.example.").await }).is_ok());
+}
+
+#[test]
+fn past_the_budget_for_signatures_the_connection_is_closed_and_others_go_on() {
+    let server = serve_signing(u64::MAX, false, 0);
+    let framed = |name: &str| {
+        let octets = query(name).to_bytes().expect("octets");
+        [&u16::try_from(octets.len()).expect("short").to_be_bytes()[..], &octets].concat()
+    };
+    let (mut denied, mut other) = (Raw::connect(server.dot, b"dot"), Raw::connect(server.dot, b"dot"));
+    denied = denied.handshake().expect("a handshake");
+    other = other.handshake().expect("a handshake");
+    denied.send(&framed("sign.mx.example."));
+    let mut rest = Vec::new();
+    let mut stream = rustls::StreamOwned::new(denied.tls, denied.tcp);
+    // Closed without a farewell of TLS, hence an error; what counts is that nothing came and that it ended.
+    let ended = stream.read_to_end(&mut rest);
+    let has_ended = ended.as_ref().map_or_else(|fault| fault.kind() == std::io::ErrorKind::UnexpectedEof, |_| true);
+    assert!(has_ended && rest.is_empty(), "{ended:?} {rest:?}");
+    other.send(&framed("a.mx.example."));
+    rustls::StreamOwned::new(other.tls, other.tcp)
+        .read_exact(&mut [0; 14])
+        .expect("who needs no signature is answered");
+    let asked = block_on(async { ask(&server.client(Proto::Doq).await?, "sign.mx.example.").await });
+    assert!(asked.is_err(), "{asked:?}");
+    assert!(block_on(async { ask(&server.client(Proto::Doq).await?, "a.mx.example.").await }).is_ok());
+    for line in [
+        r#"mxseal_sign_refused_total{proto="dot"} 1"#,
+        r#"mxseal_sign_refused_total{proto="doq"} 1"#,
+        "mxseal_panics_total 0",
+        r#"mxseal_dns_responses_total{rcode="SERVFAIL"} 0"#,
+    ] {
+        assert!(server.counted(line), "{line} is missing in\n{}", server.metrics.text());
+    }
+    assert!(!server.restarts("dot") && !server.restarts("doq"));
+}
+
+#[test]
+fn a_budget_for_signatures_that_lasts_is_not_noticed() {
+    let server = serve_signing(u64::MAX, false, 10);
+    for _ in 0..5 {
+        let answer = block_on(async { ask(&server.client(Proto::Dot).await?, "sign.mx.example.").await });
+        assert_eq!(answer.expect("an answer").answers.len(), 3);
+    }
+    assert!(server.counted("mxseal_sign_total 5"), "{}", server.metrics.text());
 }
 
 #[test]

@@ -59,8 +59,10 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         assert!(value >= 0.0 && seen.insert((name, labels)), "{name}{{{labels}}} {value}");
         let keys = labels.split("\",").filter_map(|label| label.split('=').next());
         for key in keys.filter(|key| !key.is_empty()) {
-            let known =
-                ["proto", "family", "qtype", "rcode", "reason", "zone", "set", "tag", "role", "state", "version"];
+            let known = [
+                "proto", "family", "qtype", "rcode", "reason", "class", "dry_run", "zone", "set", "tag", "role",
+                "state", "version",
+            ];
             assert!(known.contains(&key), "{key} could name a tenant or a client");
         }
     }

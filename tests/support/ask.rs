@@ -144,7 +144,7 @@ impl Question {
         };
         match respond(snapshot, &asked, &mut out) {
             Reply::Silence => Back::Silence,
-            Reply::Deferred => Back::Deferred,
+            Reply::Deferred(_) => Back::Deferred,
             Reply::Send(outcome) => {
                 out.truncate(outcome.length);
                 Back::Reply(out)

@@ -2,7 +2,8 @@
 //!
 //! No fault of `accept` ends the accepting, and none makes it spin. Whoever is sent away is off the books at once.
 
-use super::{Connection, Front, Signing};
+use super::queue::Signing;
+use super::{Connection, Front};
 use crate::metrics::Dropped;
 use crate::serve::house::{Admission, Limits};
 use std::io;
@@ -79,7 +80,8 @@ impl Front {
         let _ = stream.set_nodelay(true);
         let front = Rc::clone(self);
         let (pending, unsent, signing) = (Vec::new(), Vec::new(), Signing::No);
-        let connection = Connection { front, id, stream, source, pending, unsent, sent: 0, signing, closing: false };
+        let (pause, closing) = (None, false);
+        let connection = Connection { front, id, stream, source, pending, unsent, sent: 0, signing, pause, closing };
         let task = spawn_local(connection).abort_handle();
         self.tasks.borrow_mut().insert(id, task);
     }
