@@ -193,7 +193,7 @@ impl Tenants {
         file.id = id;
         file.odd.get_or_insert_default().fault = Some(fault);
         for tenant in &file.served {
-            self.kept.insert(tenant.label.clone(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
+            self.kept.insert(tenant.label().into(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
         }
         self.odd_files.insert(path);
         self.revision += 1;
@@ -225,8 +225,8 @@ impl Tenants {
             self.revision += 1;
         }
         for tenant in file.served.drain(..) {
-            self.kept.remove(&tenant.label);
-            batch.vanished.insert(tenant.label.clone(), (tenant, Arc::clone(&read.path)));
+            self.kept.remove(tenant.label());
+            batch.vanished.insert(tenant.label().into(), (tenant, Arc::clone(&read.path)));
         }
         let Some(parsed) = parsed else { return };
         if !parsed.warnings.is_empty() {
@@ -261,7 +261,7 @@ impl Tenants {
         let of_nameless = batch
             .vanished
             .iter()
-            .filter(|(_, (tenant, path))| nameless.contains(path) && !claimed.contains(&*tenant.domain));
+            .filter(|(_, (tenant, path))| nameless.contains(path) && !claimed.contains(tenant.domain().as_str()));
         spared.extend(of_nameless.map(|(label, (_, path))| (label.clone(), Arc::clone(path))));
         for (label, path) in spared {
             batch.spare(&label, &path);
@@ -284,7 +284,11 @@ impl Tenants {
         done: &mut Done,
     ) -> BTreeSet<Box<str>> {
         batch.decide(self, around, pools);
+        let mut grown: BTreeSet<Arc<str>> = BTreeSet::new();
         for claim in batch.claims {
+            if !grown.contains(&claim.path) {
+                grown.insert(Arc::clone(&claim.path));
+            }
             batch.vanished.remove(claim.definition.endpoint.as_bytes());
             self.grant(claim, pools, done);
         }
@@ -296,8 +300,12 @@ impl Tenants {
             if let Some(file) = self.files.get_mut(&path) {
                 file.served.push(Arc::clone(&tenant));
             }
-            debug_assert_eq!(label, tenant.label);
+            debug_assert_eq!(*label, *tenant.label());
             self.keep(tenant, path);
+        }
+        // What a list has room for beyond its tenants would be kept for as long as the file lies there.
+        for path in grown {
+            self.files.get_mut(&path).into_iter().for_each(|file| file.served.shrink_to_fit());
         }
         self.remove(batch.vanished, around.now, pools, done)
     }
@@ -307,12 +315,12 @@ impl Tenants {
         let Claim { path, file, definition } = claim;
         let pool = definition.pool.as_deref().and_then(|pool| pools.index(pool));
         let next = Tenant::new(&definition, pool, file);
-        let label = next.label.clone();
+        let label: Box<[u8]> = next.label().into();
         if self.held.remove(&label).is_some() | self.kept.remove(&label).is_some() {
             self.revision += 1;
         }
         let served = match self.table.get(&label).cloned() {
-            Some(current) if current.file == file && current.same_content(&next) => {
+            Some(current) if current.file() == file && current.same_content(&next) => {
                 current.set_line(definition.line);
                 current
             }
@@ -334,9 +342,9 @@ impl Tenants {
 
     /// How a served tenant stands.
     pub fn standing(&self, tenant: &Tenant) -> Standing {
-        if self.held.contains_key(&tenant.label) {
+        if self.held.contains_key(tenant.label()) {
             Standing::Held
-        } else if self.kept.contains_key(&tenant.label) {
+        } else if self.kept.contains_key(tenant.label()) {
             Standing::LastGood
         } else {
             Standing::Served
@@ -347,7 +355,7 @@ impl Tenants {
     pub fn by_domain<'t>(&'t self, domain: &'t str) -> Option<&'t Arc<Tenant>> {
         let mut found = self.of_domain(domain);
         let first = found.next()?;
-        Some(found.find(|_| self.is_held(&first.label)).unwrap_or(first))
+        Some(found.find(|_| self.is_held(first.label())).unwrap_or(first))
     }
 
     /// All tenants of a domain: one, and such as are held under another endpoint.
@@ -356,7 +364,7 @@ impl Tenants {
         let explicit = some.then(|| self.explicit.get(domain)).flatten().and_then(|label| self.table.get(label));
         let derived = some.then(|| self.table.get(tenant::endpoint_of(domain).as_bytes())).flatten();
         let derived = derived.filter(move |derived| explicit.is_none_or(|explicit| !Arc::ptr_eq(explicit, derived)));
-        explicit.into_iter().chain(derived).filter(move |tenant| *tenant.domain == *domain)
+        explicit.into_iter().chain(derived).filter(move |tenant| tenant.is_of(domain))
     }
 }
 
@@ -368,5 +376,5 @@ fn words(waiting: &Waiting) -> impl Iterator<Item = &str> {
 
 /// The endpoint's full name.
 pub fn endpoint_name(tenant: &Tenant, apex: &[u8]) -> String {
-    Name::below(&tenant.label, apex).map_or_else(|_| name::print(apex), |name| name.to_string())
+    Name::below(tenant.label(), apex).map_or_else(|_| name::print(apex), |name| name.to_string())
 }

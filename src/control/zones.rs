@@ -290,7 +290,7 @@ impl ZoneState {
         let source = self.content.as_ref()?.source(&name).unwrap_or_else(|| self.path.clone());
         let (file, line) = source.rsplit_once(':').unwrap_or((source.as_str(), "0"));
         let place = Place { line: line.parse().unwrap_or(0), ..Place::file(file) };
-        let message = format!("records at {name} are not answered: it is the endpoint of {}", tenant.domain);
+        let message = format!("records at {name} are not answered: it is the endpoint of {}", tenant.domain());
         let help = "remove them, or give the tenant another `endpoint`; the tenant was served first and stays";
         Some(Diagnostic::error("MX2124", place, message, help))
     }

@@ -102,7 +102,7 @@ fn state(lab: &mut Lab) -> BTreeMap<String, String> {
         .tenants
         .table
         .iter()
-        .map(|tenant| (tenant.domain.to_string(), String::from_utf8_lossy(&tenant.label).into_owned()))
+        .map(|tenant| (tenant.domain(), String::from_utf8_lossy(tenant.label()).into_owned()))
         .collect();
     domains
         .into_iter()
@@ -122,9 +122,9 @@ fn contested(lab: &Lab) -> BTreeSet<String> {
     }
     // What is last good wants its name as well, beside those whose files are good.
     for tenant in lab.world.zones[&name(ZONE)].tenants.table.iter() {
-        let served = (tenant.domain.to_string(), String::from_utf8_lossy(&tenant.label).into_owned());
-        let broken = lab.standing(&tenant.domain) != Some(Standing::Served) && !lab.reasons(&tenant.domain).is_empty();
-        if !wants.contains(&served) || broken && good_elsewhere(lab, tenant.file, &served.0) {
+        let served = (tenant.domain(), String::from_utf8_lossy(tenant.label()).into_owned());
+        let broken = lab.standing(&tenant.domain()) != Some(Standing::Served) && !lab.reasons(&tenant.domain()).is_empty();
+        if !wants.contains(&served) || broken && good_elsewhere(lab, tenant.file(), &served.0) {
             wants.push(served);
         }
     }
