@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 pub use crate::control::tenants_guard::{SHRINK_FREE, SHRINK_SHARE, SHRINK_WINDOW};
+pub use crate::control::tenants_read::read;
+pub(super) use crate::control::tenants_read::read_each;
 
 /// The tenants of one zone.
 #[derive(Default)]
@@ -30,7 +32,7 @@ pub struct Tenants {
     /// Files with something to say about: a fault, entries that wait, warnings.
     pub(super) odd_files: BTreeSet<Arc<str>>,
     /// Labels of tenants whose files name the endpoint, by domain.
-    explicit: BTreeMap<Box<str>, Box<[u8]>>,
+    pub(super) explicit: BTreeMap<Box<str>, Box<[u8]>>,
     /// Served although their files are broken now, by label: the last good content and whose it is.
     pub(super) kept: BTreeMap<Box<[u8]>, Kept>,
     /// Served although their files no longer define them, until a shrink is allowed, by label.
@@ -111,6 +113,16 @@ pub struct Done {
     pub held: u64,
 }
 
+impl Done {
+    /// Adds what another batch did.
+    pub fn add(&mut self, more: &Done) {
+        self.added += more.added;
+        self.changed += more.changed;
+        self.removed += more.removed;
+        self.held += more.held;
+    }
+}
+
 /// How a tenant stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -124,30 +136,6 @@ pub enum Standing {
 
 /// A broken entry, by its file and, where that could be read, its domain.
 type Spoiled = (Arc<str>, Option<String>);
-
-/// Reads a file's content: TOML holds one tenant, NDJSON one a line.
-///
-/// # Errors
-/// The reason why the file as a whole changes nothing.
-pub fn read(path: &str, shown: &str, octets: &[u8]) -> Result<tenant::Parsed<Definition>, Box<Diagnostic>> {
-    let text = tenant::text_of(shown, octets)?;
-    let parsed =
-        if path.ends_with(".ndjson") { tenant::parse_ndjson(shown, text) } else { tenant::parse_toml(shown, text) };
-    if parsed.unfinished {
-        return Err(Box::new(unfinished(shown, parsed)));
-    }
-    Ok(parsed)
-}
-
-/// A file that was not read to its end says first what stopped the reading, where there is more to say than that.
-fn unfinished(shown: &str, parsed: tenant::Parsed<Definition>) -> Diagnostic {
-    let whole = parsed.broken.into_iter().rev().find(|broken| broken.name.is_none());
-    let cause = whole.and_then(|broken| broken.diagnostics.into_iter().next());
-    cause.filter(|cause| matches!(cause.code, tenant::TOO_LARGE | tenant::GAVE_UP)).unwrap_or_else(|| {
-        let help = "write the rest, or end the last line; until then the file's last good content is served";
-        Diagnostic::error("MX4201", Place::file(shown), "the file ends in the middle of a line", help)
-    })
-}
 
 impl Tenants {
     /// Takes in a batch of files. Who is served now stays, else entries with explicit endpoints come first, then paths in
@@ -229,18 +217,23 @@ impl Tenants {
             batch.vanished.insert(tenant.label().into(), (tenant, Arc::clone(&read.path)));
         }
         let Some(parsed) = parsed else { return };
-        if !parsed.warnings.is_empty() {
-            file.odd.get_or_insert_default().warnings = parsed.warnings;
-            self.odd_files.insert(Arc::clone(&read.path));
-            self.revision += 1;
-        }
         self.files.insert(Arc::clone(&read.path), file);
+        self.warn(&read.path, parsed.warnings);
         for broken in parsed.broken {
             spoiled.push((Arc::clone(&read.path), broken.name.clone()));
             self.wait(&read.path, Waiting { domain: broken.name, definition: None, reasons: broken.diagnostics });
         }
         let claim = |definition| Claim { path: Arc::clone(&read.path), file: read.id, definition };
         batch.claims.extend(parsed.entries.into_iter().map(claim));
+    }
+
+    /// Warnings about a file that is used all the same.
+    pub(super) fn warn(&mut self, path: &Arc<str>, warnings: Vec<Diagnostic>) {
+        if let Some(file) = self.files.get_mut(path).filter(|_| !warnings.is_empty()) {
+            file.odd.get_or_insert_default().warnings = warnings;
+            self.odd_files.insert(Arc::clone(path));
+            self.revision += 1;
+        }
     }
 
     /// What a file no longer says, but says something broken about instead, stays as it was: by its domain; or all of
@@ -269,7 +262,7 @@ impl Tenants {
     }
 
     /// Decides who gets which name, does it, and lets those have their turn who waited for what became free.
-    fn settle(&mut self, batch: Batch, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
+    pub(super) fn settle(&mut self, batch: Batch, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
         let mut done = Done::default();
         let freed = self.settle_once(batch, around, pools, &mut done);
         self.promote(freed, around, pools, &mut done);

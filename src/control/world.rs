@@ -8,7 +8,9 @@ use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
-use crate::control::tenants::{Done, Read, Surroundings, Tenants};
+use crate::control::progress::Progress;
+use crate::control::tenants::{Done, Surroundings, Tenants};
+use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{self, Name};
@@ -34,6 +36,10 @@ pub trait Outside {
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
     fn was_signed(&mut self, apex: &Name) -> bool;
+    /// Reads many files of tenants by `read`, in whatever order; what it gives, in the order of the files.
+    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+        files.into_iter().map(read).collect()
+    }
 }
 
 /// A file below `zones/` that is new, changed (`content`) or gone.
@@ -55,6 +61,8 @@ pub struct World {
     pub zones: BTreeMap<Name, ZoneState>,
     /// Files by number.
     pub files: FileNames,
+    /// How far a start is.
+    pub progress: Arc<Progress>,
     file_ids: HashMap<Arc<str>, u32>,
     /// What is wrong with files before anybody reads them, by path.
     pub troubles: BTreeMap<String, Diagnostic>,
@@ -71,6 +79,7 @@ impl World {
             pools: PoolTable::default(),
             zones: BTreeMap::new(),
             files: FileNames::default(),
+            progress: Arc::default(),
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
             misnamed: BTreeMap::new(),
@@ -94,7 +103,7 @@ impl World {
 
     /// Takes in a batch of files: pools first, then master files, then tenants, which depend on both.
     pub fn apply(&mut self, batch: Vec<FileChange>, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
-        let mut tenants: BTreeMap<Name, Vec<Read>> = BTreeMap::new();
+        let mut tenants: BTreeMap<Name, Vec<FileChange>> = BTreeMap::new();
         let (mut pools_changed, mut masters) = (false, BTreeSet::new());
         let including = self.zones.values().any(|zone| !zone.includes().is_empty());
         for change in batch {
@@ -111,8 +120,7 @@ impl World {
                         self.zone_or_new(&apex, outside);
                         masters.insert(apex.clone());
                     }
-                    let read = self.read_tenants(change);
-                    tenants.entry(apex).or_default().push(read);
+                    tenants.entry(apex).or_default().push(change);
                 }
                 FileKind::Included => {}
                 FileKind::Misnamed(finding) => {
@@ -127,15 +135,15 @@ impl World {
             self.build(outside);
         }
         let mut done = BTreeMap::new();
-        for (apex, reads) in tenants {
-            let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.apply(reads, around, pools));
+        for (apex, changes) in tenants {
+            let what = self.apply_tenants(&apex, changes, now, outside);
             done.insert(apex, what);
         }
         let again: Vec<Name> =
             self.zones.keys().filter(|apex| pools_changed || masters.contains(*apex)).cloned().collect();
         for apex in again {
             let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
-            add(done.entry(apex).or_default(), &what);
+            done.entry(apex).or_default().add(&what);
         }
         self.pools.sweep();
         self.drop_empty(outside);
@@ -364,13 +372,6 @@ fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
     let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
     let help = "write one with SOA and NS, or rename the folder after a zone that has one";
     Diagnostic::error("MX2122", Place::file(shown), message, help)
-}
-
-fn add(sum: &mut Done, more: &Done) {
-    sum.added += more.added;
-    sum.changed += more.changed;
-    sum.removed += more.removed;
-    sum.held += more.held;
 }
 
 fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {

@@ -42,7 +42,10 @@ fn at_a_start_an_explicit_endpoint_wins_then_the_path_that_sorts_first() {
     assert_eq!(lab.address("foo-bar-com"), EU);
     lab.memory.files.insert(at("z.toml"), with_endpoint("other.example", "us", "foo-bar-com").into_bytes());
     lab.start_fresh();
-    assert_eq!(lab.tenant("other.example").map(|tenant| Box::<[u8]>::from(tenant.label())), Some((*b"foo-bar-com").into()));
+    assert_eq!(
+        lab.tenant("other.example").map(|tenant| Box::<[u8]>::from(tenant.label())),
+        Some((*b"foo-bar-com").into())
+    );
     assert_eq!(lab.address("foo-bar-com"), US);
     for domain in ["foo-bar.com", "foo.bar.com"] {
         let reason = lab.reasons(domain).join("");

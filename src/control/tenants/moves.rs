@@ -23,7 +23,8 @@ impl Tenants {
             return BTreeSet::new();
         }
         let tenants = vanished.into_values().map(|(tenant, _)| tenant);
-        let (mut gone, counted): (Vec<_>, Vec<_>) = tenants.partition(|tenant| self.guard.is_permitted(&tenant.domain()));
+        let (mut gone, counted): (Vec<_>, Vec<_>) =
+            tenants.partition(|tenant| self.guard.is_permitted(&tenant.domain()));
         if self.guard.admits(counted.len(), self.table.len(), now) {
             gone.extend(counted);
         } else {
@@ -134,7 +135,7 @@ impl Tenants {
     }
 
     /// An entry waits, and is found by its domain and its endpoint.
-    pub(super) fn wait(&mut self, path: &Arc<str>, waiting: Waiting) {
+    pub(in crate::control) fn wait(&mut self, path: &Arc<str>, waiting: Waiting) {
         for word in words(&waiting) {
             *self.waits.entry(word.into()).or_default().entry(Arc::clone(path)).or_default() += 1;
         }

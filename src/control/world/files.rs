@@ -1,10 +1,12 @@
 //! What each kind of file changes: pools, master files, includes, tenants.
 
 use super::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX, inside, master_gone, text};
-use crate::control::tenants::{self, Read};
+use crate::control::tenants::{self, Done, Read};
+use crate::control::tenants_bulk::{self, Job, static_labels};
 use crate::control::zones::ZoneState;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{Name, ROOT};
+use crate::time::UnixTime;
 use crate::zone::master;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -128,7 +130,32 @@ impl World {
         changed
     }
 
-    pub(super) fn read_tenants(&mut self, change: FileChange) -> Read {
+    /// Takes in files of tenants: the first ones of a zone all at once.
+    pub(super) fn apply_tenants(
+        &mut self,
+        apex: &Name,
+        changes: Vec<FileChange>,
+        now: UnixTime,
+        outside: &mut dyn Outside,
+    ) -> Done {
+        let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+        let all_new = paths.len() == changes.len() && changes.iter().all(|change| change.content.is_some());
+        let zone = self.zones.get(apex).filter(|zone| all_new && zone.tenants.is_untouched());
+        let Some(is_static) = zone.map(|zone| static_labels(apex, zone.content().map(|content| &**content))) else {
+            let reads = changes.into_iter().map(|change| self.read_tenants(change)).collect();
+            return self.with_tenants(apex, now, |tenants, around, pools| tenants.apply(reads, around, pools));
+        };
+        let job = |change: FileChange| {
+            let (path, id) = self.file(&change.path);
+            Job { relative: change.path, path, id, octets: change.content.unwrap_or_default() }
+        };
+        let jobs = changes.into_iter().map(job).collect();
+        let (pools, progress) = (&self.pools, &*self.progress);
+        let files = outside.read_all(jobs, &|job| tenants_bulk::read(job, pools, &is_static, progress));
+        self.with_tenants(apex, now, |tenants, around, pools| tenants.fill(files, around, pools))
+    }
+
+    fn read_tenants(&mut self, change: FileChange) -> Read {
         let (shown, id) = self.file(&change.path);
         let content = change.content.map(|octets| tenants::read(&change.path, &shown, &octets));
         Read { path: shown, id, content }
