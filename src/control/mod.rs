@@ -36,6 +36,7 @@ mod tenants_bulk;
 mod tenants_check;
 mod tenants_claims;
 mod tenants_guard;
+mod tenants_limit;
 mod tenants_read;
 mod tenants_report;
 mod thread;

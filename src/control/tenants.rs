@@ -9,7 +9,7 @@ use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
 use crate::control::tenants_claims::{Batch, Claim};
 use crate::control::tenants_guard::Guard;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
 use crate::zone::content::Content;
@@ -98,6 +98,8 @@ pub struct Surroundings<'a> {
     pub now: UnixTime,
     /// Paths of files, to name those of other tenants.
     pub files: &'a FileNames,
+    /// Tenants that the zone may have, at most.
+    pub tenants_max: usize,
 }
 
 /// What a batch did.
@@ -277,8 +279,9 @@ impl Tenants {
         done: &mut Done,
     ) -> BTreeSet<Box<str>> {
         batch.decide(self, around, pools);
+        let claims = self.admit(std::mem::take(&mut batch.claims), around);
         let mut grown: BTreeSet<Arc<str>> = BTreeSet::new();
-        for claim in batch.claims {
+        for claim in claims {
             if !grown.contains(&claim.path) {
                 grown.insert(Arc::clone(&claim.path));
             }

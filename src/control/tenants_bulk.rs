@@ -7,6 +7,7 @@ use crate::control::pools::PoolTable;
 use crate::control::progress::Progress;
 use crate::control::tenants::{Done, Surroundings, TenantFile, Tenants, Waiting, read_each};
 use crate::control::tenants_claims::{Batch, Claim};
+use crate::control::tenants_limit::{self, Surpluses};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name;
 use crate::dns::rrset::hash_name;
@@ -126,6 +127,26 @@ fn contested(files: &[Fresh]) -> Hashes {
     labels
 }
 
+/// Drops what there is no room for: by the order of paths, then of lines.
+fn cut_surplus(files: &mut [Fresh], tenants_max: usize) -> Surpluses {
+    let mut all = Surpluses::new();
+    if files.iter().map(|file| file.served.len()).sum::<usize>() <= tenants_max {
+        return all;
+    }
+    let mut room = tenants_max;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    for file in files {
+        for tenant in file.served.drain(room.min(file.served.len())..) {
+            tenants_limit::add(&mut all, &file.path, tenant.line(), || tenant.domain());
+            tenant.pool().into_iter().for_each(|pool| *file.uses.entry(pool).or_default() -= 1);
+        }
+        file.served.shrink_to_fit();
+        file.entries.truncate(file.served.len());
+        room -= file.served.len();
+    }
+    all
+}
+
 impl Tenants {
     /// Whether nothing was ever read here, or all of it is gone again.
     pub(super) fn is_untouched(&self) -> bool {
@@ -133,7 +154,8 @@ impl Tenants {
     }
 
     /// Takes in the first files: the same as [`Tenants::apply`] of their content.
-    pub(super) fn fill(&mut self, files: Vec<Fresh>, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
+    pub(super) fn fill(&mut self, mut files: Vec<Fresh>, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
+        let surplus = cut_surplus(&mut files, around.tenants_max);
         let contested = contested(&files);
         let (mut entries, mut claims, mut explicit) = (Vec::new(), Vec::new(), Vec::new());
         let mut out: Vec<Arc<Tenant>> = Vec::new();
@@ -149,13 +171,14 @@ impl Tenants {
             explicit.append(&mut file.explicit);
             claims.extend(self.take_in_fresh(file));
         }
+        self.refuse_surplus(surplus, around);
         let (table, doubles) = Table::filled(entries);
         out.extend(doubles);
         self.table = table;
         let mut done = Done { added: u64::try_from(self.table.len()).unwrap_or(u64::MAX), ..Done::default() };
         claims.extend(self.undo(&out, pools));
-        let is_in = |label: &[u8]| self.table.get(label).is_some();
-        self.explicit.extend(explicit.into_iter().filter(|(_, label)| is_in(label)));
+        let is_in = |domain: &str, label: &[u8]| self.table.get(label).is_some_and(|tenant| tenant.is_of(domain));
+        self.explicit.extend(explicit.into_iter().filter(|(domain, label)| is_in(domain, label)));
         if !claims.is_empty() {
             done.add(&self.settle(Batch { claims, ..Batch::default() }, around, pools));
         }

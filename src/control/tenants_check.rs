@@ -18,8 +18,13 @@ impl World {
         let mut wrong = Vec::new();
         let mut uses: BTreeMap<PoolIndex, u64> = BTreeMap::new();
         for (apex, zone) in &self.zones {
-            let around =
-                Surroundings { apex, content: zone.content().map(|content| &**content), now, files: &self.files };
+            let around = Surroundings {
+                apex,
+                content: zone.content().map(|content| &**content),
+                now,
+                files: &self.files,
+                tenants_max: usize::MAX,
+            };
             zone.tenants.check(&around, &self.pools, &mut wrong);
             for pool in zone.tenants.table.iter().filter_map(|tenant| tenant.pool()) {
                 *uses.entry(pool).or_default() += 1;

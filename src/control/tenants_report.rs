@@ -20,6 +20,17 @@ struct Restored {
 }
 
 impl Tenants {
+    /// Whether there is such a file.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Numbers of the files of tenants that may be gone while these are served.
+    pub fn odd_numbers(&self) -> impl Iterator<Item = u32> {
+        let kept = self.kept.values().map(|kept| kept.tenant.file());
+        kept.chain(self.held.values().map(|tenant| tenant.file()))
+    }
+
     /// Number of tenants that are last good, and held.
     pub fn odd_counts(&self) -> (usize, usize) {
         (self.kept.len(), self.held.len())

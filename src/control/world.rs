@@ -26,6 +26,10 @@ pub const POOLS_FILE: &str = "pools.toml";
 /// What a master file's name ends with; the rest is its zone.
 pub const ZONE_SUFFIX: &str = ".zone";
 
+/// Tenants of all zones, at most: some 6 GB of memory with records of their own, more than any provider has. Past it a
+/// slip of a provisioning system would end the process, and with it the answers for all.
+pub const TENANTS_MAX: usize = 10_000_000;
+
 /// What only a shell can do.
 pub trait Outside {
     /// A file below `zones/`, or why not.
@@ -63,6 +67,9 @@ pub struct World {
     pub files: FileNames,
     /// How far a start is.
     pub progress: Arc<Progress>,
+    tenants_max: usize,
+    /// Numbers of files that are gone and may still be those of tenants.
+    gone_files: BTreeMap<u32, Arc<str>>,
     file_ids: HashMap<Arc<str>, u32>,
     /// What is wrong with files before anybody reads them, by path.
     pub troubles: BTreeMap<String, Diagnostic>,
@@ -80,10 +87,17 @@ impl World {
             zones: BTreeMap::new(),
             files: FileNames::default(),
             progress: Arc::default(),
+            tenants_max: TENANTS_MAX,
+            gone_files: BTreeMap::new(),
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
             misnamed: BTreeMap::new(),
         }
+    }
+
+    /// The same with another limit than [`TENANTS_MAX`].
+    pub fn with_tenants_max(self, tenants_max: usize) -> World {
+        World { tenants_max, ..self }
     }
 
     /// Takes in a new configuration; zones are signed and named as it says from now on.
@@ -135,6 +149,12 @@ impl World {
             self.build(outside);
         }
         let mut done = BTreeMap::new();
+        let gone = tenants.values().flatten().filter(|change| change.content.is_none());
+        let gone: Vec<String> = gone.map(|change| change.path.clone()).collect();
+        for path in &gone {
+            let (path, id) = self.file(path);
+            self.gone_files.insert(id, path);
+        }
         for (apex, changes) in tenants {
             let what = self.apply_tenants(&apex, changes, now, outside);
             done.insert(apex, what);
@@ -147,6 +167,9 @@ impl World {
         }
         self.pools.sweep();
         self.drop_empty(outside);
+        if !gone.is_empty() {
+            self.give_back_numbers();
+        }
         done
     }
 
@@ -165,6 +188,7 @@ impl World {
         }
         self.pools.sweep();
         self.drop_empty(outside);
+        self.give_back_numbers();
         if forgotten {
             self.build(outside);
         }
@@ -232,8 +256,11 @@ impl World {
         now: UnixTime,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> Done,
     ) -> Done {
+        let others = self.zones.iter().filter(|(other, _)| *other != apex);
+        let others: usize = others.map(|(_, zone)| zone.tenants.table.len()).sum();
+        let room = self.tenants_max.saturating_sub(others);
         let zone = self.zones.get_mut(apex);
-        zone.map_or_else(Done::default, |zone| zone.with_tenants(now, &self.files, &mut self.pools, act))
+        zone.map_or_else(Done::default, |zone| zone.with_tenants(now, (&self.files, room), &mut self.pools, act))
     }
 
     /// Zones that neither a file nor anything served speaks for any more.

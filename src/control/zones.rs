@@ -326,15 +326,15 @@ impl ZoneState {
         self.served.clone()
     }
 
-    /// Runs `act` on the tenants with what they depend on.
+    /// Runs `act` on the tenants with what they depend on: names of files, and how many there may be.
     pub fn with_tenants<T>(
         &mut self,
         now: UnixTime,
-        files: &FileNames,
+        (files, tenants_max): (&FileNames, usize),
         pools: &mut PoolTable,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> T,
     ) -> T {
-        let around = Surroundings { apex: &self.apex, content: self.content.as_deref(), now, files };
+        let around = Surroundings { apex: &self.apex, content: self.content.as_deref(), now, files, tenants_max };
         act(&mut self.tenants, &around, pools)
     }
 

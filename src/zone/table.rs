@@ -284,6 +284,7 @@ fn remove<V: Keyed>(node: &mut Node<V>, hash: u64, key: &[u8], level: u32) -> Op
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::hash::{BuildHasher, Hasher};
 
     struct Entry(Vec<u8>, u32);
 
@@ -365,6 +366,67 @@ mod tests {
             level += 1;
         }
         (level, table.place(key).entries.len())
+    }
+
+    #[test]
+    fn names_chosen_to_meet_under_a_hash_without_a_key_are_spread_all_the_same() {
+        // Anagrams: equal under sums, products and exclusive ors of their octets.
+        let mut name = *b"abcdefgh-com";
+        let mut names = std::collections::BTreeSet::new();
+        let mut state = 1usize;
+        while names.len() < 5000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            name.swap((state >> 33) % 8, (state >> 40) % 8);
+            names.insert(name);
+        }
+        // And names that meet in the low octet of a hash whose key is known.
+        let known = |i: u32| foldhash::quality::FixedState::default().hash_one(key(i)).to_le_bytes()[0];
+        let aimed: Vec<Vec<u8>> = (0..200_000).filter(|i| known(*i) == 0).map(key).collect();
+        for names in [names.iter().map(|name| name.to_vec()).collect(), aimed] {
+            let mut table = Table::default();
+            names.iter().for_each(|name| drop(table.insert(Arc::new(Entry(name.clone(), 0)))));
+            assert_eq!(table.len(), names.len());
+            // Spread over 256 leaves a few dozen lie in each.
+            assert!(names.iter().all(|name| depth(&table, name).1 <= LEAF_MAX && depth(&table, name).0 <= 2));
+        }
+    }
+
+    #[test]
+    fn another_process_finds_other_places_for_the_same_names() {
+        let other = foldhash::quality::RandomState::default();
+        let same = (0..1000).filter(|i| {
+            let mut hasher = other.build_hasher();
+            hasher.write(&key(*i));
+            slot(hasher.finish(), 0) == slot(hash_name(&key(*i)), 0)
+        });
+        assert!(same.count() < 100);
+    }
+
+    #[test]
+    fn readers_find_all_that_stays_while_the_table_is_replaced_again_and_again() {
+        let mut table = Table::default();
+        (0..500).for_each(|i| drop(table.insert(Arc::new(Entry(key(i), 0)))));
+        let current = arc_swap::ArcSwap::from_pointee(table.clone());
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for first in [0, 100] {
+                let (current, ended) = (&current, &ended);
+                scope.spawn(move || {
+                    while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                        let table = current.load();
+                        assert!((first..500).step_by(50).all(|i| table.get(&key(i)).is_some_and(|e| e.0 == key(i))));
+                    }
+                });
+            }
+            for round in 0..3000 {
+                table.insert(Arc::new(Entry(key(1000 + round % 300), round)));
+                table.insert(Arc::new(Entry(key(round % 500), round)));
+                table.remove(&key(1000 + (round + 150) % 300));
+                current.store(Arc::new(table.clone()));
+            }
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(table.len(), 650);
     }
 
     #[test]

@@ -171,4 +171,21 @@ impl World {
         self.file_ids.insert(Arc::clone(&shown), id);
         (shown, id)
     }
+
+    /// Numbers of files that are gone become free, once no tenant bears them: one that is held back or last good may.
+    pub(super) fn give_back_numbers(&mut self) {
+        if self.gone_files.is_empty() {
+            return;
+        }
+        let borne: BTreeSet<u32> = self.zones.values().flat_map(|zone| zone.tenants.odd_numbers()).collect();
+        for (id, path) in std::mem::take(&mut self.gone_files) {
+            let is_back = self.zones.values().any(|zone| zone.tenants.has_file(&path));
+            if borne.contains(&id) {
+                self.gone_files.insert(id, path);
+            } else if !is_back {
+                self.file_ids.remove(&path);
+                self.files.give_back(id);
+            }
+        }
+    }
 }
