@@ -260,3 +260,30 @@ pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
     let certificates = pools.iter().flat_map(|pool| &pool.certificates);
     certificates.filter_map(|path| config.zones.join(path).parent().map(Path::to_owned)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::pools::PoolTable;
+    use crate::control::progress::Progress;
+    use crate::control::tenants_bulk;
+
+    #[test]
+    fn files_read_side_by_side_come_back_in_their_order_and_all_of_them() {
+        let line = |i: u32| format!("{{\"domain\":\"t{i}.example\",\"addresses\":[\"192.0.2.1\"],\"dane\":false}}\n");
+        // Long files in front, so that whoever takes them is overtaken; enough octets for more than one thread.
+        let text = |i: u32| (0..if i < 2 { 9000 } else { 1 }).map(|j| line(i * 10_000 + j)).collect::<String>();
+        let job = |i: u32| Job {
+            relative: format!("z/{i}.ndjson"),
+            path: format!("zones/z/{i}.ndjson").into(),
+            id: i,
+            octets: text(i).into_bytes(),
+        };
+        let files: Vec<Job> = (0..40).map(job).collect();
+        assert!(files.iter().map(|file| file.octets.len()).sum::<usize>() > READERS_OCTETS_MIN);
+        let (pools, is_static, progress) = (PoolTable::default(), Default::default(), Progress::default());
+        let read = side_by_side(files, &|job| tenants_bulk::read(job, &pools, &is_static, &progress));
+        assert_eq!(read.iter().map(Fresh::id).collect::<Vec<u32>>(), (0..40).collect::<Vec<u32>>());
+        assert_eq!(read.iter().map(Fresh::len).sum::<usize>(), 2 * 9000 + 38);
+    }
+}

@@ -89,6 +89,21 @@ impl Fresh {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Number of its tenants that may be served at once.
+    pub fn len(&self) -> usize {
+        self.served.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.served.is_empty()
+    }
+
     fn add(&mut self, definition: Definition, pools: &PoolTable, is_static: &Hashes) {
         let pool = definition.pool.as_deref().map(|pool| pools.index(pool));
         let hash = hash_name(definition.endpoint.as_bytes());
@@ -121,7 +136,7 @@ fn contested(files: &[Fresh]) -> Hashes {
     }
     let served = || files.iter().flat_map(|file| &file.entries);
     let domains = served().map(|entry| hash(&entry.value.domain())).chain(rest().map(|d| hash(&d.domain)));
-    domains.for_each(|domain| drop(counts.entry(domain).and_modify(|count| *count += 1)));
+    domains.for_each(|domain| counts.get_mut(&domain).into_iter().for_each(|count| *count += 1));
     let twice = |entry: &&Hashed<Tenant>| counts.get(&hash(&entry.value.domain())).is_some_and(|count| *count > 1);
     labels.extend(served().filter(twice).map(|entry| entry.hash));
     labels

@@ -6,8 +6,8 @@ mod commands;
 mod publish;
 mod start;
 
-use start::spawn;
 pub use start::{Control, Options, ReadConfig, StartFault, start};
+use start::{Tell, spawn};
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -100,7 +100,7 @@ struct Mind {
 }
 
 impl Mind {
-    fn new(options: Options, store: Store, watcher: Watcher) -> (Mind, Box<dyn Fn(&str) + Send>) {
+    fn new(options: Options, store: Store, watcher: Watcher) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let world = World::new(options.config.clone(), shown);

@@ -18,6 +18,7 @@ use crate::time::UnixTime;
 use crate::zone::content::Delegation;
 use crate::zone::master;
 use crate::zone::tenant::SpkiDigest;
+use files::master_gone;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -389,34 +390,8 @@ enum FileKind {
     Misnamed(Box<Diagnostic>),
 }
 
-fn master_gone(apex: &Name, shown: String) -> Diagnostic {
-    let message = format!("the master file of {apex} is gone");
-    let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
-    Diagnostic::error("MX2121", Place::file(shown), message, help)
-}
-
 fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
     let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
     let help = "write one with SOA and NS, or rename the folder after a zone that has one";
     Diagnostic::error("MX2122", Place::file(shown), message, help)
-}
-
-fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
-    crate::zone::tenant::text_of(shown, &octets).map(str::to_owned)
-}
-
-/// The path below `zones/` of an included file, which a master file names from its own folder: never outside of it.
-fn inside(path: &str) -> Result<String, String> {
-    let mut parts: Vec<&str> = Vec::new();
-    if path.starts_with('/') {
-        return Err("a path from the root leads out of the folder of zones".to_owned());
-    }
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop().ok_or("it leads out of the folder of zones")?),
-            part => parts.push(part),
-        }
-    }
-    Ok(parts.join("/"))
 }

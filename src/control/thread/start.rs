@@ -24,6 +24,9 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Reads the configuration again: for SIGHUP and `mxseal reload`.
 pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> + Send;
 
+/// Told in a line how far a start is.
+pub type Tell = dyn Fn(&str) + Send;
+
 /// What the control plane starts from.
 pub struct Options {
     /// The configuration; its paths are resolved.
@@ -39,7 +42,7 @@ pub struct Options {
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
     /// Told each second of a long start how far it is.
-    pub tell: Box<dyn Fn(&str) + Send>,
+    pub tell: Box<Tell>,
 }
 
 /// Why the control plane cannot start.
@@ -138,7 +141,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn start(progress: Arc<Progress>, every: Duration, tell: Box<dyn Fn(&str) + Send>) -> Result<Teller, StartFault> {
+    fn start(progress: Arc<Progress>, every: Duration, tell: Box<Tell>) -> Result<Teller, StartFault> {
         let (stop, stopped) = channel::<()>();
         let run = move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {

@@ -1,6 +1,6 @@
 //! What each kind of file changes: pools, master files, includes, tenants.
 
-use super::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX, inside, master_gone, text};
+use super::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX};
 use crate::control::tenants::{self, Done, Read};
 use crate::control::tenants_bulk::{self, Job, static_labels};
 use crate::control::zones::ZoneState;
@@ -188,4 +188,30 @@ impl World {
             }
         }
     }
+}
+
+fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
+    crate::zone::tenant::text_of(shown, &octets).map(str::to_owned)
+}
+
+/// The path below `zones/` of an included file, which a master file names from its own folder: never outside of it.
+fn inside(path: &str) -> Result<String, String> {
+    let mut parts: Vec<&str> = Vec::new();
+    if path.starts_with('/') {
+        return Err("a path from the root leads out of the folder of zones".to_owned());
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop().ok_or("it leads out of the folder of zones")?),
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+pub(super) fn master_gone(apex: &Name, shown: String) -> Diagnostic {
+    let message = format!("the master file of {apex} is gone");
+    let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
+    Diagnostic::error("MX2121", Place::file(shown), message, help)
 }
