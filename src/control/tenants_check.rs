@@ -30,6 +30,10 @@ impl World {
                 *uses.entry(pool).or_default() += 1;
             }
         }
+        let tenants: usize = self.zones.values().map(|zone| zone.tenants.table.len()).sum();
+        if tenants != self.tenants {
+            wrong.push(format!("{} tenants are counted and there are {tenants}", self.tenants));
+        }
         for report in self.pools.reports() {
             let index = (0..).find(|index| self.pools.name(*index) == Some(report.name));
             let used = index.and_then(|index| uses.get(&index).copied()).unwrap_or(0);

@@ -12,13 +12,13 @@ use crate::control::progress::Progress;
 use crate::control::tenants::{Done, Surroundings, Tenants};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::zones::{Keys, ZoneState};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
 use crate::zone::content::Delegation;
 use crate::zone::master;
 use crate::zone::tenant::SpkiDigest;
-use files::master_gone;
+use files::{master_gone, only_tenants};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -69,6 +69,8 @@ pub struct World {
     /// How far a start is.
     pub progress: Arc<Progress>,
     tenants_max: usize,
+    /// Tenants of all zones.
+    pub(in crate::control) tenants: usize,
     /// Numbers of files that are gone and may still be those of tenants.
     gone_files: BTreeMap<u32, Arc<str>>,
     file_ids: HashMap<Arc<str>, u32>,
@@ -89,6 +91,7 @@ impl World {
             files: FileNames::default(),
             progress: Arc::default(),
             tenants_max: TENANTS_MAX,
+            tenants: 0,
             gone_files: BTreeMap::new(),
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
@@ -257,11 +260,12 @@ impl World {
         now: UnixTime,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> Done,
     ) -> Done {
-        let others = self.zones.iter().filter(|(other, _)| *other != apex);
-        let others: usize = others.map(|(_, zone)| zone.tenants.table.len()).sum();
-        let room = self.tenants_max.saturating_sub(others);
-        let zone = self.zones.get_mut(apex);
-        zone.map_or_else(Done::default, |zone| zone.with_tenants(now, (&self.files, room), &mut self.pools, act))
+        let Some(zone) = self.zones.get_mut(apex) else { return Done::default() };
+        self.tenants -= zone.tenants.table.len();
+        let room = self.tenants_max.saturating_sub(self.tenants);
+        let done = zone.with_tenants(now, (&self.files, room), &mut self.pools, act);
+        self.tenants += zone.tenants.table.len();
+        done
     }
 
     /// Zones that neither a file nor anything served speaks for any more.
@@ -388,10 +392,4 @@ enum FileKind {
     Tenants(Name),
     Included,
     Misnamed(Box<Diagnostic>),
-}
-
-fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
-    let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
-    let help = "write one with SOA and NS, or rename the folder after a zone that has one";
-    Diagnostic::error("MX2122", Place::file(shown), message, help)
 }

@@ -215,3 +215,9 @@ pub(super) fn master_gone(apex: &Name, shown: String) -> Diagnostic {
     let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
     Diagnostic::error("MX2121", Place::file(shown), message, help)
 }
+
+pub(super) fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
+    let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
+    let help = "write one with SOA and NS, or rename the folder after a zone that has one";
+    Diagnostic::error("MX2122", Place::file(shown), message, help)
+}
