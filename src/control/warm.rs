@@ -189,3 +189,69 @@ impl Pace<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::zones::KeySet;
+    use crate::dns::name::ROOT;
+    use crate::sign::key::{Key, generate_pkcs8};
+    use crate::zone::content::{Parts, build};
+    use crate::zone::master;
+
+    /// A signed zone with so many names that its first pass takes many slices.
+    fn zone(names: usize) -> Arc<Zone> {
+        let (config, _) = crate::config::parse("mxseal.toml", "version = 1\n").expect("a configuration");
+        let apex = Name::parse("mx.example", ROOT).expect("a name");
+        let policy = config.policy_for("mx.example", false);
+        let key = Key::from_pkcs8(257, 13, &generate_pkcs8(13).expect("a key")).expect("a key");
+        let keys = KeySet::new(&apex, &[(key, true)], &policy, b"challenge").expect("a key that signs");
+        let head = "@ 3600 SOA ns h 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1\n".to_owned();
+        let text: String = std::iter::once(head).chain((0..names).map(|i| format!("n{i} A 192.0.2.2\n"))).collect();
+        let parsed = master::parse(&apex, "mx.example.zone", &text, &mut |_| Err("nothing".to_owned()));
+        let parts = Parts { apex: &apex, signed: true, parsed: &parsed, key_sets: &keys.sets, children: &[] };
+        let content = build(&parts).0.expect("content");
+        let (tenants, pools) = (Default::default(), Arc::default());
+        Arc::new(Zone { labels: 2, content: Arc::new(content), tenants, pools, signing: Some(keys.signing), apex })
+    }
+
+    #[test]
+    fn the_gauges_move_during_the_first_pass_and_agree_after_it() {
+        let zone = zone(2000);
+        let metrics = Arc::new(Metrics::default());
+        let warm = Warm {
+            slot: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::default()))),
+            metrics: Arc::clone(&metrics),
+            counters: metrics.worker(),
+            stop: Arc::default(),
+            alarm: Box::new(|_, _| {}),
+        };
+        let seen = || {
+            let mut seen = (0, 0);
+            metrics.set(|gauges| {
+                let zone = gauges.zones.get("mx.example.");
+                seen = zone.map_or((0, 0), |zone| (zone.signatures_kept, zone.signatures_wanted));
+            });
+            seen
+        };
+        let ended = AtomicBool::new(false);
+        let moments = std::thread::scope(|scope| {
+            let look = scope.spawn(|| {
+                let mut moments = std::collections::BTreeSet::new();
+                while !ended.load(Ordering::Relaxed) {
+                    moments.insert(seen());
+                    std::thread::yield_now();
+                }
+                moments
+            });
+            let mut pace = Pace { since: Instant::now(), count: 0, rested: false, stop: &warm.stop };
+            warm.pass(&zone, true, &mut pace);
+            ended.store(true, Ordering::Relaxed);
+            look.join().expect("it only looks")
+        });
+        let (kept, wanted) = seen();
+        // SOA, NS, DNSKEY, CDS, CDNSKEY, the address of `ns` and those of all names.
+        assert_eq!((kept, wanted), (2006, 2006));
+        assert!(moments.iter().any(|(kept, wanted)| (1..2006).contains(kept) && *wanted == 2006), "{moments:?}");
+    }
+}
