@@ -2,6 +2,8 @@
 
 #[path = "reconcile/lab.rs"]
 mod lab;
+#[path = "reconcile/limits.rs"]
+mod limits;
 #[path = "reconcile/order.rs"]
 mod order;
 #[path = "reconcile/pools.rs"]

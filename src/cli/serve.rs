@@ -83,6 +83,13 @@ fn begin(config_path: Option<&Path>, strict: bool) -> Result<Server, Failure> {
         identity,
         slot: Arc::clone(&slot),
         metrics: Arc::clone(&metrics),
+        tell: Box::new({
+            let health = Arc::clone(&health);
+            move |line| {
+                health.set_not_ready(vec![line.to_owned()]);
+                notify::status(line);
+            }
+        }),
     });
     let control = control.map_err(|fault| {
         let exit = if fault.exit_code() == 4 { Exit::Refused } else { Exit::Failure };

@@ -104,7 +104,13 @@ fn real_path(file: &File, path: &Path) -> io::Result<PathBuf> {
 }
 
 fn has_long_line(octets: &[u8]) -> bool {
-    octets.len() > LINE_OCTETS_MAX && octets.split(|octet| *octet == b'\n').any(|line| line.len() > LINE_OCTETS_MAX)
+    // A window of one octet more than a line may have must hold an end of a line: only some octets of each are read.
+    let mut rest = octets;
+    while let Some(window) = rest.get(..=LINE_OCTETS_MAX) {
+        let Some(end) = window.iter().rposition(|octet| *octet == b'\n') else { return true };
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Whether the error says that nothing is there.

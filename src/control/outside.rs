@@ -8,6 +8,7 @@ use crate::control::files_trouble::Trouble;
 use crate::control::journal;
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{self, Store};
+use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
 use crate::control::zones::{KeySet, Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place, Severity};
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Octets of a certificate file, at most: a chain has a few thousand.
@@ -26,6 +28,10 @@ const CERTIFICATE_OCTETS_MAX: u64 = 256 * 1024;
 
 /// How long a first scan waits for files that are still being written.
 const SETTLED_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Threads that read tenants at a start, at most: each has memory of its own that it does not give back.
+const READERS_MAX: usize = 4;
+/// Octets of files below which one thread reads them sooner than others begin: some ms.
+const READERS_OCTETS_MIN: usize = 1 << 20;
 /// Code of the refusal to serve a signed zone unsigned.
 pub(super) const SIGNED_ANYWAY: &str = "MX5015";
 
@@ -71,6 +77,10 @@ impl Outside for Disk<'_> {
         }
     }
 
+    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+        side_by_side(files, read)
+    }
+
     fn was_signed(&mut self, apex: &Name) -> bool {
         self.store.has_journal(apex)
     }
@@ -93,9 +103,43 @@ impl Outside for ReadOnly<'_> {
         }
     }
 
+    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+        side_by_side(files, read)
+    }
+
     fn was_signed(&mut self, apex: &Name) -> bool {
         store::read_keys(&self.config.keys, apex).map_or(true, |keys| !keys.is_empty())
     }
+}
+
+/// Reads files on several cores, where there is enough to read; in the order of the files.
+fn side_by_side(files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+    let octets: usize = files.iter().map(|file| file.octets.len()).sum();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX).min(files.len());
+    let done = Mutex::new(Vec::with_capacity(files.len()));
+    let next = Mutex::new(files.into_iter().enumerate());
+    let work = || {
+        loop {
+            let Some((at, file)) = lock(&next).next() else { return };
+            let fresh = read(file);
+            lock(&done).push((at, fresh));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..if octets < READERS_OCTETS_MIN { 1 } else { threads } {
+            // Without another thread this one reads all of it.
+            let spawned = std::thread::Builder::new().name("mxseal-read".to_owned()).spawn_scoped(scope, work);
+            drop(spawned);
+        }
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, fresh)| fresh).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A first full scan, with the files that were being written when it began: a start is one batch.
@@ -215,4 +259,31 @@ pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
     let pools = tenant::parse_pools("", text).entries;
     let certificates = pools.iter().flat_map(|pool| &pool.certificates);
     certificates.filter_map(|path| config.zones.join(path).parent().map(Path::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::pools::PoolTable;
+    use crate::control::progress::Progress;
+    use crate::control::tenants_bulk;
+
+    #[test]
+    fn files_read_side_by_side_come_back_in_their_order_and_all_of_them() {
+        let line = |i: u32| format!("{{\"domain\":\"t{i}.example\",\"addresses\":[\"192.0.2.1\"],\"dane\":false}}\n");
+        // Long files in front, so that whoever takes them is overtaken; enough octets for more than one thread.
+        let text = |i: u32| (0..if i < 2 { 9000 } else { 1 }).map(|j| line(i * 10_000 + j)).collect::<String>();
+        let job = |i: u32| Job {
+            relative: format!("z/{i}.ndjson"),
+            path: format!("zones/z/{i}.ndjson").into(),
+            id: i,
+            octets: text(i).into_bytes(),
+        };
+        let files: Vec<Job> = (0..40).map(job).collect();
+        assert!(files.iter().map(|file| file.octets.len()).sum::<usize>() > READERS_OCTETS_MIN);
+        let (pools, is_static, progress) = (PoolTable::default(), Default::default(), Progress::default());
+        let read = side_by_side(files, &|job| tenants_bulk::read(job, &pools, &is_static, &progress));
+        assert_eq!(read.iter().map(Fresh::id).collect::<Vec<u32>>(), (0..40).collect::<Vec<u32>>());
+        assert_eq!(read.iter().map(Fresh::len).sum::<usize>(), 2 * 9000 + 38);
+    }
 }

@@ -11,6 +11,7 @@ use super::files_settle::{self, Hint, Identity, Known, Moment, Settling, Verdict
 use super::files_trouble::{Healed, Reason, Trouble, code_of};
 use super::files_wait::settling;
 use super::files_walk::Walk;
+use super::progress::Progress;
 use ring::digest;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,6 +19,7 @@ use std::fs::Metadata;
 use std::hash::BuildHasher;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Files that master files may include, at most.
@@ -125,6 +127,8 @@ pub struct Files {
     pub(super) full: Option<Walk>,
     /// Which `SEEN_` flags a sighting sets.
     pub(super) sighting: u8,
+    /// What is read is counted here.
+    pub(super) progress: Arc<Progress>,
 }
 
 impl Files {
@@ -150,6 +154,7 @@ impl Files {
             doubt: None,
             full: None,
             sighting: 0,
+            progress: Arc::default(),
         }
     }
 
@@ -342,6 +347,7 @@ impl Files {
                 }
                 self.heal(path, out);
                 if self.keep(path, &content, &seen, now) {
+                    self.progress.found(1, content.len());
                     out.changed.push(File { path: PathBuf::from(path), kind, content });
                 }
             }

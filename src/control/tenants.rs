@@ -9,7 +9,7 @@ use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
 use crate::control::tenants_claims::{Batch, Claim};
 use crate::control::tenants_guard::Guard;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
 use crate::zone::content::Content;
@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 pub use crate::control::tenants_guard::{SHRINK_FREE, SHRINK_SHARE, SHRINK_WINDOW};
+pub use crate::control::tenants_read::read;
+pub(super) use crate::control::tenants_read::read_each;
 
 /// The tenants of one zone.
 #[derive(Default)]
@@ -30,7 +32,7 @@ pub struct Tenants {
     /// Files with something to say about: a fault, entries that wait, warnings.
     pub(super) odd_files: BTreeSet<Arc<str>>,
     /// Labels of tenants whose files name the endpoint, by domain.
-    explicit: BTreeMap<Box<str>, Box<[u8]>>,
+    pub(super) explicit: BTreeMap<Box<str>, Box<[u8]>>,
     /// Served although their files are broken now, by label: the last good content and whose it is.
     pub(super) kept: BTreeMap<Box<[u8]>, Kept>,
     /// Served although their files no longer define them, until a shrink is allowed, by label.
@@ -96,6 +98,8 @@ pub struct Surroundings<'a> {
     pub now: UnixTime,
     /// Paths of files, to name those of other tenants.
     pub files: &'a FileNames,
+    /// Tenants that the zone may have, at most.
+    pub tenants_max: usize,
 }
 
 /// What a batch did.
@@ -111,6 +115,16 @@ pub struct Done {
     pub held: u64,
 }
 
+impl Done {
+    /// Adds what another batch did.
+    pub fn add(&mut self, more: &Done) {
+        self.added += more.added;
+        self.changed += more.changed;
+        self.removed += more.removed;
+        self.held += more.held;
+    }
+}
+
 /// How a tenant stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -124,30 +138,6 @@ pub enum Standing {
 
 /// A broken entry, by its file and, where that could be read, its domain.
 type Spoiled = (Arc<str>, Option<String>);
-
-/// Reads a file's content: TOML holds one tenant, NDJSON one a line.
-///
-/// # Errors
-/// The reason why the file as a whole changes nothing.
-pub fn read(path: &str, shown: &str, octets: &[u8]) -> Result<tenant::Parsed<Definition>, Box<Diagnostic>> {
-    let text = tenant::text_of(shown, octets)?;
-    let parsed =
-        if path.ends_with(".ndjson") { tenant::parse_ndjson(shown, text) } else { tenant::parse_toml(shown, text) };
-    if parsed.unfinished {
-        return Err(Box::new(unfinished(shown, parsed)));
-    }
-    Ok(parsed)
-}
-
-/// A file that was not read to its end says first what stopped the reading, where there is more to say than that.
-fn unfinished(shown: &str, parsed: tenant::Parsed<Definition>) -> Diagnostic {
-    let whole = parsed.broken.into_iter().rev().find(|broken| broken.name.is_none());
-    let cause = whole.and_then(|broken| broken.diagnostics.into_iter().next());
-    cause.filter(|cause| matches!(cause.code, tenant::TOO_LARGE | tenant::GAVE_UP)).unwrap_or_else(|| {
-        let help = "write the rest, or end the last line; until then the file's last good content is served";
-        Diagnostic::error("MX4201", Place::file(shown), "the file ends in the middle of a line", help)
-    })
-}
 
 impl Tenants {
     /// Takes in a batch of files. Who is served now stays, else entries with explicit endpoints come first, then paths in
@@ -193,7 +183,7 @@ impl Tenants {
         file.id = id;
         file.odd.get_or_insert_default().fault = Some(fault);
         for tenant in &file.served {
-            self.kept.insert(tenant.label.clone(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
+            self.kept.insert(tenant.label().into(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
         }
         self.odd_files.insert(path);
         self.revision += 1;
@@ -225,22 +215,27 @@ impl Tenants {
             self.revision += 1;
         }
         for tenant in file.served.drain(..) {
-            self.kept.remove(&tenant.label);
-            batch.vanished.insert(tenant.label.clone(), (tenant, Arc::clone(&read.path)));
+            self.kept.remove(tenant.label());
+            batch.vanished.insert(tenant.label().into(), (tenant, Arc::clone(&read.path)));
         }
         let Some(parsed) = parsed else { return };
-        if !parsed.warnings.is_empty() {
-            file.odd.get_or_insert_default().warnings = parsed.warnings;
-            self.odd_files.insert(Arc::clone(&read.path));
-            self.revision += 1;
-        }
         self.files.insert(Arc::clone(&read.path), file);
+        self.warn(&read.path, parsed.warnings);
         for broken in parsed.broken {
             spoiled.push((Arc::clone(&read.path), broken.name.clone()));
             self.wait(&read.path, Waiting { domain: broken.name, definition: None, reasons: broken.diagnostics });
         }
         let claim = |definition| Claim { path: Arc::clone(&read.path), file: read.id, definition };
         batch.claims.extend(parsed.entries.into_iter().map(claim));
+    }
+
+    /// Warnings about a file that is used all the same.
+    pub(super) fn warn(&mut self, path: &Arc<str>, warnings: Vec<Diagnostic>) {
+        if let Some(file) = self.files.get_mut(path).filter(|_| !warnings.is_empty()) {
+            file.odd.get_or_insert_default().warnings = warnings;
+            self.odd_files.insert(Arc::clone(path));
+            self.revision += 1;
+        }
     }
 
     /// What a file no longer says, but says something broken about instead, stays as it was: by its domain; or all of
@@ -261,7 +256,7 @@ impl Tenants {
         let of_nameless = batch
             .vanished
             .iter()
-            .filter(|(_, (tenant, path))| nameless.contains(path) && !claimed.contains(&*tenant.domain));
+            .filter(|(_, (tenant, path))| nameless.contains(path) && !claimed.contains(tenant.domain().as_str()));
         spared.extend(of_nameless.map(|(label, (_, path))| (label.clone(), Arc::clone(path))));
         for (label, path) in spared {
             batch.spare(&label, &path);
@@ -269,7 +264,7 @@ impl Tenants {
     }
 
     /// Decides who gets which name, does it, and lets those have their turn who waited for what became free.
-    fn settle(&mut self, batch: Batch, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
+    pub(super) fn settle(&mut self, batch: Batch, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
         let mut done = Done::default();
         let freed = self.settle_once(batch, around, pools, &mut done);
         self.promote(freed, around, pools, &mut done);
@@ -284,7 +279,12 @@ impl Tenants {
         done: &mut Done,
     ) -> BTreeSet<Box<str>> {
         batch.decide(self, around, pools);
-        for claim in batch.claims {
+        let claims = self.admit(std::mem::take(&mut batch.claims), around);
+        let mut grown: BTreeSet<Arc<str>> = BTreeSet::new();
+        for claim in claims {
+            if !grown.contains(&claim.path) {
+                grown.insert(Arc::clone(&claim.path));
+            }
             batch.vanished.remove(claim.definition.endpoint.as_bytes());
             self.grant(claim, pools, done);
         }
@@ -296,8 +296,12 @@ impl Tenants {
             if let Some(file) = self.files.get_mut(&path) {
                 file.served.push(Arc::clone(&tenant));
             }
-            debug_assert_eq!(label, tenant.label);
+            debug_assert_eq!(*label, *tenant.label());
             self.keep(tenant, path);
+        }
+        // What a list has room for beyond its tenants would be kept for as long as the file lies there.
+        for path in grown {
+            self.files.get_mut(&path).into_iter().for_each(|file| file.served.shrink_to_fit());
         }
         self.remove(batch.vanished, around.now, pools, done)
     }
@@ -307,12 +311,12 @@ impl Tenants {
         let Claim { path, file, definition } = claim;
         let pool = definition.pool.as_deref().and_then(|pool| pools.index(pool));
         let next = Tenant::new(&definition, pool, file);
-        let label = next.label.clone();
+        let label: Box<[u8]> = next.label().into();
         if self.held.remove(&label).is_some() | self.kept.remove(&label).is_some() {
             self.revision += 1;
         }
         let served = match self.table.get(&label).cloned() {
-            Some(current) if current.file == file && current.same_content(&next) => {
+            Some(current) if current.file() == file && current.same_content(&next) => {
                 current.set_line(definition.line);
                 current
             }
@@ -334,9 +338,9 @@ impl Tenants {
 
     /// How a served tenant stands.
     pub fn standing(&self, tenant: &Tenant) -> Standing {
-        if self.held.contains_key(&tenant.label) {
+        if self.held.contains_key(tenant.label()) {
             Standing::Held
-        } else if self.kept.contains_key(&tenant.label) {
+        } else if self.kept.contains_key(tenant.label()) {
             Standing::LastGood
         } else {
             Standing::Served
@@ -347,7 +351,7 @@ impl Tenants {
     pub fn by_domain<'t>(&'t self, domain: &'t str) -> Option<&'t Arc<Tenant>> {
         let mut found = self.of_domain(domain);
         let first = found.next()?;
-        Some(found.find(|_| self.is_held(&first.label)).unwrap_or(first))
+        Some(found.find(|_| self.is_held(first.label())).unwrap_or(first))
     }
 
     /// All tenants of a domain: one, and such as are held under another endpoint.
@@ -356,7 +360,7 @@ impl Tenants {
         let explicit = some.then(|| self.explicit.get(domain)).flatten().and_then(|label| self.table.get(label));
         let derived = some.then(|| self.table.get(tenant::endpoint_of(domain).as_bytes())).flatten();
         let derived = derived.filter(move |derived| explicit.is_none_or(|explicit| !Arc::ptr_eq(explicit, derived)));
-        explicit.into_iter().chain(derived).filter(move |tenant| *tenant.domain == *domain)
+        explicit.into_iter().chain(derived).filter(move |tenant| tenant.is_of(domain))
     }
 }
 
@@ -368,5 +372,5 @@ fn words(waiting: &Waiting) -> impl Iterator<Item = &str> {
 
 /// The endpoint's full name.
 pub fn endpoint_name(tenant: &Tenant, apex: &[u8]) -> String {
-    Name::below(&tenant.label, apex).map_or_else(|_| name::print(apex), |name| name.to_string())
+    Name::below(tenant.label(), apex).map_or_else(|_| name::print(apex), |name| name.to_string())
 }

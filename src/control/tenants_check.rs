@@ -18,12 +18,21 @@ impl World {
         let mut wrong = Vec::new();
         let mut uses: BTreeMap<PoolIndex, u64> = BTreeMap::new();
         for (apex, zone) in &self.zones {
-            let around =
-                Surroundings { apex, content: zone.content().map(|content| &**content), now, files: &self.files };
+            let around = Surroundings {
+                apex,
+                content: zone.content().map(|content| &**content),
+                now,
+                files: &self.files,
+                tenants_max: usize::MAX,
+            };
             zone.tenants.check(&around, &self.pools, &mut wrong);
-            for pool in zone.tenants.table.iter().filter_map(|tenant| tenant.pool) {
+            for pool in zone.tenants.table.iter().filter_map(|tenant| tenant.pool()) {
                 *uses.entry(pool).or_default() += 1;
             }
+        }
+        let tenants: usize = self.zones.values().map(|zone| zone.tenants.table.len()).sum();
+        if tenants != self.tenants {
+            wrong.push(format!("{} tenants are counted and there are {tenants}", self.tenants));
         }
         for report in self.pools.reports() {
             let index = (0..).find(|index| self.pools.name(*index) == Some(report.name));
@@ -57,35 +66,36 @@ impl Tenants {
 
     fn check_owners(&self, wrong: &mut Vec<String>) {
         let mut owned: BTreeSet<&[u8]> = BTreeSet::new();
-        let is_served = |tenant: &Arc<Tenant>| self.table.get(&tenant.label).is_some_and(|t| Arc::ptr_eq(t, tenant));
+        let is_served = |tenant: &Arc<Tenant>| self.table.get(tenant.label()).is_some_and(|t| Arc::ptr_eq(t, tenant));
         let held = self.held.values().map(|tenant| ("nobody", tenant));
         let served = self.files.iter().flat_map(|(path, file)| file.served.iter().map(move |tenant| (&**path, tenant)));
         for (path, tenant) in held.chain(served) {
             if !is_served(tenant) {
-                wrong.push(format!("{} of {path} is not in the table", tenant.domain));
+                wrong.push(format!("{} of {path} is not in the table", tenant.domain()));
             }
-            if !owned.insert(&tenant.label) {
-                wrong.push(format!("{} has two owners", tenant.domain));
+            if !owned.insert(tenant.label()) {
+                wrong.push(format!("{} has two owners", tenant.domain()));
             }
         }
         let mut domains = BTreeSet::new();
         for tenant in self.table.iter() {
-            if !owned.contains(&*tenant.label) {
-                wrong.push(format!("{} has no owner", tenant.domain));
+            if !owned.contains(tenant.label()) {
+                wrong.push(format!("{} has no owner", tenant.domain()));
             }
-            if !self.is_held(&tenant.label) && !domains.insert(&tenant.domain) {
-                wrong.push(format!("{} has two endpoints", tenant.domain));
+            if !self.is_held(tenant.label()) && !domains.insert(tenant.domain()) {
+                wrong.push(format!("{} has two endpoints", tenant.domain()));
             }
-            let found = self.by_domain(&tenant.domain);
-            if !self.is_held(&tenant.label) && !found.is_some_and(|found| Arc::ptr_eq(found, tenant)) {
-                wrong.push(format!("{} is not found by its domain", tenant.domain));
+            let domain = tenant.domain();
+            let found = self.by_domain(&domain);
+            if !self.is_held(tenant.label()) && !found.is_some_and(|found| Arc::ptr_eq(found, tenant)) {
+                wrong.push(format!("{} is not found by its domain", tenant.domain()));
             }
         }
         for kept in self.kept.values() {
             let file = self.files.get(&kept.file);
             let known = file.is_some_and(|file| file.served.iter().any(|tenant| Arc::ptr_eq(tenant, &kept.tenant)));
             if !known || file.is_none_or(|file| file.odd.is_none()) {
-                wrong.push(format!("{} is last good without a reason", kept.tenant.domain));
+                wrong.push(format!("{} is last good without a reason", kept.tenant.domain()));
             }
         }
     }

@@ -93,7 +93,7 @@ impl Batch {
                 Some(Obstacle::Owner(owner, reason)) => match tenants.pull_in(&owner) {
                     // The owner itself wants to go elsewhere: both are looked at together.
                     Some((mover, path)) => {
-                        self.vanished.insert(owner.label.clone(), (owner, path));
+                        self.vanished.insert(owner.label().into(), (owner, path));
                         movers.push(mover);
                         self.claims.push(claim);
                         again = true;
@@ -178,7 +178,7 @@ impl Batch {
         for tenant in
             tenants.of_domain(&claim.definition.domain).filter(|tenant| tenants.is_kept_by(tenant, &claim.path))
         {
-            self.vanished.insert(tenant.label.clone(), (Arc::clone(tenant), Arc::clone(&claim.path)));
+            self.vanished.insert(tenant.label().into(), (Arc::clone(tenant), Arc::clone(&claim.path)));
         }
         self.obstacle(claim, &self.moving(), &Taken::default(), tenants, around, pools).is_some()
     }
@@ -213,13 +213,13 @@ impl Batch {
         let owner = tenants.table.get(definition.endpoint.as_bytes());
         if let Some(owner) = owner.filter(|owner| !self.gives_way(owner, &definition.domain, moving, tenants)) {
             let by = tenants.named(owner, around);
-            let same = *owner.domain == *definition.domain;
+            let same = owner.is_of(&definition.domain);
             let reason = if same { domain_taken(&by) } else { endpoint_taken(&by) };
             return Some(Obstacle::Owner(Arc::clone(owner), reason));
         }
         let mut others = tenants.of_domain(&definition.domain);
         let other = others.find(|tenant| {
-            *tenant.label != *definition.endpoint.as_bytes()
+            *tenant.label() != *definition.endpoint.as_bytes()
                 && !self.gives_way(tenant, &definition.domain, moving, tenants)
         });
         if let Some(other) = other {
@@ -240,10 +240,10 @@ impl Batch {
     /// Whether a served tenant makes room for `domain`. Its own domain always gets it back; another one only where the
     /// tenant moves elsewhere in this very batch. What merely goes is first judged by the shrink guard.
     fn gives_way(&self, owner: &Tenant, domain: &str, moving: &HashSet<u64>, tenants: &Tenants) -> bool {
-        let same = *owner.domain == *domain;
-        match self.vanished.contains_key(&owner.label) {
-            true => same || moving.contains(&hash_name(owner.domain.as_bytes())),
-            false => same && tenants.is_held(&owner.label),
+        let same = owner.is_of(domain);
+        match self.vanished.contains_key(owner.label()) {
+            true => same || moving.contains(&hash_name(owner.domain().as_bytes())),
+            false => same && tenants.is_held(owner.label()),
         }
     }
 }
@@ -270,6 +270,6 @@ fn labels_in(all: &Vanished, domain: &str, tenants: &Tenants) -> Vec<Box<[u8]>> 
     if all.is_empty() {
         return Vec::new();
     }
-    let known = tenants.of_domain(domain).filter(|tenant| all.contains_key(&tenant.label));
-    known.map(|tenant| tenant.label.clone()).collect()
+    let known = tenants.of_domain(domain).filter(|tenant| all.contains_key(tenant.label()));
+    known.map(|tenant| tenant.label().into()).collect()
 }

@@ -20,6 +20,17 @@ struct Restored {
 }
 
 impl Tenants {
+    /// Whether there is such a file.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Numbers of the files of tenants that may be gone while these are served.
+    pub fn odd_numbers(&self) -> impl Iterator<Item = u32> {
+        let kept = self.kept.values().map(|kept| kept.tenant.file());
+        kept.chain(self.held.values().map(|tenant| tenant.file()))
+    }
+
     /// Number of tenants that are last good, and held.
     pub fn odd_counts(&self) -> (usize, usize) {
         (self.kept.len(), self.held.len())
@@ -37,7 +48,7 @@ impl Tenants {
         if let Some(fault) = &odd.fault {
             return vec![fault.one_line()];
         }
-        let about = |w: &&Waiting| w.domain.as_deref().is_none_or(|domain| *domain == *kept.tenant.domain);
+        let about = |w: &&Waiting| w.domain.as_deref().is_none_or(|domain| kept.tenant.is_of(domain));
         let reasons = odd.waiting.iter().filter(about).flat_map(|w| &w.reasons);
         reasons.take(REASONS_MAX).map(Diagnostic::one_line).collect()
     }
@@ -48,7 +59,7 @@ impl Tenants {
         let odd = files.filter_map(|path| self.files.get(path)?.odd.as_deref());
         let waiting = odd.flat_map(|odd| &odd.waiting).filter(|w| w.domain.as_deref() == Some(domain));
         let mut reasons: Vec<String> = waiting.flat_map(|w| &w.reasons).map(Diagnostic::one_line).collect();
-        let kept = self.by_domain(domain).and_then(|tenant| self.kept.get(&tenant.label));
+        let kept = self.by_domain(domain).and_then(|tenant| self.kept.get(tenant.label()));
         reasons.extend(kept.map(|kept| self.why_kept(kept)).unwrap_or_default());
         reasons.sort();
         reasons.dedup();
@@ -90,7 +101,7 @@ impl Tenants {
         let kept = self.kept.values().map(|kept| (&*kept.file, &kept.tenant, false));
         let held = self.held.values().map(|tenant| ("", tenant, true));
         let line = |(file, tenant, held): (&str, &Arc<Tenant>, bool)| {
-            let definition = tenant.definition(tenant.pool.and_then(|pool| pools.name(pool)));
+            let definition = tenant.definition(tenant.pool().and_then(|pool| pools.name(pool)));
             let text = tenant::print_ndjson(&definition);
             let tenant: serde_json::Value = serde_json::from_str(text.trim()).unwrap_or_default();
             let line = definition.line;
@@ -119,7 +130,7 @@ impl Tenants {
         }
         if *held {
             let tenant = self.put_in(Tenant::new(definition, pool.flatten(), u32::MAX), pools);
-            self.held.insert(tenant.label.clone(), tenant);
+            self.held.insert(tenant.label().into(), tenant);
             return true;
         }
         let about = |w: &Waiting| w.domain.as_deref().is_none_or(|domain| *domain == *definition.domain);

@@ -6,8 +6,8 @@ mod commands;
 mod publish;
 mod start;
 
-use start::spawn;
 pub use start::{Control, Options, ReadConfig, StartFault, start};
+use start::{Tell, spawn};
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -100,12 +100,15 @@ struct Mind {
 }
 
 impl Mind {
-    fn new(options: Options, store: Store, watcher: Watcher) -> Mind {
+    fn new(options: Options, store: Store, watcher: Watcher) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
-        Mind {
-            files: Files::new(&options.config.zones),
-            world: World::new(options.config.clone(), shown),
+        let world = World::new(options.config.clone(), shown);
+        let mut files = Files::new(&options.config.zones);
+        files.progress = Arc::clone(&world.progress);
+        let mind = Mind {
+            files,
+            world,
             config: options.config,
             read_config: options.read_config,
             identity: options.identity,
@@ -127,7 +130,8 @@ impl Mind {
             own_findings: Vec::new(),
             disk_findings: Vec::new(),
             previous: Vec::new(),
-        }
+        };
+        (mind, options.tell)
     }
 
     fn start_warm(&self, events: &Sender<Event>) -> Result<Arc<AtomicBool>, StartFault> {
@@ -182,6 +186,7 @@ impl Mind {
         let began = Instant::now();
         let changes = settled_scan(&mut self.files);
         self.watcher.scanned(changes.complete, began.elapsed());
+        self.world.progress.found_all();
         self.take_in(changes);
         let pools = self.store.last_good(LastGood::Pools).ok().flatten();
         let texts = self.store.last_good_masters();

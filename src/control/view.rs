@@ -100,7 +100,7 @@ impl View {
 
     /// A tenant of a zone, with what is answered of it.
     pub fn tenant(&self, apex: &Name, tenant: &Tenant, pools: &Pools) -> TenantInfo {
-        let standing = self.odd.get(apex).and_then(|odd| odd.standings.get(&tenant.label));
+        let standing = self.odd.get(apex).and_then(|odd| odd.standings.get(tenant.label()));
         let (mut state, mut reasons) = standing.cloned().unwrap_or(("served", Vec::new()));
         let unserved = self.unserved.get(apex);
         if let Some(zone) = unserved {
@@ -113,10 +113,10 @@ impl View {
         };
         let tlsa =
             |data: Vec<u8>| data.get(3..).and_then(|d| d.try_into().ok()).map(|d| print_tlsa(&d)).unwrap_or_default();
-        let pool = tenant.pool.and_then(|pool| self.pool_names.get(usize::try_from(pool).ok()?)).cloned();
-        let file = self.files.path(tenant.file);
+        let pool = tenant.pool().and_then(|pool| self.pool_names.get(usize::try_from(pool).ok()?)).cloned();
+        let file = self.files.path(tenant.file());
         TenantInfo {
-            domain: tenant.domain.to_string(),
+            domain: tenant.domain(),
             zone: apex.to_string(),
             endpoint: endpoint_name(tenant, apex),
             state: state.to_owned(),
@@ -137,7 +137,7 @@ impl View {
             (None, Some(zone)) => zone.tenants.iter().collect(),
             (None, None) => Vec::new(),
         };
-        tenants.sort_by(|a, b| a.domain.cmp(&b.domain));
+        tenants.sort_by_cached_key(|tenant| tenant.domain());
         (tenants, served.map_or(&NONE, |zone| &zone.pools))
     }
 
@@ -152,11 +152,12 @@ impl View {
         for (apex, odd) in self.odd.iter().filter(|(apex, _)| wanted.is_none_or(|wanted| wanted == *apex)) {
             let (mut tenants, pools) = self.table(snapshot, apex);
             let is_odd =
-                |tenant: &Tenant| self.unserved.contains_key(apex) || odd.standings.contains_key(&tenant.label);
+                |tenant: &Tenant| self.unserved.contains_key(apex) || odd.standings.contains_key(tenant.label());
             tenants.retain(|tenant| !broken || is_odd(tenant));
             let mut unserved = odd.broken.iter().peekable();
             for tenant in tenants {
-                while let Some(info) = unserved.next_if(|info| *info.domain < *tenant.domain) {
+                let domain = tenant.domain();
+                while let Some(info) = unserved.next_if(|info| info.domain < domain) {
                     if !each(info.clone()) {
                         return;
                     }

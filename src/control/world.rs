@@ -8,14 +8,17 @@ use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
-use crate::control::tenants::{Done, Read, Surroundings, Tenants};
+use crate::control::progress::Progress;
+use crate::control::tenants::{Done, Surroundings, Tenants};
+use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::zones::{Keys, ZoneState};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
 use crate::zone::content::Delegation;
 use crate::zone::master;
 use crate::zone::tenant::SpkiDigest;
+use files::{master_gone, only_tenants};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -23,6 +26,10 @@ use std::sync::Arc;
 pub const POOLS_FILE: &str = "pools.toml";
 /// What a master file's name ends with; the rest is its zone.
 pub const ZONE_SUFFIX: &str = ".zone";
+
+/// Tenants of all zones, at most: some 6 GB of memory with records of their own, more than any provider has. Past it a
+/// slip of a provisioning system would end the process, and with it the answers for all.
+pub const TENANTS_MAX: usize = 10_000_000;
 
 /// What only a shell can do.
 pub trait Outside {
@@ -34,6 +41,10 @@ pub trait Outside {
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
     fn was_signed(&mut self, apex: &Name) -> bool;
+    /// Reads many files of tenants by `read`, in whatever order; what it gives, in the order of the files.
+    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+        files.into_iter().map(read).collect()
+    }
 }
 
 /// A file below `zones/` that is new, changed (`content`) or gone.
@@ -55,6 +66,13 @@ pub struct World {
     pub zones: BTreeMap<Name, ZoneState>,
     /// Files by number.
     pub files: FileNames,
+    /// How far a start is.
+    pub progress: Arc<Progress>,
+    tenants_max: usize,
+    /// Tenants of all zones.
+    pub(in crate::control) tenants: usize,
+    /// Numbers of files that are gone and may still be those of tenants.
+    gone_files: BTreeMap<u32, Arc<str>>,
     file_ids: HashMap<Arc<str>, u32>,
     /// What is wrong with files before anybody reads them, by path.
     pub troubles: BTreeMap<String, Diagnostic>,
@@ -71,10 +89,19 @@ impl World {
             pools: PoolTable::default(),
             zones: BTreeMap::new(),
             files: FileNames::default(),
+            progress: Arc::default(),
+            tenants_max: TENANTS_MAX,
+            tenants: 0,
+            gone_files: BTreeMap::new(),
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
             misnamed: BTreeMap::new(),
         }
+    }
+
+    /// The same with another limit than [`TENANTS_MAX`].
+    pub fn with_tenants_max(self, tenants_max: usize) -> World {
+        World { tenants_max, ..self }
     }
 
     /// Takes in a new configuration; zones are signed and named as it says from now on.
@@ -94,7 +121,7 @@ impl World {
 
     /// Takes in a batch of files: pools first, then master files, then tenants, which depend on both.
     pub fn apply(&mut self, batch: Vec<FileChange>, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
-        let mut tenants: BTreeMap<Name, Vec<Read>> = BTreeMap::new();
+        let mut tenants: BTreeMap<Name, Vec<FileChange>> = BTreeMap::new();
         let (mut pools_changed, mut masters) = (false, BTreeSet::new());
         let including = self.zones.values().any(|zone| !zone.includes().is_empty());
         for change in batch {
@@ -111,8 +138,7 @@ impl World {
                         self.zone_or_new(&apex, outside);
                         masters.insert(apex.clone());
                     }
-                    let read = self.read_tenants(change);
-                    tenants.entry(apex).or_default().push(read);
+                    tenants.entry(apex).or_default().push(change);
                 }
                 FileKind::Included => {}
                 FileKind::Misnamed(finding) => {
@@ -127,18 +153,27 @@ impl World {
             self.build(outside);
         }
         let mut done = BTreeMap::new();
-        for (apex, reads) in tenants {
-            let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.apply(reads, around, pools));
+        let gone = tenants.values().flatten().filter(|change| change.content.is_none());
+        let gone: Vec<String> = gone.map(|change| change.path.clone()).collect();
+        for path in &gone {
+            let (path, id) = self.file(path);
+            self.gone_files.insert(id, path);
+        }
+        for (apex, changes) in tenants {
+            let what = self.apply_tenants(&apex, changes, now, outside);
             done.insert(apex, what);
         }
         let again: Vec<Name> =
             self.zones.keys().filter(|apex| pools_changed || masters.contains(*apex)).cloned().collect();
         for apex in again {
             let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
-            add(done.entry(apex).or_default(), &what);
+            done.entry(apex).or_default().add(&what);
         }
         self.pools.sweep();
         self.drop_empty(outside);
+        if !gone.is_empty() {
+            self.give_back_numbers();
+        }
         done
     }
 
@@ -157,6 +192,7 @@ impl World {
         }
         self.pools.sweep();
         self.drop_empty(outside);
+        self.give_back_numbers();
         if forgotten {
             self.build(outside);
         }
@@ -224,8 +260,12 @@ impl World {
         now: UnixTime,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> Done,
     ) -> Done {
-        let zone = self.zones.get_mut(apex);
-        zone.map_or_else(Done::default, |zone| zone.with_tenants(now, &self.files, &mut self.pools, act))
+        let Some(zone) = self.zones.get_mut(apex) else { return Done::default() };
+        self.tenants -= zone.tenants.table.len();
+        let room = self.tenants_max.saturating_sub(self.tenants);
+        let done = zone.with_tenants(now, (&self.files, room), &mut self.pools, act);
+        self.tenants += zone.tenants.table.len();
+        done
     }
 
     /// Zones that neither a file nor anything served speaks for any more.
@@ -352,43 +392,4 @@ enum FileKind {
     Tenants(Name),
     Included,
     Misnamed(Box<Diagnostic>),
-}
-
-fn master_gone(apex: &Name, shown: String) -> Diagnostic {
-    let message = format!("the master file of {apex} is gone");
-    let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
-    Diagnostic::error("MX2121", Place::file(shown), message, help)
-}
-
-fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
-    let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
-    let help = "write one with SOA and NS, or rename the folder after a zone that has one";
-    Diagnostic::error("MX2122", Place::file(shown), message, help)
-}
-
-fn add(sum: &mut Done, more: &Done) {
-    sum.added += more.added;
-    sum.changed += more.changed;
-    sum.removed += more.removed;
-    sum.held += more.held;
-}
-
-fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
-    crate::zone::tenant::text_of(shown, &octets).map(str::to_owned)
-}
-
-/// The path below `zones/` of an included file, which a master file names from its own folder: never outside of it.
-fn inside(path: &str) -> Result<String, String> {
-    let mut parts: Vec<&str> = Vec::new();
-    if path.starts_with('/') {
-        return Err("a path from the root leads out of the folder of zones".to_owned());
-    }
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop().ok_or("it leads out of the folder of zones")?),
-            part => parts.push(part),
-        }
-    }
-    Ok(parts.join("/"))
 }

@@ -290,7 +290,7 @@ impl ZoneState {
         let source = self.content.as_ref()?.source(&name).unwrap_or_else(|| self.path.clone());
         let (file, line) = source.rsplit_once(':').unwrap_or((source.as_str(), "0"));
         let place = Place { line: line.parse().unwrap_or(0), ..Place::file(file) };
-        let message = format!("records at {name} are not answered: it is the endpoint of {}", tenant.domain);
+        let message = format!("records at {name} are not answered: it is the endpoint of {}", tenant.domain());
         let help = "remove them, or give the tenant another `endpoint`; the tenant was served first and stays";
         Some(Diagnostic::error("MX2124", place, message, help))
     }
@@ -326,15 +326,15 @@ impl ZoneState {
         self.served.clone()
     }
 
-    /// Runs `act` on the tenants with what they depend on.
+    /// Runs `act` on the tenants with what they depend on: names of files, and how many there may be.
     pub fn with_tenants<T>(
         &mut self,
         now: UnixTime,
-        files: &FileNames,
+        (files, tenants_max): (&FileNames, usize),
         pools: &mut PoolTable,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> T,
     ) -> T {
-        let around = Surroundings { apex: &self.apex, content: self.content.as_deref(), now, files };
+        let around = Surroundings { apex: &self.apex, content: self.content.as_deref(), now, files, tenants_max };
         act(&mut self.tenants, &around, pools)
     }
 

@@ -8,6 +8,7 @@ use crate::sign::denial;
 use crate::sign::memo::Slot;
 use crate::zone::table::Keyed;
 use crate::zone::tenant::{Definition, SpkiDigest};
+use arrayvec::ArrayVec;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -18,12 +19,12 @@ pub const TENANT_TTL: u32 = 1800;
 pub type PoolIndex = u32;
 
 /// A, AAAA and TLSA in wire form: of a pool, or of a tenant that has its own. One block of memory, since a million of
-/// these lie in no cache: the digest, the octets of each type in the order of [`KINDS`], the records.
+/// these lie in no cache: the digest, the number of records of each type in the order of [`KINDS`], the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records(Box<[u8]>);
 
-/// Octets of the lengths in [`Records`].
-const LENGTHS: usize = 2 * KINDS.len();
+/// Octets of the numbers in [`Records`].
+const COUNTS: usize = KINDS.len();
 /// Octets of one prepared record of each of [`KINDS`]: an address, an address, and 3 1 1 with a SHA-256.
 const RECORD_OCTETS: [usize; 3] = [RECORD_HEAD + 4, RECORD_HEAD + 16, RECORD_HEAD + 35];
 
@@ -33,27 +34,35 @@ pub const KINDS: [u16; 3] = [rtype::A, rtype::AAAA, rtype::TLSA];
 /// The records of all pools by index; a pool that is not defined has none.
 pub type Pools = Vec<Option<Arc<Records>>>;
 
-/// One tenant, ready to answer.
+/// One tenant, ready to answer. A million of these are most of the memory of a server, so what is small lies together:
+/// beside the signatures there is one block with all the rest.
 pub struct Tenant {
-    /// Its endpoint's label below the apex, lower case.
-    pub label: Box<[u8]>,
-    /// Its domain as an A-label.
-    pub domain: Box<str>,
-    /// Its pool.
-    pub pool: Option<PoolIndex>,
-    /// Records of its own; each kind that is empty comes from the pool.
-    pub own: Option<Records>,
-    /// Whether TLSA is published.
-    pub dane: bool,
-    /// Whether its file names the endpoint.
-    pub explicit_endpoint: bool,
-    /// The file that defines it, as the control plane numbers files.
-    pub file: u32,
+    /// Number of its file, its pool, its label, its domain, records of its own; each kind of these that is empty comes
+    /// from the pool.
+    block: Box<[u8]>,
     line: AtomicU32,
-    positive: [Slot; 3],
+    label_octets: u8,
+    /// Octets of its domain in the block.
+    domain_octets: u8,
+    /// [`DANE`], [`EXPLICIT`], [`WHOLE`].
+    flags: u8,
     /// Signatures over the NSEC of the endpoint, of `_tcp` and of `_25._tcp`; made when first asked.
     denials: OnceLock<Box<[Slot; 3]>>,
+    positive: [Slot; 3],
 }
+
+/// TLSA is published.
+const DANE: u8 = 1;
+/// The file names the endpoint.
+const EXPLICIT: u8 = 2;
+/// The block holds the whole domain; else the places of its dots, which are dashes in the label.
+const WHOLE: u8 = 4;
+/// Octets in front of the label: numbers of file and pool.
+const NUMBERS: usize = 8;
+/// Octets of a domain, at most (RFC 1035 § 2.3.4).
+const DOMAIN_OCTETS_MAX: usize = 253;
+/// Stands for no pool.
+const NO_POOL: PoolIndex = PoolIndex::MAX;
 
 /// A name of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,51 +87,71 @@ impl Records {
         }
         // RFC 7671 § 5.1: usage 3, selector 1, matching type 1.
         kinds[2].extend(tlsa.iter().map(|spki| [&[3u8, 1, 1][..], spki].concat()));
-        let (mut wire, mut head) = (Vec::new(), Vec::with_capacity(LENGTHS));
-        for (kind, data) in KINDS.iter().zip(&mut kinds) {
+        let (mut wire, mut counts) = (Vec::new(), [0u8; COUNTS]);
+        for ((kind, data), count) in KINDS.iter().zip(&mut kinds).zip(&mut counts) {
             data.sort_unstable();
             data.dedup();
-            data.truncate(255);
-            let start = wire.len();
+            data.truncate(usize::from(u8::MAX));
+            *count = u8::try_from(data.len()).unwrap_or(u8::MAX);
             for rdata in data.iter() {
                 push_record(&mut wire, *kind, TENANT_TTL, rdata).ok();
             }
-            head.extend_from_slice(&u16::try_from(wire.len() - start).unwrap_or(0).to_ne_bytes());
         }
-        Records([&digest(0, TENANT_TTL, &wire).to_ne_bytes()[..], &head, &wire].concat().into_boxed_slice())
+        Records([&digest(0, TENANT_TTL, &wire).to_ne_bytes()[..], &counts, &wire].concat().into_boxed_slice())
     }
 
     /// One RRset; none where there are no records of that kind.
     pub fn set(&self, kind: usize) -> Option<RrsetView<'_>> {
-        let (digest, rest) = self.0.split_first_chunk::<8>()?;
-        let (lengths, mut wire) = rest.split_first_chunk::<LENGTHS>()?;
-        let mut lengths = lengths.as_chunks::<2>().0.iter().map(|length| usize::from(u16::from_ne_bytes(*length)));
-        for before in lengths.by_ref().take(kind) {
-            wire = wire.get(before..)?;
-        }
-        let length = lengths.next().filter(|length| *length > 0)?;
-        Some(RrsetView {
-            rtype: *KINDS.get(kind)?,
-            ttl: TENANT_TTL,
-            count: u16::try_from(length / RECORD_OCTETS.get(kind)?).ok()?,
-            wire: wire.get(..length)?,
-            digest: u64::from_ne_bytes(*digest),
-        })
+        set_in(&self.0, kind)
     }
 
     /// The addresses.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let v4 = self.set(0).into_iter().flat_map(RrsetView::data);
-        let v6 = self.set(1).into_iter().flat_map(RrsetView::data);
-        let v4 = v4.filter_map(|data| <[u8; 4]>::try_from(data).ok().map(IpAddr::from));
-        v4.chain(v6.filter_map(|data| <[u8; 16]>::try_from(data).ok().map(IpAddr::from))).collect()
+        addresses_in(&self.0)
     }
 
     /// The digests of TLSA 3 1 1.
     pub fn tlsa(&self) -> Vec<SpkiDigest> {
-        let data = self.set(2).into_iter().flat_map(RrsetView::data);
-        data.filter_map(|data| data.get(3..)?.try_into().ok()).collect()
+        tlsa_in(&self.0)
     }
+}
+
+/// One RRset of the octets of [`Records`].
+fn set_in(records: &[u8], kind: usize) -> Option<RrsetView<'_>> {
+    let (digest, rest) = records.split_first_chunk::<8>()?;
+    let (counts, wire) = rest.split_first_chunk::<COUNTS>()?;
+    let octets = |(count, octets): (&u8, &usize)| usize::from(*count) * octets;
+    let start: usize = counts.iter().zip(&RECORD_OCTETS).take(kind).map(octets).sum();
+    let count = *counts.get(kind).filter(|count| **count > 0)?;
+    Some(RrsetView {
+        rtype: *KINDS.get(kind)?,
+        ttl: TENANT_TTL,
+        count: u16::from(count),
+        wire: wire.get(start..)?.get(..octets((&count, RECORD_OCTETS.get(kind)?)))?,
+        digest: u64::from_ne_bytes(*digest),
+    })
+}
+
+fn addresses_in(records: &[u8]) -> Vec<IpAddr> {
+    let v4 = set_in(records, 0).into_iter().flat_map(RrsetView::data);
+    let v6 = set_in(records, 1).into_iter().flat_map(RrsetView::data);
+    let v4 = v4.filter_map(|data| <[u8; 4]>::try_from(data).ok().map(IpAddr::from));
+    v4.chain(v6.filter_map(|data| <[u8; 16]>::try_from(data).ok().map(IpAddr::from))).collect()
+}
+
+fn tlsa_in(records: &[u8]) -> Vec<SpkiDigest> {
+    let data = set_in(records, 2).into_iter().flat_map(RrsetView::data);
+    data.filter_map(|data| data.get(3..)?.try_into().ok()).collect()
+}
+
+/// The domain as a block holds it: the places of its dots where the label says the rest, else whole; which of these.
+fn domain_in_block(domain: &str, label: &[u8]) -> (ArrayVec<u8, DOMAIN_OCTETS_MAX>, u8) {
+    let same = |(a, b): (u8, &u8)| a == *b || (a == b'.' && *b == b'-');
+    if domain.len() == label.len() && domain.bytes().zip(label).all(same) {
+        let dots = domain.bytes().zip(0u8..).filter(|(octet, _)| *octet == b'.').map(|(_, at)| at);
+        return (dots.collect(), 0);
+    }
+    (domain.bytes().take(DOMAIN_OCTETS_MAX).collect(), WHOLE)
 }
 
 impl Tenant {
@@ -130,18 +159,75 @@ impl Tenant {
     pub fn new(definition: &Definition, pool: Option<PoolIndex>, file: u32) -> Tenant {
         let own = (!definition.addresses.is_empty() || !definition.tlsa.is_empty())
             .then(|| Records::new(&definition.addresses, &definition.tlsa));
+        let label = definition.endpoint.as_bytes();
+        let (domain, whole) = domain_in_block(&definition.domain, label);
+        let numbers = [file.to_ne_bytes(), pool.unwrap_or(NO_POOL).to_ne_bytes()];
+        let own = own.as_ref().map_or(&[][..], |own| &own.0);
+        let dane = if definition.dane { DANE } else { 0 };
+        let explicit = if definition.explicit_endpoint { EXPLICIT } else { 0 };
         Tenant {
-            label: definition.endpoint.as_bytes().into(),
-            domain: definition.domain.as_str().into(),
-            pool,
-            own,
-            dane: definition.dane,
-            explicit_endpoint: definition.explicit_endpoint,
-            file,
+            block: [numbers.as_flattened(), label, &domain, own].concat().into_boxed_slice(),
             line: AtomicU32::new(definition.line),
-            positive: Default::default(),
+            // A label has at most 63 octets, a domain 253: whoever reads definitions sees to that.
+            label_octets: u8::try_from(label.len()).unwrap_or(u8::MAX),
+            domain_octets: u8::try_from(domain.len()).unwrap_or(u8::MAX),
+            flags: dane | explicit | whole,
             denials: OnceLock::new(),
+            positive: Default::default(),
         }
+    }
+
+    /// Its endpoint's label below the apex, lower case.
+    pub fn label(&self) -> &[u8] {
+        self.block.get(NUMBERS..NUMBERS + usize::from(self.label_octets)).unwrap_or_default()
+    }
+
+    /// Its domain as an A-label.
+    pub fn domain(&self) -> String {
+        let stored = self.stored_domain();
+        if self.flags & WHOLE != 0 {
+            return String::from_utf8_lossy(stored).into_owned();
+        }
+        let mut domain = self.label().to_vec();
+        for at in stored {
+            domain.get_mut(usize::from(*at)).into_iter().for_each(|octet| *octet = b'.');
+        }
+        String::from_utf8(domain).unwrap_or_default()
+    }
+
+    /// Whether it is the tenant of that domain.
+    pub fn is_of(&self, domain: &str) -> bool {
+        let (stored, whole) = domain_in_block(domain, self.label());
+        domain.len() <= DOMAIN_OCTETS_MAX && whole == self.flags & WHOLE && *stored == *self.stored_domain()
+    }
+
+    /// Its pool.
+    pub fn pool(&self) -> Option<PoolIndex> {
+        let number = self.block.get(4..)?.first_chunk()?;
+        Some(PoolIndex::from_ne_bytes(*number)).filter(|pool| *pool != NO_POOL)
+    }
+
+    /// The file that defines it, as the control plane numbers files.
+    pub fn file(&self) -> u32 {
+        self.block.first_chunk().map_or(u32::MAX, |number| u32::from_ne_bytes(*number))
+    }
+
+    /// Whether its file names the endpoint.
+    pub fn has_explicit_endpoint(&self) -> bool {
+        self.flags & EXPLICIT != 0
+    }
+
+    /// The digest over all records of its own, and these; empty where it has none.
+    fn own(&self) -> &[u8] {
+        self.block.get(self.own_at()..).unwrap_or_default()
+    }
+
+    fn own_at(&self) -> usize {
+        NUMBERS + usize::from(self.label_octets) + usize::from(self.domain_octets)
+    }
+
+    fn stored_domain(&self) -> &[u8] {
+        self.block.get(NUMBERS + usize::from(self.label_octets)..self.own_at()).unwrap_or_default()
     }
 
     /// The line of its file that defines it.
@@ -156,27 +242,23 @@ impl Tenant {
 
     /// The definition that gives this tenant again; `pool` is the name of its pool.
     pub fn definition(&self, pool: Option<&str>) -> Definition {
-        let own = self.own.as_ref();
         Definition {
-            domain: self.domain.to_string(),
-            endpoint: String::from_utf8_lossy(&self.label).into_owned(),
-            explicit_endpoint: self.explicit_endpoint,
+            domain: self.domain(),
+            endpoint: String::from_utf8_lossy(self.label()).into_owned(),
+            explicit_endpoint: self.has_explicit_endpoint(),
             pool: pool.map(str::to_owned),
-            addresses: own.map(Records::addresses).unwrap_or_default(),
-            tlsa: own.map(Records::tlsa).unwrap_or_default(),
-            dane: self.dane,
+            addresses: addresses_in(self.own()),
+            tlsa: tlsa_in(self.own()),
+            dane: self.flags & DANE != 0,
             line: self.line(),
         }
     }
 
     /// Whether it answers and is listed as `other` does, wherever both are written.
     pub fn same_content(&self, other: &Tenant) -> bool {
-        self.label == other.label
-            && self.domain == other.domain
-            && self.pool == other.pool
-            && self.own == other.own
-            && self.dane == other.dane
-            && self.explicit_endpoint == other.explicit_endpoint
+        // In front of the pool there is but the number of the file.
+        let lengths = |tenant: &Tenant| (tenant.label_octets, tenant.domain_octets, tenant.flags);
+        self.block.get(4..) == other.block.get(4..) && lengths(self) == lengths(other)
     }
 
     /// Takes over the signatures of the tenant that this one replaces; stale ones no longer match their stamps.
@@ -188,30 +270,29 @@ impl Tenant {
 
     /// One RRset: its own, else its pool's.
     pub fn set<'a>(&'a self, kind: usize, pools: &'a Pools) -> Option<RrsetView<'a>> {
-        if kind == 2 && !self.dane {
+        if kind == 2 && self.flags & DANE == 0 {
             return None;
         }
         // Addresses of its own replace those of the pool in both families.
         let kinds = if kind == 2 { 2..3 } else { 0..2 };
-        let own = self.own.as_ref().filter(|own| kinds.clone().any(|k| own.set(k).is_some()));
-        match own {
-            Some(own) => own.set(kind),
-            None => pools.get(usize::try_from(self.pool?).ok()?)?.as_ref()?.set(kind),
+        let own = self.own();
+        if kinds.into_iter().any(|kind| set_in(own, kind).is_some()) {
+            return set_in(own, kind);
         }
+        pools.get(usize::try_from(self.pool()?).ok()?)?.as_ref()?.set(kind)
     }
 
-    /// Reads where the parts of this tenant lie, and its signature of a kind, into caches.
+    /// Reads where the block of this tenant lies, and its signature of a kind, into caches.
     pub fn touch(&self, kind: usize) -> u64 {
-        let own = self.own.as_ref().map_or(0, |own| own.0.len());
-        u64::from(self.dane)
-            ^ u64::try_from(self.label.len() ^ own).unwrap_or(0)
+        u64::from(self.flags)
+            ^ u64::try_from(self.block.len()).unwrap_or(0)
             ^ self.positive.get(kind).map_or(0, Slot::touch)
     }
 
     /// Reads its label and its own records of a kind into caches, after [`Tenant::touch`].
     pub fn touch_data(&self, kind: usize) -> u64 {
-        let own = self.own.as_ref().map_or(&[][..], |own| &own.0);
-        let octets = [self.label.first(), own.first(), own.get(32 * kind), own.last()];
+        let own = self.own_at();
+        let octets = [self.block.first(), self.block.get(own), self.block.get(own + 32 * kind), self.block.last()];
         octets.into_iter().flatten().fold(0, |sum, octet| sum ^ u64::from(*octet))
     }
 
@@ -263,7 +344,7 @@ impl Tenant {
 
 impl Keyed for Tenant {
     fn key(&self) -> &[u8] {
-        &self.label
+        self.label()
     }
 }
 
@@ -299,6 +380,53 @@ mod tests {
             assert_eq!(counts, [four, six, tlsa]);
         }
         assert!(Records::default().set(0).is_none());
+    }
+
+    fn tenant(domain: &str, endpoint: &str, pool: Option<PoolIndex>, file: u32) -> (Definition, Tenant) {
+        let definition = Definition {
+            domain: domain.to_owned(),
+            endpoint: endpoint.to_owned(),
+            explicit_endpoint: endpoint.starts_with('x'),
+            pool: pool.map(|pool| pool.to_string()),
+            addresses: vec![IpAddr::from([192, 0, 2, 1])],
+            tlsa: vec![[7; 32]],
+            dane: domain.len().is_multiple_of(2),
+            line: 5,
+        };
+        let tenant = Tenant::new(&definition, pool, file);
+        (definition, tenant)
+    }
+
+    #[test]
+    fn a_tenant_gives_back_all_that_its_file_said() {
+        let long = format!("{}.{}.example", "a".repeat(60), "b".repeat(60));
+        let domains = ["t1.com", "foo-bar.com", "foo.bar-baz.com", "xn--e1afmkfd.xn--p1ai", &long];
+        for (domain, pool) in domains.iter().flat_map(|domain| [(domain, None), (domain, Some(0)), (domain, Some(9))]) {
+            for endpoint in [crate::zone::tenant::endpoint_of(domain), "x".to_owned(), "foo-bar-com".to_owned()] {
+                let (definition, tenant) = tenant(domain, &endpoint, pool, 77);
+                assert_eq!(tenant.definition(pool.map(|pool| pool.to_string()).as_deref()), definition);
+                assert_eq!((tenant.label(), tenant.file(), tenant.pool()), (endpoint.as_bytes(), 77, pool));
+                let is_of: Vec<_> = domains.iter().filter(|other| tenant.is_of(other)).collect();
+                assert_eq!(is_of, [domain]);
+            }
+        }
+    }
+
+    #[test]
+    fn content_is_the_same_wherever_it_is_written_and_for_nobody_else() {
+        let (_, one) = tenant("foo-bar.com", "foo-bar-com", Some(1), 1);
+        assert!(one.same_content(&tenant("foo-bar.com", "foo-bar-com", Some(1), 2).1));
+        assert!(!one.same_content(&tenant("foo.bar.com", "foo-bar-com", Some(1), 1).1));
+        assert!(!one.same_content(&tenant("foo-bar.com", "foo-bar-com", Some(2), 1).1));
+        assert!(!one.same_content(&tenant("foo-bar.com", "x", Some(1), 1).1));
+    }
+
+    #[test]
+    fn a_tenant_takes_up_no_more_memory_than_was_paid_for() {
+        // With the two counts of its `Arc` this just fits a block of 304 octets.
+        assert!(size_of::<Tenant>() <= 280, "{}", size_of::<Tenant>());
+        let (_, shared) = tenant("contoso.com", "contoso-com", Some(1), 1);
+        assert_eq!(shared.own_at(), NUMBERS + 11 + 1);
     }
 
     #[test]

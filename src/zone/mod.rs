@@ -174,7 +174,7 @@ impl Zone {
 
     /// As [`Zone::for_each_set`], for one tenant.
     pub fn for_each_tenant_set(&self, tenant: &Tenant, each: &mut impl FnMut(&[u8], RrsetView<'_>, &Slot)) {
-        let Ok(endpoint) = Name::below(&tenant.label, &self.apex) else { return };
+        let Ok(endpoint) = Name::below(tenant.label(), &self.apex) else { return };
         for kind in 0..KINDS.len() {
             let (Some(set), Some(slot)) = (tenant.set(kind, &self.pools), tenant.slot(kind)) else { continue };
             if kind < 2 {

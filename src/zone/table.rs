@@ -35,6 +35,21 @@ enum Node<V> {
 /// The hash of a name and its value, which is there but for the moment in which it moves from one leaf to another.
 type Entry<V> = (u64, Option<Arc<V>>);
 
+/// A value with the hash of its name, which is cheapest to take where the name has just been made.
+pub struct Hashed<V> {
+    /// [`hash_name`] of its name.
+    pub hash: u64,
+    /// The value.
+    pub value: Arc<V>,
+}
+
+impl<V: Keyed> Hashed<V> {
+    /// Takes the hash.
+    pub fn new(value: Arc<V>) -> Hashed<V> {
+        Hashed { hash: hash_name(value.key()), value }
+    }
+}
+
 /// Where an entry would be: found without having read its leaf.
 pub struct Place<'t, V> {
     hash: u64,
@@ -115,6 +130,28 @@ impl<V: Keyed> Table<V> {
         old
     }
 
+    /// A table of all these at once: the same as if each had been put in. Where several have one hash, which nearly always
+    /// means one name, none of them is put in; these come back.
+    pub fn filled(mut entries: Vec<Hashed<V>>) -> (Table<V>, Vec<Arc<V>>) {
+        // The first level goes by the lowest octet.
+        entries.sort_unstable_by_key(|entry| entry.hash.swap_bytes());
+        let mut doubles = Vec::new();
+        let mut kept: Vec<Entry<V>> = Vec::with_capacity(entries.len());
+        let mut entries = entries.into_iter().peekable();
+        while let Some(Hashed { hash, value }) = entries.next() {
+            if entries.peek().is_none_or(|next| next.hash != hash) {
+                kept.push((hash, Some(value)));
+                continue;
+            }
+            doubles.push(value);
+            doubles.extend(std::iter::from_fn(|| entries.next_if(|next| next.hash == hash)).map(|next| next.value));
+        }
+        let length = kept.len();
+        let empty: Arc<[Entry<V>]> = Arc::new([]);
+        let table = Table { root: filled(&mut kept, 0, &empty), length };
+        (table, doubles)
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, key: &[u8]) -> Option<Arc<V>> {
         let old = remove(&mut self.root, hash_name(key), key, 0);
@@ -174,6 +211,23 @@ fn insert<V: Keyed>(node: &mut Node<V>, hash: u64, value: Arc<V>, level: u32) ->
     }
 }
 
+/// A node of these entries, which are in the order of their hashes, octet by octet; takes them all.
+fn filled<V>(entries: &mut [Entry<V>], level: u32, empty: &Arc<[Entry<V>]>) -> Node<V> {
+    if entries.is_empty() {
+        return Node::Leaf(Arc::clone(empty));
+    }
+    if entries.len() <= LEAF_MAX || level >= LEVELS {
+        return leaf(entries.len(), entries.iter_mut().map(|entry| (entry.0, entry.1.take())));
+    }
+    let mut rest = entries;
+    Node::Branch(Arc::new(std::array::from_fn(|child| {
+        let count = rest.partition_point(|entry| slot(entry.0, level) <= child);
+        let (own, others) = std::mem::take(&mut rest).split_at_mut(count);
+        rest = others;
+        filled(own, level + 1, empty)
+    })))
+}
+
 /// The entries of a leaf: moved out of it where nobody shares it, else copied.
 fn take<V>(entries: &mut Arc<[Entry<V>]>) -> impl Iterator<Item = Entry<V>> {
     let mut at = 0;
@@ -230,6 +284,7 @@ fn remove<V: Keyed>(node: &mut Node<V>, hash: u64, key: &[u8], level: u32) -> Op
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::hash::{BuildHasher, Hasher};
 
     struct Entry(Vec<u8>, u32);
 
@@ -277,6 +332,101 @@ mod tests {
             assert_eq!(table.place(&key(i)).guess().map(|e| e.1), Some(i));
         }
         assert!(table.place(&key(1000)).guess().is_none());
+    }
+
+    #[test]
+    fn a_table_that_is_filled_at_once_is_the_one_that_grew() {
+        for count in [0, 1, LEAF_MAX, LEAF_MAX + 1, 20_000] {
+            let entry = |i| Arc::new(Entry(key(u32::try_from(i).expect("few")), 7));
+            let (filled, doubles) = Table::filled((0..count).map(|i| Hashed::new(entry(i))).collect());
+            assert!(doubles.is_empty());
+            let mut grown = Table::default();
+            (0..count).for_each(|i| drop(grown.insert(entry(i))));
+            assert_eq!(filled.len(), grown.len());
+            let depths = |table: &Table<Entry>| (0..count).map(|i| depth(table, &entry(i).0)).collect::<Vec<_>>();
+            assert_eq!(depths(&filled), depths(&grown));
+            assert!((0..count).all(|i| filled.get(&entry(i).0).is_some()));
+            assert_eq!(filled.iter().count(), count);
+        }
+    }
+
+    #[test]
+    fn of_several_of_one_name_none_is_filled_in() {
+        let entries = [1, 2, 1, 3, 1].map(|i| Hashed::new(Arc::new(Entry(key(i), i)))).into_iter().collect();
+        let (filled, doubles) = Table::filled(entries);
+        assert_eq!((filled.len(), doubles.len()), (2, 3));
+        assert!(filled.get(&key(1)).is_none() && doubles.iter().all(|double| double.1 == 1));
+    }
+
+    /// How many branches lie above a name, and how many entries beside it.
+    fn depth(table: &Table<Entry>, key: &[u8]) -> (u32, usize) {
+        let (mut node, mut level) = (&table.root, 0);
+        while let Node::Branch(children) = node {
+            node = &children[slot(hash_name(key), level)];
+            level += 1;
+        }
+        (level, table.place(key).entries.len())
+    }
+
+    #[test]
+    fn names_chosen_to_meet_under_a_hash_without_a_key_are_spread_all_the_same() {
+        // Anagrams: equal under sums, products and exclusive ors of their octets.
+        let mut name = *b"abcdefgh-com";
+        let mut names = std::collections::BTreeSet::new();
+        let mut state = 1usize;
+        while names.len() < 5000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            name.swap((state >> 33) % 8, (state >> 40) % 8);
+            names.insert(name);
+        }
+        // And names that meet in the low octet of a hash whose key is known.
+        let known = |i: u32| foldhash::quality::FixedState::default().hash_one(key(i)).to_le_bytes()[0];
+        let aimed: Vec<Vec<u8>> = (0..200_000).filter(|i| known(*i) == 0).map(key).collect();
+        for names in [names.iter().map(|name| name.to_vec()).collect(), aimed] {
+            let mut table = Table::default();
+            names.iter().for_each(|name| drop(table.insert(Arc::new(Entry(name.clone(), 0)))));
+            assert_eq!(table.len(), names.len());
+            // Spread over 256 leaves a few dozen lie in each.
+            assert!(names.iter().all(|name| depth(&table, name).1 <= LEAF_MAX && depth(&table, name).0 <= 2));
+        }
+    }
+
+    #[test]
+    fn another_process_finds_other_places_for_the_same_names() {
+        let other = foldhash::quality::RandomState::default();
+        let same = (0..1000).filter(|i| {
+            let mut hasher = other.build_hasher();
+            hasher.write(&key(*i));
+            slot(hasher.finish(), 0) == slot(hash_name(&key(*i)), 0)
+        });
+        assert!(same.count() < 100);
+    }
+
+    #[test]
+    fn readers_find_all_that_stays_while_the_table_is_replaced_again_and_again() {
+        let mut table = Table::default();
+        (0..500).for_each(|i| drop(table.insert(Arc::new(Entry(key(i), 0)))));
+        let current = arc_swap::ArcSwap::from_pointee(table.clone());
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for first in [0, 100] {
+                let (current, ended) = (&current, &ended);
+                scope.spawn(move || {
+                    while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                        let table = current.load();
+                        assert!((first..500).step_by(50).all(|i| table.get(&key(i)).is_some_and(|e| e.0 == key(i))));
+                    }
+                });
+            }
+            for round in 0..3000 {
+                table.insert(Arc::new(Entry(key(1000 + round % 300), round)));
+                table.insert(Arc::new(Entry(key(round % 500), round)));
+                table.remove(&key(1000 + (round + 150) % 300));
+                current.store(Arc::new(table.clone()));
+            }
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(table.len(), 650);
     }
 
     #[test]

@@ -155,6 +155,14 @@ pub fn parse_toml(file: &str, text: &str) -> Parsed<Definition> {
 
 /// Many tenants: one JSON object a line, the same keys. Empty lines mean nothing.
 pub fn parse_ndjson(file: &str, text: &str) -> Parsed<Definition> {
+    let mut entries = Vec::new();
+    let parsed = parse_ndjson_each(file, text, &mut |definition| entries.push(definition));
+    Parsed { entries, ..parsed }
+}
+
+/// As [`parse_ndjson`], but gives each good entry to `each` as soon as it is read and keeps none: a file may hold a
+/// million.
+pub fn parse_ndjson_each(file: &str, text: &str, each: &mut dyn FnMut(Definition)) -> Parsed<Definition> {
     if let Some(too_large) = refuse_size(file, text, BULK_FILE_MAX, TOO_LARGE) {
         return Parsed { unfinished: true, ..too_large };
     }
@@ -165,10 +173,11 @@ pub fn parse_ndjson(file: &str, text: &str) -> Parsed<Definition> {
             continue;
         }
         if let Some(definition) = quick_line(line, number) {
-            parsed.entries.push(definition);
+            each(definition);
             continue;
         }
         explain_line(file, line, number, &mut parsed);
+        parsed.entries.drain(..).for_each(&mut *each);
         if parsed.broken.len() >= BROKEN_LINES_MAX {
             parsed.broken.push(given_up(file, number));
             parsed.unfinished = true;

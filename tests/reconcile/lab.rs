@@ -116,6 +116,14 @@ impl Lab {
         lab
     }
 
+    /// The same with room for so many tenants.
+    pub fn with_room(count: usize) -> Lab {
+        let mut lab = Lab::empty();
+        lab.world = World::new(lab.config.clone(), "zones".to_owned()).with_tenants_max(count);
+        lab.write(&[("pools.toml", POOLS), ("a.mx.example.zone", MASTER)]);
+        lab
+    }
+
     /// The same with tenants `t0.example`, `t1.example`, … in a file each.
     pub fn with_tenants(count: usize) -> Lab {
         let mut lab = Lab::new();
@@ -291,4 +299,9 @@ fn sum(done: BTreeMap<Name, Done>) -> Done {
         sum.held += done.held;
         sum
     })
+}
+
+/// One file that is new, changed or gone.
+pub fn change(path: &str, text: Option<&str>) -> FileChange {
+    FileChange { path: path.to_owned(), content: text.map(|text| text.as_bytes().to_vec()) }
 }

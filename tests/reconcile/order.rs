@@ -102,7 +102,7 @@ fn state(lab: &mut Lab) -> BTreeMap<String, String> {
         .tenants
         .table
         .iter()
-        .map(|tenant| (tenant.domain.to_string(), String::from_utf8_lossy(&tenant.label).into_owned()))
+        .map(|tenant| (tenant.domain(), String::from_utf8_lossy(tenant.label()).into_owned()))
         .collect();
     domains
         .into_iter()
@@ -122,9 +122,10 @@ fn contested(lab: &Lab) -> BTreeSet<String> {
     }
     // What is last good wants its name as well, beside those whose files are good.
     for tenant in lab.world.zones[&name(ZONE)].tenants.table.iter() {
-        let served = (tenant.domain.to_string(), String::from_utf8_lossy(&tenant.label).into_owned());
-        let broken = lab.standing(&tenant.domain) != Some(Standing::Served) && !lab.reasons(&tenant.domain).is_empty();
-        if !wants.contains(&served) || broken && good_elsewhere(lab, tenant.file, &served.0) {
+        let served = (tenant.domain(), String::from_utf8_lossy(tenant.label()).into_owned());
+        let broken =
+            lab.standing(&tenant.domain()) != Some(Standing::Served) && !lab.reasons(&tenant.domain()).is_empty();
+        if !wants.contains(&served) || broken && good_elsewhere(lab, tenant.file(), &served.0) {
             wants.push(served);
         }
     }
@@ -249,4 +250,48 @@ fn without_conflicts_any_order_of_batches_gives_the_same_state() {
         lab.start_fresh();
         assert_eq!(running, state(&mut lab), "seed {seed}");
     }
+}
+
+/// Everything that reports tell: tenants with their places, entries that wait with their reasons, uses of pools.
+fn told(lab: &Lab) -> (BTreeSet<String>, Vec<String>, Vec<(String, u64)>) {
+    let tenants = lab.world.zones[&name(ZONE)].tenants.table.iter().map(|tenant| {
+        let path = lab.world.files.path(tenant.file()).unwrap_or_default();
+        let definition = tenant.definition(tenant.pool().and_then(|pool| lab.world.pools.name(pool)));
+        format!("{path}: {definition:?}")
+    });
+    let findings = lab.world.findings().iter().map(|finding| format!("{finding:?}")).collect();
+    let pools = lab.world.pools.reports().map(|pool| (pool.name.to_owned(), pool.tenants)).collect();
+    (tenants.collect(), findings, pools)
+}
+
+#[test]
+fn the_first_tenants_taken_in_at_once_are_decided_as_any_later_batch() {
+    let (mut refused, mut served) = (0, 0);
+    for seed in 0..400u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        for _ in 0..=dice.roll(6) {
+            let file = dice.pick(&FILES);
+            let text = if file.ends_with(".toml") { toml_text(&mut dice) } else { bulk_text(&mut dice) };
+            files.insert(at(file), if dice.one_in(12) { "broken".to_owned() } else { text });
+        }
+        let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let swapped = dice.roll(files.len());
+        files.swap(0, swapped);
+        let mut at_once = Lab::new();
+        let first = at_once.write(&files);
+        // A zone that has a tenant already takes the ordinary way.
+        let mut later = Lab::new();
+        let dummy = at("zz-dummy.toml");
+        later.write(&[(&dummy, &with_endpoint("dummy.example", "us", "dummy"))]);
+        let second = later.write(&files);
+        assert_eq!(first, second, "seed {seed}: {files:#?}");
+        let (mut tenants, findings, mut pools) = told(&later);
+        tenants.retain(|tenant| !tenant.contains("dummy"));
+        pools.iter_mut().filter(|(pool, _)| pool == "us").for_each(|(_, uses)| *uses -= 1);
+        assert_eq!(told(&at_once), (tenants, findings, pools), "seed {seed}: {files:#?}");
+        served += first.added;
+        refused += at_once.codes().iter().filter(|code| code.starts_with("MX42")).count();
+    }
+    assert!(served > 400 && refused > 400, "{served} served, {refused} refused");
 }

@@ -203,7 +203,7 @@ fn rows(draft: &Draft, keys: Vec<(&'static str, Key)>, key_sets: &KeySets, zone:
         rows.extend(data.iter().map(|data| (draft.apex.to_vec(), *rtype, *ttl, data.clone())));
     }
     for tenant in zone.tenants.iter() {
-        let endpoint = Name::below(&tenant.label, &draft.apex).expect("an endpoint");
+        let endpoint = Name::below(tenant.label(), &draft.apex).expect("an endpoint");
         let port = Name::parse("_25._tcp", &endpoint).expect("a name of TLSA");
         for (kind, rtype) in KINDS.iter().enumerate() {
             let owner = if kind < 2 { endpoint.to_vec() } else { port.to_vec() };

@@ -23,12 +23,13 @@ impl Tenants {
             return BTreeSet::new();
         }
         let tenants = vanished.into_values().map(|(tenant, _)| tenant);
-        let (mut gone, counted): (Vec<_>, Vec<_>) = tenants.partition(|tenant| self.guard.is_permitted(&tenant.domain));
+        let (mut gone, counted): (Vec<_>, Vec<_>) =
+            tenants.partition(|tenant| self.guard.is_permitted(&tenant.domain()));
         if self.guard.admits(counted.len(), self.table.len(), now) {
             gone.extend(counted);
         } else {
             done.held += u64::try_from(counted.len()).unwrap_or(u64::MAX);
-            self.held.extend(counted.into_iter().map(|tenant| (tenant.label.clone(), tenant)));
+            self.held.extend(counted.into_iter().map(|tenant| (tenant.label().into(), tenant)));
             self.revision += 1;
         }
         self.take_out_all(gone.into_iter(), pools, done)
@@ -45,8 +46,8 @@ impl Tenants {
             self.take_out(&tenant, pools);
             done.removed += 1;
             self.revision += 1;
-            freed.insert(String::from_utf8_lossy(&tenant.label).into());
-            freed.insert(tenant.domain.clone());
+            freed.insert(String::from_utf8_lossy(tenant.label()).into());
+            freed.insert(tenant.domain().into());
         }
         freed
     }
@@ -94,14 +95,14 @@ impl Tenants {
 
     /// The waiting entry of a tenant that is last good because it wants another name, as a claim; with its file.
     pub(in crate::control) fn pull_in(&mut self, owner: &Tenant) -> Option<(Claim, Arc<str>)> {
-        let path = Arc::clone(&self.kept.get(&owner.label)?.file);
+        let path = Arc::clone(&self.kept.get(owner.label())?.file);
         let file = self.files.get_mut(&path)?;
         let (id, odd) = (file.id, file.odd.as_mut().filter(|odd| odd.fault.is_none())?);
-        let wants = |d: &Definition| *d.domain == *owner.domain && *d.endpoint.as_bytes() != *owner.label;
+        let wants = |d: &Definition| owner.is_of(&d.domain) && *d.endpoint.as_bytes() != *owner.label();
         let at = odd.waiting.iter().position(|waiting| waiting.definition.as_ref().is_some_and(wants))?;
         let waiting = odd.waiting.remove(at);
         self.forget_wait(&path, &waiting);
-        self.give_up(&path, &BTreeSet::from([owner.label.clone()]), &mut Vanished::new());
+        self.give_up(&path, &BTreeSet::from([owner.label().into()]), &mut Vanished::new());
         Some((Claim { path: Arc::clone(&path), file: id, definition: waiting.definition? }, path))
     }
 
@@ -112,7 +113,7 @@ impl Tenants {
             return;
         }
         if let Some(file) = self.files.get_mut(path) {
-            file.served.retain(|tenant| !labels.contains(&tenant.label));
+            file.served.retain(|tenant| !labels.contains(tenant.label()));
         }
         for label in labels {
             if let Some(kept) = self.kept.remove(label) {
@@ -125,16 +126,16 @@ impl Tenants {
     /// Labels of a domain's tenants that this file keeps as last good.
     pub(super) fn kept_of(&self, domain: &str, path: &Arc<str>) -> Vec<Box<[u8]>> {
         let kept = self.of_domain(domain).filter(|tenant| self.is_kept_by(tenant, path));
-        kept.map(|tenant| tenant.label.clone()).collect()
+        kept.map(|tenant| tenant.label().into()).collect()
     }
 
     /// Whether a tenant is last good, and this file should say something better about it.
     pub(in crate::control) fn is_kept_by(&self, tenant: &Tenant, path: &Arc<str>) -> bool {
-        self.kept.get(&tenant.label).is_some_and(|kept| kept.file == *path)
+        self.kept.get(tenant.label()).is_some_and(|kept| kept.file == *path)
     }
 
     /// An entry waits, and is found by its domain and its endpoint.
-    pub(super) fn wait(&mut self, path: &Arc<str>, waiting: Waiting) {
+    pub(in crate::control) fn wait(&mut self, path: &Arc<str>, waiting: Waiting) {
         for word in words(&waiting) {
             *self.waits.entry(word.into()).or_default().entry(Arc::clone(path)).or_default() += 1;
         }
@@ -171,13 +172,13 @@ impl Tenants {
 
     pub(in crate::control) fn keep(&mut self, tenant: Arc<Tenant>, file: Arc<str>) {
         self.revision += 1;
-        self.kept.insert(tenant.label.clone(), Kept { tenant, file });
+        self.kept.insert(tenant.label().into(), Kept { tenant, file });
     }
 
     pub(in crate::control) fn put_in(&mut self, tenant: Tenant, pools: &mut PoolTable) -> Arc<Tenant> {
-        pools.count(tenant.pool, 1);
-        if tenant.explicit_endpoint {
-            self.explicit.insert(tenant.domain.clone(), tenant.label.clone());
+        pools.count(tenant.pool(), 1);
+        if tenant.has_explicit_endpoint() {
+            self.explicit.insert(tenant.domain().into(), tenant.label().into());
         }
         let tenant = Arc::new(tenant);
         self.table.insert(Arc::clone(&tenant));
@@ -186,13 +187,14 @@ impl Tenants {
 
     pub(super) fn take_out(&mut self, tenant: &Arc<Tenant>, pools: &mut PoolTable) {
         // The name may have gone to another tenant in the same batch.
-        if !self.table.get(&tenant.label).is_some_and(|served| Arc::ptr_eq(served, tenant)) {
+        if !self.table.get(tenant.label()).is_some_and(|served| Arc::ptr_eq(served, tenant)) {
             return;
         }
-        self.table.remove(&tenant.label);
-        pools.count(tenant.pool, -1);
-        if self.explicit.get(&tenant.domain).is_some_and(|label| *label == tenant.label) {
-            self.explicit.remove(&tenant.domain);
+        self.table.remove(tenant.label());
+        pools.count(tenant.pool(), -1);
+        let domain = tenant.domain();
+        if self.explicit.get(domain.as_str()).is_some_and(|label| **label == *tenant.label()) {
+            self.explicit.remove(domain.as_str());
         }
     }
 
@@ -202,10 +204,10 @@ impl Tenants {
         if self.table.is_empty() {
             return 3;
         }
-        let own = |tenant: &&Arc<Tenant>| *tenant.domain == **domain;
+        let own = |tenant: &&Arc<Tenant>| tenant.is_of(domain);
         match self.table.get(endpoint.as_bytes()).filter(own) {
-            Some(tenant) if tenant.file == claim.file => 0,
-            _ if self.of_domain(domain).any(|tenant| tenant.file == claim.file) => 1,
+            Some(tenant) if tenant.file() == claim.file => 0,
+            _ if self.of_domain(domain).any(|tenant| tenant.file() == claim.file) => 1,
             Some(_) => 2,
             None => 3,
         }
@@ -216,8 +218,8 @@ impl Tenants {
     }
 
     pub(in crate::control) fn named(&self, tenant: &Tenant, around: &Surroundings<'_>) -> String {
-        let path = around.files.path(tenant.file).filter(|path| self.files.contains_key(path));
+        let path = around.files.path(tenant.file()).filter(|path| self.files.contains_key(path));
         let path = path.as_deref().unwrap_or("a file that is gone");
-        format!("{path}:{} ({})", tenant.line(), tenant.domain)
+        format!("{path}:{} ({})", tenant.line(), tenant.domain())
     }
 }

@@ -3,6 +3,7 @@
 use super::{Event, Mind};
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
+use crate::control::progress::Progress;
 use crate::control::protocol::Status;
 use crate::control::socket::{self, Desk};
 use crate::control::store::{Store, StoreFault};
@@ -14,10 +15,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// How often a start tells how far it is; a shorter one tells nothing.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the configuration again: for SIGHUP and `mxseal reload`.
 pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> + Send;
+
+/// Told in a line how far a start is.
+pub type Tell = dyn Fn(&str) + Send;
 
 /// What the control plane starts from.
 pub struct Options {
@@ -33,6 +41,8 @@ pub struct Options {
     pub slot: Arc<ArcSwap<Snapshot>>,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
+    /// Told each second of a long start how far it is.
+    pub tell: Box<Tell>,
 }
 
 /// Why the control plane cannot start.
@@ -110,8 +120,10 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let wake = events.clone();
     let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
         .map_err(|cause| StartFault::System { what: "watch the folder of zones", cause })?;
-    let mut mind = Mind::new(options, store, watcher);
+    let (mut mind, tell) = Mind::new(options, store, watcher);
+    let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;
     mind.first_scan();
+    drop(teller);
     let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());
     let stop_warm = mind.start_warm(&events)?;
     spawn("mxseal-socket", move || socket::run(&listener, &Arc::new(desk)))?;
@@ -122,10 +134,64 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     Ok(Control { events, thread: Some(thread), stop_warm, findings, served })
 }
 
+/// Tells how far a start is, from a thread of its own; it ends when this is dropped, and tells nothing after that.
+struct Teller {
+    stop: Option<Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Teller {
+    fn start(progress: Arc<Progress>, every: Duration, tell: Box<Tell>) -> Result<Teller, StartFault> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                let line = progress.line();
+                tracing::info!("{line}");
+                tell(&line);
+            }
+        };
+        Ok(Teller { stop: Some(stop), thread: Some(spawn("mxseal-progress", run)?) })
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
+
 pub(in crate::control::thread) fn spawn(
     name: &'static str,
     run: impl FnOnce() + Send + 'static,
 ) -> Result<std::thread::JoinHandle<()>, StartFault> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|cause| StartFault::System { what: "start a thread", cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_start_tells_how_far_it_is_and_is_silent_after_it() {
+        let progress = Arc::new(Progress::default());
+        progress.found(2, 3_000_000);
+        let (told, lines) = channel();
+        let tell = Box::new(move |line: &str| drop(told.send(line.to_owned())));
+        let teller = Teller::start(progress, Duration::from_millis(1), tell).expect("a thread");
+        assert_eq!(lines.recv().expect("a line"), "files are being read: 2 files, 3 MB so far");
+        assert!(lines.recv().is_ok());
+        drop(teller);
+        // Whoever told is gone, so this ends.
+        while lines.recv().is_ok() {}
+    }
+
+    #[test]
+    fn a_short_start_tells_nothing() {
+        let (told, lines) = channel();
+        let tell = Box::new(move |line: &str| drop(told.send(line.to_owned())));
+        drop(Teller::start(Arc::default(), Duration::from_secs(3600), tell).expect("a thread"));
+        assert!(lines.recv().is_err());
+    }
 }

@@ -1,10 +1,12 @@
 //! What each kind of file changes: pools, master files, includes, tenants.
 
-use super::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX, inside, master_gone, text};
-use crate::control::tenants::{self, Read};
+use super::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX};
+use crate::control::tenants::{self, Done, Read};
+use crate::control::tenants_bulk::{self, Job, static_labels};
 use crate::control::zones::ZoneState;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{Name, ROOT};
+use crate::time::UnixTime;
 use crate::zone::master;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -128,7 +130,32 @@ impl World {
         changed
     }
 
-    pub(super) fn read_tenants(&mut self, change: FileChange) -> Read {
+    /// Takes in files of tenants: the first ones of a zone all at once.
+    pub(super) fn apply_tenants(
+        &mut self,
+        apex: &Name,
+        changes: Vec<FileChange>,
+        now: UnixTime,
+        outside: &mut dyn Outside,
+    ) -> Done {
+        let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+        let all_new = paths.len() == changes.len() && changes.iter().all(|change| change.content.is_some());
+        let zone = self.zones.get(apex).filter(|zone| all_new && zone.tenants.is_untouched());
+        let Some(is_static) = zone.map(|zone| static_labels(apex, zone.content().map(|content| &**content))) else {
+            let reads = changes.into_iter().map(|change| self.read_tenants(change)).collect();
+            return self.with_tenants(apex, now, |tenants, around, pools| tenants.apply(reads, around, pools));
+        };
+        let job = |change: FileChange| {
+            let (path, id) = self.file(&change.path);
+            Job { relative: change.path, path, id, octets: change.content.unwrap_or_default() }
+        };
+        let jobs = changes.into_iter().map(job).collect();
+        let (pools, progress) = (&self.pools, &*self.progress);
+        let files = outside.read_all(jobs, &|job| tenants_bulk::read(job, pools, &is_static, progress));
+        self.with_tenants(apex, now, |tenants, around, pools| tenants.fill(files, around, pools))
+    }
+
+    fn read_tenants(&mut self, change: FileChange) -> Read {
         let (shown, id) = self.file(&change.path);
         let content = change.content.map(|octets| tenants::read(&change.path, &shown, &octets));
         Read { path: shown, id, content }
@@ -144,4 +171,53 @@ impl World {
         self.file_ids.insert(Arc::clone(&shown), id);
         (shown, id)
     }
+
+    /// Numbers of files that are gone become free, once no tenant bears them: one that is held back or last good may.
+    pub(super) fn give_back_numbers(&mut self) {
+        if self.gone_files.is_empty() {
+            return;
+        }
+        let borne: BTreeSet<u32> = self.zones.values().flat_map(|zone| zone.tenants.odd_numbers()).collect();
+        for (id, path) in std::mem::take(&mut self.gone_files) {
+            let is_back = self.zones.values().any(|zone| zone.tenants.has_file(&path));
+            if borne.contains(&id) {
+                self.gone_files.insert(id, path);
+            } else if !is_back {
+                self.file_ids.remove(&path);
+                self.files.give_back(id);
+            }
+        }
+    }
+}
+
+fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
+    crate::zone::tenant::text_of(shown, &octets).map(str::to_owned)
+}
+
+/// The path below `zones/` of an included file, which a master file names from its own folder: never outside of it.
+fn inside(path: &str) -> Result<String, String> {
+    let mut parts: Vec<&str> = Vec::new();
+    if path.starts_with('/') {
+        return Err("a path from the root leads out of the folder of zones".to_owned());
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop().ok_or("it leads out of the folder of zones")?),
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+pub(super) fn master_gone(apex: &Name, shown: String) -> Diagnostic {
+    let message = format!("the master file of {apex} is gone");
+    let help = "put it back, or remove the zone with `mxseal reload --allow-shrink`; it is served until then";
+    Diagnostic::error("MX2121", Place::file(shown), message, help)
+}
+
+pub(super) fn only_tenants(apex: &Name, shown: String) -> Diagnostic {
+    let message = format!("there is no master file for the zone {apex}, only a folder with tenants");
+    let help = "write one with SOA and NS, or rename the folder after a zone that has one";
+    Diagnostic::error("MX2122", Place::file(shown), message, help)
 }

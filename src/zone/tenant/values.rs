@@ -4,7 +4,7 @@
 
 use super::SpkiDigest;
 use crate::fields::shown;
-use data_encoding::HEXLOWER;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use ring::digest::{SHA256, digest};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -124,6 +124,14 @@ pub fn tlsa_of(text: &str) -> Result<SpkiDigest, String> {
     };
     if let Some(cause) = refused_parameters(usage, selector, matching) {
         return Err(format!("TLSA `{usage} {selector} {matching}` is refused: {cause}; {form}"));
+    }
+    let mut octets = [0; 32];
+    let mut whole = words.clone();
+    if let (Some(hex), None) = (whole.next(), whole.next())
+        && hex.len() == 64
+        && HEXLOWER_PERMISSIVE.decode_mut(hex.as_bytes(), &mut octets).is_ok()
+    {
+        return Ok(octets);
     }
     let hex: Vec<u8> = words.flat_map(str::bytes).map(|b| b.to_ascii_lowercase()).collect();
     if hex.len() != 64 {
