@@ -1,9 +1,11 @@
 """What every load test needs: ports, CPUs, percentiles, tables, and an end that leaves nothing behind."""
 import argparse
+import ctypes
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HOST = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
 
 # Program: the Debian package that has it.
 PACKAGES = {
@@ -34,6 +37,13 @@ class Cpus:
         self.server, self.client = allowed[:1], allowed[-1:]
         if len(allowed) < 2:
             print("only one CPU may be used: server and clients share it, and nothing here is exact", file=sys.stderr)
+
+
+def prepare_child(cpus: list[int], nice: int = 0) -> None:
+    """For `preexec_fn`: where a child runs, and that it ends with this script, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.sched_setaffinity(0, cpus)
+    os.nice(nice)
 
 
 def parser(text: str | None) -> argparse.ArgumentParser:
@@ -65,12 +75,15 @@ def need(*programs: str) -> None:
 def main(name: str, args: argparse.Namespace, run: Callable[[argparse.Namespace, str], int]) -> int:
     """Runs a load test in a folder of its own. The exit code is 0: measured, 1: something failed."""
     folder = tempfile.mkdtemp(prefix=f"mxseal-{name}-")
+    # So that servers are ended and the folder is removed then too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run(args, folder)
     except (Failed, subprocess.SubprocessError, OSError) as fault:
         print(f"{name}: {fault}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
         return 1
     finally:
         if args.keep:

@@ -1,12 +1,11 @@
 """Runs dnsperf and reads what it prints."""
-import os
 import re
 import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
 
-from lib.common import HOST, Failed, percentile
+from lib.common import HOST, Failed, percentile, prepare_child
 
 # dnsperf ends when the last answer came or timed out.
 TIMEOUT_SECONDS = 2
@@ -44,23 +43,19 @@ class Load:
 
     def __init__(self, questions: str, port: int, mode: str = "udp", *, cpus: list[int], seconds: float | None = None,
                  clients: int = 20, outstanding: int = 500, rate: float | None = None, latencies: bool = False,
-                 source: str | None = None, nice: int = 0, dnssec_ok: bool = True) -> None:
-        command = ["dnsperf", "-s", HOST, "-p", str(port), "-m", mode, "-d", questions, "-t", str(TIMEOUT_SECONDS),
+                 source: str | None = None, nice: int = 0, timeout: float = TIMEOUT_SECONDS) -> None:
+        command = ["dnsperf", "-s", HOST, "-p", str(port), "-m", mode, "-d", questions, "-t", f"{timeout:g}", "-D",
                    "-c", str(clients), "-q", str(min(outstanding, OUTSTANDING_MAX))]
-        command += ["-D"] if dnssec_ok else []
         command += ["-l", f"{seconds:g}"] if seconds else []
         command += ["-Q", f"{max(rate, 1):.0f}"] if rate else []
         command += ["-v"] if latencies else []
         command += ["-a", source] if source else []
 
-        def prepare() -> None:
-            os.sched_setaffinity(0, cpus)
-            os.nice(nice)
-
         # With -v it prints more than a pipe holds.
         self.output = tempfile.TemporaryFile(mode="w+", encoding="ascii")
         self.seconds = seconds
-        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, preexec_fn=prepare)
+        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT,
+                                        preexec_fn=lambda: prepare_child(cpus, nice))
 
     def wait(self) -> Result:
         """The result once it has ended."""

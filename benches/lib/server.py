@@ -1,16 +1,14 @@
 """Servers as processes: mxseal, and what all of them have in common."""
-import ctypes
 import os
 import re
 import resource
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 
 from lib import ask
-from lib.common import HOST, Failed, executable, until
+from lib.common import HOST, Failed, executable, prepare_child, until
 from lib.world import ZONE
 
 READY_SECONDS_MAX = 600
@@ -30,9 +28,7 @@ class Server:
         self.ready_seconds = float("nan")
 
         def prepare() -> None:
-            # PR_SET_PDEATHSIG
-            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-            os.sched_setaffinity(0, cpus)
+            prepare_child(cpus)
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS if hard < 0 else min(DESCRIPTORS, hard), hard))
 
