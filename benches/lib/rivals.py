@@ -8,12 +8,11 @@ from lib.common import HOST, Failed, executable, need
 from lib.server import Server
 from lib.world import ZONE
 
-KNOT_PATHS = """server:
+SIGNER = """server:
     rundir: "{folder}"
 database:
     storage: "{folder}/db"
-"""
-SIGNER = KNOT_PATHS + """policy:
+policy:
   - id: single
     algorithm: ecdsap256sha256
     single-type-signing: on
@@ -26,7 +25,16 @@ zone:
     dnssec-signing: on
     dnssec-policy: single
 """
-KNOT = KNOT_PATHS.replace("server:\n", "server:\n    listen: {host}@{port}\n    udp-workers: 1\n    tcp-workers: 1\n    tcp-io-timeout: 5000\n") + """log:
+# With the default of 500 ms for tcp-io-timeout Knot closes connections of a client that waits for its CPU.
+KNOT = """server:
+    rundir: "{folder}"
+    listen: {host}@{port}
+    udp-workers: 1
+    tcp-workers: 1
+    tcp-io-timeout: 5000
+database:
+    storage: "{folder}/db"
+log:
   - target: stderr
     any: warning
 zone:

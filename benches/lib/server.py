@@ -143,7 +143,8 @@ class Mxseal(Server):
 
     def reload(self) -> None:
         """Makes it read its configuration; returns once it has."""
-        done = subprocess.run([self.binary, "reload", "--config", self.config], capture_output=True, text=True, check=False)
+        command = [self.binary, "reload", "--config", self.config]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failed(f"mxseal reload failed: {done.stderr.strip() or done.stdout.strip()}")
 

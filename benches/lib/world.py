@@ -21,6 +21,8 @@ ns2 AAAA 2001:db8:1::53
 """
 # Names that exist are asked again and again anyway, so a file of this many is as good as an endless one.
 POSITIVE_LINES = 500_000
+# For each second of a run: more than dnsperf asks on any machine of today, so that no random name is asked twice.
+LINES_PER_SECOND = 600_000
 
 
 def make(folder: str, tenants: int, port: int, shared_pool: bool = False, **settings: object) -> None:
