@@ -92,17 +92,16 @@ def main(name: str, args: argparse.Namespace, run: Callable[[argparse.Namespace,
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def executable(kind: str, name: str, variable: str, profile: str = "release") -> str:
-    """A program of this repository in a profile, built if need be, or the one that a variable names."""
+def executable(kind: str, name: str, variable: str, options: Sequence[str] = ("--release",)) -> str:
+    """A program of this repository, built if need be, or the one that a variable names."""
     named = os.environ.get(variable)
     if named:
         if not os.access(named, os.X_OK):
             raise Failed(f"{variable}={named} is no program")
         return os.path.abspath(named)
     need("cargo")
-    print(f"building {name} in the profile {profile}, if it is not there yet", file=sys.stderr)
-    command = ["cargo", "build", "--locked", "--profile", profile, f"--{kind}", name,
-               "--message-format=json-render-diagnostics"]
+    print(f"building {name} optimised, if it is not there yet", file=sys.stderr)
+    command = ["cargo", "build", "--locked", f"--{kind}", name, "--message-format=json-render-diagnostics", *options]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         raise Failed(f"{name} does not build")
