@@ -9,8 +9,6 @@ from lib.common import HOST, Failed, percentile, prepare_child
 
 # dnsperf ends when the last answer came or timed out.
 TIMEOUT_SECONDS = 2
-# What its options take.
-OUTSTANDING_MAX = 65_000
 
 
 @dataclass
@@ -45,7 +43,7 @@ class Load:
                  clients: int = 20, outstanding: int = 500, rate: float | None = None, latencies: bool = False,
                  source: str | None = None, nice: int = 0, timeout: float = TIMEOUT_SECONDS) -> None:
         command = ["dnsperf", "-s", HOST, "-p", str(port), "-m", mode, "-d", questions, "-t", f"{timeout:g}", "-D",
-                   "-c", str(clients), "-q", str(min(outstanding, OUTSTANDING_MAX))]
+                   "-c", str(clients), "-q", str(outstanding)]
         command += ["-l", f"{seconds:g}"] if seconds else []
         command += ["-Q", f"{max(rate, 1):.0f}"] if rate else []
         command += ["-v"] if latencies else []
