@@ -3,6 +3,7 @@
 //! Pure: moments come in as arguments, and what must be closed is returned. It must never refuse a newcomer because of
 //! connections that only sit there, and never let one network take all places.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Limits of TCP. Each one is a named default in [`Limits::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections in all; the longest idle one leaves for a newcomer.
+    /// Connections in all; past it one leaves for each newcomer: of the source with the most, who has waited longest.
     pub connections_max: usize,
     /// Connections of one IPv4 address or IPv6 /64; more are refused.
     pub connections_per_source_max: usize,
@@ -71,7 +72,7 @@ pub enum Admission {
     Admitted {
         /// The newcomer's number.
         id: u64,
-        /// Whoever was idle longest, if the house was full.
+        /// Who has to go, if the house was full.
         leaver: Option<u64>,
     },
     /// Its source holds too many already.
@@ -104,13 +105,13 @@ impl House {
         self.guests.len()
     }
 
-    /// Lets a newcomer in, if need be in exchange for the one that was idle longest.
+    /// Lets a newcomer in, if need be in exchange for another.
     pub fn admit(&mut self, source: IpAddr, now: Instant) -> Admission {
         let source = network_of(source);
         if self.sources.get(&source).copied().unwrap_or(0) >= self.limits.connections_per_source_max {
             return Admission::Refused;
         }
-        let leaver = if self.open() >= self.limits.connections_max { self.longest_idle() } else { None };
+        let leaver = if self.open() >= self.limits.connections_max { self.least_missed() } else { None };
         if let Some(leaver) = leaver {
             self.leave(leaver);
         }
@@ -166,9 +167,14 @@ impl House {
         self.guests.iter().filter(|(_, guest)| waits(guest)).map(|(id, _)| *id).collect()
     }
 
-    /// Idle before busy, then by the time they have waited. Scanned, since a full house is rare and small.
-    fn longest_idle(&self) -> Option<u64> {
-        self.guests.iter().min_by_key(|(_, guest)| (guest.doing != Doing::Idle, guest.since)).map(|(id, _)| *id)
+    /// Whoever waits for its client before whoever is answered; then who has company, so that a crowd that sends an octet
+    /// now and then only drives out its own; then by the time it has waited. Scanned, since a full house is rare and small.
+    fn least_missed(&self) -> Option<u64> {
+        let rank = |guest: &Guest| {
+            let waits = matches!(guest.doing, Doing::Idle | Doing::Reading);
+            (!waits, Reverse(self.sources.get(&guest.source).copied().unwrap_or(0)), guest.since)
+        };
+        self.guests.iter().min_by_key(|(_, guest)| rank(guest)).map(|(id, _)| *id)
     }
 }
 
@@ -217,6 +223,24 @@ mod tests {
         let newcomer = house.admit(address("192.0.2.2"), start + SECOND * 6);
         assert_eq!(newcomer, Admission::Admitted { id: 3, leaver: Some(2) }, "1 is older but at work, 0 came back");
         assert_eq!(house.open(), 3);
+    }
+
+    #[test]
+    fn a_crowd_drives_out_its_own_however_slowly_it_sends() {
+        let (mut house, start) = (house(21, 9), Instant::now());
+        house.admit(address("192.0.2.1"), start);
+        for n in 0..20u8 {
+            house.admit(address(&format!("198.51.100.{}", n % 4)), start + SECOND);
+        }
+        for round in 2..9 {
+            for n in 0..20u8 {
+                let now = start + SECOND * round;
+                let newcomer = house.admit(address(&format!("198.51.100.{}", n % 4)), now);
+                let Admission::Admitted { id, leaver } = newcomer else { panic!("{newcomer:?}") };
+                house.note(id, Doing::Reading, now);
+                assert_ne!(leaver, Some(0), "one connection that pauses between its queries");
+            }
+        }
     }
 
     #[test]
