@@ -50,7 +50,7 @@ fn answered(snapshot: &Snapshot, packet: &[u8], effort: Effort, out: &mut [u8]) 
     let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
     match respond(snapshot, &Asked { packet, source, transport: Transport::Udp, now: NOW, effort }, out) {
         Reply::Send(outcome) => (outcome.rcode, outcome.kept, outcome.signed),
-        Reply::Silence | Reply::Deferred => panic!("a query of a benchmark is not answered"),
+        Reply::Silence | Reply::Deferred(_) => panic!("a query of a benchmark is not answered"),
     }
 }
 
@@ -110,6 +110,7 @@ fn kinds() -> Vec<(Kind, Seen)> {
         kind("NODATA DO", kept, (0, 2, 0), tenants("", rt::MX, true)),
         kind("NXDOMAIN", kept, (3, 0, 0), nobody(false)),
         kind("NXDOMAIN DO", fresh, (0, 1, 1), nobody(true)),
+        kind("NXDOMAIN DO again", kept, (0, 2, 0), nobody(true)),
         kind("SOA DO", kept, (0, 1, 0), vec![query(SHARD, rt::SOA, true)]),
         kind("DNSKEY DO", kept, (0, 1, 0), vec![query(SHARD, rt::DNSKEY, true)]),
         kind("DS DO", kept, (0, 1, 0), vec![query(SHARD, rt::DS, true)]),
@@ -121,14 +122,19 @@ fn kinds() -> Vec<(Kind, Seen)> {
     ]
 }
 
-/// Answers every query twice: once to make what is kept, then to see that it is answered as it should be.
+/// Answers queries once to make what is kept, then again to see that they are answered as they should be. Where a
+/// signature is counted with each answer, only one that is not counted: an answer that was given before is kept.
 fn warm(kind: &Kind, expected: Seen, out: &mut [u8]) {
+    let is = |seen| assert_eq!(seen, expected, "{}: response code, signatures kept, signatures made", kind.name);
+    if expected.2 > 0 {
+        fresh(&kind.snapshot, &query(&format!("first.{SHARD}"), rt::A, true), out);
+        return is((kind.work)(&kind.snapshot, &query(&format!("second.{SHARD}"), rt::A, true), out));
+    }
     for packet in &kind.queries {
         if expected != PARSED {
             fresh(&kind.snapshot, packet, out);
         }
-        let seen = (kind.work)(&kind.snapshot, packet, out);
-        assert_eq!(seen, expected, "{}: response code, signatures kept, signatures made", kind.name);
+        is((kind.work)(&kind.snapshot, packet, out));
     }
 }
 

@@ -17,8 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The pass works this long and then rests as long: at most half a core, and never long at a stretch.
+/// The pass works this long and then rests: it tells how far it is, and leaves something of its core to a neighbour of
+/// the same nice value.
 const SLICE: Duration = Duration::from_millis(10);
+/// How long it rests. A million tenants are warm after five minutes of an idle core.
+const REST: Duration = Duration::from_millis(2);
 /// Names between two looks at the time: a signature with its verification takes some 70 µs.
 const NAMES_A_LOOK: u32 = 32;
 /// Pause between two passes, at least, where windows are hours wide.
@@ -182,7 +185,7 @@ impl Pace<'_> {
     fn rest(&mut self) -> bool {
         self.count = self.count.wrapping_add(1);
         if self.count.is_multiple_of(NAMES_A_LOOK) && self.since.elapsed() >= SLICE {
-            std::thread::sleep(SLICE);
+            std::thread::sleep(REST);
             self.rested = true;
             self.since = Instant::now();
         }
