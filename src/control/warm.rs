@@ -8,11 +8,11 @@ use crate::control::outside::challenge;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
 use crate::metrics::{Counters, Metrics};
-use crate::sign::{Subject, SubjectData};
+use crate::sign::{Signing, Subject, SubjectData};
 use crate::time::{self, UnixTime};
 use crate::zone::Zone;
 use arc_swap::ArcSwap;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -32,6 +32,12 @@ const NICE: i32 = 19;
 const NOTABLE: Duration = Duration::from_secs(3);
 /// A pass that took a second is followed by a pause of this many.
 const WORK_SHARE: u32 = 20;
+
+/// How often a rest looks whether to end.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How the zones were signed at the last pass.
+type Known = BTreeMap<Name, Arc<Signing>>;
 
 /// What one pass found in a zone.
 #[derive(Default)]
@@ -60,31 +66,41 @@ pub struct Warm {
 impl Warm {
     /// Runs until it is told to stop.
     pub fn run(self) {
-        // On Linux the priority is that of a thread. Without it the pass still rests half of the time.
+        // On Linux the priority is that of a thread. Without it the pass still rests now and then.
         if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
             tracing::debug!("the background pass has no low priority: {fault}");
         }
         let mut proved = Instant::now();
-        let mut known: BTreeSet<Name> = BTreeSet::new();
+        let mut known: Known = Known::new();
         while !self.stop.load(Ordering::Relaxed) {
-            let snapshot = self.slot.load_full();
             let began = Instant::now();
-            let mut pace = Pace { since: Instant::now(), count: 0, rested: false, stop: &self.stop };
-            known.retain(|apex| snapshot.zone(apex).is_some());
-            for zone in snapshot.zones() {
-                let is_first = known.insert(zone.apex.clone());
-                self.pass(zone, is_first, &mut pace);
-            }
+            let third = self.pass_all(&mut known);
             if proved.elapsed() >= Duration::from_secs(60) {
                 proved = Instant::now();
-                self.prove(&snapshot);
+                self.prove(&self.slot.load());
             }
-            self.rest(&snapshot, began.elapsed());
+            self.rest(&known, PAUSE_MIN.max(began.elapsed() * WORK_SHARE).min(third));
         }
     }
 
-    /// One look at all signatures of a zone. The first one shows how far it is; later ones find next to nothing to do.
-    fn pass(&self, zone: &Arc<Zone>, is_first: bool, pace: &mut Pace<'_>) {
+    /// Looks at every zone; returns how long the next look may take to come: a third of the shortest grace. What served
+    /// during the pass is let go at its end, so that it does not keep what has gone meanwhile.
+    fn pass_all(&self, known: &mut Known) -> Duration {
+        let snapshot = self.slot.load_full();
+        known.retain(|apex, _| snapshot.zone(apex).is_some());
+        for zone in snapshot.zones() {
+            let Some(signing) = &zone.signing else { continue };
+            let before = known.insert(zone.apex.clone(), Arc::clone(signing));
+            let is_first = before.is_none_or(|before| !before.is_same(signing));
+            self.pass(zone, is_first);
+        }
+        let graces = known.values().flat_map(|signing| [rt::A, rt::DNSKEY].map(|rtype| signing.policy(rtype).grace()));
+        graces.map(|grace| Duration::from_secs((grace / 3).max(1))).min().unwrap_or(PAUSE_MIN)
+    }
+
+    /// One look at all signatures of a zone. The first one with its keys shows how far it is; later ones find next to
+    /// nothing to do. It ends early where other keys sign by now, whose signatures it would replace with its own.
+    fn pass(&self, zone: &Arc<Zone>, is_first: bool) {
         let Some(signing) = zone.signing.as_deref() else { return };
         let mut tally = Tally::default();
         let (began, mut wanted) = (Instant::now(), 0);
@@ -92,13 +108,16 @@ impl Warm {
             zone.for_each_set(|_, _, _| wanted += 1);
             self.show(zone, wanted, 0);
         }
-        let mut made = 0;
+        let (mut made, mut is_over, mut pace) = (0, false, Pace { since: Instant::now(), count: 0 });
         zone.for_each_set(|owner, set, slot| {
-            if pace.rest() {
-                return;
+            if !is_over && pace.rest() {
+                is_over = self.stop.load(Ordering::Relaxed) || self.is_outdated(zone);
+                if is_first {
+                    self.show(zone, wanted, tally.kept);
+                }
             }
-            if is_first && std::mem::take(&mut pace.rested) {
-                self.show(zone, wanted, tally.kept);
+            if is_over {
+                return;
             }
             tally.wanted += 1;
             let subject = Subject { owner, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
@@ -116,7 +135,7 @@ impl Warm {
             }
         });
         self.counters.signed_ahead(made);
-        if pace.stop.load(Ordering::Relaxed) {
+        if is_over {
             return;
         }
         let moment = |expiry: u32| UnixTime(u64::from(expiry));
@@ -160,36 +179,45 @@ impl Warm {
         }
     }
 
-    /// Rests until the next pass is due: long enough to cost little, and several times within a window's grace.
-    fn rest(&self, snapshot: &Snapshot, worked: Duration) {
-        let signing = snapshot.zones().iter().filter_map(|zone| zone.signing.as_deref());
-        let graces = signing.flat_map(|signing| [signing.policy(rt::A).grace(), signing.policy(rt::DNSKEY).grace()]);
-        let third = graces.map(|grace| Duration::from_secs((grace / 3).max(1))).min().unwrap_or(PAUSE_MIN);
-        let until = Instant::now() + PAUSE_MIN.max(worked * WORK_SHARE).min(third);
+    /// Whether the zone is signed with other keys or windows by now, or gone.
+    fn is_outdated(&self, zone: &Zone) -> bool {
+        let snapshot = self.slot.load();
+        let now = snapshot.zone(&zone.apex).and_then(|zone| zone.signing.as_deref());
+        !now.zip(zone.signing.as_deref()).is_some_and(|(now, before)| now.is_same(before))
+    }
+
+    /// Rests until the next pass is due, or a zone's keys or windows are others than those of the last one: then all its
+    /// signatures have to be made anew, and the sooner they are, the fewer queries make their own.
+    fn rest(&self, known: &Known, span: Duration) {
+        let until = Instant::now() + span;
+        let is_new = |zone: &Arc<Zone>| {
+            let before = known.get(&zone.apex);
+            zone.signing.as_ref().is_some_and(|now| before.is_none_or(|before| !before.is_same(now)))
+        };
         while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(LOOK);
+            if self.slot.load().zones().iter().any(is_new) {
+                return;
+            }
         }
     }
 }
 
-struct Pace<'a> {
+struct Pace {
     since: Instant,
     count: u32,
-    /// Whether it rested since this was last looked at.
-    rested: bool,
-    stop: &'a AtomicBool,
 }
 
-impl Pace<'_> {
-    /// Rests where a slice is over; true where the pass should end.
+impl Pace {
+    /// Rests where a slice is over; true where it did.
     fn rest(&mut self) -> bool {
         self.count = self.count.wrapping_add(1);
-        if self.count.is_multiple_of(NAMES_A_LOOK) && self.since.elapsed() >= SLICE {
+        let is_over = self.count.is_multiple_of(NAMES_A_LOOK) && self.since.elapsed() >= SLICE;
+        if is_over {
             std::thread::sleep(REST);
-            self.rested = true;
             self.since = Instant::now();
         }
-        self.stop.load(Ordering::Relaxed)
+        is_over
     }
 }
 
@@ -223,7 +251,7 @@ mod tests {
         let zone = zone(2000);
         let metrics = Arc::new(Metrics::default());
         let warm = Warm {
-            slot: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::default()))),
+            slot: Arc::new(ArcSwap::from_pointee(snapshot(&zone))),
             metrics: Arc::clone(&metrics),
             counters: metrics.worker(),
             stop: Arc::default(),
@@ -247,8 +275,7 @@ mod tests {
                 }
                 moments
             });
-            let mut pace = Pace { since: Instant::now(), count: 0, rested: false, stop: &warm.stop };
-            warm.pass(&zone, true, &mut pace);
+            warm.pass(&zone, true);
             ended.store(true, Ordering::Relaxed);
             look.join().expect("it only looks")
         });
@@ -256,5 +283,32 @@ mod tests {
         // SOA, NS, DNSKEY, CDS, CDNSKEY, the address of `ns` and those of all names.
         assert_eq!((kept, wanted), (2006, 2006));
         assert!(moments.iter().any(|(kept, wanted)| (1..2006).contains(kept) && *wanted == 2006), "{moments:?}");
+    }
+
+    fn snapshot(zone: &Arc<Zone>) -> Snapshot {
+        Snapshot::new(1, vec![Arc::clone(zone)], Arc::default())
+    }
+
+    #[test]
+    fn new_keys_end_the_pass_of_the_old_ones_and_the_rest_after_it() {
+        let (old, new) = (zone(2000), zone(1));
+        let metrics = Arc::new(Metrics::default());
+        let warm = Warm {
+            slot: Arc::new(ArcSwap::from_pointee(snapshot(&new))),
+            metrics: Arc::clone(&metrics),
+            counters: metrics.worker(),
+            stop: Arc::default(),
+            alarm: Box::new(|_, _| {}),
+        };
+        assert!(warm.is_outdated(&old) && !warm.is_outdated(&new));
+        warm.pass(&old, true);
+        let made = metrics.text().lines().find_map(|line| line.strip_prefix("mxseal_sign_total ")?.parse::<u64>().ok());
+        assert!(made.is_some_and(|made| (1..2000).contains(&made)), "{made:?}");
+        // Were it not for the new keys, it would rest for an hour.
+        warm.rest(&Known::from([(old.apex.clone(), old.signing.clone().expect("signed"))]), Duration::from_secs(3600));
+        warm.rest(&Known::new(), Duration::from_secs(3600));
+        let mut known = Known::new();
+        warm.pass_all(&mut known);
+        assert!(known.get(&new.apex).is_some_and(|signing| signing.is_same(new.signing.as_ref().expect("signed"))));
     }
 }

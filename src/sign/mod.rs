@@ -105,6 +105,11 @@ impl Signing {
         Signing { apex, data_key, apex_key, data, dnskey, id }
     }
 
+    /// Whether what one keeps is good for the other: the same keys and windows.
+    pub fn is_same(&self, other: &Signing) -> bool {
+        self.id == other.id
+    }
+
     /// The keys that sign.
     pub fn keys(&self) -> [&Arc<Key>; 2] {
         [&self.data_key, &self.apex_key]
