@@ -42,6 +42,8 @@ pub enum Transport {
 pub enum Effort {
     /// Only what needs no new signature; else [`Reply::Deferred`], so that a batch answers the cheap ones first.
     Kept,
+    /// Signatures that will be kept for good are made; where another one is needed, [`Reply::Deferred`].
+    Own,
     /// Whatever it takes.
     Sign,
     /// Signatures that will be kept for good are made, others (denials, wildcards) are not: TC=1 instead, which proves the source.

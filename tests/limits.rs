@@ -348,7 +348,10 @@ fn tcp_waits_for_its_budget_and_past_the_deadline_is_closed_while_others_go_on()
     let mut rest = Vec::new();
     denied.read_to_end(&mut rest).expect("closed");
     assert_eq!(rest, b"", "neither an unsigned denial nor SERVFAIL");
-    // What needs no new signature is there all the same: without DO, or kept.
+    // What is kept for good is signed all the same, with or without a budget: here it was never asked before.
+    let signed = Message::decode(&ask_tcp(&mut other, &query(2, "www.a.example.", &[])));
+    assert_eq!((signed.sections[0].len(), signed.truncated()), (2, false), "the address and its signature");
+    // And what needs none.
     let mut plain = query(2, "www.a.example.", &[]);
     let flags = plain.len() - 4;
     plain[flags] = 0;

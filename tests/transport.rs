@@ -36,7 +36,7 @@ fn echo(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
         ["pad", octets] => more.resize(octets.parse().unwrap(), b'.'),
         ["version"] => more = snapshot.version.to_string().into_bytes(),
         ["sign"] => match asked.effort {
-            Effort::Kept => return Reply::Deferred(Account::default()),
+            Effort::Kept | Effort::Own => return Reply::Deferred(Account::default()),
             Effort::Sign => (more, outcome.signed) = (b" signed".to_vec(), 1),
             Effort::Truncate => outcome.truncated = true,
         },
@@ -344,7 +344,7 @@ fn slow(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
     let gate = match (asked.effort, asked.packet[1]) {
         (Effort::Sign, 1) => None,
         (Effort::Sign, _) => Some(&SECOND),
-        (Effort::Kept | Effort::Truncate, _) => Some(&FIRST),
+        (Effort::Kept | Effort::Own | Effort::Truncate, _) => Some(&FIRST),
     };
     while gate.is_some_and(|gate| gate.load(Ordering::SeqCst)) {
         std::thread::yield_now();

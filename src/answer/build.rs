@@ -348,12 +348,12 @@ impl<'q> Builder<'q> {
         let make = match self.effort {
             Effort::Kept => false,
             Effort::Sign => true,
-            Effort::Truncate => slot.is_some(),
+            Effort::Own | Effort::Truncate => slot.is_some(),
         };
         let place = slot.map_or(Place::Recent(self.recent), Place::Own);
         let made = signing.sign(subject, place, self.now, make).map_err(|fault| match (fault, self.effort) {
             (Unsigned::Failed, _) => Stop::Failed,
-            (Unsigned::NotKept, Effort::Kept) => Stop::Deferred,
+            (Unsigned::NotKept, Effort::Kept | Effort::Own) => Stop::Deferred,
             (Unsigned::NotKept, Effort::Sign | Effort::Truncate) => Stop::Truncate,
         })?;
         match made.fresh {

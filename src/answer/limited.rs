@@ -11,23 +11,23 @@ use crate::dns::reply::{self, Answer, OptData};
 pub fn limited(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
     let (header, question, edns, answer, qtype) = match query::parse(asked.packet) {
         Parsed::Silence => return Reply::Silence,
-        // What could not be read keeps its code: NOERROR would claim that it was understood.
-        Parsed::Fault(fault) => (fault.header, fault.question, fault.edns, truncated(fault.rcode), 0),
+        // What could not be read keeps its code, and TC stays clear: it is no longer than the query, and over TCP it would
+        // be no better (RFC 8906 § 3.1.4).
+        Parsed::Fault(fault) => {
+            let answer = Answer { rcode: fault.rcode, ..Answer::default() };
+            (fault.header, fault.question, fault.edns, answer, 0)
+        }
         Parsed::Query(query) => {
             let has_cookie = query.edns.is_some_and(|edns| edns.client_cookie.is_some());
             let has_secret = !snapshot.identity.cookie_secrets.is_empty();
             let answer = match has_cookie && has_secret {
                 true => Answer { rcode: rcode::BADCOOKIE, ..Answer::default() },
-                false => truncated(rcode::NOERROR),
+                false => Answer { truncated: true, ..Answer::default() },
             };
             (query.header, query.question, query.edns, answer, query.qtype)
         }
     };
     write(snapshot, asked, (header, question, edns), &answer, qtype, out)
-}
-
-fn truncated(rcode: u16) -> Answer<'static> {
-    Answer { rcode, truncated: true, ..Answer::default() }
 }
 
 fn write(

@@ -187,10 +187,10 @@ fn quiet_panics() {
 
 fn identity(config: &Config) -> Identity {
     let mut secret = [0u8; 16];
-    // Without randomness cookies are guessable, which costs their use and nothing else.
-    let _ = SystemRandom::new().fill(&mut secret);
+    // A secret that can be guessed would prove any source; without one there are no cookies.
+    let secrets = SystemRandom::new().fill(&mut secret).map_or_else(|_| Vec::new(), |()| vec![secret]);
     let keepalive = u16::try_from(config.server.tcp_idle.saturating_mul(10)).unwrap_or(u16::MAX);
-    Identity::new(&host_name(config), vec![secret], keepalive).with_udp_size(config.server.udp_size)
+    Identity::new(&host_name(config), secrets, keepalive).with_udp_size(config.server.udp_size)
 }
 
 fn host_name(config: &Config) -> String {
@@ -207,6 +207,7 @@ fn settings(config: &Config) -> Settings {
         connections_max: config.server.tcp_connections,
         connections_per_source_max: config.server.tcp_connections_per_source,
         idle: Duration::from_secs(config.server.tcp_idle),
+        signatures_queued_max: config.server.tcp_connections / 2,
         ..Limits::default()
     };
     let prepare_thread = || {

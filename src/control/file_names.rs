@@ -1,11 +1,12 @@
 //! Numbers for the paths of provisioned files, so that a tenant names its file in four octets.
 //!
-//! Pure. The number of a file that is gone is given again, but not soon: who still reads an older snapshot finds the path.
+//! Pure. The number of a file that is gone is given again, but not at once: who still reads an older snapshot mostly finds
+//! the path. After a removal of many files a report that is under way may name another one.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Numbers that rest before they are given again: far more than go with the files of some snapshots.
+/// Numbers that rest before they are given again: more than go with the files of some ordinary changes.
 pub const RESTING: usize = 1024;
 
 /// The paths by number, shared with those who print reports.

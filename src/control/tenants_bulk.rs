@@ -168,7 +168,8 @@ impl Tenants {
         self.files.is_empty() && self.table.is_empty() && self.waits.is_empty()
     }
 
-    /// Takes in the first files: the same as [`Tenants::apply`] of their content.
+    /// Takes in the first files: the same as [`Tenants::apply`] of their content, as long as there is room for all of it.
+    /// Past the limit the paths that sort first are served, before it is looked at which of them contest a name.
     pub(super) fn fill(&mut self, mut files: Vec<Fresh>, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
         let surplus = cut_surplus(&mut files, around.tenants_max);
         let contested = contested(&files);

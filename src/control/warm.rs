@@ -33,6 +33,8 @@ const NOTABLE: Duration = Duration::from_secs(3);
 /// A pass that took a second is followed by a pause of this many.
 const WORK_SHARE: u32 = 20;
 
+/// How often the active keys prove themselves (invariant I10).
+const PROOF_EVERY: Duration = Duration::from_secs(60);
 /// How often a rest looks whether to end.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -70,38 +72,39 @@ impl Warm {
         if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
             tracing::debug!("the background pass has no low priority: {fault}");
         }
-        let mut proved = Instant::now();
-        let mut known: Known = Known::new();
+        let (mut known, mut proved) = (Known::new(), Instant::now());
         while !self.stop.load(Ordering::Relaxed) {
             let began = Instant::now();
-            let third = self.pass_all(&mut known);
-            if proved.elapsed() >= Duration::from_secs(60) {
-                proved = Instant::now();
-                self.prove(&self.slot.load());
-            }
-            self.rest(&known, PAUSE_MIN.max(began.elapsed() * WORK_SHARE).min(third));
+            let third = self.pass_all(&mut known, &mut proved);
+            self.rest(&known, PAUSE_MIN.max(began.elapsed() * WORK_SHARE).min(third), &mut proved);
         }
     }
 
-    /// Looks at every zone; returns how long the next look may take to come: a third of the shortest grace. What served
-    /// during the pass is let go at its end, so that it does not keep what has gone meanwhile.
-    fn pass_all(&self, known: &mut Known) -> Duration {
-        let snapshot = self.slot.load_full();
-        known.retain(|apex, _| snapshot.zone(apex).is_some());
-        for zone in snapshot.zones() {
-            let Some(signing) = &zone.signing else { continue };
-            let before = known.insert(zone.apex.clone(), Arc::clone(signing));
-            let is_first = before.is_none_or(|before| !before.is_same(signing));
-            self.pass(zone, is_first);
+    /// Looks at every zone, each as it is served when its turn comes; returns how long the next look may take to come: a
+    /// third of the shortest grace.
+    fn pass_all(&self, known: &mut Known, proved: &mut Instant) -> Duration {
+        let apexes: Vec<Name> = self.slot.load().zones().iter().map(|zone| zone.apex.clone()).collect();
+        known.retain(|apex, _| apexes.contains(apex));
+        for apex in apexes {
+            let zone = self.slot.load().zone(&apex).cloned();
+            let signing = zone.as_ref().and_then(|zone| zone.signing.clone());
+            let (Some(zone), Some(signing)) = (zone, signing) else {
+                known.remove(&apex);
+                continue;
+            };
+            let is_first = known.remove(&apex).is_none_or(|before| !before.is_same(&signing));
+            if self.pass(&zone, is_first, proved) {
+                known.insert(apex, signing);
+            }
         }
         let graces = known.values().flat_map(|signing| [rt::A, rt::DNSKEY].map(|rtype| signing.policy(rtype).grace()));
         graces.map(|grace| Duration::from_secs((grace / 3).max(1))).min().unwrap_or(PAUSE_MIN)
     }
 
     /// One look at all signatures of a zone. The first one with its keys shows how far it is; later ones find next to
-    /// nothing to do. It ends early where other keys sign by now, whose signatures it would replace with its own.
-    fn pass(&self, zone: &Arc<Zone>, is_first: bool) {
-        let Some(signing) = zone.signing.as_deref() else { return };
+    /// nothing to do. It ends early, and returns false, where other keys sign by now: theirs it would replace.
+    fn pass(&self, zone: &Zone, is_first: bool, proved: &mut Instant) -> bool {
+        let Some(signing) = zone.signing.as_deref() else { return false };
         let mut tally = Tally::default();
         let (began, mut wanted) = (Instant::now(), 0);
         if is_first {
@@ -112,7 +115,8 @@ impl Warm {
         zone.for_each_set(|owner, set, slot| {
             if !is_over && pace.rest() {
                 is_over = self.stop.load(Ordering::Relaxed) || self.is_outdated(zone);
-                if is_first {
+                self.prove_in_time(proved);
+                if is_first && !is_over {
                     self.show(zone, wanted, tally.kept);
                 }
             }
@@ -135,16 +139,17 @@ impl Warm {
             }
         });
         self.counters.signed_ahead(made);
-        if is_over {
-            return;
+        if is_over || self.is_outdated(zone) {
+            return false;
         }
         let moment = |expiry: u32| UnixTime(u64::from(expiry));
         self.metrics.set(|gauges| {
-            let zone = gauges.zones.entry(zone.apex.to_string()).or_default();
-            zone.signatures_wanted = tally.wanted;
-            zone.signatures_kept = tally.kept;
-            zone.data_expiry = tally.data_expiry.map(moment);
-            zone.dnskey_expiry = tally.dnskey_expiry.map(moment);
+            // A zone that has gone meanwhile has no gauges any more.
+            let Some(gauges) = gauges.zones.get_mut(&zone.apex.to_string()) else { return };
+            gauges.signatures_wanted = tally.wanted;
+            gauges.signatures_kept = tally.kept;
+            gauges.data_expiry = tally.data_expiry.map(moment);
+            gauges.dnskey_expiry = tally.dnskey_expiry.map(moment);
         });
         if is_first && began.elapsed() >= NOTABLE {
             let seconds = began.elapsed().as_secs();
@@ -153,15 +158,24 @@ impl Warm {
         if tally.failed {
             (self.alarm)(zone.apex.clone(), "a signature did not verify against the published DNSKEY".to_owned());
         }
+        true
     }
 
     /// Shows how far the first pass is.
     fn show(&self, zone: &Zone, wanted: u64, kept: u64) {
         self.metrics.set(|gauges| {
-            let zone = gauges.zones.entry(zone.apex.to_string()).or_default();
-            zone.signatures_wanted = wanted;
-            zone.signatures_kept = kept;
+            let Some(gauges) = gauges.zones.get_mut(&zone.apex.to_string()) else { return };
+            gauges.signatures_wanted = wanted;
+            gauges.signatures_kept = kept;
         });
+    }
+
+    /// Each minute, whatever else is done.
+    fn prove_in_time(&self, proved: &mut Instant) {
+        if proved.elapsed() >= PROOF_EVERY {
+            *proved = Instant::now();
+            self.prove(&self.slot.load());
+        }
     }
 
     /// Invariant I10: each active key signs, and its signature verifies against the DNSKEY bytes that are served.
@@ -188,7 +202,7 @@ impl Warm {
 
     /// Rests until the next pass is due, or a zone's keys or windows are others than those of the last one: then all its
     /// signatures have to be made anew, and the sooner they are, the fewer queries make their own.
-    fn rest(&self, known: &Known, span: Duration) {
+    fn rest(&self, known: &Known, span: Duration, proved: &mut Instant) {
         let until = Instant::now() + span;
         let is_new = |zone: &Arc<Zone>| {
             let before = known.get(&zone.apex);
@@ -196,6 +210,7 @@ impl Warm {
         };
         while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK);
+            self.prove_in_time(proved);
             if self.slot.load().zones().iter().any(is_new) {
                 return;
             }
@@ -250,6 +265,7 @@ mod tests {
     fn the_gauges_move_during_the_first_pass_and_agree_after_it() {
         let zone = zone(2000);
         let metrics = Arc::new(Metrics::default());
+        metrics.set(|gauges| drop(gauges.zones.insert("mx.example.".to_owned(), Default::default())));
         let warm = Warm {
             slot: Arc::new(ArcSwap::from_pointee(snapshot(&zone))),
             metrics: Arc::clone(&metrics),
@@ -275,7 +291,7 @@ mod tests {
                 }
                 moments
             });
-            warm.pass(&zone, true);
+            warm.pass(&zone, true, &mut Instant::now());
             ended.store(true, Ordering::Relaxed);
             look.join().expect("it only looks")
         });
@@ -293,6 +309,7 @@ mod tests {
     fn new_keys_end_the_pass_of_the_old_ones_and_the_rest_after_it() {
         let (old, new) = (zone(2000), zone(1));
         let metrics = Arc::new(Metrics::default());
+        metrics.set(|gauges| drop(gauges.zones.insert("mx.example.".to_owned(), Default::default())));
         let warm = Warm {
             slot: Arc::new(ArcSwap::from_pointee(snapshot(&new))),
             metrics: Arc::clone(&metrics),
@@ -300,15 +317,18 @@ mod tests {
             stop: Arc::default(),
             alarm: Box::new(|_, _| {}),
         };
+        let mut proved = Instant::now();
         assert!(warm.is_outdated(&old) && !warm.is_outdated(&new));
-        warm.pass(&old, true);
+        assert!(!warm.pass(&old, true, &mut proved));
         let made = metrics.text().lines().find_map(|line| line.strip_prefix("mxseal_sign_total ")?.parse::<u64>().ok());
         assert!(made.is_some_and(|made| (1..2000).contains(&made)), "{made:?}");
-        // Were it not for the new keys, it would rest for an hour.
-        warm.rest(&Known::from([(old.apex.clone(), old.signing.clone().expect("signed"))]), Duration::from_secs(3600));
-        warm.rest(&Known::new(), Duration::from_secs(3600));
+        // Were it not for the new keys, it would rest to the end.
+        let (began, span) = (Instant::now(), Duration::from_secs(30));
+        warm.rest(&Known::from([(old.apex.clone(), old.signing.clone().expect("signed"))]), span, &mut proved);
+        warm.rest(&Known::new(), span, &mut proved);
+        assert!(began.elapsed() < span);
         let mut known = Known::new();
-        warm.pass_all(&mut known);
+        warm.pass_all(&mut known, &mut proved);
         assert!(known.get(&new.apex).is_some_and(|signing| signing.is_same(new.signing.as_ref().expect("signed"))));
     }
 }

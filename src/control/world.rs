@@ -28,7 +28,8 @@ pub const POOLS_FILE: &str = "pools.toml";
 pub const ZONE_SUFFIX: &str = ".zone";
 
 /// Tenants of all zones, at most: some 6 GB of memory with records of their own, more than any provider has. Past it a
-/// slip of a provisioning system would end the process, and with it the answers for all.
+/// slip of a provisioning system would end the process, and with it the answers for all. It bounds what is kept: all that
+/// the first files of a start hold is in memory for a moment.
 pub const TENANTS_MAX: usize = 10_000_000;
 
 /// What only a shell can do.

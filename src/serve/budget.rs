@@ -7,9 +7,12 @@
 use super::ledger::Ledger;
 use std::time::Duration;
 
-/// Sets of four zones. A zone takes a place only while it uses its share, and leaves it when that is earned again: at
-/// most two seconds later. With more zones than that under attack at once, shares overlap; the total holds.
+/// Sets of four zones. A zone takes a place only while it uses its share, and leaves it when that is earned again: half a
+/// second later, with more than [`MANY_ZONES`] as many times that as there are more. With more zones than that under attack at once, shares overlap; the total holds.
 const SETS: usize = 256;
+
+/// Zones beyond which a share at once is no longer in proportion.
+const MANY_ZONES: u64 = 64;
 
 /// A bucket that holds one second's worth: half of it is there for the shares, the rest for everybody.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Budget {
         let now = self.units(claim.now);
         let taken = self.taken_until.saturating_sub(now);
         let (zones, saved_max) = (zones(claim), self.share_max(zones(claim)));
-        // Enough is kept back for every zone to use its whole share at once: what a zone is due is always there.
+        // Half a second's worth is kept back for the shares: enough for every zone, or for 64 of very many, at once.
         let reserve = zones.saturating_mul(saved_max).min(self.per_second / 2);
         let purse = if taken + reserve < self.per_second {
             Purse::Common
@@ -80,9 +83,10 @@ impl Budget {
         }
     }
 
-    /// Signatures that a zone may have saved up of its share: half a second's worth, and one at least.
+    /// Signatures that a zone may have saved up of its share: half a second's worth; where there are many zones, of which few
+    /// are ever under attack at once, a part of the reserve that a resolver's questions fit in.
     fn share_max(&self, zones: u64) -> u64 {
-        (self.per_second / 2 / zones).max(1)
+        (self.per_second / 2 / zones.min(MANY_ZONES)).max(1)
     }
 
     fn units(&self, now: Duration) -> u64 {
@@ -151,6 +155,13 @@ mod tests {
             assert_eq!(take(&mut budget, &claim(zone, 10, 0), 10_000), 50, "zone {zone}");
         }
         assert_eq!(take(&mut budget, &claim(1, 10, 0), 10_000), 0, "the total is spent");
+    }
+
+    #[test]
+    fn with_very_many_zones_a_quiet_one_still_gets_some_at_once() {
+        let mut budget = Budget::new(1280);
+        assert_eq!(take(&mut budget, &claim(1, 10_000, 0), 100_000), 640 + 10, "what is for all, and its share");
+        assert_eq!(take(&mut budget, &claim(2, 10_000, 0), 100_000), 10);
     }
 
     #[test]

@@ -300,9 +300,7 @@ impl Handler {
         let mut octets = vec![0; MESSAGE_OCTETS_MAX];
         match (self.respond)(&self.snapshot.load(), &asked, &mut octets) {
             Reply::Silence => Decision::Silence,
-            Reply::Deferred(account) if effort == Effort::Kept => Decision::Deferred(account),
-            // Only asked for with less effort; were it to come, no answer is better than a wait for nothing.
-            Reply::Deferred(_) => Decision::Fail,
+            Reply::Deferred(account) => Decision::Deferred(account),
             Reply::Send(outcome) => match octets.get(..outcome.length).map(Message::from_vec) {
                 Some(Ok(message)) => Decision::Send(Box::new(message), outcome),
                 // Octets that hickory cannot read, such as records without data.
@@ -332,7 +330,14 @@ impl Handler {
                 }
                 return decision;
             }
-            place = place.or_else(|| self.waiting.try_acquire().ok());
+            if place.is_none() {
+                // What is kept for good is signed past the budget too: once for each name, so there is an end to it.
+                let decision = self.decide_caught(request, proto, Effort::Own);
+                if !matches!(decision, Decision::Deferred(_)) {
+                    return decision;
+                }
+                place = self.waiting.try_acquire().ok();
+            }
             if place.is_none() || Instant::now() >= until {
                 return Decision::Close;
             }

@@ -1,7 +1,7 @@
 //! What monitoring asks over HTTP: `/metrics`, `/livez` (the process lives), `/readyz` (it answers as configured).
 //!
 //! It has a thread of its own and a fixed share of descriptors and memory, so no number of its clients is felt by those
-//! who ask DNS questions. It says nothing about tenants or clients.
+//! who ask DNS questions. It names neither tenants nor clients.
 
 use crate::metrics::Metrics;
 use axum::Router;

@@ -34,7 +34,7 @@ impl Default for Limits {
         Limits {
             // Half of the usual 1,024 descriptors; the rest is for files, UDP, metrics and the encrypted transports.
             connections_max: 512,
-            // A quarter, so that it takes four networks to fill the house.
+            // A quarter, so that it takes four addresses to fill the house.
             connections_per_source_max: 128,
             // As Knot; longer only helps whoever fills the house (RFC 7766 § 6.2.3 asks for seconds).
             idle: Duration::from_secs(10),
@@ -84,6 +84,7 @@ pub struct House {
     limits: Limits,
     guests: BTreeMap<u64, Guest>,
     sources: BTreeMap<IpAddr, usize>,
+    crowds: BTreeMap<IpAddr, usize>,
     next: u64,
 }
 
@@ -97,7 +98,7 @@ struct Guest {
 impl House {
     /// An empty house.
     pub fn new(limits: Limits) -> House {
-        House { limits, guests: BTreeMap::new(), sources: BTreeMap::new(), next: 0 }
+        House { limits, guests: BTreeMap::new(), sources: BTreeMap::new(), crowds: BTreeMap::new(), next: 0 }
     }
 
     /// How many connections there are.
@@ -119,6 +120,7 @@ impl House {
         self.next += 1;
         self.guests.insert(id, Guest { source, born: now, doing: Doing::Idle, since: now });
         *self.sources.entry(source).or_insert(0) += 1;
+        *self.crowds.entry(crowd_of(source)).or_insert(0) += 1;
         Admission::Admitted { id, leaver }
     }
 
@@ -127,12 +129,8 @@ impl House {
         let Some(guest) = self.guests.remove(&id) else {
             return;
         };
-        let left = self.sources.get(&guest.source).map_or(0, |held| held.saturating_sub(1));
-        if left == 0 {
-            self.sources.remove(&guest.source);
-        } else {
-            self.sources.insert(guest.source, left);
-        }
+        take(&mut self.sources, guest.source);
+        take(&mut self.crowds, crowd_of(guest.source));
     }
 
     /// Notes what a connection does from `now` on; its deadline starts anew.
@@ -167,14 +165,32 @@ impl House {
         self.guests.iter().filter(|(_, guest)| waits(guest)).map(|(id, _)| *id).collect()
     }
 
-    /// Whoever waits for its client before whoever is answered; then who has company, so that a crowd that sends an octet
-    /// now and then only drives out its own; then by the time it has waited. Scanned, since a full house is rare and small.
+    /// Of whoever has most company one who is not being answered, and of those who has waited longest: a crowd only drives
+    /// out its own, however slowly it sends or reads. Scanned, since a full house is rare and small.
     fn least_missed(&self) -> Option<u64> {
         let rank = |guest: &Guest| {
-            let waits = matches!(guest.doing, Doing::Idle | Doing::Reading);
-            (!waits, Reverse(self.sources.get(&guest.source).copied().unwrap_or(0)), guest.since)
+            let company = self.crowds.get(&crowd_of(guest.source)).copied().unwrap_or(0);
+            (Reverse(company), guest.doing == Doing::Working, guest.since)
         };
         self.guests.iter().min_by_key(|(_, guest)| rank(guest)).map(|(id, _)| *id)
+    }
+}
+
+/// Who counts as one crowd: an IPv4 address, or an IPv6 /48, of which a customer may have every /64.
+fn crowd_of(source: IpAddr) -> IpAddr {
+    match source {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & u128::MAX << 80)),
+    }
+}
+
+/// One less of a key; none is no entry.
+fn take(counts: &mut BTreeMap<IpAddr, usize>, key: IpAddr) {
+    let left = counts.get(&key).map_or(0, |held| held.saturating_sub(1));
+    if left == 0 {
+        counts.remove(&key);
+    } else {
+        counts.insert(key, left);
     }
 }
 
@@ -226,19 +242,26 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_drives_out_its_own_however_slowly_it_sends() {
-        let (mut house, start) = (house(21, 9), Instant::now());
-        house.admit(address("192.0.2.1"), start);
-        for n in 0..20u8 {
-            house.admit(address(&format!("198.51.100.{}", n % 4)), start + SECOND);
-        }
-        for round in 2..9 {
-            for n in 0..20u8 {
-                let now = start + SECOND * round;
-                let newcomer = house.admit(address(&format!("198.51.100.{}", n % 4)), now);
-                let Admission::Admitted { id, leaver } = newcomer else { panic!("{newcomer:?}") };
-                house.note(id, Doing::Reading, now);
-                assert_ne!(leaver, Some(0), "one connection that pauses between its queries");
+    fn a_crowd_drives_out_its_own_whatever_it_does() {
+        for doing in [Doing::Idle, Doing::Reading, Doing::Working, Doing::Writing] {
+            for prefix in ["198.51.100.", "2001:db8:7:"] {
+                let from = |n: u8| match prefix {
+                    "198.51.100." => address(&format!("{prefix}{}", n % 4)),
+                    _ => address(&format!("{prefix}{n:x}::1")),
+                };
+                let (mut house, start) = (house(22, 9), Instant::now());
+                for honest in ["192.0.2.1", "2001:db8:8::1"] {
+                    house.admit(address(honest), start);
+                }
+                for round in 0..9 {
+                    for n in 0..20u8 {
+                        let now = start + SECOND * round;
+                        let newcomer = house.admit(from(n), now);
+                        let Admission::Admitted { id, leaver } = newcomer else { panic!("{newcomer:?}") };
+                        house.note(id, doing, now);
+                        assert!(leaver.is_none_or(|leaver| leaver > 1), "one connection that pauses between queries");
+                    }
+                }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! How many answers a second a source gets over UDP, so that forged sources gain nothing (response rate limiting).
 //!
-//! Pure: the moment comes in as an argument. An address, and each of the wider prefixes around it, has a rate for each
-//! account: kind of answer, zone and, for the address itself, the name of a positive answer. The wider prefixes sum over
-//! names, so that asking for many names only moves an attacker from the address's rate to that of its /24 (/64).
+//! Pure: the moment comes in as an argument. An address has a rate for each account: kind of answer, zone, and the name of
+//! a positive answer. The wider prefixes around it sum over zones and names, so that whoever asks for many of them in a
+//! victim's name only gets from the address's rate to that of its /24 (/64), for each kind of answer.
 //! It must never limit a source that stays below its rates because of what sources outside its prefixes do.
 
 use super::ledger::{Ledger, Place};
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Sets of four places, 256 KiB a thread: half of a small second-level cache. At 200 answers a second an answer is
-/// remembered for 5.2 ms, summed over its prefixes: a million a second take a third of the places.
+/// remembered for 5.2 ms (IPv6: 10.5 ms), summed over its prefixes: a million a second take a third (two thirds) of it.
 const SETS: usize = 4096;
 
 /// What an answer costs the widest prefix, and a unit of time is what that takes to earn; every factor divides 768.
@@ -27,7 +27,8 @@ const IPV6: [Prefix; 5] = [prefix(6, 128, 1), prefix(6, 64, 2), prefix(6, 56, 3)
 /// How answers over UDP are limited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Answers a second for one address and account, in each UDP worker; 0: no limit.
+    /// Answers a second for one address and account, in each UDP thread (one for each worker and address that is listened
+    /// on); 0: no limit.
     pub answers_per_second: u32,
     /// Whether loopback sources are limited too.
     pub limit_loopback: bool,
@@ -105,8 +106,8 @@ impl Rates {
         };
         let mut places = [Place::default(); IPV6.len()];
         for (at, (place, prefix)) in places.iter_mut().zip(prefixes).enumerate() {
-            let name = if at == 0 { account.name } else { 0 };
-            *place = self.debts.find(self.hash(address, prefix, account, name));
+            let of_address = if at == 0 { (account.zone, account.name) } else { (0, 0) };
+            *place = self.debts.find(self.hash(address, prefix, account, of_address));
             if place.debt(now.0).saturating_add(prefix.cost) > second {
                 return false;
             }
@@ -122,10 +123,10 @@ impl Rates {
         u64::from(self.limit.answers_per_second) * UNITS
     }
 
-    fn hash(&self, address: u128, prefix: &Prefix, account: &Account, name: u64) -> u64 {
+    fn hash(&self, address: u128, prefix: &Prefix, account: &Account, (zone, name): (u64, u64)) -> u64 {
         let mut hasher = self.key.build_hasher();
         hasher.write_u128(address & prefix.mask);
-        hasher.write_u64(account.zone);
+        hasher.write_u64(zone);
         hasher.write_u64(name);
         hasher.write_u64(u64::from(prefix.kind) << 32 | account.class as u64);
         hasher.finish()
@@ -206,6 +207,15 @@ mod tests {
         assert_eq!(ipv4, 320);
         let ipv6 = (0..10_000).filter(|name| rates.allows(ip("2001:db8::1"), &positive(*name), now)).count();
         assert_eq!(ipv6, 20);
+    }
+
+    #[test]
+    fn a_victim_gets_no_more_for_more_zones() {
+        let mut rates = rates(10);
+        let now = at(&rates, 0);
+        let account = |n: u64| Account { zone: n % 1000, ..positive(n) };
+        let got = (0..10_000).filter(|n| rates.allows(ip("192.0.2.1"), &account(*n), now)).count();
+        assert_eq!(got, 320, "of a thousand zones as much as of one");
     }
 
     /// How many answers come through when every address asks for more than its rate.

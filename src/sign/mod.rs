@@ -91,7 +91,7 @@ impl Signing {
         data: SignaturePolicy,
         dnskey: SignaturePolicy,
     ) -> Signing {
-        let mut what = Vec::new();
+        let mut what = apex.to_vec();
         for key in [&data_key, &apex_key] {
             what.extend_from_slice(&key.public);
             what.extend_from_slice(&key.flags.to_be_bytes());

@@ -1,4 +1,6 @@
-//! Signatures over names that do not exist, kept for a while: mail for a customer who left is tried again all day.
+//! Signatures over names that strangers choose, kept for a while: mail for a customer who left is tried again all day.
+//!
+//! Denials of names that do not exist, and expansions of wildcards.
 //!
 //! Strangers choose what comes here, so it has a fixed size and stands apart: what they invent drives out only what
 //! others invented, never a signature over data. Read and replaced without a lock.

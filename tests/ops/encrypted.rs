@@ -79,7 +79,7 @@ fn respond(_snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
     let answer = match word.as_str() {
         "silence" => return Reply::Silence,
         "deferred" => return Reply::Deferred(Account::default()),
-        "sign" if asked.effort == Effort::Kept => return Reply::Deferred(Account::default()),
+        "sign" if matches!(asked.effort, Effort::Kept | Effort::Own) => return Reply::Deferred(Account::default()),
         "large" => {
             let mut answer = Message::response(message.metadata.id, OpCode::Query);
             answer.add_queries(message.queries.clone());

@@ -179,10 +179,10 @@ impl World {
         }
         let borne: BTreeSet<u32> = self.zones.values().flat_map(|zone| zone.tenants.odd_numbers()).collect();
         for (id, path) in std::mem::take(&mut self.gone_files) {
-            let is_back = self.zones.values().any(|zone| zone.tenants.has_file(&path));
+            let is_back = || self.zones.values().any(|zone| zone.tenants.has_file(&path));
             if borne.contains(&id) {
                 self.gone_files.insert(id, path);
-            } else if !is_back {
+            } else if !is_back() {
                 self.file_ids.remove(&path);
                 self.files.give_back(id);
             }
