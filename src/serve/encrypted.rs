@@ -330,14 +330,7 @@ impl Handler {
                 }
                 return decision;
             }
-            if place.is_none() {
-                // What is kept for good is signed past the budget too: once for each name, so there is an end to it.
-                let decision = self.decide_caught(request, proto, Effort::Own);
-                if !matches!(decision, Decision::Deferred(_)) {
-                    return decision;
-                }
-                place = self.waiting.try_acquire().ok();
-            }
+            place = place.or_else(|| self.waiting.try_acquire().ok());
             if place.is_none() || Instant::now() >= until {
                 return Decision::Close;
             }
@@ -368,7 +361,8 @@ impl RequestHandler for Handler {
     async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, to: R) -> ResponseInfo {
         let proto = if request.protocol() == Protocol::Quic { Proto::Doq } else { Proto::Dot };
         let ipv6 = request.src().is_ipv6();
-        let mut decision = self.decide_caught(request, proto, Effort::Kept);
+        // What is kept for good needs no budget: it is signed once for each name, so there is an end to it.
+        let mut decision = self.decide_caught(request, proto, Effort::Own);
         if let Decision::Deferred(account) = decision {
             decision = self.sign(request, proto, &account).await;
         }

@@ -167,14 +167,13 @@ impl Future for Connection {
             }
             let fresh = if next_message(&this.pending).is_some() {
                 match this.signing {
-                    Signing::Wanted(account) => return this.ask_for_signature(&account, cx),
-                    Signing::Refused(account) => return this.queue_for_signature(account, cx),
+                    Signing::Wanted(account) => return this.queue_for_signature(account, cx),
                     Signing::Queued(account, until) => {
                         if ready!(this.poll_permit(&account, until, cx)).is_err() {
                             return Poll::Ready(());
                         }
                     }
-                    Signing::No | Signing::Own | Signing::Allowed(_) => {}
+                    Signing::No | Signing::Allowed(_) => {}
                 }
                 &[]
             } else {
@@ -266,16 +265,12 @@ impl Connection {
             let Some(out) = output.get_mut(body..body + MESSAGE_OCTETS_MAX) else {
                 break;
             };
-            let effort = match self.signing {
-                Signing::Allowed(_) => Effort::Sign,
-                Signing::Own => Effort::Own,
-                _ => Effort::Kept,
-            };
+            // What is kept for good needs no budget: it is signed once for each name, so there is an end to it.
+            let effort = if matches!(self.signing, Signing::Allowed(_)) { Effort::Sign } else { Effort::Own };
             let asked = Asked { packet, source: self.source, transport: Transport::Tcp, now, effort };
             let reply = shield.answer(&snapshot, &asked, out);
             if let Reply::Deferred(account) = reply {
-                let was_asked = effort == Effort::Own;
-                self.signing = if was_asked { Signing::Refused(account) } else { Signing::Wanted(account) };
+                self.signing = Signing::Wanted(account);
                 return (used, written, Stop::Signature);
             }
             if let (Signing::Allowed(permit), Reply::Send(outcome)) = (&self.signing, reply) {

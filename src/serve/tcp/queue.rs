@@ -14,12 +14,8 @@ use std::time::Instant;
 pub(super) enum Signing {
     /// Not known to need one.
     No,
-    /// It needs one.
+    /// It needs one that is not kept for good.
     Wanted(Account),
-    /// The budget is spent; one that is kept for good is made all the same, when its turn comes.
-    Own,
-    /// The budget is spent, and it needs one that is not kept for good.
-    Refused(Account),
     /// It has a place in the queue, and waits for the budget until that moment.
     Queued(Account, Instant),
     /// It will be signed when its turn comes.
@@ -27,18 +23,14 @@ pub(super) enum Signing {
 }
 
 impl Connection {
-    /// Signing waits until others had their turn. What is kept for good is signed past the budget too: once for each
-    /// name, so there is an end to it.
-    pub(super) fn ask_for_signature(&mut self, account: &Account, cx: &mut Context<'_>) -> Poll<()> {
-        let permit = self.front.signatures.permit(account, &self.front.slot.load());
-        self.signing = permit.map_or(Signing::Own, Signing::Allowed);
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Waits for the budget. That queue is bounded: past it TCP is no refuge from the budget of UDP. A zone that has a
-    /// share left needs no place in it.
+    /// Signing waits until others had their turn, and for the budget where that is spent. That queue is bounded: past it
+    /// TCP is no refuge from the budget of UDP. A zone that has a share left needs no place in it.
     pub(super) fn queue_for_signature(&mut self, account: Account, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(permit) = self.front.signatures.permit(&account, &self.front.slot.load()) {
+            self.signing = Signing::Allowed(permit);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let queued = self.front.signatures_queued.get();
         if queued >= self.front.signatures_queued_max {
             self.front.counters.refused(Proto::Tcp);
