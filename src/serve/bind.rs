@@ -10,10 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// UDP buffers: room for some 1,300 datagrams (the kernel doubles it and counts 768 octets for a small one), what a worker
-/// answers in 8 ms. A flood keeps the buffer full, so its length is the delay of everybody's answer; more room would only
+/// UDP buffers: room for some 680 datagrams (the kernel doubles it and counts 768 octets for a small one), what a worker
+/// answers in 4 ms. A flood keeps the buffer full, so its length is the delay of everybody's answer; more room would only
 /// answer later than resolvers wait for. The kernel gives at most net.core.rmem_max and wmem_max.
-const UDP_BUFFER_OCTETS: usize = 512 << 10;
+const UDP_BUFFER_OCTETS: usize = 256 << 10;
 
 /// TCP buffers of a connection, so that clients who never read hold little of the kernel's memory: it would grow to
 /// 4 MiB each by itself.

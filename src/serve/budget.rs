@@ -11,13 +11,18 @@ use std::time::Duration;
 /// second later, with more than [`MANY_ZONES`] as many times that as there are more. With more zones than that under attack at once, shares overlap; the total holds.
 const SETS: usize = 256;
 
+/// What the bucket holds at least, where that is no more than a second's worth; else it holds a twentieth of a second's.
+/// While it empties at the begin of a flood, every query waits behind those signatures: for some 20 ms.
+const AT_ONCE_MIN: u64 = 1000;
 /// Zones beyond which a share at once is no longer in proportion.
 const MANY_ZONES: u64 = 64;
 
-/// A bucket that holds one second's worth: half of it is there for the shares, the rest for everybody.
+/// A bucket: half of what it holds is there for the shares, the rest for everybody.
 #[derive(Debug)]
 pub(super) struct Budget {
     per_second: u64,
+    /// What the bucket holds.
+    at_once: u64,
     /// What was taken, as the moment when it will be earned again. A unit of time is what one signature takes to earn.
     taken_until: u64,
     shares: Ledger,
@@ -46,7 +51,9 @@ pub(super) struct Claim {
 impl Budget {
     /// A full bucket.
     pub(super) fn new(per_second: u32) -> Budget {
-        Budget { per_second: u64::from(per_second), taken_until: 0, shares: Ledger::new(SETS) }
+        let per_second = u64::from(per_second);
+        let at_once = per_second.min(AT_ONCE_MIN.max(per_second / 20));
+        Budget { per_second, at_once, taken_until: 0, shares: Ledger::new(SETS) }
     }
 
     /// Takes one signature, if there is one for this zone, and says who paid.
@@ -54,14 +61,14 @@ impl Budget {
         let now = self.units(claim.now);
         let taken = self.taken_until.saturating_sub(now);
         let (zones, saved_max) = (zones(claim), self.share_max(zones(claim)));
-        // Half a second's worth is kept back for the shares: enough for every zone, or for 64 of very many, at once.
-        let reserve = zones.saturating_mul(saved_max).min(self.per_second / 2);
-        let purse = if taken + reserve < self.per_second {
+        // Half the bucket is kept back for the shares: enough for every zone, or for 64 of very many, at once.
+        let reserve = zones.saturating_mul(saved_max).min(self.at_once / 2);
+        let purse = if taken + reserve < self.at_once {
             Purse::Common
         } else {
             // A share earns one signature in as many units as there are zones.
             let owed = self.shares.find(claim.zone).debt(now).saturating_add(zones);
-            let is_due = owed <= zones.saturating_mul(saved_max) && taken < self.per_second;
+            let is_due = owed <= zones.saturating_mul(saved_max) && taken < self.at_once;
             is_due.then_some(Purse::Share)?
         };
         self.charge(claim, purse, 1);
@@ -77,16 +84,16 @@ impl Budget {
     fn charge(&mut self, claim: &Claim, purse: Purse, signatures: u64) {
         let now = self.units(claim.now);
         let taken = self.taken_until.saturating_sub(now).saturating_add(signatures);
-        self.taken_until = self.taken_until.max(now.saturating_add(taken.min(self.per_second)));
+        self.taken_until = self.taken_until.max(now.saturating_add(taken.min(self.at_once)));
         if purse == Purse::Share && signatures > 0 {
             self.shares.charge(self.shares.find(claim.zone), signatures.saturating_mul(zones(claim)), now);
         }
     }
 
-    /// Signatures that a zone may have saved up of its share: half a second's worth; where there are many zones, of which few
+    /// Signatures that a zone may have saved up of its share: of half the bucket; where there are many zones, of which few
     /// are ever under attack at once, a part of the reserve that a resolver's questions fit in.
     fn share_max(&self, zones: u64) -> u64 {
-        (self.per_second / 2 / zones.min(MANY_ZONES)).max(1)
+        (self.at_once / 2 / zones.min(MANY_ZONES)).max(1)
     }
 
     fn units(&self, now: Duration) -> u64 {
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn with_very_many_zones_a_quiet_one_still_gets_some_at_once() {
-        let mut budget = Budget::new(1280);
+        let mut budget = Budget::new(1280 * 20);
         assert_eq!(take(&mut budget, &claim(1, 10_000, 0), 100_000), 640 + 10, "what is for all, and its share");
         assert_eq!(take(&mut budget, &claim(2, 10_000, 0), 100_000), 10);
     }

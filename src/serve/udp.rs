@@ -120,23 +120,22 @@ impl Worker {
     fn answer_deferred(&mut self, snapshot: &Snapshot, now: UnixTime) -> u64 {
         let mut silent = 0;
         for (at, account) in std::mem::take(&mut self.deferred) {
-            let permit = self.signatures.permit(&account, snapshot);
+            // What is kept for good is signed past the budget too: once for each name, so there is an end to it. A name
+            // that exists needs nothing of the budget at all.
+            let permit = if account.name == 0 { self.signatures.permit(&account, snapshot) } else { None };
             let effort = if permit.is_some() { Effort::Sign } else { Effort::Truncate };
-            if permit.is_some() {
-                self.send();
+            // With these efforts nothing is deferred; if it were, silence makes the client ask again.
+            let Reply::Send(outcome) = self.answer(at, snapshot, now, effort) else {
+                silent += 1;
+                continue;
+            };
+            match permit {
+                Some(permit) => self.signatures.settle(&permit, outcome.signed),
+                None if outcome.truncated && outcome.signed == 0 => self.counters.refused(Proto::Udp),
+                None => {}
             }
-            match (self.answer(at, snapshot, now, effort), permit) {
-                (Reply::Send(outcome), Some(permit)) => {
-                    self.signatures.settle(&permit, outcome.signed);
-                    self.send();
-                }
-                (Reply::Send(outcome), None) if outcome.truncated && outcome.signed == 0 => {
-                    self.counters.refused(Proto::Udp);
-                }
-                // What will be kept is signed past the budget too: once for each name, so there is an end to it.
-                (Reply::Send(_), None) => {}
-                // With these efforts nothing is deferred; if it were, silence makes the client ask again.
-                (Reply::Silence | Reply::Deferred(_), _) => silent += 1,
+            if outcome.signed > 0 {
+                self.send();
             }
         }
         self.send();
