@@ -270,13 +270,7 @@ mod tests {
         let zone = zone(2000);
         let metrics = Arc::new(Metrics::default());
         metrics.set(|gauges| drop(gauges.zones.insert("mx.example.".to_owned(), Default::default())));
-        let warm = Warm {
-            slot: Arc::new(ArcSwap::from_pointee(snapshot(&zone))),
-            metrics: Arc::clone(&metrics),
-            counters: metrics.worker(),
-            stop: Arc::default(),
-            alarm: Box::new(|_, _| {}),
-        };
+        let warm = warm(&zone, &metrics);
         let seen = || {
             let mut seen = (0, 0);
             metrics.set(|gauges| {
@@ -305,8 +299,14 @@ mod tests {
         assert!(moments.iter().any(|(kept, wanted)| (1..2006).contains(kept) && *wanted == 2006), "{moments:?}");
     }
 
-    fn snapshot(zone: &Arc<Zone>) -> Snapshot {
-        Snapshot::new(1, vec![Arc::clone(zone)], Arc::default())
+    fn warm(served: &Arc<Zone>, metrics: &Arc<Metrics>) -> Warm {
+        Warm {
+            slot: Arc::new(ArcSwap::from_pointee(Snapshot::new(1, vec![Arc::clone(served)], Arc::default()))),
+            metrics: Arc::clone(metrics),
+            counters: metrics.worker(),
+            stop: Arc::default(),
+            alarm: Box::new(|_, _| {}),
+        }
     }
 
     #[test]
@@ -314,13 +314,7 @@ mod tests {
         let (old, new) = (zone(2000), zone(1));
         let metrics = Arc::new(Metrics::default());
         metrics.set(|gauges| drop(gauges.zones.insert("mx.example.".to_owned(), Default::default())));
-        let warm = Warm {
-            slot: Arc::new(ArcSwap::from_pointee(snapshot(&new))),
-            metrics: Arc::clone(&metrics),
-            counters: metrics.worker(),
-            stop: Arc::default(),
-            alarm: Box::new(|_, _| {}),
-        };
+        let warm = warm(&new, &metrics);
         let mut proved = Instant::now();
         assert!(warm.is_outdated(&old) && !warm.is_outdated(&new));
         assert!(!warm.pass(&old, true, &mut proved));
