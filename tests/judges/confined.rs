@@ -40,6 +40,25 @@ fn every_thread_runs_as_the_configured_user_and_confined_while_files_are_taken_i
     assert!(server.wait_end().contains("ended"));
 }
 
+#[test]
+fn the_background_pass_gives_way_to_every_other_thread() {
+    let world = World::new();
+    fixture::write(&world, "");
+    let mut server = world.serve("mx.example");
+    // Field 19 of proc_pid_stat(5); the name in front of it may hold anything but its own closing bracket.
+    let nice = |pass: bool| -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+        let stats = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+        let of_kind = stats.filter(|stat| stat.contains("(mxseal-warm)") == pass);
+        of_kind.filter_map(|stat| Some(stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.to_owned())).collect()
+    };
+    poll_until("the lowest priority", || (nice(true) == ["19"]).then_some(()));
+    let own = rustix::process::getpriority_process(None).unwrap().to_string();
+    assert!(nice(false).len() > 3 && nice(false).iter().all(|nice| *nice == own), "{:?}", nice(false));
+    server.signal("TERM");
+    server.wait_end();
+}
+
 fn is_root() -> bool {
     fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t0"))
 }
