@@ -58,6 +58,7 @@ pub mod dns;
 pub mod fields;
 pub mod metrics;
 pub mod render;
+pub mod roll;
 pub mod serve;
 pub mod sign;
 pub mod time;

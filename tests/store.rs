@@ -686,7 +686,7 @@ fn dnskeys(keys: &ZoneKeys) -> Vec<Vec<u8>> {
 }
 
 fn served(snapshot: u64) -> Fact {
-    Fact::ZoneServed { instance: 0, snapshot, first_seen: 1, last_seen: 2, ttl: 3600, expires: 3 }
+    Fact::ZoneServed { instance: 0, snapshot, first_seen: 1, last_seen: 2, ttl: 3600, expires: 3, through: 0 }
 }
 
 /// Two private keys whose public halves share a tag.

@@ -5,113 +5,17 @@
 //!
 //! A line is the CRC-32 of the rest in 8 hex digits, a space, and one [`Record`] as JSON.
 
-use crate::sign::key::{PublicKey, Role};
-use crate::time::UnixTime;
-use data_encoding::BASE64;
+pub use crate::roll::facts::{Fact, KeyLayout, Record, key_file_name};
+pub use crate::roll::fold::{KeyFacts, ZoneFacts};
+
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 
 /// Octets of a line, at most: twenty times the longest fact. What is longer was never one append.
 pub const LINE_OCTETS_MAX: usize = 16 * 1024;
 /// Octets of a journal, at most: some 80,000 facts, centuries of rolls. It is read whole.
 pub const JOURNAL_OCTETS_MAX: usize = 16 * 1024 * 1024;
-/// Records of one instance carry this generation; it grows when instances share a journal.
-const GENERATION: u64 = 1;
 /// Digits of the checksum and the space behind it.
 const HEAD_OCTETS: usize = 9;
-
-/// One line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    /// 1 for the first, then one more each; a gap is damage.
-    pub sequence: u64,
-    /// Seconds since 1970 when it was written.
-    pub time: u64,
-    /// Generation of the writer; never falls.
-    pub generation: u64,
-    /// Fencing token of the writer; 0 with one instance.
-    pub token: u64,
-    /// What happened.
-    pub fact: Fact,
-}
-
-/// What happened. Facts that ask for more caution are written before the act; those that permit progress after it was
-/// observed. A kind that this version does not know is damage to it: an older program must not guess.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Fact {
-    /// The first record: keys are about to be made, because there were none.
-    FirstKeysIntended {
-        /// Which keys.
-        layout: KeyLayout,
-        /// Algorithm number.
-        algorithm: u8,
-    },
-    /// A key is durable and was read back.
-    KeyCreated {
-        /// Key tag.
-        tag: u16,
-        /// Algorithm number.
-        algorithm: u8,
-        /// DNSKEY flags.
-        flags: u16,
-        /// What it is for.
-        role: Role,
-        /// Public key field of its DNSKEY, in base64.
-        public: String,
-        /// Name of its file, beside the journal.
-        file: String,
-    },
-    /// From here on its DNSKEY may have been seen (written before it is served).
-    KeyPublished {
-        /// Key tag.
-        tag: u16,
-    },
-    /// From here on its signatures may have been seen (written before it signs).
-    KeyActivated {
-        /// Key tag.
-        tag: u16,
-    },
-    /// It signs no more, and stays published.
-    KeyRetired {
-        /// Key tag.
-        tag: u16,
-    },
-    /// Its DNSKEY is about to be no longer served. Its tag stays taken.
-    KeyRemoved {
-        /// Key tag.
-        tag: u16,
-    },
-    /// The first keys are complete; only from here on may any be served.
-    FirstKeysDone {},
-    /// A snapshot's DNSKEY RRset was seen on the wire.
-    ZoneServed {
-        /// Instance that answered.
-        instance: u32,
-        /// Version of the snapshot.
-        snapshot: u64,
-        /// Seconds since 1970.
-        first_seen: u64,
-        /// Seconds since 1970.
-        last_seen: u64,
-        /// TTL seen, in seconds.
-        ttl: u32,
-        /// Latest expiration over its signatures, in seconds since 1970.
-        expires: u64,
-    },
-}
-
-/// Which keys a zone has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyLayout {
-    /// One key for all.
-    #[serde(rename = "csk")]
-    Csk,
-    /// A key signing key, a zone signing key, and the next zone signing key, which is published but does not sign.
-    #[serde(rename = "ksk+zsk")]
-    KskAndZsk,
-}
 
 /// Why a journal cannot be believed. The zone is frozen then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -141,70 +45,6 @@ pub struct Decoded {
     pub whole_octets: usize,
     /// What follows, if anything.
     pub torn: Option<Torn>,
-}
-
-/// What the facts of a zone add up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ZoneFacts {
-    /// Number of records.
-    pub records: u64,
-    /// Which keys and which algorithm the first start chose; none before the first record.
-    pub first: Option<(KeyLayout, u8)>,
-    /// Whether the first keys are complete.
-    pub first_keys_done: bool,
-    /// All keys there ever were, in the order of their making.
-    pub keys: Vec<KeyFacts>,
-    /// The newest [`Fact::ZoneServed`].
-    pub served: Option<Fact>,
-    generation: u64,
-}
-
-/// What is known of one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFacts {
-    /// Its public half.
-    pub public: PublicKey,
-    /// What it is for.
-    pub role: Role,
-    /// Name of its file.
-    pub file: String,
-    /// When it was made.
-    pub created: UnixTime,
-    /// When its DNSKEY was first to be served.
-    pub published: Option<UnixTime>,
-    /// When it was first to sign.
-    pub activated: Option<UnixTime>,
-    /// When it stopped signing.
-    pub retired: Option<UnixTime>,
-    /// When its DNSKEY was withdrawn.
-    pub removed: Option<UnixTime>,
-}
-
-impl KeyLayout {
-    /// The roles of its keys in the order of their making.
-    pub fn roles(self) -> &'static [Role] {
-        match self {
-            KeyLayout::Csk => &[Role::Csk],
-            KeyLayout::KskAndZsk => &[Role::Ksk, Role::Zsk, Role::Zsk],
-        }
-    }
-}
-
-impl KeyFacts {
-    /// Whether its DNSKEY belongs to the RRset now.
-    pub fn is_published(&self) -> bool {
-        self.published.is_some() && self.removed.is_none()
-    }
-
-    /// Whether it signs now.
-    pub fn is_active(&self) -> bool {
-        self.activated.is_some() && self.retired.is_none() && self.removed.is_none()
-    }
-}
-
-/// Name of a key's file: `csk-13-12345.pem`.
-pub fn key_file_name(role: Role, key: &PublicKey) -> String {
-    format!("{}-{}-{:05}.pem", role.word(), key.algorithm, key.tag)
 }
 
 /// One line, with its end.
@@ -275,112 +115,12 @@ fn is_one_append(text: &[u8]) -> bool {
     value.len() == json.len() || head != format!("{:08x} ", crc32fast::hash(value)).as_bytes()
 }
 
-impl ZoneFacts {
-    /// The record that would say `fact` next.
-    pub fn next_record(&self, fact: Fact, now: UnixTime) -> Record {
-        Record { sequence: self.records + 1, time: now.0, generation: self.generation.max(GENERATION), token: 0, fact }
-    }
-
-    /// The key with this tag.
-    pub fn key(&self, tag: u16) -> Option<&KeyFacts> {
-        self.keys.iter().find(|key| key.public.tag == tag)
-    }
-
-    /// Takes the next record in.
-    ///
-    /// # Errors
-    /// Why it cannot follow; nothing is changed then.
-    pub fn apply(&mut self, record: &Record) -> Result<(), String> {
-        if record.sequence != self.records + 1 {
-            return Err(format!("record {} stands where {} belongs", record.sequence, self.records + 1));
-        }
-        if record.generation < self.generation {
-            return Err(format!("generation {} follows {}", record.generation, self.generation));
-        }
-        let is_first = matches!(record.fact, Fact::FirstKeysIntended { .. });
-        if is_first != self.first.is_none() {
-            return Err("the first record, and only that, is first_keys_intended".to_owned());
-        }
-        self.apply_fact(&record.fact, UnixTime(record.time))?;
-        (self.records, self.generation) = (record.sequence, record.generation);
-        Ok(())
-    }
-
-    fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
-        match fact {
-            Fact::FirstKeysIntended { layout, algorithm } => self.first = Some((*layout, *algorithm)),
-            Fact::KeyCreated { .. } => {
-                let key = created(fact, at)?;
-                if let Some(other) = self.keys.iter().find(|other| other.public.collides_with(&key.public)) {
-                    return Err(format!("key tag {} is taken by {}", key.public.tag, other.file));
-                }
-                self.keys.push(key);
-            }
-            Fact::KeyPublished { tag } => self.change(*tag, at, |k| (true, &mut k.published))?,
-            Fact::KeyActivated { tag } => self.change(*tag, at, |k| (k.published.is_some(), &mut k.activated))?,
-            Fact::KeyRetired { tag } => self.change(*tag, at, |k| (k.activated.is_some(), &mut k.retired))?,
-            Fact::KeyRemoved { tag } => self.change(*tag, at, |k| (k.published.is_some(), &mut k.removed))?,
-            Fact::FirstKeysDone {} if self.first_keys_done => return Err("first_keys_done stands twice".to_owned()),
-            Fact::FirstKeysDone {} => self.first_keys_done = true,
-            Fact::ZoneServed { .. } => self.served = Some(fact.clone()),
-        }
-        Ok(())
-    }
-
-    /// Sets a moment of a key that is there, once, and in order.
-    fn change(
-        &mut self,
-        tag: u16,
-        at: UnixTime,
-        moment: impl Fn(&mut KeyFacts) -> (bool, &mut Option<UnixTime>),
-    ) -> Result<(), String> {
-        let key = self.keys.iter_mut().find(|key| key.public.tag == tag);
-        let key = key.ok_or_else(|| format!("no key {tag} was made before"))?;
-        if key.removed.is_some() {
-            return Err(format!("key {tag} was removed before"));
-        }
-        match moment(key) {
-            (true, slot @ None) => *slot = Some(at),
-            (false, None) => return Err(format!("key {tag} takes a step before the one in front of it")),
-            (_, Some(_)) => return Err(format!("key {tag} takes a step twice")),
-        }
-        Ok(())
-    }
-}
-
-/// The key of a [`Fact::KeyCreated`], every field of it checked against the others.
-fn created(fact: &Fact, at: UnixTime) -> Result<KeyFacts, String> {
-    let Fact::KeyCreated { tag, algorithm, flags, role, public, file } = fact else {
-        return Err("not the making of a key".to_owned());
-    };
-    let public = BASE64.decode(public.as_bytes()).map_err(|fault| format!("the public key is not base64: {fault}"))?;
-    let public = PublicKey::new(*flags, *algorithm, &public).map_err(|fault| fault.to_string())?;
-    if public.tag != *tag {
-        return Err(format!("the public key has tag {}, not {tag}", public.tag));
-    }
-    if role.flags() != *flags {
-        return Err(format!("a {} has flags {}, not {flags}", role.word(), role.flags()));
-    }
-    if *file != key_file_name(*role, &public) {
-        return Err(format!("key {tag} belongs in {}", key_file_name(*role, &public)));
-    }
-    let file = file.clone();
-    Ok(KeyFacts {
-        public,
-        role: *role,
-        file,
-        created: at,
-        published: None,
-        activated: None,
-        retired: None,
-        removed: None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::key::{Key, generate_pkcs8};
+    use crate::sign::key::{Key, PublicKey, Role, generate_pkcs8};
+    use crate::time::UnixTime;
+    use data_encoding::BASE64;
 
     #[test]
     fn what_is_written_is_read() {
@@ -520,7 +260,7 @@ mod tests {
             Fact::KeyPublished { tag },
             Fact::KeyActivated { tag },
             Fact::FirstKeysDone {},
-            Fact::ZoneServed { instance: 0, snapshot: 1, first_seen: 1, last_seen: 2, ttl: 3600, expires: 3 },
+            Fact::ZoneServed { instance: 0, snapshot: 1, first_seen: 1, last_seen: 2, ttl: 3600, expires: 3, through: 5 },
         ] {
             let record = facts.next_record(fact, UnixTime(1_800_000_000));
             facts.apply(&record).expect("a fact that follows");

@@ -1,0 +1,505 @@
+//! A server with one zone in virtual time: its journal, its clock, what it serves, and the parent that it looks at.
+//!
+//! It decides by [`plan`] alone, and sees of the world only what a real server would: its own answers, the parent's, and
+//! its clocks.
+
+use super::judge::{Judge, RESOLVERS, Resolver};
+use super::parent::Parent;
+use crate::roll::check::{Conflict, KeyId, KeySet, Keys};
+use crate::roll::clock::{self, Mark, Reading, Told};
+use crate::roll::facts::{Fact, Limits};
+use crate::roll::fold::ZoneFacts;
+use crate::roll::plan::{Plan, plan};
+use crate::roll::step::Step;
+use crate::roll::{Conditions, Policy, invented, words};
+use crate::time::{Seconds, UnixTime};
+use std::collections::VecDeque;
+
+/// Lines of the past that a failure shows.
+const TRACE_MAX: usize = 60;
+/// How long after it was published something is seen on the wire.
+const SEEN_AFTER: Seconds = 2;
+/// Rounds of a parent at rest, in seconds: more often finds nothing new.
+const ROUND_AT_REST: Seconds = 6 * 3600;
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+pub struct Bogus {
+    /// True time.
+    pub at: UnixTime,
+    /// What a resolver may hold that does not fit; none: the zone was insecure without anybody's wish.
+    pub conflict: Option<Box<Conflict>>,
+    /// Which resolver.
+    pub resolver: Resolver,
+    /// What happened before.
+    pub trace: Vec<String>,
+}
+
+/// How a process ends at a labelled point (lifecycle § 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Before the fact is written.
+    BeforeWrite,
+    /// While it is written: the line is torn, and does not count.
+    TornWrite,
+    /// After the fact is durable, before anything follows from it.
+    AfterWrite,
+    /// After it is served, before that was seen.
+    AfterAct,
+}
+
+/// All of them.
+pub const DEATHS: [Death; 4] = [Death::BeforeWrite, Death::TornWrite, Death::AfterWrite, Death::AfterAct];
+
+/// What is served.
+#[derive(Clone, Debug, Default)]
+struct Served {
+    keys: Keys,
+    data: KeySet,
+    cds: KeySet,
+    record: u64,
+    at: u64,
+    limits: Limits,
+}
+
+/// The clocks of the machine, in true seconds.
+#[derive(Clone, Debug)]
+struct Machine {
+    /// Wall clock minus true time.
+    offset: i64,
+    boot: u64,
+    booted_at: u64,
+    mark: Option<Mark>,
+}
+
+/// The world.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// True time, in seconds since 1970.
+    pub time: u64,
+    /// What is wanted of the keys.
+    pub policy: Policy,
+    /// How long what is served may be held.
+    pub limits: Limits,
+    /// The journal.
+    pub facts: ZoneFacts,
+    /// The parent.
+    pub parent: Parent,
+    /// What the server is told about its surroundings.
+    pub conditions: Conditions,
+    /// Whether the process runs.
+    pub is_up: bool,
+    /// Where the process ends next: after so many labelled points, and how.
+    pub death: Option<(u64, Death)>,
+    /// Whether waits of emergencies were used: honest caches only are promised then.
+    pub was_urgent: bool,
+    /// Whether the parent did what nobody can be safe from.
+    pub is_excused: bool,
+    /// Whether the zone may be insecure.
+    pub may_be_bare: bool,
+    /// Numbers.
+    pub count: Count,
+    /// What happened lately.
+    pub trace: VecDeque<String>,
+    /// Every step with its moment, for the timeline; none: not kept.
+    pub steps: Option<Vec<(UnixTime, String)>>,
+    judge: Judge,
+    served: Served,
+    machine: Machine,
+    polled_at: u64,
+    seed: u64,
+}
+
+/// Numbers of a simulation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Events, each judged.
+    pub steps: u64,
+    /// Keys removed because another took their place.
+    pub rolls: u64,
+    /// Ends of the process that were not asked for.
+    pub crashes: u64,
+    /// Steps that were taken back or refused because something was in doubt.
+    pub freezes: u64,
+}
+
+impl World {
+    /// A world in which the server has just started for the first time.
+    pub fn new(policy: Policy, limits: Limits, parent: Parent, seed: u64) -> World {
+        let time = 1_800_000_000;
+        let mut world = World::with_facts(ZoneFacts::default(), policy, limits, parent, time, seed);
+        world.first_keys();
+        world.publish();
+        world
+    }
+
+    /// A world that goes on from the facts of a real zone.
+    pub fn with_facts(
+        facts: ZoneFacts,
+        policy: Policy,
+        limits: Limits,
+        parent: Parent,
+        time: u64,
+        seed: u64,
+    ) -> World {
+        World {
+            time,
+            policy,
+            limits,
+            facts,
+            parent,
+            conditions: Conditions::default(),
+            is_up: true,
+            death: None,
+            was_urgent: false,
+            is_excused: false,
+            may_be_bare: false,
+            count: Count::default(),
+            trace: VecDeque::new(),
+            steps: None,
+            judge: Judge::default(),
+            served: Served::default(),
+            machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None },
+            polled_at: 0,
+            seed,
+        }
+    }
+
+    fn first_keys(&mut self) {
+        let (layout, algorithm) = (self.policy.layout, self.policy.algorithm);
+        self.write(&Fact::FirstKeysIntended { layout, algorithm });
+        for role in layout.roles() {
+            let fact = self.invent(*role, algorithm);
+            fact.iter().for_each(|fact| self.write(fact));
+        }
+        let tags: Vec<u16> = self.facts.keys.iter().map(|key| key.public.tag).collect();
+        tags.iter().for_each(|tag| self.write(&Fact::KeyPublished { tag: *tag }));
+        let firsts = layout.roles().iter().take(2);
+        for role in firsts {
+            let tag = self.facts.keys.iter().find(|key| key.role == *role).map(|key| key.public.tag);
+            tag.iter().for_each(|tag| self.write(&Fact::KeyActivated { tag: *tag }));
+        }
+        let servers = self.parent.servers.iter().map(|server| server.address.clone()).collect();
+        self.write(&Fact::Limits(self.limits));
+        self.write(&Fact::FirstKeysDone {});
+        self.write(&Fact::ParentServers {
+            servers,
+            own: self.parent.own,
+            rounds_apart: if self.parent.own { 0 } else { 600 },
+        });
+    }
+
+    fn invent(&mut self, role: crate::sign::key::Role, algorithm: u8) -> Option<Fact> {
+        let seed = self.chance();
+        invented::creation(&self.facts, role, algorithm, seed)
+    }
+
+    /// The next number of this world.
+    pub fn chance(&mut self) -> u64 {
+        invented::next(&mut self.seed)
+    }
+
+    /// True time.
+    pub fn now(&self) -> UnixTime {
+        UnixTime(self.time)
+    }
+
+    /// Adds a line to the trace.
+    pub fn say(&mut self, text: &str) {
+        if self.trace.len() >= TRACE_MAX {
+            self.trace.pop_front();
+        }
+        let day = (self.time - 1_800_000_000).checked_div(86_400).unwrap_or(0);
+        self.trace.push_back(format!("day {day} {:>5} s  {text}", self.time % 86_400));
+    }
+
+    fn write(&mut self, fact: &Fact) {
+        let at = self.clock().time;
+        if let Err(reason) = self.facts.take(fact, at) {
+            self.say(&format!("refused: {fact:?}: {reason}"));
+        }
+    }
+
+    /// An operator's command, as the fact that it records.
+    pub fn command(&mut self, fact: &Fact) {
+        if matches!(fact, Fact::RollWanted { emergency: true, .. }) {
+            self.was_urgent = true;
+        }
+        self.may_be_bare |= matches!(fact, Fact::InsecureWanted {});
+        self.say(&format!("command: {fact:?}"));
+        self.write(fact);
+    }
+
+    /// The signing clock, at this moment.
+    pub fn clock(&mut self) -> Told {
+        let reading = self.reading();
+        let told = match &self.machine.mark {
+            Some(mark) => clock::next(mark, &reading),
+            None => clock::first(&reading, self.facts.time),
+        };
+        self.machine.mark = Some(told.mark.clone());
+        told
+    }
+
+    fn reading(&self) -> Reading {
+        Reading {
+            wall: UnixTime(self.time.saturating_add_signed(self.machine.offset)),
+            uptime: self.time - self.machine.booted_at,
+            boot: self.machine.boot.to_string(),
+        }
+    }
+
+    /// The wall clock jumps.
+    pub fn jump(&mut self, seconds: i64) {
+        self.say(&format!("the wall clock jumps by {seconds} s"));
+        self.machine.offset += seconds;
+    }
+
+    /// The wall clock is set right, and an operator confirms it.
+    pub fn set_clock_right(&mut self) {
+        self.machine.offset = 0;
+        if let Some(mark) = self.machine.mark.take() {
+            self.machine.mark = Some(clock::confirm(&mark, &self.reading()).mark);
+        }
+    }
+
+    /// The process ends; the machine too, where `reboot`. It is down for `seconds`.
+    pub fn crash(&mut self, seconds: Seconds, reboot: bool) -> Result<(), Box<Bogus>> {
+        self.say(&format!("the process ends for {seconds} s{}", if reboot { ", and the machine" } else { "" }));
+        self.count.crashes += 1;
+        self.is_up = false;
+        self.judge.silence(self.now());
+        let until = self.time + seconds;
+        while self.time < until {
+            let next = self.parent.next().map_or(until, |next| next.0.clamp(self.time + 1, until));
+            self.time = next;
+            self.look_at_parent()?;
+        }
+        if reboot {
+            self.machine.boot += 1;
+            self.machine.booted_at = self.time - 30.min(seconds);
+        }
+        self.is_up = true;
+        self.publish();
+        self.judge()
+    }
+
+    /// Serves what the facts say.
+    fn publish(&mut self) {
+        if self.facts.limits_next != Some(self.limits) {
+            self.write(&Fact::Limits(self.limits));
+        }
+        self.served = Served {
+            keys: self.facts.key_set(),
+            data: self.facts.signers(),
+            cds: self.facts.ds_wanted.clone(),
+            record: self.facts.records,
+            at: self.time,
+            limits: self.limits,
+        };
+        let now = self.now();
+        self.judge.serve(&self.served.keys, &self.served.data, self.served.limits, now);
+        self.serve_parent(now);
+    }
+
+    fn serve_parent(&mut self, now: UnixTime) {
+        if self.is_up {
+            self.parent.look(&self.served.cds.clone(), now);
+        } else if let Some(next) = self.parent.next()
+            && next <= now
+        {
+            self.parent.look(&self.served.cds.clone(), now);
+        }
+        self.judge.delegate(&self.parent.sets(), now);
+    }
+
+    /// Changes how long what is served may be held, as a change of the zone's file does.
+    pub fn set_limits(&mut self, limits: Limits) -> Result<(), Box<Bogus>> {
+        self.say(&format!("{limits:?}"));
+        self.limits = limits;
+        if self.is_up {
+            self.publish();
+        }
+        self.judge()
+    }
+
+    /// The parent acts, and is judged with all the rest.
+    pub fn look_at_parent(&mut self) -> Result<(), Box<Bogus>> {
+        self.serve_parent(self.now());
+        self.judge()
+    }
+
+    /// The sixth promise of a simulation: nothing is bogus now, nor will be for what is held now.
+    fn judge(&mut self) -> Result<(), Box<Bogus>> {
+        self.count.steps += 1;
+        let now = self.now();
+        self.judge.forget(now);
+        let resolvers = if self.was_urgent { &RESOLVERS[..1] } else { &RESOLVERS[..] };
+        for resolver in resolvers {
+            if let Err(conflict) = self.judge.judge(*resolver, now)
+                && !self.is_excused
+            {
+                return Err(self.bogus(Some(conflict), *resolver));
+            }
+        }
+        if self.judge.is_bare() && !self.may_be_bare && self.facts.parent.secure_since.is_some() && !self.is_excused {
+            return Err(self.bogus(None, Resolver::Honest));
+        }
+        Ok(())
+    }
+
+    fn bogus(&self, conflict: Option<Box<Conflict>>, resolver: Resolver) -> Box<Bogus> {
+        Box::new(Bogus { at: self.now(), conflict, resolver, trace: self.trace.iter().cloned().collect() })
+    }
+
+    /// What the judge believes that resolvers may hold, for a second opinion.
+    pub fn judged(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// One look of the server at everything, and one step if there is one; then time passes until there may be the next, but
+    /// not past `until`.
+    ///
+    /// # Errors
+    /// What became bogus.
+    pub fn go(&mut self, until: u64) -> Result<Plan, Box<Bogus>> {
+        self.look_at_parent()?;
+        let told = self.clock();
+        self.see();
+        let round = self.round();
+        if self.time >= self.polled_at + round {
+            self.poll();
+        }
+        self.conditions.clock = told.doubt;
+        let plan = plan(&self.facts, &self.policy, &self.conditions, told.time);
+        self.count.freezes += u64::from(!plan.blockers.is_empty());
+        match plan.next.clone() {
+            Some(step) => self.take(&step)?,
+            None => self.pass(&plan, told.time, until),
+        }
+        Ok(plan)
+    }
+
+    fn round(&self) -> Seconds {
+        let settled = self.facts.parent.agreed() == Some(&self.facts.ds_wanted);
+        match (settled, self.parent.own) {
+            (true, _) => ROUND_AT_REST,
+            (false, true) => 1,
+            (false, false) => 600,
+        }
+    }
+
+    fn pass(&mut self, plan: &Plan, now: UnixTime, until: u64) {
+        let mut next = self.time + plan.wake_at.0.saturating_sub(now.0).max(1);
+        next = next.min(self.polled_at + self.round());
+        if self.unseen() {
+            next = next.min(self.served.at + SEEN_AFTER);
+        }
+        if let Some(parent) = self.parent.next() {
+            next = next.min(parent.0);
+        }
+        self.time = next.max(self.time + 1).min(until.max(self.time + 1));
+    }
+
+    fn unseen(&self) -> bool {
+        let through = match &self.facts.served {
+            Some(Fact::ZoneServed { through, .. }) => *through,
+            // No other fact is kept there.
+            _ => 0,
+        };
+        through < self.served.record
+            && self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none())
+            || (through < self.served.record
+                && self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none()))
+            || self.facts.limits != self.facts.limits_next
+    }
+
+    /// What is served is seen on the wire.
+    fn see(&mut self) {
+        if !self.unseen() || self.time < self.served.at + SEEN_AFTER {
+            return;
+        }
+        self.write(&Fact::ZoneServed {
+            instance: 0,
+            snapshot: self.served.record,
+            first_seen: self.served.at,
+            last_seen: self.time,
+            ttl: self.served.limits.dnskey_ttl,
+            expires: self.time + self.served.limits.dnskey_life,
+            through: self.served.record,
+        });
+    }
+
+    /// A round over the parent's addresses.
+    pub fn poll(&mut self) {
+        self.polled_at = self.time;
+        self.conditions.silent.clear();
+        let now = self.clock().time;
+        for server in self.parent.servers.clone() {
+            if !server.answers {
+                self.conditions.silent.push(server.address);
+                continue;
+            }
+            let set = self.parent.serves(&server);
+            let limits = (self.parent.ttl, self.parent.life);
+            if !self.facts.parent.is_news(&server.address, &set, limits, now) {
+                continue;
+            }
+            let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
+            let tags = set.iter().filter(is_ours).map(|id| id.tag).collect();
+            let hex = |id: KeyId| format!("{:04x}{:02x}02{:016x}", id.tag, id.algorithm, id.print);
+            let unknown = set.iter().filter(|id| !is_ours(id)).map(hex).collect();
+            self.write(&Fact::ParentSaw {
+                server: server.address,
+                tags,
+                unknown,
+                ttl: self.parent.ttl,
+                signature_span: self.parent.life,
+                expires: now.0 + self.parent.life,
+            });
+        }
+    }
+
+    fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {
+        let text = words::step(&self.facts, step);
+        self.say(&text);
+        let fact = match step {
+            Step::Create { role, algorithm } => self.invent(*role, *algorithm),
+            other => other.fact(),
+        };
+        let Some(fact) = fact else { return Ok(()) };
+        if self.dies(&[Death::BeforeWrite, Death::TornWrite]) {
+            return self.crash_by_chance();
+        }
+        self.write(&fact);
+        self.count.rolls += u64::from(matches!(step, Step::Remove(tag)
+            if self.facts.key(*tag).is_some_and(|key| key.published.is_some())));
+        if let Some(steps) = &mut self.steps {
+            steps.push((UnixTime(self.time), text));
+        }
+        if self.dies(&[Death::AfterWrite]) {
+            return self.crash_by_chance();
+        }
+        self.publish();
+        self.judge()?;
+        if self.dies(&[Death::AfterAct]) {
+            return self.crash_by_chance();
+        }
+        Ok(())
+    }
+
+    /// Whether the process ends here: at the labelled point that was chosen, in one of these ways.
+    fn dies(&mut self, ways: &[Death]) -> bool {
+        let Some((left, way)) = self.death else { return false };
+        if !ways.contains(&way) {
+            return false;
+        }
+        self.death = if left == 0 { None } else { Some((left - 1, way)) };
+        left == 0
+    }
+
+    fn crash_by_chance(&mut self) -> Result<(), Box<Bogus>> {
+        let (seconds, reboot) = (1 + self.chance() % 7200, self.chance().is_multiple_of(4));
+        self.crash(seconds, reboot)
+    }
+}

@@ -1,0 +1,173 @@
+//! The steps of a roll: each one change, which is proved before it is made and recorded before it is seen.
+
+use super::check::{Conflict, History, KeySet, Span, data_signed, entry};
+use super::facts::Fact;
+use super::fold::ZoneFacts;
+use crate::sign::key::Role;
+use crate::time::UnixTime;
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A key is made and stored twice.
+    Create {
+        /// What it is for.
+        role: Role,
+        /// Algorithm number.
+        algorithm: u8,
+    },
+    /// Its DNSKEY joins the RRset; an entry key signs it from then on.
+    Publish(u16),
+    /// It signs data beside the others (the first step to another algorithm).
+    Sign(u16),
+    /// One key signs data in place of another.
+    Switch {
+        /// Key tag of the one that signs.
+        from: u16,
+        /// Key tag of the one that will.
+        to: u16,
+    },
+    /// The parent should have the DS of these keys, and no other.
+    WantDs(Vec<u16>),
+    /// Its DNSKEY leaves the RRset, or a key that was never published is given up.
+    Remove(u16),
+    /// It signs data no more.
+    StopSigning(u16),
+    /// The private half of a key that was removed long ago is wiped.
+    Destroy(u16),
+    /// Keys have reached the end of their life, and are to be replaced.
+    Retire(Vec<u16>, String),
+    /// The zone is served without signatures.
+    Unsign,
+}
+
+/// Why a step may not be taken now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// When it may be; none: when something is seen that was not yet.
+    pub until: Option<UnixTime>,
+    /// What would not fit, if it were.
+    pub conflict: Box<Conflict>,
+}
+
+impl Step {
+    /// What is recorded before it is made. A key that is to be made is recorded by whoever makes it.
+    pub fn fact(&self) -> Option<Fact> {
+        Some(match self {
+            Step::Create { .. } => return None,
+            Step::Publish(tag) => Fact::KeyPublished { tag: *tag },
+            Step::Sign(tag) => Fact::KeyActivated { tag: *tag },
+            Step::Switch { from, to } => Fact::KeySwitched { from: *from, to: *to },
+            Step::WantDs(tags) => Fact::DsWanted { tags: tags.clone() },
+            Step::Remove(tag) => Fact::KeyRemoved { tag: *tag },
+            Step::StopSigning(tag) => Fact::KeyRetired { tag: *tag },
+            Step::Destroy(tag) => Fact::KeyDestroyed { tag: *tag },
+            Step::Retire(tags, reason) => {
+                Fact::RollWanted { tags: tags.clone(), emergency: false, reason: reason.clone() }
+            }
+            Step::Unsign => Fact::Unsigned {},
+        })
+    }
+
+    /// Whether it takes away what was published: a frozen zone does not (lifecycle § 4).
+    pub fn takes_away(&self, facts: &ZoneFacts) -> bool {
+        match self {
+            Step::Remove(tag) => facts.key(*tag).is_some_and(|key| key.published.is_some()),
+            Step::StopSigning(_) | Step::Destroy(_) | Step::Unsign => true,
+            Step::WantDs(tags) => facts.ds_wanted.iter().any(|id| !tags.contains(&id.tag)),
+            Step::Create { .. } | Step::Publish(_) | Step::Sign(_) | Step::Switch { .. } | Step::Retire(..) => false,
+        }
+    }
+
+    /// Whether the chain of trust changes with it.
+    pub fn changes_chain(&self) -> bool {
+        !matches!(self, Step::Create { .. } | Step::Destroy(_) | Step::Retire(..))
+    }
+}
+
+/// Proves that after `step` no mixture of what caches may hold and what will be served is bogus: the same rules as
+/// [`super::check::never_bogus`], for the pairs that the step makes new.
+///
+/// # Errors
+/// What would not fit, and until when caches may hold it.
+pub fn permit(facts: &ZoneFacts, history: &History, step: &Step) -> Result<(), Refusal> {
+    let key = |tag: u16| facts.key(tag).map(|key| key.id);
+    let (mut keys, mut signers) = (facts.key_set(), facts.signers());
+    match step {
+        Step::Create { .. } | Step::Destroy(_) | Step::Retire(..) => return Ok(()),
+        Step::Remove(tag) if facts.key(*tag).is_some_and(|key| key.published.is_none()) => return Ok(()),
+        Step::Publish(tag) => {
+            let Some(key) = facts.key(*tag) else { return Ok(()) };
+            keys.published = keys.published.with(key.id);
+            if key.signs_keys() {
+                keys.signers = keys.signers.with(key.id);
+            }
+            return for_keys(history, &keys);
+        }
+        Step::Remove(tag) => {
+            if let Some(id) = key(*tag) {
+                (keys.published, keys.signers) = (keys.published.without(id), keys.signers.without(id));
+            }
+            return for_keys(history, &keys);
+        }
+        Step::Sign(tag) => signers = key(*tag).map_or_else(|| signers.clone(), |id| signers.with(id)),
+        Step::StopSigning(tag) => signers = key(*tag).map_or_else(|| signers.clone(), |id| signers.without(id)),
+        Step::Switch { from, to } => {
+            signers = signers.iter().filter(|id| id.tag != *from).chain(key(*to)).collect();
+        }
+        Step::WantDs(tags) => {
+            let wanted: KeySet = tags.iter().filter_map(|tag| key(*tag)).collect();
+            return for_ds(history, &wanted);
+        }
+        Step::Unsign => signers = KeySet::default(),
+    }
+    for_data(history, &signers)
+}
+
+fn is_secure(history: &History) -> bool {
+    history.ds.iter().any(|ds| !ds.what.is_empty())
+}
+
+fn for_keys(history: &History, keys: &super::check::Keys) -> Result<(), Refusal> {
+    refuse(&history.ds, |ds| if ds.is_empty() { Ok(()) } else { entry(ds, keys) })?;
+    if !is_secure(history) {
+        return Ok(());
+    }
+    refuse(&history.data, |signers| data_signed(keys, signers))
+}
+
+fn for_data(history: &History, signers: &KeySet) -> Result<(), Refusal> {
+    if signers.is_empty() {
+        let bare = |ds: &KeySet| Err(Box::new(Conflict::Bare { ds: ds.clone() }));
+        return refuse(&history.ds, |ds| if ds.is_empty() { Ok(()) } else { bare(ds) });
+    }
+    if !is_secure(history) {
+        return Ok(());
+    }
+    refuse(&history.keys, |keys| data_signed(keys, signers))
+}
+
+/// A DS may appear as soon as it is wanted, so all that it would meet must fit; beside a first one, all the rest too.
+fn for_ds(history: &History, ds: &KeySet) -> Result<(), Refusal> {
+    if ds.is_empty() {
+        return Ok(());
+    }
+    refuse(&history.keys, |keys| entry(ds, keys))?;
+    let bare = || Err(Box::new(Conflict::Bare { ds: ds.clone() }));
+    refuse(&history.data, |signers| if signers.is_empty() { bare() } else { Ok(()) })?;
+    history.keys.iter().try_for_each(|keys| refuse(&history.data, |signers| data_signed(&keys.what, signers)))
+}
+
+/// Looks at all that caches may hold, so that the refusal names the last moment.
+fn refuse<T>(spans: &[Span<T>], fits: impl Fn(&T) -> Result<(), Box<Conflict>>) -> Result<(), Refusal> {
+    let mut refusal: Option<Refusal> = None;
+    for span in spans {
+        let Err(conflict) = fits(&span.what) else { continue };
+        let until = match &refusal {
+            None => span.until,
+            Some(before) => before.until.zip(span.until).map(|(a, b)| a.max(b)),
+        };
+        refusal = Some(Refusal { until, conflict });
+    }
+    refusal.map_or(Ok(()), Err)
+}
