@@ -3,7 +3,7 @@
 //! A private key is only written as the one it proves to be, and its text lies in buffers that are wiped and never grow.
 
 use super::foreign::print_pem;
-use super::key::{ECDSA_P256, ENTRY_FLAGS, Key, KeyFault, PublicKey};
+use super::key::{ECDSA_P256, ENTRY_FLAGS, Key, KeyFault, PublicKey, Role};
 use super::pkcs8::{Secret, read_pkcs8};
 use crate::dns::name::{self, Name, ROOT};
 use crate::dns::rdata::{print_moment, to_text};
@@ -14,10 +14,12 @@ use zeroize::Zeroizing;
 
 /// Octets of a private text, at most: its lines have some 250 in all.
 const PRIVATE_TEXT_OCTETS: usize = 512;
+/// Bits of a key in BIND's words: the same for both algorithms.
+const KEY_BITS: usize = 256;
 /// Signed to prove the key.
 const CHALLENGE: &[u8] = b"key for another server";
 
-/// A pair of files as `dnssec-keygen` makes it; ldns, Knot (`import-bind`) and PowerDNS (`import-zone-key`) read it too.
+/// Files as `dnssec-keygen` makes them; ldns, Knot (`import-bind`) and PowerDNS (`import-zone-key`) read the first two.
 pub struct BindFiles {
     /// Their name without its end, in which BIND looks for zone, algorithm and tag: `Kexample.+013+12345`.
     pub stem: String,
@@ -25,11 +27,23 @@ pub struct BindFiles {
     pub key: String,
     /// What belongs into `.private`, readable by the server alone.
     pub private: Zeroizing<String>,
+    /// What belongs into `.state`, where the key is in use: without it BIND takes a combined key for a KSK, and makes
+    /// another key to sign the data.
+    pub state: Option<String>,
 }
 
-/// Writes a key as BIND does. `published` is since when the DNSKEY, its signatures and, for 257, the DS can be seen: a
-/// `dnssec-policy` of BIND takes a key without these times for one that was never published, and makes another. Without
-/// it the older format 1.2 is written, whose keys `dnssec-signzone` takes for active.
+/// How a key in use stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What it does. The flags of the DNSKEY say whether a DS points at it; this says whether it signs data besides.
+    pub role: Role,
+    /// Since when its DNSKEY, its signatures and, for 257, its DS are everywhere.
+    pub since: UnixTime,
+}
+
+/// Writes a key as BIND does. A `dnssec-policy` of BIND, and `dnssec-signzone -S`, pass over a key without times and
+/// make another, which validators do not trust: give the standing of a key in use. Without it the files are for tools
+/// that are told their keys by name.
 ///
 /// # Errors
 /// [`KeyFault`] where `der` is not the private key of `public`.
@@ -38,7 +52,7 @@ pub fn to_bind(
     public: &PublicKey,
     owner: &Name,
     ttl: u32,
-    published: Option<UnixTime>,
+    standing: Option<Standing>,
 ) -> Result<BindFiles, KeyFault> {
     let secret = proved(der, public)?;
     let PublicKey { flags, algorithm, tag, .. } = *public;
@@ -48,7 +62,8 @@ pub fn to_bind(
     Ok(BindFiles {
         stem: format!("K{}+{algorithm:03}+{tag:05}", file_text(owner)),
         key: format!("; This is a {role}-signing key, keyid {tag}, for {zone}\n{zone} {ttl} IN DNSKEY {data}\n"),
-        private: private_text(&secret, flags, published),
+        private: private_text(&secret, flags, standing),
+        state: standing.map(|standing| state_text(public, &zone, standing)),
     })
 }
 
@@ -67,9 +82,9 @@ fn proved(der: &[u8], public: &PublicKey) -> Result<Secret, KeyFault> {
     read_pkcs8(der).map_err(|fault| rejected(fault.to_string()))
 }
 
-fn private_text(secret: &Secret, flags: u16, published: Option<UnixTime>) -> Zeroizing<String> {
+fn private_text(secret: &Secret, flags: u16, standing: Option<Standing>) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(PRIVATE_TEXT_OCTETS));
-    text.push_str(match published {
+    text.push_str(match standing {
         Some(_) => "Private-key-format: v1.3\n",
         None => "Private-key-format: v1.2\n",
     });
@@ -81,13 +96,43 @@ fn private_text(secret: &Secret, flags: u16, published: Option<UnixTime>) -> Zer
     BASE64.encode_mut(&secret.private, &mut base64);
     base64.iter().for_each(|character| text.push(char::from(*character)));
     text.push('\n');
-    let Some(since) = published else { return text };
-    let mut moment = String::new();
-    print_moment(u32::try_from(since.0).unwrap_or(u32::MAX), &mut moment);
+    let Some(Standing { since, .. }) = standing else { return text };
+    let moment = moment_text(since);
     let with_ds = (flags == ENTRY_FLAGS).then_some("SyncPublish");
     for event in ["Created", "Publish", "Activate"].into_iter().chain(with_ds) {
         text.push_str(&format!("{event}: {moment}\n"));
     }
+    text
+}
+
+/// BIND's own record of a key: all that it does is known everywhere, and nothing is about to change.
+fn state_text(public: &PublicKey, zone: &str, standing: Standing) -> String {
+    let ksk = public.flags == ENTRY_FLAGS;
+    let zsk = !ksk || standing.role == Role::Csk;
+    let word = |is: bool| if is { "yes" } else { "no" };
+    let moment = moment_text(standing.since);
+    let mut text = format!(
+        "; This is the state of key {}, for {zone}\nAlgorithm: {}\nLength: {KEY_BITS}\nLifetime: 0\nKSK: {}\nZSK: {}\n\
+         Generated: {moment}\nPublished: {moment}\nActive: {moment}\n",
+        public.tag,
+        public.algorithm,
+        word(ksk),
+        word(zsk)
+    );
+    if ksk {
+        text.push_str(&format!("PublishCDS: {moment}\n"));
+    }
+    let parts = [("DNSKEY", true), ("ZRRSIG", zsk), ("KRRSIG", ksk), ("DS", ksk)];
+    let parts: Vec<&str> = parts.into_iter().filter(|(_, has)| *has).map(|(part, _)| part).collect();
+    parts.iter().for_each(|part| text.push_str(&format!("{part}Change: {moment}\n")));
+    parts.iter().for_each(|part| text.push_str(&format!("{part}State: omnipresent\n")));
+    text.push_str("GoalState: omnipresent\n");
+    text
+}
+
+fn moment_text(moment: UnixTime) -> String {
+    let mut text = String::new();
+    print_moment(u32::try_from(moment.0).unwrap_or(u32::MAX), &mut text);
     text
 }
 
@@ -125,13 +170,15 @@ mod tests {
         (der, public)
     }
 
+    const STANDING: Option<Standing> = Some(Standing { role: Role::Csk, since: UnixTime(1_790_000_000) });
+
     #[test]
     fn what_is_written_is_read_back_as_the_same_key() {
         for (flags, algorithm) in [(256, 13), (257, 13), (256, 15), (257, 15)] {
             let (der, public) = new_key(flags, algorithm);
             let owner = name("a-v1.mx.example.");
-            for since in [None, Some(UnixTime(1_790_000_000))] {
-                let files = to_bind(&der, &public, &owner, 3600, since).expect("files");
+            for standing in [None, STANDING] {
+                let files = to_bind(&der, &public, &owner, 3600, standing).expect("files");
                 let read = read_foreign(files.private.as_bytes(), Some(files.key.as_bytes())).expect("a key");
                 assert_eq!(
                     (read.der, read.owner, read.public),
@@ -155,19 +202,37 @@ mod tests {
     #[test]
     fn times_are_written_for_what_the_key_does() {
         let (der, public) = new_key(257, 15);
-        let files = to_bind(&der, &public, &name("example."), 3600, Some(UnixTime(1_790_000_000))).expect("files");
+        let files = to_bind(&der, &public, &name("example."), 3600, STANDING).expect("files");
         assert!(files.private.starts_with("Private-key-format: v1.3\nAlgorithm: 15 (ED25519)\nPrivateKey: "));
         let times = "Created: 20260921141320\nPublish: 20260921141320\nActivate: 20260921141320\n";
         assert!(files.private.ends_with(&format!("{times}SyncPublish: 20260921141320\n")));
         let (der, public) = new_key(256, 13);
-        let files = to_bind(&der, &public, &name("example."), 3600, Some(UnixTime(1_790_000_000))).expect("files");
+        let files = to_bind(&der, &public, &name("example."), 3600, STANDING).expect("files");
         assert!(files.private.ends_with(times), "no DS points at it");
+    }
+
+    #[test]
+    fn the_state_names_what_the_role_does_and_nothing_else() {
+        for (flags, role, ksk, zsk) in
+            [(257, Role::Csk, "yes", "yes"), (257, Role::Ksk, "yes", "no"), (256, Role::Zsk, "no", "yes")]
+        {
+            let (der, public) = new_key(flags, 13);
+            let standing = Standing { role, since: UnixTime(1_790_000_000) };
+            let files = to_bind(&der, &public, &name("example."), 3600, Some(standing)).expect("files");
+            let state = files.state.expect("a state");
+            assert!(state.contains(&format!("\nKSK: {ksk}\nZSK: {zsk}\n")), "{state}");
+            for part in ["KRRSIGState", "DSState", "DSChange", "PublishCDS"] {
+                assert_eq!(state.contains(part), ksk == "yes", "{part}: {state}");
+            }
+            assert_eq!(state.contains("ZRRSIGState"), zsk == "yes", "{state}");
+        }
     }
 
     #[test]
     fn secret_texts_keep_the_buffer_they_began_with() {
         let (der, public) = new_key(257, 13);
-        let files = to_bind(&der, &public, &name("example."), 3600, Some(UnixTime(u64::MAX))).expect("files");
+        let late = Standing { role: Role::Ksk, since: UnixTime(u64::MAX) };
+        let files = to_bind(&der, &public, &name("example."), 3600, Some(late)).expect("files");
         assert!(files.private.len() < PRIVATE_TEXT_OCTETS);
         assert_eq!(files.private.capacity(), PRIVATE_TEXT_OCTETS);
         let pem = to_pem(&der, &public).expect("PEM");
