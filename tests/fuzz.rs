@@ -153,6 +153,11 @@ fn damaged_journals_are_a_prefix_or_an_error() {
 }
 
 #[test]
+fn key_files_of_other_servers_are_keys_or_faults_that_quote_nothing() {
+    replay_and_mutate("foreign", RUNS);
+}
+
+#[test]
 fn segments_do_not_change_the_answers_of_a_stream() {
     replay_and_mutate("framing", FRAMING_RUNS);
 }

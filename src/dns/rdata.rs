@@ -14,7 +14,7 @@ mod read;
 mod text;
 mod wire;
 
-pub(crate) use text::{Seconds32, push_name, read_seconds};
+pub(crate) use text::{Seconds32, print_moment, push_name, read_seconds};
 
 use crate::dns::rtype;
 use data_encoding::HEXLOWER;

@@ -4,8 +4,12 @@
 //! what strangers can invent (denials of random names, wildcard expansions) take the place of anything else.
 
 pub mod denial;
+pub mod export;
+pub mod foreign;
+pub mod handover;
 pub mod key;
 pub mod memo;
+mod pkcs8;
 pub mod recent;
 
 use crate::dns::name::{self, Name};

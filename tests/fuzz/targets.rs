@@ -5,6 +5,7 @@
 mod files;
 mod framing;
 mod journal;
+mod keys;
 mod packet;
 mod wire;
 mod world;
@@ -26,6 +27,7 @@ pub const ALL: &[Target] = &[
     ("journal", journal::journal),
     ("request", journal::request),
     ("framing", framing::framing),
+    ("foreign", keys::foreign),
 ];
 
 /// Does what the target called `name` does; for cargo-fuzz, which has one program a target.

@@ -238,7 +238,7 @@ pub(super) fn read_moment(text: &str) -> Option<u32> {
 }
 
 /// Prints a moment as `YYYYMMDDHHmmSS` where that form can be read back, else as seconds.
-pub(super) fn print_moment(moment: u32, text: &mut String) {
+pub(crate) fn print_moment(moment: u32, text: &mut String) {
     let (mut days, seconds) = (u64::from(moment) / 86_400, moment % 86_400);
     let (mut year, mut month) = (1970u64, 1u64);
     while days >= 365 + u64::from(is_leap(year)) {
