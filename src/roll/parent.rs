@@ -109,9 +109,11 @@ impl ParentFacts {
             self.open(&set, 0, at);
         }
         for version in self.versions.iter_mut().filter(|version| version.last.is_none() && version.what == set) {
+            // Our own parent zone never served the set otherwise than now; a registry may have.
+            let (least_ttl, least_life) = if self.own && !version.seen { (0, 0) } else { (version.ttl, version.life) };
             version.seen = true;
-            version.ttl = version.ttl.max(*ttl);
-            version.life = version.life.max((*signature_span).max(left));
+            version.ttl = least_ttl.max(*ttl);
+            version.life = least_life.max((*signature_span).max(left));
         }
         let Some(place) = self.servers.iter_mut().find(|known| known.address == *server) else { return };
         match &mut place.saw {

@@ -19,8 +19,10 @@ use std::collections::VecDeque;
 const TRACE_MAX: usize = 60;
 /// How long after it was published something is seen on the wire.
 const SEEN_AFTER: Seconds = 2;
-/// Rounds of a parent at rest, in seconds: more often finds nothing new.
-const ROUND_AT_REST: Seconds = 6 * 3600;
+/// Seconds between rounds over a parent that has nothing new: more often would find nothing.
+const ROUND_AT_REST: Seconds = 86_400;
+/// The same while something is awaited; rounds that could find something come in time all the same.
+const ROUND_AWAITED: Seconds = 6 * 3600;
 
 /// What went wrong.
 #[derive(Clone, Debug)]
@@ -381,12 +383,15 @@ impl World {
     }
 
     fn round(&self) -> Seconds {
-        let settled = self.facts.parent.agreed() == Some(&self.facts.ds_wanted);
-        match (settled, self.parent.own) {
-            (true, _) => ROUND_AT_REST,
-            (false, true) => 1,
-            (false, false) => 600,
+        let parent = &self.facts.parent;
+        let shown = self.parent.sets();
+        let is_news = |saw: Option<&crate::roll::parent::Saw>| {
+            saw.is_none_or(|saw| !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart))
+        };
+        if parent.servers.iter().any(|server| is_news(server.saw.as_ref())) {
+            return parent.rounds_apart.max(1);
         }
+        if parent.agreed() == Some(&self.facts.ds_wanted) { ROUND_AT_REST } else { ROUND_AWAITED }
     }
 
     fn pass(&mut self, plan: &Plan, now: UnixTime, until: u64) {
@@ -461,6 +466,8 @@ impl World {
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {
+        // Time passes with every step, so that one that changes nothing cannot hold up the years.
+        self.time += 1;
         let text = words::step(&self.facts, step);
         self.say(&text);
         let fact = match step {
