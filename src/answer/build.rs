@@ -11,7 +11,7 @@ use crate::dns::rtype::number as rt;
 use crate::sign::denial::{self, BITMAP_OCTETS_MAX, NextName};
 use crate::sign::memo::Slot;
 use crate::sign::recent::Recent;
-use crate::sign::{Place, Subject, SubjectData, Unsigned};
+use crate::sign::{Made, Place, Subject, SubjectData, Unsigned};
 use crate::time::UnixTime;
 use crate::zone::{Cut, Found, Zone};
 use arrayvec::ArrayVec;
@@ -118,17 +118,18 @@ impl<'q> Builder<'q> {
         self.account.note(&zone.apex, name, &found, owner == Owner::Question);
         match found {
             Found::Set(set, slot) => {
-                let item = self.item(zone, name, owner, set, slot)?;
-                answer.push(item);
+                self.set(zone, name, owner, set, slot, answer)?;
                 answer.end_answer();
                 Ok(None)
             }
             Found::Alias(set, slot) => self.alias(zone, name, owner, set, slot, answer),
             Found::Redirect(from, set, slot) => self.redirect(zone, name, owner, (from, set, slot), answer),
             Found::Nsec(bitmap, slot) => {
-                let mut item = self.nsec(zone, name, owner, bitmap, slot, answer)?;
-                item.signature_only = self.query.qtype == rt::RRSIG;
-                answer.push(item);
+                let first = answer.items.len();
+                self.nsec(zone, name, owner, bitmap, slot, answer)?;
+                if self.query.qtype == rt::RRSIG {
+                    answer.items.iter_mut().skip(first).for_each(|item| item.signature_only = true);
+                }
                 answer.end_answer();
                 Ok(None)
             }
@@ -152,8 +153,7 @@ impl<'q> Builder<'q> {
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
-        let item = self.item(zone, name, owner, set, slot)?;
-        answer.push(item);
+        self.set(zone, name, owner, set, slot, answer)?;
         let target = set.data().next().and_then(|data| Some((data, Name::from_wire(data).ok()?)));
         // RFC 8482 § 4.1: an alias is one RRset, and enough for ANY.
         match target.filter(|_| self.query.qtype != rt::ANY) {
@@ -178,11 +178,7 @@ impl<'q> Builder<'q> {
         // A DNAME that redirects twice is given once: an RRset holds no record twice (RFC 2181 § 5).
         let ttl = match given(from, answer) {
             Some(ttl) => ttl,
-            None => {
-                let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
-                answer.push(item);
-                item.ttl
-            }
+            None => self.set(zone, from, Owner::Name(from), set, Some(slot), answer)?,
         };
         let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
         let target = set.data().next().unwrap_or(name::ROOT);
@@ -203,9 +199,10 @@ impl<'q> Builder<'q> {
 
     /// Whether an alias leads back to a name that the answer has already: each is given once.
     fn was_seen(&self, target: &[u8], answer: &Answer<'_>) -> bool {
-        let earlier = answer.items.len().saturating_sub(1);
+        // The last RRset is the alias itself, maybe with further signatures behind it.
+        let mut earlier = answer.items.iter().rev().skip_while(|item| item.signature_only).skip(1);
         *self.query.name == *target
-            || answer.items.iter().take(earlier).any(|item| match item.data {
+            || earlier.any(|item| match item.data {
                 Data::Set(set) => set.rtype == rt::CNAME && set.data().next() == Some(target),
                 Data::Made { rtype, data } => rtype == rt::CNAME && answer.made(data) == target,
             })
@@ -224,8 +221,7 @@ impl<'q> Builder<'q> {
         answer.begin_authority();
         self.soa(zone, answer)?;
         if self.dnssec_ok && zone.signing.is_some() {
-            let item = self.nsec(zone, name, owner, bitmap, slot, answer)?;
-            answer.push(item);
+            self.nsec(zone, name, owner, bitmap, slot, answer)?;
         }
         answer.begin_additional();
         Ok(None)
@@ -250,9 +246,11 @@ impl<'q> Builder<'q> {
     fn soa<'a>(&mut self, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
         let Some((set, slot)) = zone.soa() else { return Ok(()) };
         let owner = if *self.query.name == *zone.apex { Owner::Question } else { Owner::Name(&zone.apex) };
-        let mut item = self.item(zone, &zone.apex, owner, set, Some(slot))?;
-        item.ttl = item.ttl.min(zone.content.negative_ttl);
-        answer.push(item);
+        let first = answer.items.len();
+        self.set(zone, &zone.apex, owner, set, Some(slot), answer)?;
+        for item in answer.items.iter_mut().skip(first) {
+            item.ttl = item.ttl.min(zone.content.negative_ttl);
+        }
         Ok(())
     }
 
@@ -270,15 +268,14 @@ impl<'q> Builder<'q> {
             answer.push(plain(owner, set));
         }
         if self.dnssec_ok && zone.signing.is_some() {
-            let item = match cut.node.set(rt::DS) {
-                Some((set, slot)) => self.item(zone, cut.owner, owner, set, Some(slot))?,
+            match cut.node.set(rt::DS) {
+                Some((set, slot)) => self.set(zone, cut.owner, owner, set, Some(slot), answer)?,
                 None => {
                     let next = denial::next_past_subtree(cut.owner, &zone.apex);
                     let slot = Some(cut.node.denial_slot());
                     self.nsec_with(zone, (cut.owner, owner), (&next, cut.node.bitmap()), slot, answer)?
                 }
             };
-            answer.push(item);
         }
         answer.begin_additional();
         for (owner, set) in cut.node.glue() {
@@ -296,7 +293,7 @@ impl<'q> Builder<'q> {
         bitmap: &[u8],
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<Item<'a>, Stop> {
+    ) -> Result<u32, Stop> {
         let at_cut = denial::has_type(bitmap, rt::NS) && !denial::has_type(bitmap, rt::SOA);
         let next =
             if at_cut { denial::next_past_subtree(name, &zone.apex) } else { denial::next_name(name, &zone.apex) };
@@ -310,40 +307,44 @@ impl<'q> Builder<'q> {
         (next, bitmap): (&NextName, &[u8]),
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<Item<'a>, Stop> {
+    ) -> Result<u32, Stop> {
         let mut data = ArrayVec::<u8, { NAME_OCTETS_MAX + BITMAP_OCTETS_MAX }>::new();
         let fits = data.try_extend_from_slice(next).is_ok() && data.try_extend_from_slice(bitmap).is_ok();
         let made = answer.make(&[&data]).filter(|_| fits).ok_or(Stop::Truncate)?;
         let ttl = zone.content.negative_ttl;
         let subject = Subject { owner: name, rtype: rt::NSEC, ttl, data: SubjectData::One(&data) };
-        self.signed_item(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot)
+        self.give(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot, answer)
     }
 
-    fn item<'a>(
+    fn set<'a>(
         &mut self,
         zone: &'a Zone,
         name: &[u8],
         owner: Owner<'a>,
         set: RrsetView<'a>,
         slot: Option<&'a Slot>,
-    ) -> Result<Item<'a>, Stop> {
+        answer: &mut Answer<'a>,
+    ) -> Result<u32, Stop> {
         let subject = Subject { owner: name, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
-        self.signed_item(zone, owner, Data::Set(set), &subject, slot)
+        self.give(zone, owner, Data::Set(set), &subject, slot, answer)
     }
 
-    fn signed_item<'a>(
+    /// Adds an RRset with the signatures of all keys that sign it, and returns the TTL that it is given with.
+    fn give<'a>(
         &mut self,
         zone: &'a Zone,
         owner: Owner<'a>,
         data: Data<'a>,
         subject: &Subject<'_>,
         slot: Option<&Slot>,
-    ) -> Result<Item<'a>, Stop> {
+        answer: &mut Answer<'a>,
+    ) -> Result<u32, Stop> {
         let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
         // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
         let asked_for = self.query.qtype == rt::RRSIG && subject.rtype == rt::NSEC;
         let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || asked_for) else {
-            return Ok(item);
+            answer.push(item);
+            return Ok(item.ttl);
         };
         let make = match self.effort {
             Effort::Kept => false,
@@ -351,7 +352,22 @@ impl<'q> Builder<'q> {
             Effort::Own | Effort::Truncate => slot.is_some(),
         };
         let place = slot.map_or(Place::Recent(self.recent), Place::Own);
-        let made = signing.sign(subject, place, self.now, make).map_err(|fault| match (fault, self.effort) {
+        self.take(&mut item, signing.sign(subject, place, self.now, make))?;
+        let first = answer.items.len();
+        answer.push(item);
+        for by in signing.further(subject.rtype) {
+            item.signature_only = true;
+            self.take(&mut item, signing.sign_further(by, subject, place, self.now, make))?;
+            answer.push(item);
+            // One TTL for the RRset and all its signatures (RFC 2181 § 5.2, RFC 4034 § 3).
+            answer.items.iter_mut().skip(first).for_each(|earlier| earlier.ttl = item.ttl);
+        }
+        Ok(item.ttl)
+    }
+
+    /// Puts a signature into an item, or says what its absence means for the answer.
+    fn take<'a>(&mut self, item: &mut Item<'a>, made: Result<Made<'a>, Unsigned>) -> Result<(), Stop> {
+        let made = made.map_err(|fault| match (fault, self.effort) {
             (Unsigned::Failed, _) => Stop::Failed,
             (Unsigned::NotKept, Effort::Kept | Effort::Own) => Stop::Deferred,
             (Unsigned::NotKept, Effort::Sign | Effort::Truncate) => Stop::Truncate,
@@ -363,6 +379,6 @@ impl<'q> Builder<'q> {
         // No TTL reaches beyond the signature's end (RFC 4035 § 5.3.3).
         item.ttl = item.ttl.min(made.signed.expiration.wrapping_sub(self.now.rrsig()));
         item.signature = Some(made.signed);
-        Ok(item)
+        Ok(())
     }
 }
