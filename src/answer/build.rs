@@ -2,6 +2,8 @@
 //!
 //! Sections are filled in reading order; nothing is encoded here.
 
+mod signed;
+
 use super::{Account, Asked, Effort, Snapshot};
 use crate::dns::name::{self, NAME_OCTETS_MAX, Name};
 use crate::dns::query::{Query, rcode};
@@ -11,7 +13,7 @@ use crate::dns::rtype::number as rt;
 use crate::sign::denial::{self, BITMAP_OCTETS_MAX, NextName};
 use crate::sign::memo::Slot;
 use crate::sign::recent::Recent;
-use crate::sign::{Made, Place, Subject, SubjectData, Unsigned};
+use crate::sign::{Subject, SubjectData};
 use crate::time::UnixTime;
 use crate::zone::{Cut, Found, Zone};
 use arrayvec::ArrayVec;
@@ -52,6 +54,10 @@ type Next<'a> = Owner<'a>;
 /// An RRset without a signature.
 pub fn plain<'a>(owner: Owner<'a>, set: RrsetView<'a>) -> Item<'a> {
     Item { owner, data: Data::Set(set), ttl: set.ttl, signature: None, signature_only: false }
+}
+
+fn subject_of<'s>(owner: &'s [u8], set: RrsetView<'s>) -> Subject<'s> {
+    Subject { owner, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) }
 }
 
 /// The TTL of the DNAME at `owner`, where the answer has it already.
@@ -176,10 +182,10 @@ impl<'q> Builder<'q> {
     ) -> Result<Option<Next<'a>>, Stop> {
         let (from, set, slot) = dname;
         // A DNAME that redirects twice is given once: an RRset holds no record twice (RFC 2181 § 5).
-        let ttl = match given(from, answer) {
-            Some(ttl) => ttl,
-            None => self.set(zone, from, Owner::Name(from), set, Some(slot), answer)?,
-        };
+        if given(from, answer).is_none() {
+            self.set(zone, from, Owner::Name(from), set, Some(slot), answer)?;
+        }
+        let ttl = given(from, answer).unwrap_or(set.ttl);
         let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
         let target = set.data().next().unwrap_or(name::ROOT);
         let made = answer.make(&[prefix, target]).filter(|made| usize::from(made.length) <= NAME_OCTETS_MAX);
@@ -246,11 +252,11 @@ impl<'q> Builder<'q> {
     fn soa<'a>(&mut self, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
         let Some((set, slot)) = zone.soa() else { return Ok(()) };
         let owner = if *self.query.name == *zone.apex { Owner::Question } else { Owner::Name(&zone.apex) };
-        let first = answer.items.len();
-        self.set(zone, &zone.apex, owner, set, Some(slot), answer)?;
-        for item in answer.items.iter_mut().skip(first) {
-            item.ttl = item.ttl.min(zone.content.negative_ttl);
-        }
+        let subject = subject_of(&zone.apex, set);
+        let mut item = self.signed(zone, owner, Data::Set(set), &subject, Some(slot))?;
+        item.ttl = item.ttl.min(zone.content.negative_ttl);
+        answer.push(item);
+        self.sign_further(zone, &subject, Some(slot), answer)?;
         Ok(())
     }
 
@@ -293,7 +299,7 @@ impl<'q> Builder<'q> {
         bitmap: &[u8],
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<u32, Stop> {
+    ) -> Result<(), Stop> {
         let at_cut = denial::has_type(bitmap, rt::NS) && !denial::has_type(bitmap, rt::SOA);
         let next =
             if at_cut { denial::next_past_subtree(name, &zone.apex) } else { denial::next_name(name, &zone.apex) };
@@ -307,13 +313,15 @@ impl<'q> Builder<'q> {
         (next, bitmap): (&NextName, &[u8]),
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<u32, Stop> {
+    ) -> Result<(), Stop> {
         let mut data = ArrayVec::<u8, { NAME_OCTETS_MAX + BITMAP_OCTETS_MAX }>::new();
         let fits = data.try_extend_from_slice(next).is_ok() && data.try_extend_from_slice(bitmap).is_ok();
         let made = answer.make(&[&data]).filter(|_| fits).ok_or(Stop::Truncate)?;
         let ttl = zone.content.negative_ttl;
         let subject = Subject { owner: name, rtype: rt::NSEC, ttl, data: SubjectData::One(&data) };
-        self.give(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot, answer)
+        let item = self.signed(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot)?;
+        answer.push(item);
+        self.sign_further(zone, &subject, slot, answer)
     }
 
     fn set<'a>(
@@ -324,61 +332,10 @@ impl<'q> Builder<'q> {
         set: RrsetView<'a>,
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<u32, Stop> {
-        let subject = Subject { owner: name, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
-        self.give(zone, owner, Data::Set(set), &subject, slot, answer)
-    }
-
-    /// Adds an RRset with the signatures of all keys that sign it, and returns the TTL that it is given with.
-    fn give<'a>(
-        &mut self,
-        zone: &'a Zone,
-        owner: Owner<'a>,
-        data: Data<'a>,
-        subject: &Subject<'_>,
-        slot: Option<&Slot>,
-        answer: &mut Answer<'a>,
-    ) -> Result<u32, Stop> {
-        let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
-        // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
-        let asked_for = self.query.qtype == rt::RRSIG && subject.rtype == rt::NSEC;
-        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || asked_for) else {
-            answer.push(item);
-            return Ok(item.ttl);
-        };
-        let make = match self.effort {
-            Effort::Kept => false,
-            Effort::Sign => true,
-            Effort::Own | Effort::Truncate => slot.is_some(),
-        };
-        let place = slot.map_or(Place::Recent(self.recent), Place::Own);
-        self.take(&mut item, signing.sign(subject, place, self.now, make))?;
-        let first = answer.items.len();
+    ) -> Result<(), Stop> {
+        let subject = subject_of(name, set);
+        let item = self.signed(zone, owner, Data::Set(set), &subject, slot)?;
         answer.push(item);
-        for by in signing.further(subject.rtype) {
-            item.signature_only = true;
-            self.take(&mut item, signing.sign_further(by, subject, place, self.now, make))?;
-            answer.push(item);
-            // One TTL for the RRset and all its signatures (RFC 2181 § 5.2, RFC 4034 § 3).
-            answer.items.iter_mut().skip(first).for_each(|earlier| earlier.ttl = item.ttl);
-        }
-        Ok(item.ttl)
-    }
-
-    /// Puts a signature into an item, or says what its absence means for the answer.
-    fn take<'a>(&mut self, item: &mut Item<'a>, made: Result<Made<'a>, Unsigned>) -> Result<(), Stop> {
-        let made = made.map_err(|fault| match (fault, self.effort) {
-            (Unsigned::Failed, _) => Stop::Failed,
-            (Unsigned::NotKept, Effort::Kept | Effort::Own) => Stop::Deferred,
-            (Unsigned::NotKept, Effort::Sign | Effort::Truncate) => Stop::Truncate,
-        })?;
-        match made.fresh {
-            true => self.signed = self.signed.saturating_add(1),
-            false => self.kept = self.kept.saturating_add(1),
-        }
-        // No TTL reaches beyond the signature's end (RFC 4035 § 5.3.3).
-        item.ttl = item.ttl.min(made.signed.expiration.wrapping_sub(self.now.rrsig()));
-        item.signature = Some(made.signed);
-        Ok(())
+        self.sign_further(zone, &subject, slot, answer)
     }
 }

@@ -53,6 +53,12 @@ impl FurtherKey {
 }
 
 impl Signing {
+    /// Whether any key signs beside the first ones.
+    #[inline]
+    pub fn has_further(&self) -> bool {
+        self.further.is_some()
+    }
+
     /// The keys that sign `rtype` beside the first.
     pub fn further(&self, rtype: u16) -> &[FurtherKey] {
         match (&self.further, rtype) {

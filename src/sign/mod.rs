@@ -187,6 +187,7 @@ impl Signing {
     }
 
     /// The signature that was kept, if it has enough time left.
+    #[inline]
     fn still_good<'s>(
         &'s self,
         key: &Key,

@@ -184,7 +184,7 @@ fn zone(
         };
         let [entry, data] = signers_of(&draft.kind);
         let (entry_keys, data_keys) = (those(entry, false), those(data, draft.kind == "failing"));
-        let [data, dnskey] = if draft.kind == "brief" { [BRIEF; 2] } else { WINDOWS };
+        let [data, dnskey] = if draft.kind.starts_with("brief") { [BRIEF; 2] } else { WINDOWS };
         Arc::new(Signing::new(draft.apex.clone(), data_keys, entry_keys, data, dnskey).expect("keys that sign"))
     });
     let labels = mxseal::dns::name::label_count(&draft.apex);
@@ -202,7 +202,7 @@ fn keys_of(kind: &str) -> Vec<(&'static str, Key)> {
         "csk" | "brief" | "failing" => vec![("csk", key(0, 257))],
         "ksk+zsk" => vec![("ksk", key(0, 257)), ("zsk", key(1, 256))],
         "csk+next" => vec![("csk", key(0, 257)), ("next", key(1, 257))],
-        "13+15" => vec![("csk13", key(0, 257)), ("csk15", key(3, 257))],
+        "13+15" | "brief+15" => vec![("csk13", key(0, 257)), ("csk15", key(3, 257))],
         "six" => vec![
             ("old13", key(0, 257)),
             ("new13", key(1, 257)),
@@ -222,7 +222,7 @@ fn signers_of(kind: &str) -> [&'static [&'static str]; 2] {
         "csk" | "brief" | "failing" => [&["csk"], &["csk"]],
         "ksk+zsk" => [&["ksk"], &["zsk"]],
         "csk+next" => [&["csk", "next"], &["csk"]],
-        "13+15" => [&["csk13", "csk15"], &["csk13", "csk15"]],
+        "13+15" | "brief+15" => [&["csk13", "csk15"], &["csk13", "csk15"]],
         "six" => [&["old13", "new13", "old15", "new15"], &["zsk13", "zsk15"]],
         other => panic!("`{other}` is no way to sign"),
     }
