@@ -39,9 +39,11 @@ pub fn verify(octets: &[u8], world: &World, now: u64, only_signatures: bool) -> 
 
 /// Whether each RRset with a signature has those of all keys that sign its type, in their order.
 fn complete(section: &[Record], world: &World) -> Result<(), String> {
+    /// Owner and type, then who signs and the tags of the keys.
+    type Sets = BTreeMap<(Vec<u8>, u16), (Vec<u8>, Vec<u16>)>;
     let signed =
         |record: &Record| (record.rtype == rt::RRSIG).then(|| (record.owner.clone(), Rrsig::decode(&record.data)));
-    let mut sets: BTreeMap<(Vec<u8>, u16), (Vec<u8>, Vec<u16>)> = BTreeMap::new();
+    let mut sets = Sets::new();
     for (owner, rrsig) in section.iter().filter_map(signed) {
         let set = sets.entry((owner, rrsig.covered)).or_insert_with(|| (rrsig.signer.clone(), Vec::new()));
         set.1.push(rrsig.tag);
