@@ -1,8 +1,8 @@
-//! Signatures by further keys, while keys roll: the next key signs the key sets beside the old one, or two algorithms
-//! sign everything (RFC 6781 § 4.1.4).
+//! Signatures by further keys, while keys roll.
 //!
-//! A zone without such keys pays nothing for them. What has a slot of its own is kept on a shelf that belongs to these
-//! keys and goes with them; what strangers can invent never comes there.
+//! The next key signs the key sets beside the old one, or two algorithms sign everything (RFC 6781 § 4.1.4). A zone
+//! without such keys pays nothing for them. What has a slot of its own is kept on a shelf that belongs to these keys and
+//! goes with them; what strangers can invent never comes there.
 
 use super::key::Key;
 use super::memo::Kept;
