@@ -38,7 +38,7 @@ fn rrset(c: &mut Criterion) {
     let owner = name("_25._tcp.contoso-com.mx.example");
     let set = Rrset::new(rt::TLSA, 1800, vec![vec![3; 35], vec![4; 35]]).expect("a small set");
     let key = Arc::new(key(13));
-    let signing = Signing::new(apex, Arc::clone(&key), key, POLICY, POLICY);
+    let signing = Signing::new(apex, vec![Arc::clone(&key)], vec![key], POLICY, POLICY).expect("a key");
     let subject = Subject { owner: &owner, rtype: rt::TLSA, ttl: 1800, data: SubjectData::Set(set.view()) };
     c.bench_function("RRSIG made", |b| {
         b.iter(|| signing.sign(black_box(&subject), Place::Own(&Slot::default()), NOW, true).is_ok())

@@ -119,7 +119,7 @@ fn zone(
     let content = Arc::new(content::build(&parts).0.expect("a good master file"));
     let delegation = content.delegation(&apex, vec![key.ds_data(&apex)]);
     let [data, dnskey] = WINDOWS;
-    let signing = Signing::new(apex.clone(), Arc::clone(&key), key, data, dnskey);
+    let signing = Signing::new(apex.clone(), vec![Arc::clone(&key)], vec![key], data, dnskey).expect("a key");
     let zone = Zone {
         labels: label_count(&apex),
         apex,

@@ -44,6 +44,7 @@
 //! | pool | a fleet of inbound hosts: addresses and certificates that many tenants share by reference |
 //! | snapshot | an immutable view of everything needed to answer, published whole |
 //! | slot | the place of one kept signature |
+//! | further key | one that signs beside a zone's first key, while keys roll; its signatures lie on its zone's shelf |
 //! | window | from when until when a signature is valid |
 //! | last good | what is served on although its file is broken now |
 //! | held | a removal that waits for `mxseal reload --allow-shrink` |

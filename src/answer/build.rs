@@ -2,6 +2,8 @@
 //!
 //! Sections are filled in reading order; nothing is encoded here.
 
+mod signed;
+
 use super::{Account, Asked, Effort, Snapshot};
 use crate::dns::name::{self, NAME_OCTETS_MAX, Name};
 use crate::dns::query::{Query, rcode};
@@ -11,7 +13,7 @@ use crate::dns::rtype::number as rt;
 use crate::sign::denial::{self, BITMAP_OCTETS_MAX, NextName};
 use crate::sign::memo::Slot;
 use crate::sign::recent::Recent;
-use crate::sign::{Place, Subject, SubjectData, Unsigned};
+use crate::sign::{Subject, SubjectData};
 use crate::time::UnixTime;
 use crate::zone::{Cut, Found, Zone};
 use arrayvec::ArrayVec;
@@ -52,6 +54,10 @@ type Next<'a> = Owner<'a>;
 /// An RRset without a signature.
 pub fn plain<'a>(owner: Owner<'a>, set: RrsetView<'a>) -> Item<'a> {
     Item { owner, data: Data::Set(set), ttl: set.ttl, signature: None, signature_only: false }
+}
+
+fn subject_of<'s>(owner: &'s [u8], set: RrsetView<'s>) -> Subject<'s> {
+    Subject { owner, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) }
 }
 
 /// The TTL of the DNAME at `owner`, where the answer has it already.
@@ -118,17 +124,18 @@ impl<'q> Builder<'q> {
         self.account.note(&zone.apex, name, &found, owner == Owner::Question);
         match found {
             Found::Set(set, slot) => {
-                let item = self.item(zone, name, owner, set, slot)?;
-                answer.push(item);
+                self.set(zone, name, owner, set, slot, answer)?;
                 answer.end_answer();
                 Ok(None)
             }
             Found::Alias(set, slot) => self.alias(zone, name, owner, set, slot, answer),
             Found::Redirect(from, set, slot) => self.redirect(zone, name, owner, (from, set, slot), answer),
             Found::Nsec(bitmap, slot) => {
-                let mut item = self.nsec(zone, name, owner, bitmap, slot, answer)?;
-                item.signature_only = self.query.qtype == rt::RRSIG;
-                answer.push(item);
+                let first = answer.items.len();
+                self.nsec(zone, name, owner, bitmap, slot, answer)?;
+                if self.query.qtype == rt::RRSIG {
+                    answer.items.iter_mut().skip(first).for_each(|item| item.signature_only = true);
+                }
                 answer.end_answer();
                 Ok(None)
             }
@@ -152,8 +159,7 @@ impl<'q> Builder<'q> {
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
-        let item = self.item(zone, name, owner, set, slot)?;
-        answer.push(item);
+        self.set(zone, name, owner, set, slot, answer)?;
         let target = set.data().next().and_then(|data| Some((data, Name::from_wire(data).ok()?)));
         // RFC 8482 § 4.1: an alias is one RRset, and enough for ANY.
         match target.filter(|_| self.query.qtype != rt::ANY) {
@@ -176,14 +182,10 @@ impl<'q> Builder<'q> {
     ) -> Result<Option<Next<'a>>, Stop> {
         let (from, set, slot) = dname;
         // A DNAME that redirects twice is given once: an RRset holds no record twice (RFC 2181 § 5).
-        let ttl = match given(from, answer) {
-            Some(ttl) => ttl,
-            None => {
-                let item = self.item(zone, from, Owner::Name(from), set, Some(slot))?;
-                answer.push(item);
-                item.ttl
-            }
-        };
+        if given(from, answer).is_none() {
+            self.set(zone, from, Owner::Name(from), set, Some(slot), answer)?;
+        }
+        let ttl = given(from, answer).unwrap_or(set.ttl);
         let prefix = name.get(..name.len().saturating_sub(from.len())).unwrap_or_default();
         let target = set.data().next().unwrap_or(name::ROOT);
         let made = answer.make(&[prefix, target]).filter(|made| usize::from(made.length) <= NAME_OCTETS_MAX);
@@ -203,9 +205,10 @@ impl<'q> Builder<'q> {
 
     /// Whether an alias leads back to a name that the answer has already: each is given once.
     fn was_seen(&self, target: &[u8], answer: &Answer<'_>) -> bool {
-        let earlier = answer.items.len().saturating_sub(1);
+        // The last RRset is the alias itself, maybe with further signatures behind it.
+        let mut earlier = answer.items.iter().rev().skip_while(|item| item.signature_only).skip(1);
         *self.query.name == *target
-            || answer.items.iter().take(earlier).any(|item| match item.data {
+            || earlier.any(|item| match item.data {
                 Data::Set(set) => set.rtype == rt::CNAME && set.data().next() == Some(target),
                 Data::Made { rtype, data } => rtype == rt::CNAME && answer.made(data) == target,
             })
@@ -224,8 +227,7 @@ impl<'q> Builder<'q> {
         answer.begin_authority();
         self.soa(zone, answer)?;
         if self.dnssec_ok && zone.signing.is_some() {
-            let item = self.nsec(zone, name, owner, bitmap, slot, answer)?;
-            answer.push(item);
+            self.nsec(zone, name, owner, bitmap, slot, answer)?;
         }
         answer.begin_additional();
         Ok(None)
@@ -250,9 +252,11 @@ impl<'q> Builder<'q> {
     fn soa<'a>(&mut self, zone: &'a Zone, answer: &mut Answer<'a>) -> Result<(), Stop> {
         let Some((set, slot)) = zone.soa() else { return Ok(()) };
         let owner = if *self.query.name == *zone.apex { Owner::Question } else { Owner::Name(&zone.apex) };
-        let mut item = self.item(zone, &zone.apex, owner, set, Some(slot))?;
+        let subject = subject_of(&zone.apex, set);
+        let mut item = self.signed(zone, owner, Data::Set(set), &subject, Some(slot))?;
         item.ttl = item.ttl.min(zone.content.negative_ttl);
         answer.push(item);
+        self.sign_further(zone, &subject, Some(slot), answer)?;
         Ok(())
     }
 
@@ -270,15 +274,14 @@ impl<'q> Builder<'q> {
             answer.push(plain(owner, set));
         }
         if self.dnssec_ok && zone.signing.is_some() {
-            let item = match cut.node.set(rt::DS) {
-                Some((set, slot)) => self.item(zone, cut.owner, owner, set, Some(slot))?,
+            match cut.node.set(rt::DS) {
+                Some((set, slot)) => self.set(zone, cut.owner, owner, set, Some(slot), answer)?,
                 None => {
                     let next = denial::next_past_subtree(cut.owner, &zone.apex);
                     let slot = Some(cut.node.denial_slot());
                     self.nsec_with(zone, (cut.owner, owner), (&next, cut.node.bitmap()), slot, answer)?
                 }
             };
-            answer.push(item);
         }
         answer.begin_additional();
         for (owner, set) in cut.node.glue() {
@@ -296,7 +299,7 @@ impl<'q> Builder<'q> {
         bitmap: &[u8],
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<Item<'a>, Stop> {
+    ) -> Result<(), Stop> {
         let at_cut = denial::has_type(bitmap, rt::NS) && !denial::has_type(bitmap, rt::SOA);
         let next =
             if at_cut { denial::next_past_subtree(name, &zone.apex) } else { denial::next_name(name, &zone.apex) };
@@ -310,59 +313,29 @@ impl<'q> Builder<'q> {
         (next, bitmap): (&NextName, &[u8]),
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
-    ) -> Result<Item<'a>, Stop> {
+    ) -> Result<(), Stop> {
         let mut data = ArrayVec::<u8, { NAME_OCTETS_MAX + BITMAP_OCTETS_MAX }>::new();
         let fits = data.try_extend_from_slice(next).is_ok() && data.try_extend_from_slice(bitmap).is_ok();
         let made = answer.make(&[&data]).filter(|_| fits).ok_or(Stop::Truncate)?;
         let ttl = zone.content.negative_ttl;
         let subject = Subject { owner: name, rtype: rt::NSEC, ttl, data: SubjectData::One(&data) };
-        self.signed_item(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot)
+        let item = self.signed(zone, owner, Data::Made { rtype: rt::NSEC, data: made }, &subject, slot)?;
+        answer.push(item);
+        self.sign_further(zone, &subject, slot, answer)
     }
 
-    fn item<'a>(
+    fn set<'a>(
         &mut self,
         zone: &'a Zone,
         name: &[u8],
         owner: Owner<'a>,
         set: RrsetView<'a>,
         slot: Option<&'a Slot>,
-    ) -> Result<Item<'a>, Stop> {
-        let subject = Subject { owner: name, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
-        self.signed_item(zone, owner, Data::Set(set), &subject, slot)
-    }
-
-    fn signed_item<'a>(
-        &mut self,
-        zone: &'a Zone,
-        owner: Owner<'a>,
-        data: Data<'a>,
-        subject: &Subject<'_>,
-        slot: Option<&Slot>,
-    ) -> Result<Item<'a>, Stop> {
-        let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
-        // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
-        let asked_for = self.query.qtype == rt::RRSIG && subject.rtype == rt::NSEC;
-        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || asked_for) else {
-            return Ok(item);
-        };
-        let make = match self.effort {
-            Effort::Kept => false,
-            Effort::Sign => true,
-            Effort::Own | Effort::Truncate => slot.is_some(),
-        };
-        let place = slot.map_or(Place::Recent(self.recent), Place::Own);
-        let made = signing.sign(subject, place, self.now, make).map_err(|fault| match (fault, self.effort) {
-            (Unsigned::Failed, _) => Stop::Failed,
-            (Unsigned::NotKept, Effort::Kept | Effort::Own) => Stop::Deferred,
-            (Unsigned::NotKept, Effort::Sign | Effort::Truncate) => Stop::Truncate,
-        })?;
-        match made.fresh {
-            true => self.signed = self.signed.saturating_add(1),
-            false => self.kept = self.kept.saturating_add(1),
-        }
-        // No TTL reaches beyond the signature's end (RFC 4035 § 5.3.3).
-        item.ttl = item.ttl.min(made.signed.expiration.wrapping_sub(self.now.rrsig()));
-        item.signature = Some(made.signed);
-        Ok(item)
+        answer: &mut Answer<'a>,
+    ) -> Result<(), Stop> {
+        let subject = subject_of(name, set);
+        let item = self.signed(zone, owner, Data::Set(set), &subject, slot)?;
+        answer.push(item);
+        self.sign_further(zone, &subject, slot, answer)
     }
 }

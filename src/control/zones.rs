@@ -3,15 +3,16 @@
 //! Pure. A broken master file keeps the last good content; a zone whose keys cannot be trusted is not served, and nobody
 //! denies its names meanwhile.
 
+mod key_set;
+
+pub use key_set::{KeySet, ParentWish, Part};
+
 use crate::config::Policy;
 use crate::control::file_names::FileNames;
 use crate::control::pools::PoolTable;
 use crate::control::tenants::{Surroundings, Tenants};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::{self, Name};
-use crate::dns::rtype::number as rt;
-use crate::sign::Signing;
-use crate::sign::key::Key;
 use crate::time::UnixTime;
 use crate::zone::Zone;
 use crate::zone::content::{self, Content, Delegation, Parts};
@@ -70,66 +71,12 @@ pub enum Keys {
     Frozen(Diagnostic),
 }
 
-/// Keys as a zone uses them.
-pub struct KeySet {
-    /// How the zone signs.
-    pub signing: Arc<Signing>,
-    /// DNSKEY, CDS and CDNSKEY: type, TTL, data.
-    pub sets: Vec<(u16, u32, Vec<Vec<u8>>)>,
-    /// DS data for the parent.
-    pub ds: Vec<Vec<u8>>,
-    /// Tags of the published keys.
-    pub tags: Vec<u16>,
-    /// The active keys and their published data, to prove themselves again.
-    pub active: Vec<(Arc<Key>, Vec<u8>)>,
-    /// What an operator should know about them.
-    pub findings: Vec<Diagnostic>,
-}
-
 /// What content is built from; equal values need no building.
 struct Attempt {
     parsed: Arc<Parsed>,
     signed: bool,
     key_sets: Vec<(u16, u32, Vec<Vec<u8>>)>,
     children: Vec<Delegation>,
-}
-
-impl KeySet {
-    /// Keys that are published, and which of them sign: DNSKEY, CDS and CDNSKEY are signed by the key that the DS names
-    /// (RFC 7344 § 4.1), data by the zone signing key, where there is one.
-    ///
-    /// # Errors
-    /// The reason, where no key may sign, or a key does not match its published data (I10 of the design).
-    pub fn new(apex: &Name, keys: &[(Key, bool)], policy: &Policy, challenge: &[u8]) -> Result<KeySet, String> {
-        let active: Vec<Arc<Key>> =
-            keys.iter().filter(|(_, active)| *active).map(|(key, _)| Arc::new(key.clone())).collect();
-        let apex_key = active.iter().find(|key| key.flags & 1 == 1).ok_or("no active key signing key")?;
-        let data_key = active.iter().find(|key| key.flags & 1 == 0).unwrap_or(apex_key);
-        let dnskey: Vec<Vec<u8>> = keys.iter().map(|(key, _)| key.dnskey_data()).collect();
-        let mut proved = Vec::new();
-        for key in &active {
-            let published = dnskey.iter().find(|data| **data == key.dnskey_data()).cloned().unwrap_or_default();
-            key.prove(&published, challenge).map_err(|fault| format!("key {} cannot sign: {fault}", key.tag))?;
-            proved.push((Arc::clone(key), published));
-        }
-        let secure_entry = || keys.iter().map(|(key, _)| key).filter(|key| key.flags & 1 == 1);
-        let ds: Vec<Vec<u8>> = secure_entry().map(|key| key.ds_data(apex)).collect();
-        let ttl = policy.dnskey_ttl;
-        let sets = vec![
-            (rt::DNSKEY, ttl, dnskey),
-            (rt::CDS, ttl, secure_entry().map(|key| key.cds_data(apex)).collect()),
-            (rt::CDNSKEY, ttl, secure_entry().map(Key::cdnskey_data).collect()),
-        ];
-        let signing = Signing::new(
-            apex.clone(),
-            Arc::clone(data_key),
-            Arc::clone(apex_key),
-            policy.data_signatures(),
-            policy.dnskey_signatures(),
-        );
-        let tags = keys.iter().map(|(key, _)| key.tag).collect();
-        Ok(KeySet { signing: Arc::new(signing), sets, ds, tags, active: proved, findings: Vec::new() })
-    }
 }
 
 impl ZoneState {
@@ -397,34 +344,17 @@ impl Attempt {
 mod tests {
     use super::*;
     use crate::dns::name::ROOT;
-    use crate::sign::key::{ECDSA_P256, ENTRY_FLAGS, generate_pkcs8};
+    use crate::dns::rtype::number as rt;
+    use crate::sign::key::{ECDSA_P256, ENTRY_FLAGS, Key, generate_pkcs8};
     use crate::sign::memo::Slot;
-    use crate::sign::{Subject, SubjectData, Unsigned};
+    use crate::sign::{Place, Signing, Subject, SubjectData, Unsigned};
     use crate::time::UnixTime;
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
 
-    fn key() -> Key {
+    fn key() -> Arc<Key> {
         let der = generate_pkcs8(ECDSA_P256).expect("a new key");
-        Key::from_pkcs8(ENTRY_FLAGS, ECDSA_P256, &der).expect("a key")
-    }
-
-    /// The public half of one key and the private half of another, as in the outage of .de (2026).
-    fn liar() -> Key {
-        Key { signer: key().signer, ..key() }
-    }
-
-    #[test]
-    fn a_key_that_does_not_sign_for_its_published_dnskey_never_serves() {
-        let apex = Name::parse("mx.example", ROOT).expect("a name");
-        assert!(KeySet::new(&apex, &[(key(), true)], &Policy::shard(), b"challenge").is_ok());
-        let refused = KeySet::new(&apex, &[(liar(), true)], &Policy::shard(), b"challenge").err();
-        assert!(refused.is_some_and(|reason| reason.contains("cannot sign")));
-        let standby = [(key(), true), (liar(), false)];
-        assert!(
-            KeySet::new(&apex, &standby, &Policy::shard(), b"challenge").is_ok(),
-            "one that does not sign may wait"
-        );
+        Arc::new(Key::from_pkcs8(ENTRY_FLAGS, ECDSA_P256, &der).expect("a key"))
     }
 
     #[test]
@@ -433,12 +363,22 @@ mod tests {
         let policy = Policy::shard();
         let (data, dnskey) = (policy.data_signatures(), policy.dnskey_signatures());
         let subject = Subject { owner: &apex, rtype: rt::TXT, ttl: 300, data: SubjectData::One(b"\x01x") };
-        for (key, good) in [(Arc::new(key()), true), (Arc::new(liar()), false)] {
-            let signing = Signing::new(apex.clone(), Arc::clone(&key), key, data, dnskey);
+        let liar = Arc::new(Key { signer: Arc::clone(&key().signer), ..(*key()).clone() });
+        for (keys, good) in [
+            (vec![key()], true),
+            (vec![Arc::clone(&liar)], false),
+            (vec![key(), key()], true),
+            (vec![key(), liar], false),
+        ] {
+            let signing = Signing::new(apex.clone(), keys.clone(), vec![key()], data, dnskey).expect("keys");
             let slot = Slot::default();
-            let made = signing.warm(&subject, &slot, NOW);
-            assert_eq!((made.is_ok(), slot.load().is_some()), (good, good));
-            assert!(good || made == Err(Unsigned::Failed));
+            let made = signing.warm(&subject, &slot, NOW).map(|(_, made)| usize::from(made));
+            assert_eq!(made, if good { Ok(keys.len()) } else { Err(Unsigned::Failed) });
+            let further = signing.further(rt::TXT).first();
+            let kept = signing.kept(&subject, Place::Own(&slot), NOW).is_some()
+                && further.is_none_or(|by| signing.sign_further(by, &subject, Place::Own(&slot), NOW, false).is_ok());
+            assert_eq!(kept, good);
+            assert!(!good || signing.warm(&subject, &slot, NOW).map(|(_, made)| made) == Ok(0), "only once");
         }
     }
 }

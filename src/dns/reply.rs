@@ -1,6 +1,6 @@
 //! An answer to the octets of a reply: sections, compression, EDNS, size and TC.
 //!
-//! The only place that writes replies. RRsets go out whole or not at all, each with its signature; OPT always fits.
+//! The only place that writes replies. RRsets go out whole or not at all, each with all its signatures; OPT always fits.
 
 mod opt;
 
@@ -98,7 +98,7 @@ pub struct Item<'a> {
     pub ttl: u32,
     /// Its signature; none where the zone is unsigned, DO is not set, or it is not ours to sign (NS of a cut, glue).
     pub signature: Option<Signed<'a>>,
-    /// For questions of type RRSIG: only the signature is sent.
+    /// Only the signature is sent: for questions of type RRSIG, and where a further key signs what the item before holds.
     pub signature_only: bool,
 }
 
@@ -240,13 +240,17 @@ impl<'a> Writer<'_, 'a> {
     /// Writes item after item; false where one did not fit, which ends the reply: nothing half is ever sent.
     fn sections(&mut self, answer: &'a Answer<'_>, question: &'a [u8], counts: &mut [u16; 3]) -> bool {
         let question = question.get(..question.len().saturating_sub(4)).unwrap_or_default();
+        let mut whole = (self.at, *counts);
         for (index, item) in answer.items.iter().enumerate() {
-            let before = (self.at, self.targets.len());
+            // An RRset goes with all its signatures or not at all.
+            if !item.signature_only {
+                whole = (self.at, *counts);
+            }
             let section = usize::from(index >= answer.authority_at) + usize::from(index >= answer.additional_at);
             match self.item(answer, item, question) {
                 Some(records) => counts[section] += records,
                 None => {
-                    self.at = before.0;
+                    (self.at, *counts) = whole;
                     return false;
                 }
             }

@@ -7,28 +7,41 @@ pub mod denial;
 pub mod export;
 pub mod foreign;
 pub mod handover;
+mod further;
 pub mod key;
 pub mod memo;
 mod pkcs8;
 pub mod recent;
+mod shelf;
+
+pub use further::FurtherKey;
 
 use crate::dns::name::{self, Name};
 use crate::dns::reply::{SIGNATURE_OCTETS, Signed, rrsig_head};
 use crate::dns::rrset::{CLASS_IN, RrsetView, digest, hash_name};
 use crate::dns::rtype::number as rtype;
 use crate::time::{SignaturePolicy, UnixTime};
+use further::Further;
 use key::Key;
 use memo::{Kept, Slot};
 use recent::Recent;
 use std::sync::Arc;
 
+/// Keys that sign a zone's data at once, at most: one of each algorithm while that rolls (RFC 6781 § 4.1.4).
+pub const DATA_KEYS_MAX: usize = 2;
+/// Keys that sign DNSKEY, CDS and CDNSKEY at once, at most: old and new, of two algorithms. With six keys their RRset
+/// still fits into a UDP answer.
+pub const ENTRY_KEYS_MAX: usize = 4;
+
 /// How a zone signs: its active keys, what they are published as, and the windows.
 pub struct Signing {
     apex: Name,
-    /// Signs the zone's data.
+    /// Signs the zone's data; its signatures lie beside the data.
     data_key: Arc<Key>,
     /// Signs DNSKEY, CDS and CDNSKEY (RFC 7344 § 4.1: by a key that the DS names).
     apex_key: Arc<Key>,
+    /// Those that sign besides, while keys roll; nearly always none.
+    further: Option<Box<Further>>,
     data: SignaturePolicy,
     dnskey: SignaturePolicy,
     /// Differs whenever keys or windows differ; part of each stamp.
@@ -75,6 +88,32 @@ pub enum Unsigned {
     Failed,
 }
 
+/// Why some keys are no way to sign a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysFault {
+    /// Validators would find no signature.
+    #[error("no published key signs {0}")]
+    None(&'static str),
+    /// Answers would grow too large.
+    #[error("{count} keys sign {what} at once, and at most {max} may: end one roll before the next begins")]
+    TooMany {
+        /// What they sign.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Each of its signatures would be given twice.
+    #[error("key {tag} is to sign {what} twice: name it once")]
+    Twice {
+        /// The key.
+        tag: u16,
+        /// What it signs.
+        what: &'static str,
+    },
+}
+
 /// A signature and whether it was made now.
 pub struct Made<'a> {
     /// The signature.
@@ -84,26 +123,25 @@ pub struct Made<'a> {
 }
 
 impl Signing {
-    /// A zone that signs its data with `data_key` and its key sets with `apex_key` (for a CSK both are one key).
+    /// A zone whose data are signed by each of `data_keys`, and whose key sets by each of `entry_keys` (for a CSK both
+    /// hold one key). Signatures of the first of each are found fastest.
+    ///
+    /// # Errors
+    /// [`KeysFault`].
     pub fn new(
         apex: Name,
-        data_key: Arc<Key>,
-        apex_key: Arc<Key>,
+        data_keys: Vec<Arc<Key>>,
+        entry_keys: Vec<Arc<Key>>,
         data: SignaturePolicy,
         dnskey: SignaturePolicy,
-    ) -> Signing {
-        let mut what = apex.to_vec();
-        for key in [&data_key, &apex_key] {
-            what.extend_from_slice(&key.public);
-            what.extend_from_slice(&key.flags.to_be_bytes());
-        }
-        for policy in [&data, &dnskey] {
-            for span in [policy.life, policy.grid, policy.inception_before] {
-                what.extend_from_slice(&span.to_be_bytes());
-            }
-        }
-        let id = digest(rtype::DNSKEY, 0, &what);
-        Signing { apex, data_key, apex_key, data, dnskey, id }
+    ) -> Result<Signing, KeysFault> {
+        check_keys(&data_keys, "the zone's data", DATA_KEYS_MAX)?;
+        check_keys(&entry_keys, "DNSKEY, CDS and CDNSKEY", ENTRY_KEYS_MAX)?;
+        let id = identify(&apex, [&data_keys, &entry_keys], [&data, &dnskey]);
+        let further = Further::new(&data_keys, &entry_keys);
+        let data_key = data_keys.into_iter().next().ok_or(KeysFault::None("the zone's data"))?;
+        let apex_key = entry_keys.into_iter().next().ok_or(KeysFault::None("DNSKEY, CDS and CDNSKEY"))?;
+        Ok(Signing { apex, data_key, apex_key, further, data, dnskey, id })
     }
 
     /// Whether what one keeps is good for the other: the same keys and windows.
@@ -111,9 +149,24 @@ impl Signing {
         self.id == other.id
     }
 
-    /// The keys that sign.
-    pub fn keys(&self) -> [&Arc<Key>; 2] {
-        [&self.data_key, &self.apex_key]
+    /// The keys that sign, each once.
+    pub fn keys(&self) -> Vec<&Arc<Key>> {
+        let mut keys = vec![&self.data_key];
+        let others = std::iter::once(&self.apex_key).chain(self.further.iter().flat_map(|further| further.keys()));
+        for key in others {
+            if !keys.iter().any(|other| is_same_key(other, key)) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// Whether validators do without a key: it signs data beside another, so its DNSKEY may come later or be gone
+    /// already (RFC 6781 § 4.1.4, the first and the last step of an algorithm roll).
+    pub fn may_be_unpublished(&self, key: &Key) -> bool {
+        !is_same_key(&self.data_key, key)
+            && !is_same_key(&self.apex_key, key)
+            && !self.further(rtype::DNSKEY).iter().any(|further| is_same_key(further.key(), key))
     }
 
     /// The tag of the key that signs `rtype`.
@@ -134,6 +187,19 @@ impl Signing {
             Place::Recent(recent) => recent.find(stamp)?,
         };
         let (key, policy) = self.roles(subject.rtype);
+        self.still_good(key, policy, subject, &kept, now)
+    }
+
+    /// The signature that was kept, if it has enough time left.
+    #[inline]
+    fn still_good<'s>(
+        &'s self,
+        key: &Key,
+        policy: &SignaturePolicy,
+        subject: &Subject<'_>,
+        kept: &Kept,
+        now: UnixTime,
+    ) -> Option<Signed<'s>> {
         let least = now.after(policy.life.saturating_sub(policy.grid + policy.grace())).rrsig();
         if crate::time::serial_less(kept.expiration, least) {
             return None;
@@ -160,7 +226,8 @@ impl Signing {
         if !make {
             return Err(Unsigned::NotKept);
         }
-        let signed = self.fresh(subject, now, false)?;
+        let (key, policy) = self.roles(subject.rtype);
+        let signed = self.fresh(key, policy, subject, now, false)?;
         let (stamp, expiration) = (self.stamp(subject, place), signed.expiration);
         let kept = Kept { stamp, expiration, octets: signed.octets };
         match place {
@@ -170,25 +237,32 @@ impl Signing {
         Ok(Made { signed, fresh: true })
     }
 
-    /// Makes and keeps a signature for the current window unless that is kept already; each one made here is verified
-    /// before it is used (invariant I10). Returns the end of the kept one and whether it was made now.
+    /// Makes and keeps signatures for the current window, one by each key, unless they are kept already; each one made
+    /// here is verified before it is used (invariant I10). Returns the end of the kept ones and how many were made now.
     ///
     /// # Errors
     /// [`Unsigned::Failed`].
-    pub fn warm(&self, subject: &Subject<'_>, slot: &Slot, now: UnixTime) -> Result<(u32, bool), Unsigned> {
-        let (_, policy) = self.roles(subject.rtype);
+    pub fn warm(&self, subject: &Subject<'_>, slot: &Slot, now: UnixTime) -> Result<(u32, u8), Unsigned> {
+        let (key, policy) = self.roles(subject.rtype);
         let expiration = policy.window(now, phase(subject)).expiration.rrsig();
         let stamp = self.stamp(subject, Place::Own(slot));
-        if slot.load().is_some_and(|kept| kept.stamp == stamp && kept.expiration == expiration) {
-            return Ok((expiration, false));
+        let mut made = 0;
+        if slot.load().is_none_or(|kept| kept.stamp != stamp || kept.expiration != expiration) {
+            let signed = self.fresh(key, policy, subject, now, true)?;
+            slot.store(&Kept { stamp, expiration: signed.expiration, octets: signed.octets });
+            made = 1;
         }
-        let signed = self.fresh(subject, now, true)?;
-        slot.store(&Kept { stamp, expiration: signed.expiration, octets: signed.octets });
-        Ok((signed.expiration, true))
+        Ok((expiration, made + self.warm_further(subject, expiration, now)?))
     }
 
-    fn fresh<'s>(&'s self, subject: &Subject<'_>, now: UnixTime, verify: bool) -> Result<Signed<'s>, Unsigned> {
-        let (key, policy) = self.roles(subject.rtype);
+    fn fresh<'s>(
+        &'s self,
+        key: &Key,
+        policy: &SignaturePolicy,
+        subject: &Subject<'_>,
+        now: UnixTime,
+        verify: bool,
+    ) -> Result<Signed<'s>, Unsigned> {
         let expiration = policy.window(now, phase(subject)).expiration.rrsig();
         let mut signed = self.signed(key, policy, subject, expiration, [0; SIGNATURE_OCTETS]);
         let message = to_be_signed(&signed, subject);
@@ -231,16 +305,49 @@ impl Signing {
 
     /// What a kept signature is valid for. In a slot of its own it need not say whose it is; among others it must.
     fn stamp(&self, subject: &Subject<'_>, place: Place<'_>) -> u64 {
+        match place {
+            Place::Own(_) => self.stamp_with(subject, 0),
+            Place::Recent(_) => self.stamp_with(subject, hash_name(subject.owner).rotate_left(32)),
+        }
+    }
+
+    fn stamp_with(&self, subject: &Subject<'_>, owner: u64) -> u64 {
         let content = match subject.data {
             SubjectData::Set(set) => set.digest,
             SubjectData::One(data) => digest(subject.rtype, subject.ttl, data),
         };
-        let owner = match place {
-            Place::Own(_) => 0,
-            Place::Recent(_) => hash_name(subject.owner).rotate_left(32),
-        };
         (content ^ owner ^ self.id).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(subject.rtype)
     }
+}
+
+fn is_same_key(one: &Key, other: &Key) -> bool {
+    (one.flags, one.algorithm, &one.public) == (other.flags, other.algorithm, &other.public)
+}
+
+fn check_keys(keys: &[Arc<Key>], what: &'static str, max: usize) -> Result<(), KeysFault> {
+    if keys.is_empty() {
+        return Err(KeysFault::None(what));
+    }
+    if keys.len() > max {
+        return Err(KeysFault::TooMany { what, count: keys.len(), max });
+    }
+    let twice = keys.iter().enumerate().find(|(at, key)| keys.iter().skip(at + 1).any(|other| is_same_key(key, other)));
+    twice.map_or(Ok(()), |(_, key)| Err(KeysFault::Twice { tag: key.tag, what }))
+}
+
+/// A number for all that signatures depend on but their content.
+fn identify(apex: &Name, keys: [&[Arc<Key>]; 2], policies: [&SignaturePolicy; 2]) -> u64 {
+    let mut what = apex.to_vec();
+    for list in keys {
+        what.extend_from_slice(&list.len().to_be_bytes());
+        list.iter().for_each(|key| what.extend_from_slice(&key.dnskey_data()));
+    }
+    for policy in policies {
+        for span in [policy.life, policy.grid, policy.inception_before] {
+            what.extend_from_slice(&span.to_be_bytes());
+        }
+    }
+    digest(rtype::DNSKEY, 0, &what)
 }
 
 /// Labels as RRSIG counts them: without root and without a leading `*` (RFC 4034 § 3.1.3).

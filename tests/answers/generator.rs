@@ -84,7 +84,7 @@ fn anywhere(dice: &mut Dice) -> String {
 }
 
 fn zone(dice: &mut Dice, apex: &str, text: &mut String) {
-    let kind = dice.one(&["csk", "csk", "ksk+zsk", "unsigned"]);
+    let kind = dice.one(&["csk", "csk", "ksk+zsk", "unsigned", "csk+next", "13+15"]);
     let (ttl, minimum) = (dice.one(&["60", "3600"]), dice.one(&["30", "300", "7200"]));
     write!(text, "zone {apex} {kind}\n    @ {ttl} SOA ns.y. h 1 2 3 4 {minimum}\n    @ 900 NS ns.y.\n").expect("grows");
     let mut names = std::collections::BTreeSet::new();

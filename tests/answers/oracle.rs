@@ -329,18 +329,17 @@ impl Oracle<'_> {
             return;
         }
         self.reply.unkept |= unkept;
-        let keys = &zone.written.keys;
-        let key = if matches!(covered, rt::DNSKEY | rt::CDS | rt::CDNSKEY) { keys.first() } else { keys.last() };
         let count = name.len() - usize::from(name.first().is_some_and(|label| label == b"*"));
         let original = if ttls.0 == ttls.1 { String::new() } else { format!(" of {}", ttls.1) };
-        self.reply.sections[section].push(format!(
-            "{} {} RRSIG({}) {}/{} {count}{original}",
-            text(name),
-            ttls.0,
-            rtype::print(covered),
-            text(&zone.apex),
-            key.expect("a signed zone has keys").0,
-        ));
+        for (key, _) in zone.written.signers_of(covered) {
+            self.reply.sections[section].push(format!(
+                "{} {} RRSIG({}) {}/{key} {count}{original}",
+                text(name),
+                ttls.0,
+                rtype::print(covered),
+                text(&zone.apex),
+            ));
+        }
     }
 
     fn nsec(

@@ -114,7 +114,8 @@ fn zone(apex: &str, text: &str, signed: bool, children: &[Delegation]) -> Zone {
     let (content, findings) = content::build(&parts);
     let content = Arc::new(content.unwrap_or_else(|| panic!("{findings:?}")));
     let data = SignaturePolicy { life: 259_200, grid: 43_200, inception_before: 86_400 };
-    let signing = Signing::new(apex.clone(), Arc::clone(key()), Arc::clone(key()), data, data);
+    let signing =
+        Signing::new(apex.clone(), vec![Arc::clone(key())], vec![Arc::clone(key())], data, data).expect("a key");
     let pool = Records::new(&["192.0.2.25".parse().expect("an address")], &[[5; 32], [6; 32]]);
     let (tenants, pools) = (tenants(text == SHARD), Arc::new(vec![Some(Arc::new(pool))]));
     let labels = label_count(&apex);

@@ -5,7 +5,7 @@ use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respon
 use mxseal::config::Config;
 use mxseal::control::tenants::{Done, Standing};
 use mxseal::control::world::{FileChange, Outside, World};
-use mxseal::control::zones::{KeySet, Keys, ZoneState};
+use mxseal::control::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
 use mxseal::diagnostic::{Diagnostic, Place};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::sign::key::{Key, generate_pkcs8};
@@ -46,8 +46,10 @@ impl Outside for Memory {
             let der = generate_pkcs8(13).expect("a key");
             Key::from_pkcs8(257, 13, &der).expect("a key")
         });
-        let keys = [(key.clone(), true)];
-        Keys::Loaded(Box::new(KeySet::new(&zone.apex, &keys, &zone.policy, b"challenge").expect("a key that signs")))
+        let (public, private) = (key.public_half(), Some(key.clone()));
+        let parts = [Part { public, private, published: true, signs_keys: true, signs_data: true, wanted_ds: true }];
+        let keys = KeySet::new(&zone.apex, &parts, ParentWish::Wanted, &zone.policy, b"challenge");
+        Keys::Loaded(Box::new(keys.expect("a key that signs")))
     }
 
     fn was_signed(&mut self, apex: &Name) -> bool {

@@ -214,6 +214,7 @@ fn print_key(record: &Record, world: &World) -> String {
 /// The fields of an RRSIG's data.
 pub struct Rrsig {
     pub covered: u16,
+    pub algorithm: u8,
     pub labels: u8,
     pub original_ttl: u32,
     pub expiration: u32,
@@ -228,12 +229,11 @@ impl Rrsig {
         let mut cursor = Cursor { octets: data, at: 0 };
         let covered = cursor.u16();
         let [algorithm, labels] = cursor.u16().to_be_bytes();
-        assert_eq!(algorithm, 13);
         let (original_ttl, expiration, inception) = (cursor.u32(), cursor.u32(), cursor.u32());
         let tag = cursor.u16();
         let signer = cursor.name();
         assert_eq!(data.len() - cursor.at, 64, "octets of the signature");
-        Rrsig { covered, labels, original_ttl, expiration, inception, tag, signer }
+        Rrsig { covered, algorithm, labels, original_ttl, expiration, inception, tag, signer }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every signature of a reply, verified by hickory-proto with the keys of the world.
+//! Every signature of a reply, verified by hickory-proto with the keys of the world: one by each key that is to sign.
 
 use super::message::{Message, Record, Rrsig};
 use super::world::World;
@@ -8,9 +8,12 @@ use hickory_proto::op::Message as Decoded;
 use hickory_proto::rr::{RData, Record as Other};
 use hickory_proto::serialize::binary::BinEncodable;
 use mxseal::dns::rtype::number as rt;
+use mxseal::sign::key::Key;
 use mxseal::time::serial_less;
+use std::collections::BTreeMap;
 
-/// Decodes the reply with hickory-proto, which must see what our own decoder sees, and verifies all signatures.
+/// Decodes the reply with hickory-proto, which must see what our own decoder sees, and verifies all signatures. An RRset
+/// that is signed must be by each key that signs its type, once.
 /// `only_signatures`: the question was for RRSIG, whose NSEC does not come along.
 pub fn verify(octets: &[u8], world: &World, now: u64, only_signatures: bool) -> Result<(), String> {
     let ours = Message::decode(octets);
@@ -24,10 +27,33 @@ pub fn verify(octets: &[u8], world: &World, now: u64, only_signatures: bool) -> 
         return Err(format!("hickory-proto sees {counts:?} records"));
     }
     for (section, records) in [&theirs.answers, &theirs.authorities].into_iter().enumerate() {
+        complete(&ours.sections[section], world)?;
         for (record, other) in ours.sections[section].iter().zip(records) {
             if record.rtype == rt::RRSIG {
                 rrsig(record, other, &ours.sections[section], records, world, now, only_signatures)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Whether each RRset with a signature has those of all keys that sign its type, in their order.
+fn complete(section: &[Record], world: &World) -> Result<(), String> {
+    /// Owner and type, then who signs and the tags of the keys.
+    type Sets = BTreeMap<(Vec<u8>, u16), (Vec<u8>, Vec<u16>)>;
+    let signed =
+        |record: &Record| (record.rtype == rt::RRSIG).then(|| (record.owner.clone(), Rrsig::decode(&record.data)));
+    let mut sets = Sets::new();
+    for (owner, rrsig) in section.iter().filter_map(signed) {
+        let set = sets.entry((owner, rrsig.covered)).or_insert_with(|| (rrsig.signer.clone(), Vec::new()));
+        set.1.push(rrsig.tag);
+    }
+    for ((owner, covered), (signer, tags)) in sets {
+        let zone = world.zones.iter().find(|zone| zone.apex == signer).ok_or("a signer that is no zone")?;
+        let expected: Vec<u16> = zone.signers_of(covered).map(|(_, key)| key.tag).collect();
+        if tags != expected {
+            let owner = mxseal::dns::name::print(&owner);
+            return Err(format!("{owner} TYPE{covered}: signed by {tags:?}, not by {expected:?}"));
         }
     }
     Ok(())
@@ -52,8 +78,8 @@ fn rrsig(
         return Err(format!("{what}: its TTL reaches beyond its end"));
     }
     let zone = world.zones.iter().find(|zone| zone.apex == rrsig.signer).ok_or(format!("{what}: who signs?"))?;
-    let entry = matches!(rrsig.covered, rt::DNSKEY | rt::CDS | rt::CDNSKEY);
-    let (_, key) = if entry { zone.keys.first() } else { zone.keys.last() }.ok_or(format!("{what}: no key"))?;
+    let is_its = |key: &&(&str, Key)| (key.1.tag, key.1.algorithm) == (rrsig.tag, rrsig.algorithm);
+    let (_, key) = zone.signers_of(rrsig.covered).find(is_its).ok_or(format!("{what}: another key"))?;
     let covered: Vec<&Other> = section
         .iter()
         .zip(records)
@@ -65,8 +91,8 @@ fn rrsig(
     }
     let RData::DNSSEC(DNSSECRData::RRSIG(signature)) = &other.data else { return Err(format!("{what}: no RRSIG")) };
     let dnskey = dnskey(&key.dnskey_data());
-    if key.tag != rrsig.tag || covered.is_empty() {
-        return Err(format!("{what}: another key, or nothing to verify"));
+    if covered.is_empty() {
+        return Err(format!("{what}: nothing to verify"));
     }
     dnskey
         .verify_rrsig(&other.name, other.dns_class, signature, covered.into_iter())
@@ -75,7 +101,8 @@ fn rrsig(
 
 fn dnskey(data: &[u8]) -> hickory_proto::dnssec::rdata::DNSKEY {
     use hickory_proto::dnssec::{Algorithm, PublicKeyBuf, rdata::DNSKEY};
-    let key = PublicKeyBuf::new(data[4..].to_vec(), Algorithm::ECDSAP256SHA256);
+    let algorithm = if data[3] == 15 { Algorithm::ED25519 } else { Algorithm::ECDSAP256SHA256 };
+    let key = PublicKeyBuf::new(data[4..].to_vec(), algorithm);
     let dnskey = DNSKEY::new(true, data[1] & 1 == 1, false, key);
     assert_eq!(dnskey.to_bytes().ok().as_deref(), Some(data), "hickory-proto sees the same DNSKEY");
     dnskey

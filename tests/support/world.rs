@@ -14,9 +14,14 @@ use mxseal::zone::{Zone, master, tenant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const KEYS: [&str; 2] = [
+/// Three of algorithm 13, then three of 15.
+const KEYS: [&str; 6] = [
     "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgkHkjHxJllTC9manZokk0esvGq2WQDinWtqVsJHQOTfehRANCAASni09n8o12FzPG05RO/JdrCx7DlcsAsm16mjZKfAP84xzQxjfgaWyhMa2H/bgTLli0NwqTSjQIJsp8SBqI36NO",
     "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgfUI6SRDtXSdMTOfwHySsRn5JDJOhTOsEvddcUrzQnFOhRANCAASoa53CwcMxx3vdVI3mliYMMiX1EfnhQaniRPqBpNIUe6FsTV6TWuhOT/Zpnh0ZIonZpgt/JpFzF5wW8ETH/NqP",
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgTkO3Lx1kVdjGghcUYNfdOn9iupis02EcrFE6/jqsdkqhRANCAAQ/MMCv7tei+NFuG6MIHwwlkI6aCZX0evQ65lVGCIuEc/5lXkFZbVLKZh64FrNfCEnQ1fVB4QtAlBrn8wZQOW5S",
+    "MC4CAQAwBQYDK2VwBCIEIPUfI0MPXdhkgCVha1n8ZsxSL/vS/4iE8SoqctoPVT9e",
+    "MC4CAQAwBQYDK2VwBCIEIBpLMBsRvZ8Ku5B37c2FEphOcEkE18cPBmZQlhcmB/c9",
+    "MC4CAQAwBQYDK2VwBCIEIOk/KjagwONc87knZitMK785gimnoIZTH8KCYy3+YnDq",
 ];
 /// Windows of data, then of key sets: the defaults of the configuration.
 const WINDOWS: [SignaturePolicy; 2] = [
@@ -34,10 +39,20 @@ pub type Row = (Vec<u8>, u16, u32, Vec<u8>);
 /// A zone as it was written, for oracles and verifiers.
 pub struct Written {
     pub apex: Vec<u8>,
-    /// What its keys are called: `csk`, or `ksk` and `zsk`; none: unsigned.
+    /// What its keys are called: `csk`, or `ksk` and `zsk`, or more while they roll; none: unsigned. The first has the DS.
     pub keys: Vec<(&'static str, Key)>,
+    /// Those that sign DNSKEY, CDS and CDNSKEY, and those that sign the data.
+    pub signers: [&'static [&'static str]; 2],
     /// All its records, those of keys and tenants included, without what it says about children served here.
     pub rows: Vec<Row>,
+}
+
+impl Written {
+    /// The keys that sign a type, in the order of their signatures.
+    pub fn signers_of(&self, covered: u16) -> impl Iterator<Item = &(&'static str, Key)> {
+        let at = usize::from(!matches!(covered, rt::DNSKEY | rt::CDS | rt::CDNSKEY));
+        self.signers[at].iter().filter_map(|word| self.keys.iter().find(|(other, _)| other == word))
+    }
 }
 
 /// A snapshot and what it was made from.
@@ -158,14 +173,19 @@ fn zone(
         let pool = pool.map(|index| u32::try_from(index).expect("few pools"));
         tenants.insert(Arc::new(Tenant::new(definition, pool, 0)));
     }
-    let (first, last) = (keys.first(), keys.last());
-    let signing = first.zip(last).map(|((_, apex_key), (_, data_key))| {
-        let mut data_key = data_key.clone();
-        if draft.kind == "failing" {
-            data_key.signer = Arc::new(Failing(data_key.public.clone()));
-        }
-        let [data, dnskey] = if draft.kind == "brief" { [BRIEF; 2] } else { WINDOWS };
-        Arc::new(Signing::new(draft.apex.clone(), Arc::new(data_key), Arc::new(apex_key.clone()), data, dnskey))
+    let signing = (!keys.is_empty()).then(|| {
+        let those = |words: &[&str], failing: bool| {
+            let found = words.iter().filter_map(|word| keys.iter().find(|(other, _)| other == word));
+            let key = |(_, key): &(&str, Key)| {
+                let device: Arc<dyn Signer> = Arc::new(Failing(key.public.clone()));
+                Arc::new(if failing { Key { signer: device, ..key.clone() } } else { key.clone() })
+            };
+            found.map(key).collect::<Vec<_>>()
+        };
+        let [entry, data] = signers_of(&draft.kind);
+        let (entry_keys, data_keys) = (those(entry, false), those(data, draft.kind == "failing"));
+        let [data, dnskey] = if draft.kind.starts_with("brief") { [BRIEF; 2] } else { WINDOWS };
+        Arc::new(Signing::new(draft.apex.clone(), data_keys, entry_keys, data, dnskey).expect("keys that sign"))
     });
     let labels = mxseal::dns::name::label_count(&draft.apex);
     Zone { apex: draft.apex.clone(), labels, content, tenants, pools: Arc::clone(records), signing }
@@ -174,12 +194,36 @@ fn zone(
 fn keys_of(kind: &str) -> Vec<(&'static str, Key)> {
     let key = |index: usize, flags| {
         let der = data_encoding::BASE64.decode(KEYS[index].as_bytes()).expect("base64");
-        Key::from_pkcs8(flags, 13, &der).expect("a key of the tests")
+        let algorithm = if index < 3 { 13 } else { 15 };
+        Key::from_pkcs8(flags, algorithm, &der).expect("a key of the tests")
     };
     match kind {
         "unsigned" => Vec::new(),
         "csk" | "brief" | "failing" => vec![("csk", key(0, 257))],
         "ksk+zsk" => vec![("ksk", key(0, 257)), ("zsk", key(1, 256))],
+        "csk+next" => vec![("csk", key(0, 257)), ("next", key(1, 257))],
+        "13+15" | "brief+15" => vec![("csk13", key(0, 257)), ("csk15", key(3, 257))],
+        "six" => vec![
+            ("old13", key(0, 257)),
+            ("new13", key(1, 257)),
+            ("old15", key(3, 257)),
+            ("new15", key(4, 257)),
+            ("zsk13", key(2, 256)),
+            ("zsk15", key(5, 256)),
+        ],
+        other => panic!("`{other}` is no way to sign"),
+    }
+}
+
+/// Which keys sign the key sets, and which the data.
+fn signers_of(kind: &str) -> [&'static [&'static str]; 2] {
+    match kind {
+        "unsigned" => [&[], &[]],
+        "csk" | "brief" | "failing" => [&["csk"], &["csk"]],
+        "ksk+zsk" => [&["ksk"], &["zsk"]],
+        "csk+next" => [&["csk", "next"], &["csk"]],
+        "13+15" | "brief+15" => [&["csk13", "csk15"], &["csk13", "csk15"]],
+        "six" => [&["old13", "new13", "old15", "new15"], &["zsk13", "zsk15"]],
         other => panic!("`{other}` is no way to sign"),
     }
 }
@@ -214,7 +258,7 @@ fn rows(draft: &Draft, keys: Vec<(&'static str, Key)>, key_sets: &KeySets, zone:
             }));
         }
     }
-    Written { apex: draft.apex.to_vec(), keys, rows }
+    Written { apex: draft.apex.to_vec(), keys, signers: signers_of(&draft.kind), rows }
 }
 
 /// A device that makes no signatures any more.

@@ -1,10 +1,12 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
 use super::Mind;
+use crate::config::KeyLayout;
 use crate::control::view::View;
 use crate::control::zones::Keys;
 use crate::diagnostic::Diagnostic;
 use crate::metrics::{KeyGauge, TenantGauges, WatchGauges};
+use crate::sign::key::{ENTRY_FLAGS, PublicKey, Role};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,7 +40,7 @@ impl Mind {
             tenants.last_good += count(kept);
             tenants.held += count(held);
             tenants.broken += count(view.broken(apex).len());
-            zones.insert(apex.to_string(), (count(held), key_gauges(&zone.keys)));
+            zones.insert(apex.to_string(), (count(held), key_gauges(&zone.keys, zone.policy.keys)));
         }
         self.metrics.set(|gauges| {
             gauges.snapshot_version = self.version;
@@ -68,19 +70,18 @@ impl Mind {
     }
 }
 
-fn key_gauges(keys: &Keys) -> Vec<KeyGauge> {
+/// All keys that are published, whether they sign or wait.
+fn key_gauges(keys: &Keys, layout: KeyLayout) -> Vec<KeyGauge> {
     let Keys::Loaded(set) = keys else { return Vec::new() };
-    let active = |tag: u16| set.active.iter().any(|(key, _)| key.tag == tag);
-    let gauge = |key: &crate::sign::key::Key| KeyGauge {
+    let gauge = |(key, signs): &(PublicKey, bool)| KeyGauge {
         tag: key.tag,
-        role: if set.active.len() == 1 {
-            "csk"
-        } else if key.flags & 1 == 1 {
-            "ksk"
-        } else {
-            "zsk"
+        role: match (key.flags, layout) {
+            (ENTRY_FLAGS, KeyLayout::Csk) => Role::Csk.word(),
+            (ENTRY_FLAGS, KeyLayout::KskZsk) => Role::Ksk.word(),
+            // There are no flags but these two: see `PublicKey::new`.
+            _ => Role::Zsk.word(),
         },
-        state: if active(key.tag) { "active" } else { "published" },
+        state: if *signs { "active" } else { "published" },
     };
-    set.active.iter().map(|(key, _)| gauge(key)).collect()
+    set.published.iter().map(gauge).collect()
 }
