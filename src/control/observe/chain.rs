@@ -108,3 +108,70 @@ pub fn ds(reply: &Message, child: &Name, parent: &Keys, now: UnixTime) -> Result
         inception: verified.inception,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::verify::tests::{NOW, key, record, signature, signed, wire};
+    use super::*;
+    use crate::sign::key::Key;
+
+    fn reply(answer: Vec<Record>) -> Message {
+        Message { authoritative: true, answer, ..Message::default() }
+    }
+
+    /// DNSKEY of `example.` with a KSK and a ZSK, signed by one of them.
+    fn dnskey(ksk: &Key, zsk: &Key, by: &Key) -> Message {
+        let keys = [ksk, zsk].map(|key| record("example.", number::DNSKEY, &key.dnskey_data()));
+        reply(signed(&keys, "example.", by))
+    }
+
+    fn ds_set() -> Vec<Record> {
+        [2u8, 1].map(|octet| record("mx.example.", number::DS, &[0, octet, 13, 2, 7])).to_vec()
+    }
+
+    #[test]
+    fn keys_are_good_where_a_trusted_one_signed_them() {
+        let (ksk, zsk, other) = (key(257, 13), key(256, 13), key(257, 13));
+        let zone = wire("example.");
+        let trusted = [ksk.ds_data(&zone)];
+        let good = keys(&dnskey(&ksk, &zsk, &ksk), &zone, &trusted, NOW).expect("good");
+        assert_eq!(good.keys.len(), 2);
+        assert!(keys(&dnskey(&ksk, &zsk, &zsk), &zone, &trusted, NOW).is_err(), "not by the ZSK alone");
+        assert!(keys(&dnskey(&ksk, &zsk, &ksk), &zone, &[other.ds_data(&zone)], NOW).is_err());
+        assert!(keys(&dnskey(&ksk, &zsk, &ksk), &zone, &[], NOW).is_err());
+        let mut flipped = ksk.ds_data(&zone);
+        *flipped.last_mut().expect("octets") ^= 1;
+        assert!(keys(&dnskey(&ksk, &zsk, &ksk), &zone, &[flipped], NOW).is_err(), "a tag alone is no match");
+    }
+
+    #[test]
+    fn ds_come_sorted_with_what_bounds_them() {
+        let zsk = key(256, 13);
+        let parent = Keys { zone: wire("example."), keys: vec![zsk.dnskey_data()] };
+        let seen = ds(&reply(signed(&ds_set(), "example.", &zsk)), &wire("mx.example."), &parent, NOW).expect("good");
+        assert_eq!(seen.ds, [[0, 1, 13, 2, 7], [0, 2, 13, 2, 7]]);
+        assert_eq!(
+            (seen.ttl, seen.original_ttl, seen.expires, seen.inception),
+            (600, 3600, NOW.after(3600), NOW.before(3600))
+        );
+    }
+
+    #[test]
+    fn what_is_not_from_the_parent_says_nothing() {
+        let zsk = key(256, 13);
+        let child = wire("mx.example.");
+        let parent = Keys { zone: wire("example."), keys: vec![zsk.dnskey_data()] };
+        let good = reply(signed(&ds_set(), "example.", &zsk));
+        let cached = Message { authoritative: false, ..good.clone() };
+        assert!(ds(&cached, &child, &parent, NOW).expect_err("").contains("resolver"));
+        for signer in ["mx.example.", "net.", "."] {
+            assert!(ds(&reply(signed(&ds_set(), signer, &zsk)), &child, &parent, NOW).is_err(), "{signer}");
+        }
+        assert!(ds(&reply(ds_set()), &child, &parent, NOW).expect_err("").contains("is not signed"));
+        assert!(ds(&reply(Vec::new()), &child, &parent, NOW).expect_err("").contains("is not signed"));
+        let star = [record("*.example.", number::DS, &[0, 1, 13, 2, 7])];
+        let all = [star[0].clone(), signature(&star, "example.", &zsk, |_| {})];
+        let all = all.map(|record| Record { owner: child.clone(), ..record }).to_vec();
+        assert!(ds(&reply(all), &child, &parent, NOW).expect_err("").contains("wildcard"));
+    }
+}

@@ -181,3 +181,112 @@ impl Hashed<'_> {
         if owner < next { owner < hash && hash < next } else { owner < hash || hash < next }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::verify::tests::{NOW, key, record, signed, wire};
+    use super::*;
+    use crate::sign::denial::bitmap;
+    use crate::sign::key::Key;
+
+    const CUT: &[u16] = &[number::NS, number::RRSIG, number::NSEC];
+    const APEX: &[u16] = &[number::NS, number::SOA, number::RRSIG, number::DNSKEY];
+
+    fn judged(records: Vec<Record>, key: &Key) -> Result<DsSeen, String> {
+        let parent = Keys { zone: wire("example."), keys: vec![key.dnskey_data()] };
+        let all: Vec<Record> = records.into_iter().flat_map(|one| signed(&[one], "example.", key)).collect();
+        ds(&all, &wire("mx.example."), &parent, NOW)
+    }
+
+    fn nsec_at(owner: &str, types: &[u16]) -> Record {
+        let data = [&*wire("zz.example."), &bitmap(types.iter().copied())].concat();
+        record(owner, number::NSEC, &data)
+    }
+
+    fn hash(name: &str) -> Vec<u8> {
+        let salt = [7];
+        let none = Hashed { owner: Vec::new(), next: &[], opt_out: false, iterations: 1, salt: &salt, bitmap: &[] };
+        none.hash(&wire(name))
+    }
+
+    fn beside(hash: &[u8], by: i8) -> Vec<u8> {
+        let mut other = hash.to_vec();
+        other[10] = other[10].wrapping_add_signed(by);
+        other
+    }
+
+    fn nsec3_at(owner: &[u8], next: &[u8], flags: u8, iterations: u8, types: &[u16]) -> Record {
+        let label = BASE32HEX_NOPAD.encode(owner);
+        let head = [1, flags, 0, iterations, 1, 7, 20];
+        let data = [&head[..], next, &bitmap(types.iter().copied())].concat();
+        record(&format!("{label}.example."), number::NSEC3, &data)
+    }
+
+    #[test]
+    fn nsec_at_the_cut_proves_it() {
+        let key = key(256, 13);
+        let seen = judged(vec![nsec_at("mx.example.", CUT)], &key).expect("proved");
+        assert_eq!((seen.ds.len(), seen.ttl, seen.original_ttl, seen.expires), (0, 600, 3600, NOW.after(3600)));
+    }
+
+    #[test]
+    fn nsec_of_the_child_of_no_cut_or_of_another_name_proves_nothing() {
+        let key = key(256, 13);
+        for (owner, types, part) in [
+            ("mx.example.", APEX, "that of mx.example. itself"),
+            ("mx.example.", &[number::A, number::NSEC][..], "does not delegate"),
+            ("mx.example.", &[number::NS, number::DS], "has some"),
+            ("mw.example.", CUT, "no NSEC at"),
+        ] {
+            let why = judged(vec![nsec_at(owner, types)], &key).expect_err("no proof");
+            assert!(why.contains(part), "{owner} {types:?}: {why}");
+        }
+        let unsigned = [nsec_at("mx.example.", CUT)];
+        let parent = Keys { zone: wire("example."), keys: vec![key.dnskey_data()] };
+        assert!(ds(&unsigned, &wire("mx.example."), &parent, NOW).is_err());
+    }
+
+    #[test]
+    fn nsec3_at_the_cut_proves_it() {
+        let key = key(256, 13);
+        let own = hash("mx.example.");
+        assert!(judged(vec![nsec3_at(&own, &beside(&own, 1), 0, 1, CUT)], &key).is_ok());
+        for types in [APEX, &[number::A], &[number::NS, number::DS]] {
+            assert!(judged(vec![nsec3_at(&own, &beside(&own, 1), 0, 1, types)], &key).is_err(), "{types:?}");
+        }
+    }
+
+    #[test]
+    fn an_opt_out_span_over_the_cut_proves_it() {
+        let key = key(256, 13);
+        let (apex, own) = (hash("example."), hash("mx.example."));
+        let encloser = |types| nsec3_at(&apex, &beside(&apex, 1), 1, 1, types);
+        let span = |flags| nsec3_at(&beside(&own, -1), &beside(&own, 1), flags, 1, CUT);
+        assert!(judged(vec![encloser(APEX), span(1)], &key).is_ok());
+        assert!(judged(vec![encloser(APEX), span(0)], &key).expect_err("").contains("does not delegate"));
+        assert!(judged(vec![encloser(CUT), span(1)], &key).expect_err("").contains("cut"));
+        assert!(judged(vec![encloser(&[number::DNAME]), span(1)], &key).expect_err("").contains("redirect"));
+        assert!(judged(vec![encloser(APEX)], &key).expect_err("").contains("no NSEC3 covers"));
+        assert!(judged(vec![span(1)], &key).expect_err("").contains("matches"));
+    }
+
+    #[test]
+    fn nsec3_of_unknown_kind_or_with_too_much_work_proves_nothing() {
+        let key = key(256, 13);
+        let own = hash("mx.example.");
+        assert!(judged(vec![nsec3_at(&own, &beside(&own, 1), 2, 1, CUT)], &key).is_err());
+        assert!(judged(vec![nsec3_at(&own, &beside(&own, 1), 0, 151, CUT)], &key).expect_err("").contains("9276"));
+    }
+
+    #[test]
+    fn the_last_span_goes_on_at_the_first_name() {
+        let one = |owner: u8, next: u8, hash: u8| {
+            let next = [next];
+            let span =
+                Hashed { owner: vec![owner], next: &next, opt_out: false, iterations: 0, salt: &[], bitmap: &[] };
+            span.covers(&[hash])
+        };
+        assert!(one(1, 5, 3) && !one(1, 5, 1) && !one(1, 5, 5) && !one(1, 5, 6));
+        assert!(one(5, 1, 9) && one(5, 1, 0) && !one(5, 1, 3));
+    }
+}

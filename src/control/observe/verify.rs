@@ -271,3 +271,146 @@ fn is_signed_by(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let key = PublicKeyBuf::new(public.to_vec(), Algorithm::from_u8(*algorithm));
     key.verify(message, signature).is_ok()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::dns::name::ROOT;
+    use crate::sign::key::{Key, generate_pkcs8};
+
+    pub const NOW: UnixTime = UnixTime(1_800_000_000);
+    const HOUR: u64 = 3600;
+
+    pub fn wire(text: &str) -> Name {
+        Name::parse(text, ROOT).expect("a name")
+    }
+
+    pub fn key(flags: u16, algorithm: u8) -> Key {
+        Key::from_pkcs8(flags, algorithm, &generate_pkcs8(algorithm).expect("a key")).expect("a key")
+    }
+
+    pub fn record(owner: &str, rtype: u16, data: &[u8]) -> Record {
+        Record { owner: wire(owner), rtype, ttl: 600, data: data.to_vec() }
+    }
+
+    /// The RRSIG of an RRset that stands an hour to each side of now, changed before it is signed.
+    pub fn signature(records: &[Record], zone: &str, key: &Key, change: impl Fn(&mut [u8])) -> Record {
+        let first = records.first().expect("an RRset");
+        let mut head = first.rtype.to_be_bytes().to_vec();
+        head.extend([key.dnskey_data()[3], u8::try_from(owner_labels(&first.owner)).expect("few")]);
+        head.extend(3600u32.to_be_bytes());
+        head.extend(NOW.after(HOUR).rrsig().to_be_bytes());
+        head.extend(NOW.before(HOUR).rrsig().to_be_bytes());
+        head.extend(key.tag.to_be_bytes());
+        change(&mut head);
+        let head = [&head[..], &wire(zone)].concat();
+        let rrsig = Rrsig::read(&head).expect("an RRSIG");
+        let found = set(records, &first.owner, first.rtype).expect("an RRset");
+        let octets = found.signed_octets(&rrsig).expect("labels that fit");
+        let made = key.signer.sign(&octets).expect("a signature");
+        Record { data: [&head[..], &made].concat(), rtype: number::RRSIG, ..first.clone() }
+    }
+
+    /// An RRset and its signature.
+    pub fn signed(records: &[Record], zone: &str, key: &Key) -> Vec<Record> {
+        [records, &[signature(records, zone, key, |_| {})]].concat()
+    }
+
+    fn verified(section: &[Record], zone: &str, keys: &[&Key], now: UnixTime) -> Result<Verified, String> {
+        let keys: Vec<Vec<u8>> = keys.iter().map(|key| key.dnskey_data()).collect();
+        let first = section.first().expect("an RRset");
+        set(section, &first.owner, first.rtype).expect("an RRset").verify(&wire(zone), &keys, now)
+    }
+
+    fn names() -> Vec<Record> {
+        // The case of names in data is not signed (RFC 4034 § 6.2).
+        let other = b"\x02NS\x07Example\0";
+        vec![record("mx.example.", number::NS, other), record("mx.example.", number::NS, &wire("a.example."))]
+    }
+
+    #[test]
+    fn a_good_signature_says_how_long() {
+        for algorithm in [13, 15] {
+            let key = key(256, algorithm);
+            let seen = verified(&signed(&names(), "example.", &key), "example.", &[&key], NOW).expect("good");
+            let (expires, inception) = (NOW.after(HOUR), NOW.before(HOUR));
+            let tags = vec![key.tag];
+            assert_eq!(seen, Verified { expires, inception, original_ttl: 3600, tags, expanded: false });
+        }
+    }
+
+    #[test]
+    fn clocks_may_differ_by_five_minutes_and_no_more() {
+        let key = key(256, 13);
+        let section = signed(&names(), "example.", &key);
+        for (now, good) in [
+            (NOW.after(HOUR + SKEW), true),
+            (NOW.after(HOUR + SKEW + 1), false),
+            (NOW.before(HOUR + SKEW), true),
+            (NOW.before(HOUR + SKEW + 1), false),
+        ] {
+            assert_eq!(verified(&section, "example.", &[&key], now).is_ok(), good, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn every_changed_octet_spoils_it() {
+        let key = key(256, 13);
+        let section = signed(&names(), "example.", &key);
+        for (at, record) in section.iter().enumerate() {
+            for octet in 0..record.data.len() {
+                let mut other = section.clone();
+                other[at].data[octet] ^= 0x01;
+                assert!(verified(&other, "example.", &[&key], NOW).is_err(), "record {at}, octet {octet}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_others_and_unfit_keys_do_not_count() {
+        let (own, other) = (key(256, 13), key(256, 13));
+        let section = signed(&names(), "example.", &own);
+        assert!(verified(&section, "example.", &[&other], NOW).expect_err("").contains("no key with tag"));
+        assert!(verified(&section, "mx.example.", &[&own], NOW).expect_err("").contains("its signer is example."));
+        let head = |flags: u16, protocol| [&flags.to_be_bytes()[..], &[protocol, 13]].concat();
+        assert!(is_zone_key(&head(256, 3)) && is_zone_key(&head(257, 3)));
+        for unfit in [head(256 | REVOKED, 3), head(1, 3), head(256, 2), vec![1, 1], Vec::new()] {
+            assert!(!is_zone_key(&unfit), "{unfit:?}");
+        }
+        assert!(verified(&names(), "example.", &[&own], NOW).expect_err("").contains("is not signed"));
+    }
+
+    #[test]
+    fn a_wrong_tag_or_many_of_one_tag_stay_bounded() {
+        let (own, other) = (key(256, 13), key(256, 13));
+        let [high, low] = other.tag.to_be_bytes();
+        let wrong = signature(&names(), "example.", &own, |head| head[16..].copy_from_slice(&[high, low]));
+        let section = [names(), vec![wrong.clone(); 40]].concat();
+        let why = verified(&section, "example.", &[&other], NOW).expect_err("");
+        assert!(why.contains("more than 16"), "{why}");
+    }
+
+    #[test]
+    fn an_expanded_wildcard_is_told() {
+        let key = key(256, 13);
+        let star = [record("*.example.", number::NS, &wire("a.example."))];
+        let rrsig = signature(&star, "example.", &key, |_| {});
+        let all = [star[0].clone(), rrsig].map(|record| Record { owner: wire("x.y.example."), ..record });
+        assert!(verified(&all, "example.", &[&key], NOW).expect("good").expanded);
+    }
+
+    #[test]
+    fn all_signatures_must_be_good_where_all_are_wanted() {
+        let (one, two) = (key(256, 13), key(256, 13));
+        let both = [signed(&names(), "example.", &one), vec![signature(&names(), "example.", &two, |_| {})]].concat();
+        let keys = [one.dnskey_data(), two.dnskey_data()];
+        let all = |section: &[Record], tags: &[u16]| {
+            set(section, &wire("mx.example."), number::NS).expect("").verify_all(&wire("example."), &keys, tags, NOW)
+        };
+        assert!(all(&both, &[two.tag, one.tag]).is_ok());
+        assert!(all(&both, &[one.tag]).is_err());
+        let mut spoilt = both;
+        *spoilt[3].data.last_mut().expect("octets") ^= 1;
+        assert!(all(&spoilt, &[one.tag]).expect_err("").contains("did not make"));
+    }
+}

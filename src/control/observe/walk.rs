@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn a_referral_leads_down_and_brings_only_what_its_zone_may_tell() {
         let (root, example) = (wire("."), wire("example."));
-        let names = vec![wire("ns.example."), wire("ns.net.")];
+        let names = vec![wire("ns.net."), wire("ns.example.")];
         let glue: Vec<(Name, IpAddr)> =
             vec![(wire("ns.example."), [192, 0, 2, 1].into()), (wire("ns.net."), [192, 0, 2, 2].into())];
         let name = wire("mx.example.");
