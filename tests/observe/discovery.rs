@@ -1,9 +1,12 @@
 //! The parent found from the root down, and trusted from the root's key down.
 
+use super::relay::udp;
 use super::zones::{DS, Denial, ds_data, example, knot, name, round_of, ways};
 use crate::live::{PORT, Running, World, has};
 use mxseal::control::observe::walk::Ways;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A root of one test, an `example.` on two addresses of which one may be silent, and the root's anchor.
 struct Net {
@@ -101,4 +104,59 @@ fn where_no_root_answers_the_parent_is_missing_and_the_round_is_not_complete() {
     assert!(round.asked.is_empty() && !round.is_complete());
     let at = SocketAddr::from((world.ip, PORT)).to_string();
     assert!(round.missing[0].why.contains("was not found") && round.missing[0].why.contains(&at), "{round:?}");
+}
+
+/// The reply that others know more: the servers of `zone` are `server`, with an address where it is told.
+fn referral(question: &[u8], zone: &[u8], server: &[u8], glue: Option<Ipv4Addr>) -> Vec<u8> {
+    let mut reply = question[..question.len() - 11].to_vec();
+    reply[2] = 0x80;
+    reply[9] = 1;
+    reply[11] = u8::from(glue.is_some());
+    let record = |owner: &[u8], rtype: u8, data: &[u8]| {
+        let length = u8::try_from(data.len()).unwrap();
+        [owner, &[0, rtype, 0, 1, 0, 0, 0, 60, 0, length], data].concat()
+    };
+    reply.extend(record(zone, 2, server));
+    reply.extend(glue.into_iter().flat_map(|ip| record(server, 1, &ip.octets())));
+    reply
+}
+
+/// A liar for a root: what comes of it, and how many questions it got.
+fn lied_to(child: &str, lie: impl Fn(&[u8], usize) -> Vec<u8> + Send + 'static) -> (String, usize) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let at = udp(move |question| vec![lie(question, counted.fetch_add(1, Ordering::Relaxed))]);
+    let ways = Ways { hints: vec![IpAddr::from(Ipv4Addr::LOCALHOST)], port: at.port(), ..ways() };
+    let round = round_of(child, &[], &format!(". DS 1 13 2 {}", "00".repeat(32)), &ways);
+    assert!(round.asked.is_empty() && !round.is_complete());
+    (round.missing[0].why.clone(), count.load(Ordering::Relaxed))
+}
+
+#[test]
+fn referrals_without_end_are_followed_only_so_far() {
+    let (why, count) = lied_to(&"a.".repeat(40), |question, nth| {
+        let zone = name(&"a.".repeat(nth + 1));
+        let server = [&b"\x02ns"[..], &zone].concat();
+        referral(question, &zone, &server, Some(Ipv4Addr::LOCALHOST))
+    });
+    assert!(why.contains("more than 16 referrals") && count == 16, "{count}: {why}");
+}
+
+#[test]
+fn servers_that_are_known_only_by_ever_more_names_are_given_up() {
+    let (why, count) = lied_to("mx.example.", |question, nth| {
+        // The top of the name that is asked for, served by a name under yet another top.
+        let labels: Vec<&[u8]> = mxseal::dns::name::labels(&question[12..]).collect();
+        let top = [&[u8::try_from(labels.last().unwrap().len()).unwrap()], *labels.last().unwrap(), &[0]].concat();
+        referral(question, &top, &name(&format!("ns.top{nth}.")), None)
+    });
+    assert!(why.contains("no address of a server of example."), "{why}");
+    assert!(count < 100, "{count}");
+}
+
+#[test]
+fn a_referral_that_leads_back_up_is_no_way() {
+    let (why, count) =
+        lied_to("mx.example.", |question, _| referral(question, &name("."), &name("ns."), Some(Ipv4Addr::LOCALHOST)));
+    assert!(why.contains("it is no authority for .") && count == 1, "{count}: {why}");
 }

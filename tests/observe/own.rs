@@ -1,5 +1,6 @@
 //! Our own server, observed: as it should be, and with each thing that differs named.
 
+use super::relay::{asked, both};
 use super::zones::name;
 use crate::live::{World, wire};
 use mxseal::control::observe::own::{OwnExpected, observe_zone};
@@ -73,4 +74,27 @@ fn each_thing_that_differs_is_named_with_its_address() {
     let faults = observe_zone(&[world.at(0), world.at(3)], &name("mx.example."), &good, now()).unwrap_err();
     assert_eq!((faults.len(), faults[0].server), (1, Some(world.at(3))));
     assert!(observe_zone(&[], &name("mx.example."), &good, now()).is_err());
+}
+
+#[test]
+fn a_signature_that_is_not_what_the_key_made_is_named_for_every_kind_of_answer() {
+    let world = World::new();
+    world.write("mxseal.toml", CONFIG);
+    world.write("zones/mx.example.zone", ZONE);
+    let _server = world.serve("mx.example");
+    let good = served(&world, "mx.example");
+    let seen = |spoilt: u16| {
+        let server = both(world.at(0), move |question, reply| {
+            // The last record but OPT is a signature.
+            let at = reply.len() - 11 - 8;
+            reply[at] ^= u8::from(asked(question) == spoilt);
+        });
+        observe_zone(&[server], &name("mx.example."), &good, now())
+    };
+    assert!(seen(0).is_ok(), "{:?}", seen(0));
+    // The last is the type that is only denied.
+    for spoilt in [wire::DNSKEY, wire::SOA, wire::CDS, wire::CDNSKEY, 65_311] {
+        let faults = seen(spoilt).unwrap_err();
+        assert!(faults[0].what.contains("did not make the signature"), "{spoilt}: {faults:?}");
+    }
 }

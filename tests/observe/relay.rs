@@ -21,19 +21,45 @@ pub fn serve(each: impl Fn(TcpStream) -> Option<()> + Send + 'static) -> SocketA
     at
 }
 
+/// One port that relays UDP and TCP to a real server, with each reply changed as told.
+pub fn both(at: SocketAddr, change: impl Fn(&[u8], &mut Vec<u8>) + Clone + Send + 'static) -> SocketAddr {
+    let (listener, socket) = loop {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        if let Ok(listener) = TcpListener::bind(socket.local_addr().unwrap()) {
+            break (listener, socket);
+        }
+    };
+    let own = socket.local_addr().unwrap();
+    let changed = move |question: &[u8]| {
+        let mut reply = upstream(question, at)?;
+        change(question, &mut reply);
+        Some(reply)
+    };
+    let over_tcp = changed.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            framed(&mut stream).and_then(|question| send(&mut stream, &over_tcp(&question)?));
+        }
+    });
+    std::thread::spawn(move || answer(&socket, |question| changed(question).into_iter().collect()));
+    own
+}
+
 /// A UDP server that replies as told.
 pub fn udp(reply: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let at = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 65_535];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            for octets in reply(&buffer[..length]) {
-                socket.send_to(&octets, from).ok();
-            }
-        }
-    });
+    std::thread::spawn(move || answer(&socket, reply));
     at
+}
+
+fn answer(socket: &UdpSocket, reply: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
+    let mut buffer = [0; 65_535];
+    while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+        for octets in reply(&buffer[..length]) {
+            socket.send_to(&octets, from).ok();
+        }
+    }
 }
 
 pub fn framed(stream: &mut TcpStream) -> Option<Vec<u8>> {

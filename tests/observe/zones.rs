@@ -134,8 +134,8 @@ pub fn ways() -> Ways {
     Ways {
         hints: Vec::new(),
         port: crate::live::PORT,
-        ask_timeout: Duration::from_millis(1500),
-        round_timeout: Duration::from_secs(20),
+        ask_timeout: Duration::from_secs(10),
+        round_timeout: crate::live::PATIENCE,
     }
 }
 

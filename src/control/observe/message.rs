@@ -91,7 +91,7 @@ impl Question {
     /// The octets to send: DO and EDNS, RD off, since only what the server itself knows counts.
     pub fn encode(&self) -> Vec<u8> {
         let mut octets = self.id.to_be_bytes().to_vec();
-        // RFC 1996 § 3.8: a NOTIFY has AA set.
+        // Requests have AA set where they are NOTIFY, as those of RFC 1996 from a primary server have.
         let authoritative = if self.opcode == NOTIFY { 4 } else { 0 };
         octets.extend([(self.opcode << 3) | authoritative, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
         octets.extend_from_slice(&self.name);

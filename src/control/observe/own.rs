@@ -115,9 +115,10 @@ impl<'j> Judge<'j> {
     /// Signed, and with the TTL that is signed; only the SOA of a denial has a shorter one (RFC 2308 § 3).
     fn answered(&self, found: &Set<'_>, tags: &[u16]) -> Result<Verified, String> {
         let verified = self.signed(found, tags)?;
-        match verified.original_ttl == found.ttl {
-            true => Ok(verified),
-            false => Err(format!("a TTL of {} is signed as {}", found.ttl, verified.original_ttl)),
+        match (found.one_ttl, verified.original_ttl == found.ttl) {
+            (true, true) => Ok(verified),
+            (false, _) => Err("records of one RRset, or their signatures, differ in TTL".to_owned()),
+            (true, false) => Err(format!("a TTL of {} is signed as {}", found.ttl, verified.original_ttl)),
         }
     }
 

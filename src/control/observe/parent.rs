@@ -5,17 +5,14 @@
 
 use super::anchors::Anchors;
 use super::chain::{self, DsSeen};
-use super::client::{AskFault, Transport};
+use super::client::{AskFault, Transport, Trouble};
 use super::round::Round;
 use super::verify::set;
-use super::walk::{NAME_SERVERS_MAX, SERVERS_MAX, Server, Ways, name_servers};
+use super::walk::{NAME_SERVERS_MAX, SERVERS_MAX, Server, TRIES_MAX, Ways, name_servers};
 use crate::dns::name::Name;
 use crate::dns::rtype::number;
 use crate::time::UnixTime;
 use std::net::SocketAddr;
-
-/// Servers of the delegation that are asked for the parent's own name servers, at most.
-const TRIES_MAX: usize = 6;
 
 /// What to look for, where and by whose word.
 #[derive(Clone, Copy, Debug)]
@@ -176,11 +173,16 @@ fn found(round: &mut Round<'_>, child: &Name) -> Sites {
 
 /// The name servers that the parent's apex names, validated.
 fn own_names(round: &mut Round<'_>, parent: &Name, servers: &[Server]) -> Result<Vec<Name>, String> {
-    let mut why = "none was asked".to_owned();
-    for server in servers.iter().take(TRIES_MAX) {
+    let (mut why, mut tries) = ("none was asked".to_owned(), 0);
+    for server in servers {
+        if tries == TRIES_MAX {
+            break;
+        }
+        tries += 1;
         let reply = match round.walk.ask(server.at, parent, number::NS, Transport::Tcp) {
             Ok(reply) => reply,
             Err(fault) => {
+                tries -= usize::from(matches!(fault.trouble, Trouble::NoRoute(_)));
                 why = fault.to_string();
                 continue;
             }

@@ -55,6 +55,8 @@ pub struct Set<'a> {
     rtype: u16,
     /// The greatest TTL of its records and signatures: how long a cache may keep it, at most.
     pub ttl: u32,
+    /// Whether all of them have that TTL (RFC 2181 § 5.2).
+    pub one_ttl: bool,
     /// The data as they came, sorted, each once.
     pub data: Vec<Vec<u8>>,
     /// The signatures over it.
@@ -107,10 +109,14 @@ pub fn set<'a>(section: &'a [Record], owner: &'a [u8], rtype: u16) -> Option<Set
     let mut data: Vec<Vec<u8>> = at_owner().filter(|r| r.rtype == rtype).map(|r| r.data.clone()).collect();
     data.sort_unstable();
     data.dedup();
-    let signatures = |r: &'a Record| Rrsig::read(&r.data).filter(|rrsig| rrsig.covered == rtype);
-    let ttl = at_owner().filter(|r| r.rtype == rtype).map(|r| r.ttl).max()?;
-    let signatures = at_owner().filter(|r| r.rtype == number::RRSIG).filter_map(signatures).collect();
-    Some(Set { owner, rtype, ttl, data, signatures })
+    let signatures = || {
+        let all = at_owner().filter(|r| r.rtype == number::RRSIG);
+        all.filter_map(|r| Some((r.ttl, Rrsig::read(&r.data).filter(|rrsig| rrsig.covered == rtype)?)))
+    };
+    let ttls = || at_owner().filter(|r| r.rtype == rtype).map(|r| r.ttl).chain(signatures().map(|(ttl, _)| ttl));
+    let ttl = ttls().max().filter(|_| !data.is_empty())?;
+    let signatures_all = signatures().map(|(_, rrsig)| rrsig).collect();
+    Some(Set { owner, rtype, ttl, one_ttl: ttls().all(|other| other == ttl), data, signatures: signatures_all })
 }
 
 impl Set<'_> {

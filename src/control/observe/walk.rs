@@ -3,7 +3,7 @@
 //! What it finds is where to ask, never what to believe: nothing here is validated, so a liar can lead it astray but not
 //! make it lie. Every search is bounded in steps, names, addresses, questions and time.
 
-use super::client::{AskFault, Transport, Trouble, ask};
+use super::client::{AskFault, Transport, Trouble, ask, chance};
 use super::hints::ROOT_SERVERS;
 use super::message::{Message, Record};
 use crate::dns::name::{self, Name};
@@ -19,7 +19,7 @@ pub(super) const NAME_SERVERS_MAX: usize = 32;
 /// Addresses of one zone's servers, at most.
 pub(super) const SERVERS_MAX: usize = 64;
 /// Servers tried at one step, at most: those of a zone that works answer at once.
-const TRIES_MAX: usize = 6;
+pub(super) const TRIES_MAX: usize = 6;
 /// Searches within searches, at most: for the address of a server of a zone of a server.
 const DEPTH_MAX: usize = 4;
 /// Questions in one round, at most: 64 servers, their names' addresses twice, and the ways there.
@@ -77,10 +77,21 @@ pub struct Located {
 pub enum Step {
     /// It is from an authority for the name.
     Answer,
-    /// Servers of a zone nearer to the name know more: the zone, its name servers, the addresses told along.
-    Referral(Name, Vec<Name>, Vec<(Name, IpAddr)>),
+    /// Others know more.
+    Referral(Box<Referral>),
     /// It leads nowhere.
     Lame,
+}
+
+/// The servers of a zone nearer to the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// That zone.
+    pub zone: Name,
+    /// Its name servers.
+    pub names: Vec<Name>,
+    /// Those addresses of theirs that are told along.
+    pub glue: Vec<(Name, IpAddr)>,
 }
 
 /// What the reply of a server of `zone` to a question for `name` and `rtype` means.
@@ -102,7 +113,7 @@ pub fn step(reply: &Message, zone: &[u8], name: &[u8], rtype: u16) -> Step {
     // What lies outside of the zone that was asked is not its to tell.
     let glue = reply.additional.iter().filter(|r| names.contains(&r.owner) && name::is_within(&r.owner, zone));
     let glue = glue.filter_map(|r| Some((r.owner.clone(), address(r)?))).collect();
-    Step::Referral(cut.owner.clone(), names, glue)
+    Step::Referral(Box::new(Referral { zone: cut.owner.clone(), names, glue }))
 }
 
 /// The targets of the NS records of a zone, sorted.
@@ -114,12 +125,14 @@ pub(super) fn name_servers(section: &[Record], zone: &[u8]) -> Vec<Name> {
     names
 }
 
+/// An address that may be asked.
 fn address(record: &Record) -> Option<IpAddr> {
-    match record.rtype {
+    let ip: IpAddr = match record.rtype {
         number::A => <[u8; 4]>::try_from(&*record.data).ok().map(|octets| Ipv4Addr::from(octets).into()),
         number::AAAA => <[u8; 16]>::try_from(&*record.data).ok().map(|octets| Ipv6Addr::from(octets).into()),
         _ => None,
-    }
+    }?;
+    (!ip.is_unspecified() && !ip.is_multicast()).then_some(ip)
 }
 
 /// A search, or several in one round that share their limits and what they learn.
@@ -145,12 +158,16 @@ impl<'w> Walk<'w> {
         Server { name, at: SocketAddr::new(ip, self.ways.port) }
     }
 
-    /// The servers of a zone, from now on.
-    pub(super) fn know(&mut self, zone: Name, mut servers: Vec<Server>) {
+    /// The servers of a zone, from now on; returns the order in which they are asked.
+    pub(super) fn know(&mut self, zone: Name, mut servers: Vec<Server>) -> Vec<Server> {
         servers.truncate(SERVERS_MAX);
+        // Where the first one is broken, another round begins with another one.
+        let start = chance::<1>().map_or(0, |[octet]| usize::from(octet)) % servers.len().max(1);
+        servers.rotate_left(start);
         // A machine may have IPv6 that leads nowhere, which costs a timeout each.
         servers.sort_by_key(|server| server.at.is_ipv6());
-        self.cuts.insert(zone, servers);
+        self.cuts.insert(zone, servers.clone());
+        servers
     }
 
     /// Asks one server, within the limits of the round.
@@ -188,12 +205,13 @@ impl<'w> Walk<'w> {
         let (mut zone, mut servers) = self.nearest(name, rtype);
         for _ in 0..STEPS_MAX {
             let (by, reply, step) = self.first(&zone, &servers, name, rtype)?;
-            let Step::Referral(below, names, glue) = step else { return Ok(Located { zone, servers, by, reply }) };
+            let Step::Referral(down) = step else { return Ok(Located { zone, servers, by, reply }) };
+            let Referral { zone: below, names, glue } = *down;
             servers = self.addressed(&names, &glue);
             if servers.is_empty() {
                 return Err(format!("no address of a server of {below} could be found"));
             }
-            self.know(below.clone(), servers.clone());
+            servers = self.know(below.clone(), servers);
             zone = below;
         }
         Err(format!("more than {STEPS_MAX} referrals on the way to {name}"))
@@ -214,14 +232,22 @@ impl<'w> Walk<'w> {
         name: &Name,
         rtype: u16,
     ) -> Result<(SocketAddr, Message, Step), String> {
-        let mut why = "it has none".to_owned();
-        for server in servers.iter().take(TRIES_MAX) {
+        let (mut why, mut tries) = ("it has none".to_owned(), 0);
+        for server in servers {
+            if tries == TRIES_MAX {
+                break;
+            }
+            tries += 1;
             match self.ask(server.at, name, rtype, Transport::Udp) {
                 Ok(reply) => match step(&reply, zone, name, rtype) {
                     Step::Lame => why = format!("{}: it is no authority for {zone}", server.at),
                     step => return Ok((server.at, reply, step)),
                 },
-                Err(fault) => why = fault.to_string(),
+                Err(fault) => {
+                    // A machine with IPv6 alone passes over all of IPv4.
+                    tries -= usize::from(matches!(fault.trouble, Trouble::NoRoute(_)));
+                    why = fault.to_string();
+                }
             }
         }
         let what = format!("{name} {}", rtype::print(rtype));
@@ -294,6 +320,10 @@ mod tests {
         }
     }
 
+    fn referred(zone: &Name, names: &[Name], glue: &[(Name, IpAddr)]) -> Step {
+        Step::Referral(Box::new(Referral { zone: zone.clone(), names: names.to_vec(), glue: glue.to_vec() }))
+    }
+
     #[test]
     fn a_referral_leads_down_and_brings_only_what_its_zone_may_tell() {
         let (root, example) = (wire("."), wire("example."));
@@ -302,9 +332,9 @@ mod tests {
             vec![(wire("ns.example."), [192, 0, 2, 1].into()), (wire("ns.net."), [192, 0, 2, 2].into())];
         let name = wire("mx.example.");
         let down = step(&referral("example."), &root, &name, number::DS);
-        assert_eq!(down, Step::Referral(example.clone(), names.clone(), glue.clone()));
+        assert_eq!(down, referred(&example, &names, &glue));
         let own = step(&referral("mx.example."), &example, &name, number::A);
-        assert_eq!(own, Step::Referral(name.clone(), names, glue[..1].to_vec()));
+        assert_eq!(own, referred(&name, &names, &glue[..1]));
     }
 
     #[test]
