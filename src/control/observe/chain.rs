@@ -5,7 +5,7 @@
 
 use super::anchors::key_digest;
 use super::denial;
-use super::message::{Message, Record};
+use super::message::{Message, NXDOMAIN, Record};
 use super::verify::{Set, is_zone_key, set};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
@@ -93,6 +93,10 @@ pub fn ds(reply: &Message, child: &Name, parent: &Keys, now: UnixTime) -> Result
     if signer(reply, child)? != parent.zone {
         return Err(format!("it is not signed by {}", parent.zone));
     }
+    if reply.rcode == NXDOMAIN {
+        // An opt-out span would prove as much as for an unsigned delegation, but this parent says that there is none.
+        return Err(format!("the parent does not delegate {child}: it answers NXDOMAIN"));
+    }
     let Some(found) = set(&reply.answer, child, number::DS) else {
         return denial::ds(&reply.authority, child, parent, now);
     };
@@ -167,6 +171,8 @@ mod tests {
         for signer in ["mx.example.", "net.", "."] {
             assert!(ds(&reply(signed(&ds_set(), signer, &zsk)), &child, &parent, NOW).is_err(), "{signer}");
         }
+        let nxdomain = Message { rcode: NXDOMAIN, ..good.clone() };
+        assert!(ds(&nxdomain, &child, &parent, NOW).expect_err("").contains("does not delegate"));
         assert!(ds(&reply(ds_set()), &child, &parent, NOW).expect_err("").contains("is not signed"));
         assert!(ds(&reply(Vec::new()), &child, &parent, NOW).expect_err("").contains("is not signed"));
         let star = [record("*.example.", number::DS, &[0, 1, 13, 2, 7])];

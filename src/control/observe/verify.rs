@@ -189,22 +189,21 @@ impl Set<'_> {
                 rrsig.algorithm
             ));
         }
-        let message = self.signed_octets(rrsig).ok_or("its labels do not fit its owner")?;
-        let mut found = false;
-        for key in keys.iter().filter(|key| is_signer(key, rrsig)) {
-            found = true;
-            *tries += 1;
-            if *tries > TRIES_MAX {
-                return Err(format!("more than {TRIES_MAX} signatures would have to be tried"));
-            }
-            if is_signed_by(key, &message, rrsig.signature) {
-                return Ok(());
-            }
+        let mut candidates = keys.iter().filter(|key| is_signer(key, rrsig)).peekable();
+        if candidates.peek().is_none() {
+            return Err(format!("no key with tag {tag} and algorithm {} is in the zone's DNSKEY", rrsig.algorithm));
         }
-        Err(match found {
-            true => format!("key {tag} did not make the signature that bears its tag"),
-            false => format!("no key with tag {tag} and algorithm {} is in the zone's DNSKEY", rrsig.algorithm),
-        })
+        if *tries >= TRIES_MAX {
+            return Err(format!("more than {TRIES_MAX} signatures would have to be tried"));
+        }
+        let message = self.signed_octets(rrsig).ok_or("its labels do not fit its owner")?;
+        let left = TRIES_MAX - *tries;
+        let good =
+            candidates.take(left).inspect(|_| *tries += 1).any(|key| is_signed_by(key, &message, rrsig.signature));
+        match good {
+            true => Ok(()),
+            false => Err(format!("key {tag} did not make the signature that bears its tag")),
+        }
     }
 
     /// RFC 4034 § 3.1.8.1.
