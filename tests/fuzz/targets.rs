@@ -6,6 +6,7 @@ mod files;
 mod framing;
 mod journal;
 mod packet;
+mod reply;
 mod wire;
 mod world;
 
@@ -26,6 +27,7 @@ pub const ALL: &[Target] = &[
     ("journal", journal::journal),
     ("request", journal::request),
     ("framing", framing::framing),
+    ("reply", reply::reply),
 ];
 
 /// Does what the target called `name` does; for cargo-fuzz, which has one program a target.
