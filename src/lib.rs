@@ -21,8 +21,8 @@
 //! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign
 //! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing
 //! ```
-//! All but [`cli`], [`serve`] and the shells of [`control`] (`thread`, `outside`, `socket`, `warm`, `watch`, `scan`,
-//! `store` and what they stand on) is pure: values in, values out; no clock, files, sockets, threads or logs.
+//! All but [`cli`], [`serve`] and the shells of [`control`] (`thread`, `outside`, `observe`, `socket`, `warm`, `watch`,
+//! `scan`, `store` and what they stand on) is pure: values in, values out; no clock, files, sockets, threads or logs.
 //!
 //! # What always holds
 //! * Every answer of a signed zone validates, at every moment, for every resolver: signatures begin a day before they are

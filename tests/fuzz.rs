@@ -163,6 +163,11 @@ fn segments_do_not_change_the_answers_of_a_stream() {
 }
 
 #[test]
+fn replies_of_others_say_the_truth_about_a_ds_or_nothing() {
+    replay_and_mutate("reply", RUNS);
+}
+
+#[test]
 fn every_target_has_a_program_for_cargo_fuzz() {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let text = std::fs::read_to_string(manifest.join("Cargo.toml")).expect("fuzz/Cargo.toml");

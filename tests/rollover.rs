@@ -35,7 +35,13 @@ fn setup(layout: KeyLayout, faults: Faults, seed: u64) -> Setup {
 
 fn good(outcome: &Outcome, seed: u64) {
     if let Some(bogus) = &outcome.bogus {
-        panic!("seed {seed}: at {:?} for {:?}: {:?}\n{}", bogus.at, bogus.resolver, bogus.conflict, bogus.trace.join("\n"));
+        panic!(
+            "seed {seed}: at {:?} for {:?}: {:?}\n{}",
+            bogus.at,
+            bogus.resolver,
+            bogus.conflict,
+            bogus.trace.join("\n")
+        );
     }
     if let Some(stuck) = &outcome.stuck {
         panic!("seed {seed}: stuck\n{stuck}");

@@ -260,7 +260,15 @@ mod tests {
             Fact::KeyPublished { tag },
             Fact::KeyActivated { tag },
             Fact::FirstKeysDone {},
-            Fact::ZoneServed { instance: 0, snapshot: 1, first_seen: 1, last_seen: 2, ttl: 3600, expires: 3, through: 5 },
+            Fact::ZoneServed {
+                instance: 0,
+                snapshot: 1,
+                first_seen: 1,
+                last_seen: 2,
+                ttl: 3600,
+                expires: 3,
+                through: 5,
+            },
         ] {
             let record = facts.next_record(fact, UnixTime(1_800_000_000));
             facts.apply(&record).expect("a fact that follows");

@@ -24,6 +24,7 @@ pub mod journal_file;
 mod keeper;
 pub mod keyfile;
 mod keys_folder;
+pub mod observe;
 mod outside;
 pub mod pools;
 pub mod progress;

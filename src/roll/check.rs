@@ -214,12 +214,9 @@ pub fn entry(ds: &KeySet, keys: &Keys) -> Result<(), Box<Conflict>> {
 /// # Errors
 /// The algorithm that is not.
 pub fn data_signed(keys: &Keys, signers: &KeySet) -> Result<(), Box<Conflict>> {
-    let signs =
-        |algorithm: u8| keys.published.iter().any(|key| key.algorithm == algorithm && signers.has(key));
+    let signs = |algorithm: u8| keys.published.iter().any(|key| key.algorithm == algorithm && signers.has(key));
     match keys.published.iter().map(|key| key.algorithm).find(|algorithm| !signs(*algorithm)) {
-        Some(algorithm) => {
-            Err(Box::new(Conflict::Data { keys: keys.clone(), signers: signers.clone(), algorithm }))
-        }
+        Some(algorithm) => Err(Box::new(Conflict::Data { keys: keys.clone(), signers: signers.clone(), algorithm })),
         None => Ok(()),
     }
 }

@@ -405,9 +405,7 @@ fn close<T>(versions: &mut [Version<T>], through: u64, at: UnixTime) {
 }
 
 fn forget<T>(versions: &mut Vec<Version<T>>, now: UnixTime) {
-    versions.retain(|version| {
-        version.until(Caution::Expiry, REMEMBERED).is_none_or(|until| until >= now)
-    });
+    versions.retain(|version| version.until(Caution::Expiry, REMEMBERED).is_none_or(|until| until >= now));
 }
 
 fn once(slot: &mut Option<UnixTime>, at: UnixTime) -> Result<(), &'static str> {

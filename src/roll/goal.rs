@@ -55,8 +55,7 @@ impl<'f> Goal<'f> {
             keys.enumerate().min_by_key(|(at, key)| (rank(key), *at)).map(|(_, key)| key)
         };
         let is_wanted = |key: &KeyFacts| facts.ds_wanted.has(key.id);
-        let entry =
-            best(layout.entry(), &|key| if is_wanted(key) { 0 } else { 2 - u8::from(key.is_published()) });
+        let entry = best(layout.entry(), &|key| if is_wanted(key) { 0 } else { 2 - u8::from(key.is_published()) });
         let by_use = |key: &KeyFacts| if key.signs_data() { 0 } else { 2 - u8::from(key.is_published()) };
         let data = if layout.data() == layout.entry() { entry } else { best(layout.data(), &by_use) };
         let zsks = facts.keys.iter().filter(|key| fits(key, Role::Zsk));
@@ -78,11 +77,10 @@ impl<'f> Goal<'f> {
 
     fn focus_of(&self, facts: &ZoneFacts) -> Focus {
         let live = || facts.keys.iter().filter(|key| key.is_live() || key.signs_data());
-        let is_other = |key: &KeyFacts| {
-            key.public.algorithm != self.algorithm || !self.layout.roles().contains(&key.role)
-        };
-        let ds_open = facts.ds_wanted.iter().next().map(Some) != Some(self.entry.map(|key| key.id))
-            || facts.ds_wanted.len() != 1;
+        let is_other =
+            |key: &KeyFacts| key.public.algorithm != self.algorithm || !self.layout.roles().contains(&key.role);
+        let ds_open =
+            facts.ds_wanted.iter().next().map(Some) != Some(self.entry.map(|key| key.id)) || facts.ds_wanted.len() != 1;
         let entry_surplus = || self.surplus(facts).filter(|key| key.role != Role::Zsk);
         let data_surplus = || self.surplus(facts).filter(|key| key.role == Role::Zsk);
         let entry_open = ds_open || entry_surplus().next().is_some();

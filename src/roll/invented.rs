@@ -12,9 +12,9 @@ const TRIES_MAX: u64 = 64;
 
 /// The making of a key that no other key of the zone collides with; `seed` makes it differ from others.
 pub fn creation(facts: &ZoneFacts, role: Role, algorithm: u8, seed: u64) -> Option<Fact> {
-    let key = (0..TRIES_MAX).filter_map(|more| public(role, algorithm, seed ^ (more << 56))).find(|key| {
-        facts.keys.iter().all(|other| !other.public.collides_with(key))
-    })?;
+    let key = (0..TRIES_MAX)
+        .filter_map(|more| public(role, algorithm, seed ^ (more << 56)))
+        .find(|key| facts.keys.iter().all(|other| !other.public.collides_with(key)))?;
     Some(created(&key, role))
 }
 

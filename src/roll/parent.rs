@@ -6,6 +6,7 @@
 use super::check::{KeyId, KeySet};
 use super::facts::Fact;
 use super::fold::{KeyFacts, Version};
+use crate::sign::handover::matches_ds;
 use crate::sign::key::PublicKey;
 use crate::time::{Seconds, UnixTime};
 use data_encoding::HEXLOWER;
@@ -163,7 +164,9 @@ impl ParentFacts {
         let is_due = saw.last < saw.since.after(self.rounds_apart) && now >= saw.since.after(self.rounds_apart);
         let is_longer = self.longest.is_none_or(|(ttl, span)| limits.0 > ttl || limits.1 > span);
         let is_open = self.versions.iter().any(|version| version.last.is_none() && version.what != *set);
-        is_due || is_longer || (is_open && self.agreed().is_some() && now >= saw.last.after(LATE_ROUNDS * self.rounds_apart))
+        is_due
+            || is_longer
+            || (is_open && self.agreed().is_some() && now >= saw.last.after(LATE_ROUNDS * self.rounds_apart))
     }
 
     /// Entries at any address that name no key of ours, as DS data in hex.
@@ -182,7 +185,7 @@ pub fn match_ds<'k>(
 ) -> (Vec<u16>, Vec<String>) {
     let (mut tags, mut unknown) = (Vec::new(), Vec::new());
     for data in ds {
-        match keys.clone().find(|key| names(apex, key, data)) {
+        match keys.clone().find(|key| matches_ds(key, apex, data)) {
             Some(key) if tags.contains(&key.tag) => {}
             Some(key) => tags.push(key.tag),
             None => unknown.push(HEXLOWER.encode(data)),
@@ -190,8 +193,4 @@ pub fn match_ds<'k>(
     }
     tags.sort_unstable();
     (tags, unknown)
-}
-
-fn names(apex: &[u8], key: &PublicKey, ds: &[u8]) -> bool {
-    key.ds_data(apex) == ds
 }

@@ -103,8 +103,13 @@ pub const PUBLISHED_MAX: usize = 7;
 
 /// Decides what comes next.
 pub fn plan(facts: &ZoneFacts, policy: &Policy, conditions: &Conditions, now: UnixTime) -> Plan {
-    let mut plan =
-        Plan { next: None, wake_at: now.after(LOOK_AGAIN), waits: Vec::new(), blockers: Vec::new(), focus: Focus::Rest };
+    let mut plan = Plan {
+        next: None,
+        wake_at: now.after(LOOK_AGAIN),
+        waits: Vec::new(),
+        blockers: Vec::new(),
+        focus: Focus::Rest,
+    };
     if !facts.first_keys_done || (facts.unsigned && !facts.insecure_wanted) {
         return plan;
     }

@@ -113,7 +113,9 @@ pub fn blocker(facts: &ZoneFacts, blocker: &Blocker) -> String {
         Blocker::Doubt(reason) => reason.clone(),
         Blocker::Clock(reason) => format!("the clock cannot be trusted: {reason}"),
         Blocker::Disk(reason) => format!("nothing can be recorded: {reason}"),
-        Blocker::Unreadable(tag, reason) => format!("the private half of {} cannot be used: {reason}", key(facts, *tag)),
+        Blocker::Unreadable(tag, reason) => {
+            format!("the private half of {} cannot be used: {reason}", key(facts, *tag))
+        }
         Blocker::UnknownDs(address, data) => {
             format!("{address} has a DS that names no key of this zone: {}", ds_words(data))
         }
@@ -141,20 +143,30 @@ fn ds_words(hex: &str) -> String {
 pub fn remedy(zone: &str, blocker: &Blocker) -> String {
     match blocker {
         Blocker::Held(_) => format!("`mxseal keys resume {zone}` when it may go on"),
-        Blocker::Doubt(_) => format!("compare `mxseal zone ds {zone}` with the parent, then `mxseal keys resume {zone}`"),
+        Blocker::Doubt(_) => {
+            format!("compare `mxseal zone ds {zone}` with the parent, then `mxseal keys resume {zone}`")
+        }
         Blocker::Clock(_) => {
-            format!("set the clock (chronyc tracking, timedatectl); if it is right, `mxseal keys resume {zone} --clock`")
+            format!(
+                "set the clock (chronyc tracking, timedatectl); if it is right, `mxseal keys resume {zone} --clock`"
+            )
         }
         Blocker::Disk(_) => "free the disk or make it writable; it is tried again by itself".to_owned(),
         Blocker::Unreadable(tag, _) => {
-            format!("restore the file of key {tag} from a backup, then `mxseal reload`; no other key is made in its place")
+            format!(
+                "restore the file of key {tag} from a backup, then `mxseal reload`; no other key is made in its place"
+            )
         }
         Blocker::UnknownDs(..) => {
             format!("have the registry remove it, unless it is yours: then `mxseal keys import {zone}` its key")
         }
         Blocker::MissingDs(_) => format!("have the registry publish `mxseal zone ds {zone}`"),
-        Blocker::Broken(_) => format!("wait; if it does not end, `mxseal keys status {zone}` says since when, and a person must look"),
-        Blocker::Silent(_) => "nothing, if they come back; else look at the network, or at `parents` of the zone".to_owned(),
+        Blocker::Broken(_) => {
+            format!("wait; if it does not end, `mxseal keys status {zone}` says since when, and a person must look")
+        }
+        Blocker::Silent(_) => {
+            "nothing, if they come back; else look at the network, or at `parents` of the zone".to_owned()
+        }
         Blocker::Turn(_) => String::new(),
         Blocker::Full => format!("let rolls under way end; `mxseal keys plan {zone}` says when"),
     }

@@ -6,8 +6,8 @@
 pub mod denial;
 pub mod export;
 pub mod foreign;
-pub mod handover;
 mod further;
+pub mod handover;
 pub mod key;
 pub mod memo;
 mod pkcs8;

@@ -7,6 +7,7 @@ mod framing;
 mod journal;
 mod keys;
 mod packet;
+mod reply;
 mod wire;
 mod world;
 
@@ -28,6 +29,7 @@ pub const ALL: &[Target] = &[
     ("request", journal::request),
     ("framing", framing::framing),
     ("foreign", keys::foreign),
+    ("reply", reply::reply),
 ];
 
 /// Does what the target called `name` does; for cargo-fuzz, which has one program a target.

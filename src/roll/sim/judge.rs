@@ -92,7 +92,11 @@ impl Judge {
 
     /// What this kind of resolver may hold from now on.
     pub fn history(&self, resolver: Resolver, now: UnixTime) -> History {
-        History { ds: spans(&self.ds, resolver, now), keys: spans(&self.keys, resolver, now), data: spans(&self.data, resolver, now) }
+        History {
+            ds: spans(&self.ds, resolver, now),
+            keys: spans(&self.keys, resolver, now),
+            data: spans(&self.data, resolver, now),
+        }
     }
 
     /// Forgets what nobody holds any more.

@@ -136,14 +136,7 @@ impl World {
     }
 
     /// A world that goes on from the facts of a real zone.
-    pub fn with_facts(
-        facts: ZoneFacts,
-        policy: Policy,
-        limits: Limits,
-        parent: Parent,
-        time: u64,
-        seed: u64,
-    ) -> World {
+    pub fn with_facts(facts: ZoneFacts, policy: Policy, limits: Limits, parent: Parent, time: u64, seed: u64) -> World {
         World {
             time,
             policy,
@@ -386,7 +379,9 @@ impl World {
         let parent = &self.facts.parent;
         let shown = self.parent.sets();
         let is_news = |saw: Option<&crate::roll::parent::Saw>| {
-            saw.is_none_or(|saw| !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart))
+            saw.is_none_or(|saw| {
+                !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart)
+            })
         };
         if parent.servers.iter().any(|server| is_news(server.saw.as_ref())) {
             return parent.rounds_apart.max(1);
@@ -412,8 +407,7 @@ impl World {
             // No other fact is kept there.
             _ => 0,
         };
-        through < self.served.record
-            && self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none())
+        through < self.served.record && self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none())
             || (through < self.served.record
                 && self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none()))
             || self.facts.limits != self.facts.limits_next
