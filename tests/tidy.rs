@@ -41,6 +41,7 @@ const PURE_CONTROL: &[&str] = &[
     "journal",
     "pools",
     "protocol",
+    "protocol_keys",
     "tenants",
     "view",
     "world",

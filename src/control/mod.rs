@@ -29,6 +29,7 @@ mod outside;
 pub mod pools;
 pub mod progress;
 pub mod protocol;
+pub mod protocol_keys;
 pub mod scan;
 mod socket;
 pub mod store;

@@ -2,6 +2,11 @@
 //!
 //! One request a connection; then any number of `Line::Item`, then exactly one `Line::End`.
 
+pub use super::protocol_keys::{
+    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, ParentServerInfo, PlannedStep, RollAsked,
+    WaitInfo,
+};
+
 use serde::{Deserialize, Serialize};
 
 /// A request. The server answers from the state of its control plane, never from files.
@@ -65,6 +70,60 @@ pub enum Request {
         name: String,
         /// Type asked: `A`, `TYPE123`.
         rtype: String,
+    },
+    /// A [`KeysInfo`] for each signed zone, or for one.
+    KeysStatus {
+        /// Only this zone's.
+        zone: Option<String>,
+    },
+    /// A [`KeysPlan`] for each signed zone, or for one.
+    KeysPlan {
+        /// Only this zone's.
+        zone: Option<String>,
+        /// How far ahead.
+        days: u64,
+    },
+    /// One [`KeysPlan`]: what the roll will do, or would (`dry_run`); exit 4 where it is refused, with the reason.
+    KeysRoll {
+        /// Apex.
+        zone: String,
+        /// Which.
+        roll: RollAsked,
+        /// Changes nothing.
+        dry_run: bool,
+    },
+    /// Stops all steps of a zone. One [`KeysInfo`].
+    KeysHold {
+        /// Apex.
+        zone: String,
+        /// Why.
+        reason: String,
+        /// Changes nothing.
+        dry_run: bool,
+    },
+    /// Lets steps go on. One [`KeysInfo`].
+    KeysResume {
+        /// Apex.
+        zone: String,
+        /// Who.
+        reason: String,
+        /// The wall clock was looked at, and is right.
+        clock: bool,
+        /// Changes nothing.
+        dry_run: bool,
+    },
+    /// Brings keys of a zone in that was signed elsewhere; it must not have keys here. One [`KeysInfo`].
+    KeysImport {
+        /// Apex.
+        zone: String,
+        /// Its keys.
+        keys: Vec<ImportedKey>,
+        /// Highest TTL that the zone had there, in seconds.
+        ttl: u32,
+        /// Longest life that signatures had there, in seconds.
+        life: u64,
+        /// Changes nothing.
+        dry_run: bool,
     },
 }
 

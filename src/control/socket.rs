@@ -168,7 +168,13 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
         Request::Reload { .. }
         | Request::TenantShow { .. }
         | Request::TenantWait { .. }
-        | Request::TenantPermitRemoval { .. } => relay(request, desk, out),
+        | Request::TenantPermitRemoval { .. }
+        | Request::KeysStatus { .. }
+        | Request::KeysPlan { .. }
+        | Request::KeysRoll { .. }
+        | Request::KeysHold { .. }
+        | Request::KeysResume { .. }
+        | Request::KeysImport { .. } => relay(request, desk, out),
     }
 }
 
