@@ -299,7 +299,7 @@ impl ZoneFacts {
 
     fn switch(&mut self, from: u16, to: u16, at: UnixTime) -> Result<(), String> {
         let good = self.key(from).is_some_and(KeyFacts::signs_data)
-            && self.key(to).is_some_and(|key| key.is_published() && !key.signs_data());
+            && self.key(to).is_some_and(|key| key.is_live() && !key.signs_data());
         if !good {
             return Err(format!("key {from} does not sign, or key {to} is not one that could"));
         }
@@ -374,8 +374,10 @@ impl ZoneFacts {
     }
 
     fn served_unsigned(&mut self, ttl: u32, at: UnixTime) {
-        let (since, record) = (UnixTime(0), self.records + 1);
-        self.data.push(Version { what: KeySet::default(), since, record, last: Some(at), ttl, life: 0, seen: true });
+        let (since, record, last) = (UnixTime(0), self.records + 1, Some(at));
+        self.data.push(Version { what: KeySet::default(), since, record, last, ttl, life: 0, seen: true });
+        // That there was no DNSKEY may be cached, too (RFC 2308 § 5).
+        self.key_sets.push(Version { what: Keys::default(), since, record, last, ttl, life: 0, seen: true });
     }
 
     /// Begins new versions where what is to be served is not what it was.

@@ -22,7 +22,7 @@ const SEEN_AFTER: Seconds = 2;
 /// Seconds between rounds over a parent that has nothing new: more often would find nothing.
 const ROUND_AT_REST: Seconds = 86_400;
 /// The same while something is awaited; rounds that could find something come in time all the same.
-const ROUND_AWAITED: Seconds = 6 * 3600;
+const ROUND_AWAITED: Seconds = 12 * 3600;
 
 /// What went wrong.
 #[derive(Clone, Debug)]
@@ -114,6 +114,7 @@ pub struct World {
     pub trace: VecDeque<String>,
     /// Every step with its moment, for the timeline; none: not kept.
     pub steps: Option<Vec<(UnixTime, String)>>,
+    unsigned_before: Option<u32>,
     judge: Judge,
     served: Served,
     machine: Machine,
@@ -144,6 +145,19 @@ impl World {
         world
     }
 
+    /// The same for a zone that was served without signatures until now, with TTLs up to `ttl` seconds.
+    pub fn served_unsigned(policy: Policy, limits: Limits, parent: Parent, ttl: u32) -> World {
+        let time = 1_800_000_000;
+        let mut world = World::with_facts(ZoneFacts::default(), policy, limits, parent, time, 1);
+        let life = u64::from(ttl);
+        let bare = Limits { data_ttl: ttl, data_life: life, dnskey_ttl: ttl, dnskey_life: life };
+        world.judge.serve(&Keys::default(), &KeySet::default(), bare, UnixTime(time - 1));
+        world.unsigned_before = Some(ttl);
+        world.first_keys();
+        world.publish();
+        world
+    }
+
     /// A world that goes on from the facts of a real zone.
     pub fn with_facts(facts: ZoneFacts, policy: Policy, limits: Limits, parent: Parent, time: u64, seed: u64) -> World {
         World {
@@ -161,6 +175,7 @@ impl World {
             count: Count::default(),
             trace: VecDeque::new(),
             steps: None,
+            unsigned_before: None,
             judge: Judge::default(),
             served: Served::default(),
             machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None },
@@ -185,6 +200,9 @@ impl World {
         }
         let servers = self.parent.servers.iter().map(|server| server.address.clone()).collect();
         self.write(&Fact::Limits(self.limits));
+        if let Some(ttl) = self.unsigned_before {
+            self.write(&Fact::ServedUnsigned { ttl });
+        }
         self.write(&Fact::FirstKeysDone {});
         self.write(&Fact::ParentServers {
             servers,
@@ -349,18 +367,15 @@ impl World {
         self.judge()
     }
 
-    /// The sixth promise of a simulation: nothing is bogus now, nor will be for what is held now.
+    /// Nothing is bogus now, nor will be with what is held now.
     fn judge(&mut self) -> Result<(), Box<Bogus>> {
         self.count.steps += 1;
         let now = self.now();
-        self.judge.forget(now);
         let resolvers = if self.was_urgent { &RESOLVERS[..1] } else { &RESOLVERS[..] };
-        for resolver in resolvers {
-            if let Err(conflict) = self.judge.judge(*resolver, now)
-                && !self.is_excused
-            {
-                return Err(self.bogus(Wrong::Mixture(*resolver, conflict)));
-            }
+        if let Err((resolver, conflict)) = self.judge.judge(resolvers, now)
+            && !self.is_excused
+        {
+            return Err(self.bogus(Wrong::Mixture(resolver, conflict)));
         }
         if self.judge.is_bare() && !self.may_be_bare && self.facts.parent.secure_since.is_some() && !self.is_excused {
             return Err(self.bogus(Wrong::Bare));
@@ -465,14 +480,21 @@ impl World {
                 self.conditions.silent.push(server.address);
                 continue;
             }
-            let set = self.parent.serves(&server);
+            let shown = self.parent.serves(&server);
+            let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
+            let ours: KeySet = shown.iter().filter(is_ours).collect();
+            let hex = |ds: &[u8]| data_encoding::HEXLOWER.encode(ds);
+            let mut unknown: Vec<String> = server.extra.iter().map(|ds| hex(ds)).collect();
+            // Keys of a later life, where the journal is an old one.
+            let later = |id: &KeyId| server.set.has(*id) && !is_ours(id);
+            unknown.extend(shown.iter().filter(later).map(|id| hex(&id.print.to_be_bytes())));
+            let foreign = unknown.iter().filter_map(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
+            let set: KeySet = ours.iter().chain(foreign.map(|ds| KeyId::foreign(&ds))).collect();
+            let tags = ours.iter().map(|id| id.tag).collect();
             let limits = (self.parent.ttl, self.parent.life);
             if !self.facts.parent.is_news(&server.address, &set, limits, now) {
                 continue;
             }
-            let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
-            let tags = set.iter().filter(is_ours).map(|id| id.tag).collect();
-            let unknown = server.extra.iter().map(|ds| data_encoding::HEXLOWER.encode(ds)).collect();
             self.write(&Fact::ParentSaw {
                 server: server.address,
                 tags,
