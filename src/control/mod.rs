@@ -33,6 +33,7 @@ pub mod progress;
 pub mod protocol;
 pub mod protocol_keys;
 pub mod scan;
+pub mod signing_clock;
 mod socket;
 pub mod store;
 pub mod tenants;

@@ -25,7 +25,9 @@ use super::journal::{Fact, KeyLayout};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
 use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
+use super::signing_clock::SigningClock;
 use crate::diagnostic::Diagnostic;
+use crate::roll::clock::Told;
 use crate::sign::key::{Key, PublicKey, Role};
 use crate::time::UnixTime;
 use std::collections::BTreeMap;
@@ -221,6 +223,12 @@ impl Store {
         journal.append(Fact::KeyDestroyed { tag }, now).map_err(|fault| Frozen::append(&path, fault))?;
         let destroyed = journal.facts().key(tag).filter(|key| !key.file.is_empty());
         destroyed.map_or(Ok(()), |key| key_load::wipe_one(&self.zone_folder(apex), key, &self.disk))
+    }
+
+    /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
+    /// fact of any zone.
+    pub fn signing_clock(&self, least: UnixTime) -> (SigningClock, Told) {
+        SigningClock::start(&self.folder, Arc::clone(&self.disk), least)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.
