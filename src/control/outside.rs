@@ -7,13 +7,13 @@ use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::journal;
 use crate::control::scan::{Changes, Files};
-use crate::control::store::{self, Store, ZoneKey};
+use crate::control::store::{self, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
-use crate::control::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
+use crate::control::zones::parts::{parts, wish};
+use crate::control::zones::{KeySet, Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::Name;
-use crate::sign::key::Role;
 use crate::time::{self, UnixTime};
 use crate::zone::tenant::{self, SpkiDigest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -63,8 +63,9 @@ impl Outside for Disk<'_> {
         let layout = journal_layout(&zone.policy);
         match self.store.zone_keys(&zone.apex, layout, zone.policy.algorithm, self.now) {
             Ok(loaded) => {
-                let parts: Vec<Part> = loaded.keys.iter().map(part).collect();
-                match KeySet::new(&zone.apex, &parts, ParentWish::Wanted, &zone.policy, &challenge()) {
+                let facts = loaded.journal.facts();
+                let parts = parts(facts, &loaded.private);
+                match KeySet::new(&zone.apex, &parts, wish(facts), &zone.policy, &challenge()) {
                     Ok(mut set) => {
                         set.findings = loaded.findings;
                         tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
@@ -191,20 +192,6 @@ fn journal_layout(policy: &Policy) -> journal::KeyLayout {
     match policy.keys {
         KeyLayout::Csk => journal::KeyLayout::Csk,
         KeyLayout::KskZsk => journal::KeyLayout::KskAndZsk,
-    }
-}
-
-/// What a key of the store does: one that a DS points at signs the keys from its publication on, so that validators may
-/// follow any DS there is.
-fn part(key: &ZoneKey) -> Part {
-    let is_entry = matches!(key.role, Role::Csk | Role::Ksk);
-    Part {
-        public: key.key.public_half(),
-        private: Some(key.key.clone()),
-        published: key.published,
-        signs_keys: is_entry,
-        signs_data: key.active && key.role != Role::Ksk,
-        wanted_ds: key.published && is_entry,
     }
 }
 
