@@ -13,7 +13,23 @@ use std::process::Command;
 /// Who may use whom: the module on the left those on the right, and nothing else of this crate.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["answer", "config", "control", "diagnostic", "dns", "metrics", "render", "roll", "serve", "sign", "time", "zone"]),
+    (
+        "cli",
+        &[
+            "answer",
+            "config",
+            "control",
+            "diagnostic",
+            "dns",
+            "metrics",
+            "render",
+            "roll",
+            "serve",
+            "sign",
+            "time",
+            "zone",
+        ],
+    ),
     ("control", &["answer", "config", "diagnostic", "dns", "metrics", "roll", "sign", "time", "zone"]),
     ("serve", &["answer", "metrics", "time"]),
     ("metrics", &["answer", "dns", "time"]),

@@ -64,7 +64,8 @@ impl About<'_> {
     /// Whether the registry does not show the wanted DS at each address yet.
     fn waits_for_registry(&self) -> bool {
         let parent = &self.facts.parent;
-        let was_asked = !self.facts.ds_wanted.is_empty() || (self.facts.insecure_wanted && parent.secure_since.is_some());
+        let was_asked =
+            !self.facts.ds_wanted.is_empty() || (self.facts.insecure_wanted && parent.secure_since.is_some());
         was_asked && !parent.own && parent.agreed() != Some(&self.facts.ds_wanted)
     }
 }
@@ -87,7 +88,8 @@ pub fn broken(apex: &Name, policy_name: &str, snapshot: u64, (what, fix): (&str,
 /// The report of a zone.
 pub fn keys_info(about: &About<'_>) -> KeysInfo {
     let (facts, plan) = (about.facts, about.plan);
-    let is_kept = |key: &&KeyFacts| key.is_live() || key.signs_data() || (key.destroyed.is_none() && !key.file.is_empty());
+    let is_kept =
+        |key: &&KeyFacts| key.is_live() || key.signs_data() || (key.destroyed.is_none() && !key.file.is_empty());
     let blockers: Vec<BlockerInfo> = plan.blockers.iter().map(|blocker| blocker_info(about, blocker)).collect();
     let next = match &plan.next {
         Some(_) => Some(about.now),
@@ -193,7 +195,8 @@ fn will(about: &About<'_>) -> String {
     let timed = plan.waits.iter().filter(|wait| wait.until.is_some()).min_by_key(|wait| wait.until);
     let asks = || {
         let many = facts.parent.servers.len();
-        let addresses = if many == 1 { "the parent's address".to_owned() } else { format!("all {many} addresses of the parent") };
+        let addresses =
+            if many == 1 { "the parent's address".to_owned() } else { format!("all {many} addresses of the parent") };
         let shown = if facts.ds_wanted.is_empty() { "no DS" } else { "just the DS wanted" };
         format!("ask {addresses}, and once {shown} is there and old copies have left caches")
     };
@@ -212,7 +215,8 @@ fn will(about: &About<'_>) -> String {
 /// What a person must do now.
 fn must(about: &About<'_>, blockers: &[BlockerInfo]) -> Vec<String> {
     let is_silence = |what: &Blocker| matches!(what, Blocker::Silent(_));
-    let named = about.plan.blockers.iter().zip(blockers).filter(|(what, info)| !info.fix.is_empty() && !is_silence(what));
+    let named =
+        about.plan.blockers.iter().zip(blockers).filter(|(what, info)| !info.fix.is_empty() && !is_silence(what));
     let mut must: Vec<String> = named.map(|(_, info)| info.fix.clone()).collect();
     let zone = about.zone();
     if about.waits_for_registry() && must.is_empty() {
@@ -239,10 +243,13 @@ fn done(about: &About<'_>) -> Vec<DoneInfo> {
         note(Some(key.created).filter(|_| key.published.is_none()), format!("{name} made"));
         note(key.published, format!("{name} published in DNSKEY{}", seen(facts, key)));
         note(key.activated.filter(|_| key.role != Role::Ksk), format!("{name} signs the data"));
-        note(key.outgoing.as_ref().map(|mark| mark.since), match &key.outgoing {
-            Some(mark) => format!("{name} is to be replaced: {}", mark.reason),
-            None => String::new(),
-        });
+        note(
+            key.outgoing.as_ref().map(|mark| mark.since),
+            match &key.outgoing {
+                Some(mark) => format!("{name} is to be replaced: {}", mark.reason),
+                None => String::new(),
+            },
+        );
         note(key.retired, format!("{name} signs the data no more"));
         note(key.removed, format!("{name} removed from DNSKEY"));
         note(key.destroyed, format!("private half of {name} wiped"));
@@ -267,7 +274,9 @@ fn seen(facts: &ZoneFacts, key: &KeyFacts) -> String {
     let with = facts.key_sets.iter().position(|version| version.what.published.has(key.id));
     let before = with.and_then(|at| facts.key_sets.get(at.checked_sub(1)?));
     let gone = before.and_then(|version| version.last).zip(key.published);
-    gone.map_or_else(String::new, |(last, published)| format!(", seen on the wire after {} s", last.0.saturating_sub(published.0)))
+    gone.map_or_else(String::new, |(last, published)| {
+        format!(", seen on the wire after {} s", last.0.saturating_sub(published.0))
+    })
 }
 
 fn agreed(facts: &ZoneFacts) -> Option<(UnixTime, String)> {
@@ -277,8 +286,11 @@ fn agreed(facts: &ZoneFacts) -> Option<(UnixTime, String)> {
         1 => "its address".to_owned(),
         many => format!("all {many} addresses"),
     };
-    Some((since, match tags(set).as_slice() {
-        [] => format!("the parent has no DS, seen at {all}"),
-        tags => format!("the parent has the DS of {}, seen at {all}", tags_text(tags)),
-    }))
+    Some((
+        since,
+        match tags(set).as_slice() {
+            [] => format!("the parent has no DS, seen at {all}"),
+            tags => format!("the parent has the DS of {}, seen at {all}", tags_text(tags)),
+        },
+    ))
 }

@@ -190,7 +190,11 @@ impl Asking<'_> {
         if !leaving.is_empty() {
             let marked: Vec<u16> = leaving.iter().filter(|key| may_hurry(key)).map(|key| key.public.tag).collect();
             // A key that is found stolen while it is being replaced goes sooner.
-            return if emergency && !marked.is_empty() { Ok(wanted(marked)) } else { Err(self.under_way(role, &leaving)) };
+            return if emergency && !marked.is_empty() {
+                Ok(wanted(marked))
+            } else {
+                Err(self.under_way(role, &leaving))
+            };
         }
         let goal = Goal::of(self.facts, self.policy);
         let key = if role == self.policy.layout.entry() { goal.entry } else { goal.data };
@@ -247,7 +251,8 @@ impl Asking<'_> {
             let missing = "a roll whose old key is still published; else ask for a new roll";
             return Err(Refused::new("there is no roll that could be taken back", missing));
         };
-        let same_roll = |key: &&KeyFacts| key.removed.is_some() && key.outgoing.as_ref().is_some_and(|m| m.since >= since);
+        let same_roll =
+            |key: &&KeyFacts| key.removed.is_some() && key.outgoing.as_ref().is_some_and(|m| m.since >= since);
         if let Some(gone) = self.facts.keys.iter().find(same_roll) {
             let reason = format!("key {} was removed already, so this roll cannot be taken back", gone.public.tag);
             return Err(Refused::new(reason, "its end; then ask for a new roll"));
