@@ -47,6 +47,7 @@ pub fn finish(
     folder: &Path,
     key_files: &[String],
     journal: &mut JournalFile,
+    first: &[Fact],
     now: UnixTime,
 ) -> Result<(), Frozen> {
     let path = journal.path().to_owned();
@@ -73,10 +74,31 @@ pub fn finish(
         let reason = "it is one key more than the zone's first start wanted";
         return Err(Frozen::new(Cause::KeyMismatch, &file, reason, "move the key that was never served away"));
     }
-    for fact in closing_facts(journal.facts()) {
+    for fact in first.iter().cloned().chain(closing_facts(journal.facts())) {
         journal.append(fact, now).map_err(|fault| Frozen::append(&path, fault))?;
     }
     Ok(())
+}
+
+/// Makes one more key, and records it.
+///
+/// # Errors
+/// [`Frozen`]; a file that has no fact is no key.
+pub fn make_next(
+    disk: &Disk,
+    folder: &Path,
+    role: Role,
+    algorithm: u8,
+    journal: &mut JournalFile,
+    now: UnixTime,
+) -> Result<Key, Frozen> {
+    let made = make(folder, role, algorithm, journal.facts(), &[])?;
+    let file = key_file_name(role, &made.public);
+    let (at, path) = (folder.join(&file), journal.path().to_owned());
+    keyfile::write(disk, &at, &made.der, &made.public).map_err(|fault| Frozen::key(&at, fault))?;
+    journal.append(creation(role, &made.public, file), now).map_err(|fault| Frozen::append(&path, fault))?;
+    Key::from_pkcs8(role.flags(), algorithm, &made.der)
+        .map_err(|fault| Frozen::key(&at, keyfile::KeyFileFault::Key { file: at.clone(), fault }))
 }
 
 /// A key that is not in the journal yet.

@@ -30,6 +30,7 @@ pub mod pools;
 pub mod progress;
 pub mod protocol;
 pub mod protocol_keys;
+pub mod rolls;
 pub mod scan;
 mod socket;
 pub mod store;

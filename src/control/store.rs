@@ -15,7 +15,7 @@
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use super::first_keys;
 use super::frozen::{Cause, Frozen};
-use super::journal::{KeyLayout, ZoneFacts};
+use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::keyfile;
 use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
@@ -167,11 +167,19 @@ impl Store {
     }
 
     /// The keys of a zone. At its first start, where there is neither a journal nor a key file, they are made as `layout`
-    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls.
+    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls. `first`: facts that count
+    /// before its first keys are served.
     ///
     /// # Errors
     /// [`Frozen`]: the zone has no keys to sign with, and none were made in their place.
-    pub fn zone_keys(&self, apex: &[u8], layout: KeyLayout, algorithm: u8, now: UnixTime) -> Result<ZoneKeys, Frozen> {
+    pub fn zone_keys(
+        &self,
+        apex: &[u8],
+        layout: KeyLayout,
+        algorithm: u8,
+        first: &[Fact],
+        now: UnixTime,
+    ) -> Result<ZoneKeys, Frozen> {
         let folder = self.zone_folder(apex);
         if is_there(&folder) {
             check_folder(&folder)?;
@@ -193,10 +201,31 @@ impl Store {
             findings.push(torn_finding(&path, torn.line, torn.octets));
         }
         if !journal.facts().first_keys_done {
-            first_keys::finish(&self.disk, &folder, &key_files, &mut journal, now)?;
+            first_keys::finish(&self.disk, &folder, &key_files, &mut journal, first, now)?;
         }
         findings.extend(strays(&folder, &key_files, journal.facts()));
         Ok(ZoneKeys { keys: load(&folder, journal.facts())?, journal, findings })
+    }
+
+    /// Whether a zone's journal says that its roll to insecure has ended.
+    pub fn is_unsigned(&self, apex: &[u8]) -> bool {
+        let path = self.zone_folder(apex).join(JOURNAL_NAME);
+        matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
+    }
+
+    /// Makes a key and records it; it is durable and was read back when this returns.
+    ///
+    /// # Errors
+    /// [`Frozen`]: there is no such key, and nothing may be done with it.
+    pub fn make_key(
+        &self,
+        apex: &[u8],
+        role: Role,
+        algorithm: u8,
+        journal: &mut JournalFile,
+        now: UnixTime,
+    ) -> Result<Key, Frozen> {
+        first_keys::make_next(&self.disk, &self.zone_folder(apex), role, algorithm, journal, now)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.

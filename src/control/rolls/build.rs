@@ -1,0 +1,100 @@
+//! From facts to what a zone serves: its key set, what the parent is told, and what observers must find.
+//!
+//! Pure. Keys that the facts do not name have no part in anything.
+
+use crate::config::{self, Policy};
+use crate::control::observe::own::OwnExpected;
+use crate::control::zones::{KeySet, ParentWish, Part, ZoneState};
+use crate::roll::facts::KeyLayout;
+use crate::roll::fold::ZoneFacts;
+use crate::sign::key::{Key, Role};
+use std::collections::BTreeMap;
+
+/// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).
+const DELETE_CDS: [u8; 5] = [0; 5];
+
+/// What is wanted of the keys, as the engine of rolls takes it.
+pub fn roll_policy(policy: &Policy) -> crate::roll::Policy {
+    crate::roll::Policy {
+        layout: layout(policy),
+        algorithm: policy.algorithm,
+        ksk_lifetime: policy.ksk_lifetime,
+        zsk_lifetime: policy.zsk_lifetime,
+        csk_lifetime: policy.csk_lifetime,
+        margin: policy.margin,
+    }
+}
+
+/// Which keys a policy asks for, as the journal writes it.
+pub fn layout(policy: &Policy) -> KeyLayout {
+    match policy.keys {
+        config::KeyLayout::Csk => KeyLayout::Csk,
+        config::KeyLayout::KskZsk => KeyLayout::KskAndZsk,
+    }
+}
+
+/// What the parent is told. Where it is served here it needs no telling; before a first DS is wanted nothing is said.
+pub fn wish(facts: &ZoneFacts, parent_is_ours: bool) -> ParentWish {
+    match (parent_is_ours, facts.ds_wanted.is_empty()) {
+        (true, _) => ParentWish::Unsaid,
+        (false, false) => ParentWish::Wanted,
+        (false, true) if facts.insecure_wanted => ParentWish::Delete,
+        (false, true) => ParentWish::Unsaid,
+    }
+}
+
+/// The part of each key that has one.
+pub fn parts(facts: &ZoneFacts, private: &BTreeMap<u16, Key>) -> Vec<Part> {
+    let those = facts.keys.iter().filter(|key| key.is_live() || key.signs_data());
+    those
+        .map(|key| Part {
+            public: key.public.clone(),
+            private: private.get(&key.public.tag).cloned(),
+            published: key.is_published(),
+            signs_keys: key.signs_keys(),
+            signs_data: key.role != Role::Ksk && key.signs_data(),
+            wanted_ds: facts.ds_wanted.has(key.id),
+        })
+        .collect()
+}
+
+/// The key set that the facts ask for; each of its keys has proved itself.
+///
+/// # Errors
+/// Why it must not serve, in words.
+pub fn key_set(
+    zone: &ZoneState,
+    policy: &Policy,
+    facts: &ZoneFacts,
+    private: &BTreeMap<u16, Key>,
+    challenge: &[u8],
+) -> Result<KeySet, String> {
+    let wish = wish(facts, zone.parent.is_some());
+    KeySet::new(&zone.apex, &parts(facts, private), wish, policy, challenge)
+}
+
+/// What the addresses of this server must answer for a zone.
+pub fn expected(apex: &[u8], facts: &ZoneFacts, parent_is_ours: bool) -> OwnExpected {
+    let keys = facts.key_set();
+    let tags = |set: &crate::roll::check::KeySet| set.iter().map(|id| id.tag).collect();
+    let published = facts.keys.iter().filter(|key| key.is_published());
+    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    OwnExpected {
+        dnskey: published.map(|key| key.public.dnskey_data()).collect(),
+        key_tags: tags(&keys.signers),
+        data_tags: tags(&facts.signers()),
+        cds: match wish(facts, parent_is_ours) {
+            ParentWish::Unsaid => Vec::new(),
+            ParentWish::Wanted => wanted.map(|key| key.public.ds_data(apex)).collect(),
+            ParentWish::Delete => vec![DELETE_CDS.to_vec()],
+        },
+    }
+}
+
+/// Whether something that is served no more was not seen to have gone, or numbers that fell still count.
+pub fn is_unseen(facts: &ZoneFacts) -> bool {
+    fn is_open<T>(versions: &[crate::roll::fold::Version<T>]) -> bool {
+        versions.iter().rev().skip(1).any(|version| version.last.is_none())
+    }
+    is_open(&facts.key_sets) || is_open(&facts.data) || facts.limits != facts.limits_next
+}
