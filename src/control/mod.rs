@@ -24,6 +24,8 @@ pub mod journal_file;
 mod keeper;
 pub mod keyfile;
 mod keys_folder;
+pub mod keys_offline;
+pub mod keys_report;
 pub mod observe;
 mod outside;
 pub mod pools;

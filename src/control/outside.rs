@@ -194,10 +194,20 @@ pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnos
 /// Everything that is wrong with the zones, pools, tenants and keys that a configuration names; nothing is changed. The
 /// configuration's paths are resolved.
 pub fn examine(config: &Config) -> Vec<Diagnostic> {
+    let (world, mut found) = look(config);
+    found.extend(world.findings());
+    found.extend(signed_anyway(config, &world));
+    found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
+    found
+}
+
+/// The world that a configuration names, read once without a server, and what is wrong with files before anybody reads
+/// them; nothing is changed.
+pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
     let mut world = World::new(config.clone(), config.zones.display().to_string());
     let mut changes = settled_scan(&mut files);
-    let mut found: Vec<Diagnostic> =
+    let found: Vec<Diagnostic> =
         std::mem::take(&mut changes.troubled).iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
     let batch = changes
         .changed
@@ -205,10 +215,7 @@ pub fn examine(config: &Config) -> Vec<Diagnostic> {
         .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
     let batch = batch.collect();
     world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files });
-    found.extend(world.findings());
-    found.extend(signed_anyway(config, &world));
-    found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
-    found
+    (world, found)
 }
 
 /// `signed = false` is a goal, not a switch: a zone that has keys stays signed until they are rolled away.
@@ -227,12 +234,16 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
     found
 }
 
-/// The DS records of a zone in master-file form, from its journal alone; none where it has no keys that can be believed.
+/// The DS records that the parent of a zone should have, in master-file form, from its journal alone; none where it has no keys that can be believed.
 pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
     let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
-    let public = store::read_keys(keys, &apex).ok().filter(|public| !public.is_empty())?;
-    let entry = public.iter().filter(|key| key.flags & 1 == 1);
-    Some(entry.map(|key| crate::control::view::ds_text(&apex, &key.ds_data(&apex))).collect())
+    let facts = crate::control::keys_offline::read_facts(keys, &apex).ok().flatten()?;
+    if !facts.first_keys_done {
+        return None;
+    }
+    // Only what the parent is to have: in a roll that is not the DS of each key (RFC 6781 § 4.1.2).
+    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    Some(wanted.map(|key| crate::control::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
 }
 
 /// The folders of the certificates that the pools name now: they must be readable before confinement closes the rest.
