@@ -4,6 +4,7 @@
 //! denies its names meanwhile.
 
 mod key_set;
+pub mod parts;
 
 pub use key_set::{KeySet, ParentWish, Part};
 

@@ -4,10 +4,11 @@
 
 use crate::config::{self, Policy};
 use crate::control::observe::own::OwnExpected;
-use crate::control::zones::{KeySet, ParentWish, Part, ZoneState};
+use crate::control::zones::parts;
+use crate::control::zones::{KeySet, ParentWish, ZoneState};
 use crate::roll::facts::KeyLayout;
 use crate::roll::fold::ZoneFacts;
-use crate::sign::key::{Key, Role};
+use crate::sign::key::Key;
 use std::collections::BTreeMap;
 
 /// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).
@@ -33,29 +34,9 @@ pub fn layout(policy: &Policy) -> KeyLayout {
     }
 }
 
-/// What the parent is told. Where it is served here it needs no telling; before a first DS is wanted nothing is said.
+/// What the parent is told. Where it is served here it takes what is wanted by itself.
 pub fn wish(facts: &ZoneFacts, parent_is_ours: bool) -> ParentWish {
-    match (parent_is_ours, facts.ds_wanted.is_empty()) {
-        (true, _) => ParentWish::Unsaid,
-        (false, false) => ParentWish::Wanted,
-        (false, true) if facts.insecure_wanted => ParentWish::Delete,
-        (false, true) => ParentWish::Unsaid,
-    }
-}
-
-/// The part of each key that has one.
-pub fn parts(facts: &ZoneFacts, private: &BTreeMap<u16, Key>) -> Vec<Part> {
-    let those = facts.keys.iter().filter(|key| key.is_live() || key.signs_data());
-    those
-        .map(|key| Part {
-            public: key.public.clone(),
-            private: private.get(&key.public.tag).cloned(),
-            published: key.is_published(),
-            signs_keys: key.signs_keys(),
-            signs_data: key.role != Role::Ksk && key.signs_data(),
-            wanted_ds: facts.ds_wanted.has(key.id),
-        })
-        .collect()
+    if parent_is_ours { ParentWish::Unsaid } else { parts::wish(facts) }
 }
 
 /// The key set that the facts ask for; each of its keys has proved itself.
@@ -70,18 +51,19 @@ pub fn key_set(
     challenge: &[u8],
 ) -> Result<KeySet, String> {
     let wish = wish(facts, zone.parent.is_some());
-    KeySet::new(&zone.apex, &parts(facts, private), wish, policy, challenge)
+    KeySet::new(&zone.apex, &parts::parts(facts, private), wish, policy, challenge)
 }
 
-/// What the addresses of this server must answer for a zone.
-pub fn expected(apex: &[u8], facts: &ZoneFacts, parent_is_ours: bool) -> OwnExpected {
+/// What the addresses of this server must answer for a zone whose private halves these are.
+pub fn expected(apex: &[u8], facts: &ZoneFacts, private: &BTreeMap<u16, Key>, parent_is_ours: bool) -> OwnExpected {
     let keys = facts.key_set();
-    let tags = |set: &crate::roll::check::KeySet| set.iter().map(|id| id.tag).collect();
+    let tags = |set: &crate::roll::check::KeySet| -> Vec<u16> { set.iter().map(|id| id.tag).collect() };
+    let entry = tags(&keys.signers).into_iter().filter(|tag| private.contains_key(tag));
     let published = facts.keys.iter().filter(|key| key.is_published());
     let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
     OwnExpected {
         dnskey: published.map(|key| key.public.dnskey_data()).collect(),
-        key_tags: tags(&keys.signers),
+        key_tags: entry.collect(),
         data_tags: tags(&facts.signers()),
         cds: match wish(facts, parent_is_ours) {
             ParentWish::Unsaid => Vec::new(),

@@ -5,7 +5,7 @@
 
 use super::{build, limits};
 use crate::control::outside::{challenge, unproved};
-use crate::control::store::Store;
+use crate::control::store::{Store, ZoneKeys};
 use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
@@ -40,6 +40,8 @@ pub struct ZoneRoll {
     journal: JournalFile,
     /// Private halves by tag.
     pub private: BTreeMap<u16, Key>,
+    /// Keys whose private halves cannot be used, and why.
+    pub unreadable: Vec<(u16, String)>,
     /// What was found when it was opened.
     pub found: Vec<Diagnostic>,
     /// Whether journal and keys are to be read again, since they could not be used.
@@ -126,12 +128,13 @@ impl Look {
 }
 
 impl ZoneRoll {
-    fn new(journal: JournalFile, private: BTreeMap<u16, Key>, found: Vec<Diagnostic>) -> ZoneRoll {
+    fn new(loaded: ZoneKeys) -> ZoneRoll {
         let now = Instant::now();
         ZoneRoll {
-            journal,
-            private,
-            found,
+            journal: loaded.journal,
+            private: loaded.private,
+            unreadable: loaded.unreadable,
+            found: loaded.findings,
             reread: false,
             built: None,
             due: now,
@@ -244,8 +247,7 @@ impl Rolls {
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
         let loaded = loaded.map_err(|frozen| frozen.diagnostic())?;
-        let private = loaded.keys.into_iter().map(|key| (key.key.tag, key.key)).collect();
-        self.zones.insert(zone.apex.clone(), ZoneRoll::new(loaded.journal, private, loaded.findings));
+        self.zones.insert(zone.apex.clone(), ZoneRoll::new(loaded));
         Ok(())
     }
 

@@ -197,7 +197,7 @@ impl Mind {
             };
             let is_due = |look: &crate::control::rolls::Look| !look.is_asked && look.at <= now;
             if is_due(&roll.own) {
-                let expected = build::expected(apex, roll.facts(), zone.parent.is_some());
+                let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
                 let is_asked = observer.ask(apex, Look::Own { expected, through: roll.published });
                 asked.push((apex.clone(), true, is_asked));
             }
@@ -327,9 +327,9 @@ fn take(
     now: UnixTime,
 ) -> Taken {
     if let Step::Create { role, algorithm } = step {
-        return match store.make_key(&zone.apex, *role, *algorithm, roll.journal(), now) {
-            Ok(key) => {
-                roll.private.insert(key.tag, key);
+        return match store.make_key(&zone.apex, roll.journal(), *role, *algorithm, now) {
+            Ok((tag, key)) => {
+                roll.private.insert(tag, key);
                 (roll.disk, roll.refused) = (None, None);
                 Taken::Quietly
             }
@@ -338,6 +338,14 @@ fn take(
                 Taken::Not
             }
         };
+    }
+    if let Step::Destroy(tag) = step {
+        if let Err(frozen) = store.destroy_key(&zone.apex, roll.journal(), *tag, now) {
+            roll.disk = Some(frozen.to_string());
+            return Taken::Not;
+        }
+        roll.private.remove(tag);
+        return Taken::Quietly;
     }
     let Some(fact) = step.fact() else { return Taken::Not };
     let mut facts: ZoneFacts = roll.facts().clone();
