@@ -3,6 +3,7 @@
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
 mod commands;
+mod keys;
 mod publish;
 mod rolls;
 mod start;

@@ -14,18 +14,6 @@ use std::collections::BTreeMap;
 /// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).
 const DELETE_CDS: [u8; 5] = [0; 5];
 
-/// What is wanted of the keys, as the engine of rolls takes it.
-pub fn roll_policy(policy: &Policy) -> crate::roll::Policy {
-    crate::roll::Policy {
-        layout: layout(policy),
-        algorithm: policy.algorithm,
-        ksk_lifetime: policy.ksk_lifetime,
-        zsk_lifetime: policy.zsk_lifetime,
-        csk_lifetime: policy.csk_lifetime,
-        margin: policy.margin,
-    }
-}
-
 /// Which keys a policy asks for, as the journal writes it.
 pub fn layout(policy: &Policy) -> KeyLayout {
     match policy.keys {

@@ -16,10 +16,8 @@ use crate::roll::plan::Plan;
 use crate::roll::step::Step;
 use crate::sign::key::Key;
 use crate::time::UnixTime;
-use crate::zone::content::Content;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::control::journal_file::{AppendFault, JournalFile};
@@ -31,8 +29,8 @@ pub struct Rolls {
     pub zones: BTreeMap<Name, ZoneRoll>,
     /// Zones whose journals say that they are unsigned, and that need not be open.
     unsigned: BTreeSet<Name>,
-    /// Zones that this process served unsigned: their content, and the highest TTL that they had.
-    served_unsigned: BTreeMap<Name, (Arc<Content>, u32)>,
+    /// Zones that this process served unsigned, and the highest TTL that they had.
+    served_unsigned: BTreeMap<Name, u32>,
 }
 
 /// One zone's keys.
@@ -58,16 +56,14 @@ pub struct ZoneRoll {
     pub published_at: UnixTime,
     /// Steps that were published and not seen yet.
     pub open_steps: Vec<(Step, String)>,
-    /// The content that was looked at for its highest TTL, and that.
-    pub content_ttl: Option<(Arc<Content>, u32)>,
     /// Whether it had tenants since the start.
     pub has_tenants: bool,
     /// The look at our own addresses.
     pub own: Look,
     /// The look at the parent.
     pub parent: Look,
-    /// Addresses of the parent that were silent in the last round.
-    pub silent: Vec<String>,
+    /// Addresses of the parent that gave no answer in the last round, and why.
+    pub silent: Vec<(String, String)>,
     /// Why the last fact could not be recorded.
     pub disk: Option<String>,
     /// Why the last step was not taken though it was planned.
@@ -142,7 +138,6 @@ impl ZoneRoll {
             published: 0,
             published_at: UnixTime(0),
             open_steps: Vec::new(),
-            content_ttl: None,
             has_tenants: false,
             own: Look::new(now),
             parent: Look::new(now),
@@ -242,13 +237,19 @@ impl Rolls {
         self.zones.remove(&zone.apex);
         let layout = build::layout(&zone.policy);
         // Caches may hold what was served without signatures, and the first keys' own limits count from the start.
-        let unsigned = self.served_unsigned.get(&zone.apex).map(|(_, ttl)| Fact::ServedUnsigned { ttl: *ttl });
-        let limits = limits::of(&zone.policy, zone.written_ttl(), false);
+        let unsigned = self.served_unsigned.get(&zone.apex).map(|ttl| Fact::ServedUnsigned { ttl: *ttl });
+        let limits = limits::written(&zone.policy, zone.written_ttl());
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
         let loaded = loaded.map_err(|frozen| frozen.diagnostic())?;
         self.zones.insert(zone.apex.clone(), ZoneRoll::new(loaded));
         Ok(())
+    }
+
+    /// Keys were brought in.
+    pub fn take_in(&mut self, apex: &Name, loaded: ZoneKeys) {
+        self.unsigned.remove(apex);
+        self.zones.insert(apex.clone(), ZoneRoll::new(loaded));
     }
 
     /// A key of this zone failed: its files are read again before it is served.
@@ -272,13 +273,9 @@ impl Rolls {
     /// A zone is served unsigned: that may stay in caches when it gets keys.
     pub fn note_unsigned(&mut self, zone: &ZoneState) {
         let Some(content) = zone.content() else { return };
-        let known = self.served_unsigned.get(&zone.apex);
-        if known.is_some_and(|(known, _)| Arc::ptr_eq(known, content)) {
-            return;
-        }
-        let before = known.map_or(0, |(_, ttl)| *ttl);
-        let ttl = limits::of(&zone.policy, limits::content_ttl(content), true).data_ttl.max(before);
-        self.served_unsigned.insert(zone.apex.clone(), (Arc::clone(content), ttl));
+        let ttl = limits::of(&zone.policy, content, true).data_ttl;
+        let before = self.served_unsigned.entry(zone.apex.clone()).or_default();
+        *before = ttl.max(*before);
     }
 
     /// Zones that are gone have no open journal.

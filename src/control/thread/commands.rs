@@ -85,6 +85,12 @@ impl Mind {
                 let message = if known { String::new() } else { "there is no such zone here".to_owned() };
                 let _ = reply.send(Line::End { exit: u8::from(!known), message });
             }
+            Request::KeysStatus { .. }
+            | Request::KeysPlan { .. }
+            | Request::KeysRoll { .. }
+            | Request::KeysHold { .. }
+            | Request::KeysResume { .. }
+            | Request::KeysImport { .. } => self.keys_request(request, &reply),
             // The socket answers these from the report.
             other => {
                 drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))

@@ -4,12 +4,13 @@
 //! never taken for done, however long ago it was published.
 
 use super::{Event, Mind, StartFault, disk};
+use crate::control::keys_offline::roll_policy;
 use crate::control::observe::walk::Ways;
 use crate::control::rolls::observer::{Look, Observer, Seen, reachable};
 use crate::control::rolls::{ZoneRoll, build, limits};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
-use crate::roll::facts::{Fact, Limits};
+use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
 use crate::roll::parent::match_ds;
 use crate::roll::plan::plan;
@@ -97,7 +98,7 @@ impl Mind {
         for _ in 0..STEPS_MAX {
             let now = time::now();
             let conditions = conditions(roll);
-            let plan = plan(roll.facts(), &build::roll_policy(&zone.policy), &conditions, now);
+            let plan = plan(roll.facts(), &roll_policy(&zone.policy), &conditions, now);
             let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
             roll.plan = Some(plan);
@@ -166,7 +167,9 @@ impl Mind {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
-            let Some(limits) = limits_of(zone, roll) else { continue };
+            let Some(content) = zone.content() else { continue };
+            roll.has_tenants |= !zone.tenants.table.is_empty();
+            let limits = limits::of(&zone.policy, content, roll.has_tenants);
             if roll.facts().limits_next != Some(limits) {
                 roll.record(Fact::Limits(limits), now);
             }
@@ -251,7 +254,7 @@ impl Mind {
                         roll.parent.answered(Vec::new(), if is_settled { AT_REST } else { OWN_PARENT });
                     }
                     Err(why) => {
-                        roll.silent.push(server.to_string());
+                        roll.silent.push((server.to_string(), why.clone()));
                         roll.parent.answered(vec![format!("{server}: {why}")], OWN_PARENT);
                     }
                 }
@@ -314,8 +317,14 @@ fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &crate::control
     roll.record(Fact::ParentSaw { server, tags, unknown, ttl, signature_span: span, expires }, now);
 }
 
-fn conditions(roll: &ZoneRoll) -> Conditions {
-    Conditions { clock: None, disk: roll.disk.clone(), unreadable: Vec::new(), silent: roll.silent.clone(), turn: None }
+pub(super) fn conditions(roll: &ZoneRoll) -> Conditions {
+    Conditions {
+        clock: None,
+        disk: roll.disk.clone(),
+        unreadable: roll.unreadable.clone(),
+        silent: roll.silent.iter().map(|(address, _)| address.clone()).collect(),
+        turn: None,
+    }
 }
 
 /// Takes one step, up to where it is to be served.
@@ -370,16 +379,4 @@ fn take(
             Taken::Serving(keys)
         }
     }
-}
-
-/// How long what a zone serves may be held; none where it serves nothing.
-fn limits_of(zone: &ZoneState, roll: &mut ZoneRoll) -> Option<Limits> {
-    let content = zone.content()?;
-    roll.has_tenants |= !zone.tenants.table.is_empty();
-    let ttl = match &roll.content_ttl {
-        Some((known, ttl)) if std::sync::Arc::ptr_eq(known, content) => *ttl,
-        _ => limits::content_ttl(content),
-    };
-    roll.content_ttl = Some((std::sync::Arc::clone(content), ttl));
-    Some(limits::of(&zone.policy, ttl, roll.has_tenants))
 }
