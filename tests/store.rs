@@ -338,7 +338,7 @@ fn whatever_is_missing_exposed_or_exchanged_freezes_the_zone_and_makes_no_key() 
         assert!(frozen.file.contains("mx.example") && !frozen.fix.is_empty(), "{what}: {frozen}");
         assert_eq!(place.content(), before, "{what}: nothing was written");
         let neighbour = Name::parse("other.example.", ROOT).expect("a name");
-        assert!(store.zone_keys(&neighbour, KeyLayout::Csk, 13, NOW).is_ok(), "{what}: other zones start");
+        assert!(store.zone_keys(&neighbour, KeyLayout::Csk, 13, &[], NOW).is_ok(), "{what}: other zones start");
     }
 }
 
@@ -670,7 +670,7 @@ impl Place {
 }
 
 fn start(store: &Store, layout: KeyLayout, algorithm: u8) -> Result<ZoneKeys, Frozen> {
-    store.zone_keys(&apex(), layout, algorithm, NOW)
+    store.zone_keys(&apex(), layout, algorithm, &[], NOW)
 }
 
 fn apex() -> Name {

@@ -3,6 +3,7 @@
 //! Nothing here ever follows a link at the end of a path, and nothing is half there under its own name. Each step has a
 //! label, so that tests can end the process or fail the disk in front of it.
 
+use rustix::fs::{CWD, RenameFlags};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub const UNFINISHED_PREFIX: &str = ".new-";
 /// Mode bits of group and others.
 pub const OTHERS_MODE: u32 = 0o077;
+/// Broken files of one name that are kept, at most: whoever finds so many has more than a file to look at.
+const BESIDE_MAX: u32 = 9;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
@@ -34,6 +37,10 @@ pub enum Step {
     SyncFolder,
     /// A file is removed.
     Remove,
+    /// A broken file gets another name.
+    KeepBeside,
+    /// A file gets a second name.
+    Link,
 }
 
 /// Asked before each step; an error fails the step in its place.
@@ -137,6 +144,55 @@ impl Disk {
         }
     }
 
+    /// Gives a plain file a second name, in a folder whose name is not durable yet.
+    ///
+    /// # Errors
+    /// [`DiskFault`].
+    pub fn link(&self, from: &Path, to: &Path) -> Result<(), DiskFault> {
+        self.step(Step::Link, to).and_then(|()| std::fs::hard_link(from, to)).map_err(fault("make", to))?;
+        self.sync_folder(parent_of(to))
+    }
+
+    /// Removes a folder that was never given its own name, with all that is in it.
+    ///
+    /// # Errors
+    /// [`DiskFault`].
+    pub fn remove_folder(&self, folder: &Path) -> Result<(), DiskFault> {
+        let removed = self.step(Step::Remove, folder).and_then(|()| std::fs::remove_dir_all(folder));
+        removed.map_err(fault("remove", folder))?;
+        self.sync_folder(parent_of(folder))
+    }
+
+    /// Gives something broken another name, so that what replaces it does not destroy what it may tell. Nothing where
+    /// nothing is there.
+    ///
+    /// # Errors
+    /// [`DiskFault`].
+    pub fn keep_beside(&self, path: &Path) -> Result<(), DiskFault> {
+        if !is_there(path) {
+            return Ok(());
+        }
+        let names = (1..=BESIDE_MAX).map(|number| beside(path, number));
+        let name = names.into_iter().find(|name| !is_there(name)).unwrap_or_else(|| beside(path, BESIDE_MAX));
+        let renamed = self.step(Step::KeepBeside, path).and_then(|()| std::fs::rename(path, &name));
+        renamed.map_err(fault("rename", path))?;
+        self.sync_folder(parent_of(path))
+    }
+
+    /// Gives a folder that was made complete under an unfinished name its own. Where a folder has that name already, the
+    /// two change places in one step.
+    ///
+    /// # Errors
+    /// [`DiskFault`]. Where only the sync of the folder above failed, the new one is visible but may be gone after a
+    /// power cut.
+    pub fn put_folder(&self, unfinished: &Path, path: &Path) -> Result<(), DiskFault> {
+        let flags = if is_there(path) { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        self.step(Step::Rename, path)
+            .and_then(|()| Ok(rustix::fs::renameat_with(CWD, unfinished, CWD, path, flags)?))
+            .map_err(fault("put into place", path))?;
+        self.sync_folder(parent_of(path))
+    }
+
     fn sync_folder(&self, folder: &Path) -> Result<(), DiskFault> {
         self.step(Step::SyncFolder, folder).and_then(|()| File::open(folder)?.sync_all()).map_err(fault("sync", folder))
     }
@@ -155,6 +211,22 @@ impl Disk {
     fn step(&self, step: Step, path: &Path) -> io::Result<()> {
         self.failpoint.as_ref().map_or(Ok(()), |failpoint| failpoint(step, path))
     }
+}
+
+/// Names under which [`Disk::keep_beside`] keeps what has this name.
+pub fn kept_beside(path: &Path) -> Vec<PathBuf> {
+    (1..=BESIDE_MAX).map(|number| beside(path, number)).filter(|name| is_there(name)).collect()
+}
+
+fn beside(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".damaged-{number}"));
+    PathBuf::from(name)
+}
+
+/// Whether anything has this name; also where that cannot be told.
+pub fn is_there(path: &Path) -> bool {
+    !std::fs::symlink_metadata(path).is_err_and(|fault| fault.kind() == io::ErrorKind::NotFound)
 }
 
 /// Opens a plain file for reading: no link, FIFO, socket or device, and without waiting for any of them.

@@ -1,13 +1,15 @@
-//! The first keys of a zone: made once, in steps that go on after a crash.
+//! The first keys of a zone, made once in steps that go on after a crash, then one more when a roll asks for it.
 //!
-//! It runs only before `first_keys_done`, so before any key was served. What an interrupted start left behind is used
-//! again, so that no second key stands beside a first.
+//! The first ones are made only before `first_keys_done`, so before any key was served. What was interrupted is used again,
+//! so that no second key stands beside a first. A key is durable in both files before the journal names it.
 
+use super::copies;
 use super::durable::Disk;
 use super::frozen::{Cause, Frozen};
 use super::journal::{Fact, KeyLayout, ZoneFacts, key_file_name};
 use super::journal_file::JournalFile;
 use super::keyfile;
+use super::keys_folder::{is_there, key_files};
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Key, KeyFault, PublicKey, Role, generate_pkcs8};
 use crate::time::UnixTime;
 use data_encoding::BASE64;
@@ -45,27 +47,27 @@ pub fn begin(
 pub fn finish(
     disk: &Disk,
     folder: &Path,
-    key_files: &[String],
+    names: &[String],
     journal: &mut JournalFile,
+    first: &[Fact],
     now: UnixTime,
 ) -> Result<(), Frozen> {
     let path = journal.path().to_owned();
     let Some((layout, algorithm)) = journal.facts().first else {
         return Err(Frozen::new(Cause::JournalDamaged, &path, "it does not begin with a start", "restore `keys/`"));
     };
-    let mut orphans = orphans(folder, key_files, journal.facts(), algorithm)?;
+    let mut orphans = orphans(folder, names, journal.facts(), algorithm)?;
     for (role, wanted) in missing(layout, journal.facts()) {
         for _ in 0..wanted {
             let orphan = orphans.iter().position(|orphan| orphan.role == role).map(|at| orphans.remove(at));
             let made = match orphan {
                 Some(orphan) => orphan.made,
-                None => make(folder, role, algorithm, journal.facts(), &orphans)?,
+                None => {
+                    let taken = |public: &PublicKey| orphans.iter().any(|o| o.made.public.collides_with(public));
+                    make(folder, role, algorithm, journal.facts(), taken)?
+                }
             };
-            // Written again even where it lies there: its name may not have been durable.
-            let file = key_file_name(role, &made.public);
-            let at = folder.join(&file);
-            keyfile::write(disk, &at, &made.der, &made.public).map_err(|fault| Frozen::key(&at, fault))?;
-            journal.append(creation(role, &made.public, file), now).map_err(|fault| Frozen::append(&path, fault))?;
+            keep(disk, folder, role, &made, journal, now)?;
         }
     }
     if let Some(orphan) = orphans.first() {
@@ -73,10 +75,63 @@ pub fn finish(
         let reason = "it is one key more than the zone's first start wanted";
         return Err(Frozen::new(Cause::KeyMismatch, &file, reason, "move the key that was never served away"));
     }
-    for fact in closing_facts(journal.facts()) {
+    for fact in first.iter().cloned().chain(closing_facts(journal.facts())) {
         journal.append(fact, now).map_err(|fault| Frozen::append(&path, fault))?;
     }
     Ok(())
+}
+
+/// One more key, for a roll: complete and in the journal, and neither published nor signing. One that an interrupted try
+/// left is taken, so that tries on a full disk leave no more than one.
+///
+/// # Errors
+/// [`Frozen`]; the journal does not name it then, and nothing may use it.
+pub fn one_more(
+    disk: &Disk,
+    folder: &Path,
+    (role, algorithm): (Role, u8),
+    journal: &mut JournalFile,
+    now: UnixTime,
+) -> Result<(u16, Key), Frozen> {
+    let begun = key_files(&copies::folder_of(folder))?;
+    let there = key_files(folder)?;
+    let made = match begun.iter().find_map(|name| adopt(folder, name, (role, algorithm), journal.facts())) {
+        Some(made) => made,
+        // No file that anyone put there is ever written over.
+        None => make(folder, role, algorithm, journal.facts(), |public| {
+            let name = key_file_name(role, public);
+            there.contains(&name) || begun.contains(&name)
+        })?,
+    };
+    let key = keep(disk, folder, role, &made, journal, now)?;
+    Ok((key.tag, key))
+}
+
+/// Writes a key and says so. Written again even where it lies there: its name may not have been durable.
+fn keep(
+    disk: &Disk,
+    folder: &Path,
+    role: Role,
+    made: &Made,
+    journal: &mut JournalFile,
+    now: UnixTime,
+) -> Result<Key, Frozen> {
+    let file = key_file_name(role, &made.public);
+    let key = copies::write(disk, &folder.join(&file), &made.der, &made.public)?;
+    let path = journal.path().to_owned();
+    journal.append(creation(role, &made.public, file), now).map_err(|fault| Frozen::append(&path, fault))?;
+    Ok(key)
+}
+
+/// A key that was being made: it has a copy, which only this program writes, and no fact. None where its file is not that
+/// of a whole key of this kind, or its tag is taken.
+fn adopt(folder: &Path, name: &str, (role, algorithm): (Role, u8), facts: &ZoneFacts) -> Option<Made> {
+    let unknown = facts.keys.iter().all(|key| key.file != *name);
+    keyfile::parse_name(name).filter(|(r, a, _)| unknown && (*r, *a) == (role, algorithm))?;
+    let der = keyfile::read_der(&copies::folder_of(folder).join(name)).ok()?;
+    let public = Key::from_pkcs8(role.flags(), algorithm, &der).ok()?.public_half();
+    let free = !facts.keys.iter().any(|key| key.public.collides_with(&public));
+    (free && key_file_name(role, &public) == name).then_some(Made { der, public })
 }
 
 /// A key that is not in the journal yet.
@@ -91,10 +146,12 @@ struct Orphan {
     made: Made,
 }
 
-fn orphans(folder: &Path, key_files: &[String], facts: &ZoneFacts, algorithm: u8) -> Result<Vec<Orphan>, Frozen> {
+fn orphans(folder: &Path, names: &[String], facts: &ZoneFacts, algorithm: u8) -> Result<Vec<Orphan>, Frozen> {
     let mut orphans = Vec::new();
-    for name in key_files.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name)) {
-        let path = folder.join(name);
+    for name in names.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name)) {
+        // The copy is written first; the first version made none.
+        let (path, copy) = (folder.join(name), copies::folder_of(folder).join(name));
+        let path = if is_there(&path) { path } else { copy };
         let foreign = |reason: &str| Frozen::new(Cause::KeyMismatch, &path, reason, "move it away");
         let (role, _, _) = keyfile::parse_name(name)
             .filter(|(_, named, _)| *named == algorithm)
@@ -123,21 +180,27 @@ fn missing(layout: KeyLayout, facts: &ZoneFacts) -> Vec<(Role, usize)> {
 }
 
 /// A new key whose tag no other key of the zone has, now or once revoked.
-fn make(folder: &Path, role: Role, algorithm: u8, facts: &ZoneFacts, orphans: &[Orphan]) -> Result<Made, Frozen> {
+fn make(
+    folder: &Path,
+    role: Role,
+    algorithm: u8,
+    facts: &ZoneFacts,
+    is_taken: impl Fn(&PublicKey) -> bool,
+) -> Result<Made, Frozen> {
     let not_made = |reason: &str| Frozen::new(Cause::NotMade, folder, reason, "run `mxseal reload` to try again");
     for _ in 0..TAG_TRIES_MAX {
         let der = generate_pkcs8(algorithm).map_err(|fault| not_made(&fault.to_string()))?;
         let key = Key::from_pkcs8(role.flags(), algorithm, &der).map_err(|fault| not_made(&fault.to_string()))?;
         let public = key.public_half();
-        let mut others = facts.keys.iter().map(|key| &key.public).chain(orphans.iter().map(|o| &o.made.public));
-        if !others.any(|other| other.collides_with(&public)) {
+        let collides = facts.keys.iter().any(|key| key.public.collides_with(&public));
+        if !collides && !is_taken(&public) {
             return Ok(Made { der, public });
         }
     }
     Err(not_made("every new key had the tag of another"))
 }
 
-fn creation(role: Role, public: &PublicKey, file: String) -> Fact {
+pub(super) fn creation(role: Role, public: &PublicKey, file: String) -> Fact {
     let PublicKey { flags, algorithm, tag, public } = public;
     Fact::KeyCreated { tag: *tag, algorithm: *algorithm, flags: *flags, role, public: BASE64.encode(public), file }
 }

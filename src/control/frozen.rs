@@ -87,7 +87,10 @@ impl Frozen {
     pub(super) fn journal(path: &Path, fault: ReadFault) -> Frozen {
         match fault {
             ReadFault::Disk(fault) => Frozen::disk(fault),
-            ReadFault::Damaged(damaged) => Frozen::new(Cause::JournalDamaged, path, &damaged.to_string(), RESTORE),
+            ReadFault::CopyDamaged(_) => Frozen::new(Cause::JournalMissing, path, &fault.to_string(), RESTORE),
+            ReadFault::Damaged(_) | ReadFault::Apart => {
+                Frozen::new(Cause::JournalDamaged, path, &fault.to_string(), RESTORE)
+            }
         }
     }
 

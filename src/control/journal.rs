@@ -5,6 +5,8 @@
 //!
 //! A line is the CRC-32 of the rest in 8 hex digits, a space, and one [`Record`] as JSON.
 
+pub mod pair;
+
 pub use crate::roll::facts::{Fact, KeyLayout, Record, key_file_name};
 pub use crate::roll::fold::{KeyFacts, ZoneFacts};
 

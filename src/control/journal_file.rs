@@ -1,16 +1,20 @@
-//! The journal of a zone's keys on disk: read whole, added to one synced line at a time.
+//! The journal of a zone's keys on disk, twice: read whole, added to one synced line at a time.
 //!
-//! Nothing counts as said before its line is durable. A line that failed is never completed: the next append writes the
-//! whole journal anew, without what failed.
+//! Nothing counts as said before its line is durable in both files. A line that failed is never completed: the next
+//! append writes both files anew, without what failed. At each moment one of the two is the beginning of the other, so
+//! that two different stories are damage and never the work of a crash.
 
+use super::copies;
 use super::durable::{self, Disk, DiskFault};
+use super::journal::pair::{self, Flaw, Found, Neither, Pair};
 use super::journal::{self, Damaged, Fact, JOURNAL_OCTETS_MAX, Torn, ZoneFacts};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::time::UnixTime;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Name of the file in a zone's folder.
+/// Name of the file in a zone's folder, and in its folder of copies.
 pub const JOURNAL_NAME: &str = "journal";
 
 /// An open journal. One owner writes it.
@@ -21,9 +25,11 @@ pub struct JournalFile {
     content: Vec<u8>,
     facts: ZoneFacts,
     torn: Option<Torn>,
-    /// The file, once it was written anew by this process. Before that, and after a failed append, what the system shows
-    /// of it may not be on disk.
-    written: Option<File>,
+    /// What was wrong with the file and its copy when they were read.
+    flaws: (Flaw, Flaw),
+    /// The file and its copy, once both were written anew by this process. Before that, and after a failed append, what
+    /// the system shows of them may not be on disk.
+    written: Option<(File, File)>,
 }
 
 /// Why a fact was not recorded. It must not be acted upon then.
@@ -54,6 +60,12 @@ pub enum ReadFault {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskFault),
+    /// It is missing, and its copy cannot be used.
+    #[error("it is missing, and its copy cannot be used: {0}")]
+    CopyDamaged(Box<ReadFault>),
+    /// It and its copy are whole, and tell different stories.
+    #[error("it and its copy in `copy` are both whole, and neither is the beginning of the other")]
+    Apart,
 }
 
 impl JournalFile {
@@ -62,25 +74,116 @@ impl JournalFile {
     /// # Errors
     /// [`AppendFault`].
     pub fn create(disk: Arc<Disk>, path: PathBuf, first: Fact, now: UnixTime) -> Result<JournalFile, AppendFault> {
-        let facts = ZoneFacts::default();
-        let mut file = JournalFile { disk, path, content: Vec::new(), facts, torn: None, written: None };
+        let (facts, flaws) = (ZoneFacts::default(), (Flaw::None, Flaw::None));
+        let mut file = JournalFile { disk, path, content: Vec::new(), facts, torn: None, flaws, written: None };
         file.append(first, now)?;
         Ok(file)
     }
 
-    /// Reads a journal; none where there is no file. Writes nothing.
+    /// Reads a journal from the better of its two files; none where there is neither. Writes nothing.
     ///
     /// # Errors
     /// [`ReadFault`]; the zone is frozen then.
     pub fn read(disk: Arc<Disk>, path: PathBuf) -> Result<Option<JournalFile>, ReadFault> {
-        let opened = match durable::open(&path) {
-            Err(fault) if durable::is_missing(&fault) => return Ok(None),
-            opened => opened?,
+        let copy = copies::copy_of(&path);
+        // A folder of copies that others can use proves nothing.
+        let trusted = path.parent().is_none_or(|zone| copies::check(zone).is_ok());
+        let second = if trusted { find(&copy) } else { Found::Missing };
+        let chosen = pair::choose(find(&path), second).map_err(|neither| match neither {
+            Neither::First(fault) => fault,
+            Neither::Second(fault) => ReadFault::CopyDamaged(Box::new(fault)),
+            Neither::Apart => ReadFault::Apart,
+        })?;
+        Ok(chosen.map(|Pair { content, facts, torn, first, second }| JournalFile {
+            disk,
+            path,
+            content,
+            facts,
+            torn,
+            flaws: (first, second),
+            written: None,
+        }))
+    }
+
+    /// Mends what was wrong with one of the two files when they were read, and says what that was. Where facts may be
+    /// lost, the journal says so from here on. What the disk refuses now is part of the next append.
+    pub fn mend(&mut self, now: UnixTime) -> Vec<Diagnostic> {
+        let mut findings: Vec<Diagnostic> = self.torn.iter().map(|torn| self.torn_finding(*torn)).collect();
+        let (first, second) = std::mem::replace(&mut self.flaws, (Flaw::None, Flaw::None));
+        let (path, copy) = (self.path.clone(), copies::copy_of(&self.path));
+        let warn = |at: &Path, reason: String, help: &str| {
+            Diagnostic::warning("MX5020", Place::file(at.display().to_string()), reason, help)
         };
-        let mut content = durable::read(&opened, &path, JOURNAL_OCTETS_MAX)?;
-        let decoded = journal::decode(&content)?;
-        content.truncate(decoded.whole_octets);
-        Ok(Some(JournalFile { disk, path, content, facts: decoded.facts, torn: decoded.torn, written: None }))
+        let (one, other) = (copy.display().to_string(), path.display().to_string());
+        let mended = match (&first, &second) {
+            (Flaw::None, Flaw::None) => return findings,
+            (Flaw::None, flaw) => {
+                match flaw {
+                    Flaw::Unusable(reason) => findings.push(warn(
+                        &copy,
+                        format!("this copy of the journal cannot be used ({reason}); it is written anew from {other}"),
+                        "find out who damaged it; the broken file is kept beside it",
+                    )),
+                    Flaw::Shorter(lacks @ 2..) => findings.push(warn(
+                        &copy,
+                        format!("this copy of the journal lacks the last {lacks} records; they are taken from {other}"),
+                        "find out what lost them: a disk that forgets what it synced forgets keys too",
+                    )),
+                    // A copy is missing after an update, and one record short after a crash.
+                    Flaw::None | Flaw::Missing | Flaw::Shorter(_) => {}
+                }
+                self.write_copy(&copy)
+            }
+            (Flaw::Shorter(lacks), _) => {
+                findings.push(warn(
+                    &path,
+                    format!("the journal lacks its last {lacks} records; they are taken from its copy {one}"),
+                    "find out what lost them: a disk that forgets what it synced forgets keys too",
+                ));
+                self.disk.write_whole(&path, &self.content)
+            }
+            (flaw, _) => {
+                let why = if let Flaw::Unusable(reason) = flaw { reason.as_str() } else { "it is missing" };
+                findings.push(warn(
+                    &path,
+                    format!("the journal cannot be used ({why}); its copy {one} counts, and no key is removed"),
+                    "find out what happened, compare the broken file beside it, then run `mxseal keys resume`",
+                ));
+                self.doubt(format!("the journal could not be used ({why}): its copy counts"), now)
+            }
+        };
+        if let Err(fault) = mended {
+            findings.push(warn(&fault.file, format!("not mended yet: {fault}"), "repair this; the other copy counts"));
+        }
+        findings
+    }
+
+    fn write_copy(&self, copy: &Path) -> Result<(), DiskFault> {
+        copies::make_folder(&self.disk, self.folder())?;
+        if !matches!(find(copy), Found::Whole(..) | Found::Missing) {
+            self.disk.keep_beside(copy)?;
+        }
+        self.disk.write_whole(copy, &self.content)
+    }
+
+    /// Goes on from the copy. The doubt counts at once, in memory: the next append writes it too, if this cannot.
+    fn doubt(&mut self, reason: String, now: UnixTime) -> Result<(), DiskFault> {
+        let record = self.facts.next_record(Fact::Doubted { reason }, now);
+        if self.facts.apply(&record).is_ok() {
+            self.content.extend_from_slice(journal::encode(&record).as_bytes());
+        }
+        self.disk.keep_beside(&self.path)?;
+        self.disk.write_whole(&copies::copy_of(&self.path), &self.content)?;
+        self.disk.write_whole(&self.path, &self.content)
+    }
+
+    fn torn_finding(&self, torn: Torn) -> Diagnostic {
+        let line = u32::try_from(torn.line).unwrap_or(u32::MAX);
+        let place = Place { line, ..Place::file(self.path.display().to_string()) };
+        let octets = torn.octets;
+        let message =
+            format!("the last line of the journal was not written to its end ({octets} octets); it does not count");
+        Diagnostic::warning("MX5010", place, message, "nothing to do: it is cut off at the next write")
     }
 
     /// What its records add up to.
@@ -98,7 +201,11 @@ impl JournalFile {
         &self.path
     }
 
-    /// Records a fact; it is durable when this returns.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Records a fact; it is durable in both files when this returns.
     ///
     /// # Errors
     /// [`AppendFault`]: the fact is not recorded and must not be acted upon.
@@ -117,19 +224,50 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Taking the handle out means that after any failure the next append writes the journal anew.
+    /// Taking the handles out means that after any failure the next append writes both files anew.
     fn write(&mut self, line: &[u8]) -> Result<(), DiskFault> {
-        let file = match self.written.take() {
-            Some(mut file) => {
+        let copy_path = copies::copy_of(&self.path);
+        let both = match self.written.take() {
+            Some((mut file, mut copy)) => {
                 self.disk.append(&mut file, &self.path, line)?;
-                file
+                self.disk.append(&mut copy, &copy_path, line)?;
+                (file, copy)
             }
-            None => {
-                self.disk.write_whole(&self.path, &[&self.content, line].concat())?;
-                durable::open_append(&self.path)?
-            }
+            None => self.write_anew(line, &copy_path)?,
         };
-        self.written = Some(file);
+        self.written = Some(both);
         Ok(())
+    }
+
+    /// The copy loses first what a failed append may have left in it, so that it never tells another story than the file.
+    fn write_anew(&self, line: &[u8], copy_path: &Path) -> Result<(File, File), DiskFault> {
+        let whole = [&self.content, line].concat();
+        copies::make_folder(&self.disk, self.folder())?;
+        if !self.content.is_empty() {
+            self.disk.write_whole(copy_path, &self.content)?;
+        }
+        self.disk.write_whole(&self.path, &whole)?;
+        self.disk.write_whole(copy_path, &whole)?;
+        Ok((durable::open_append(&self.path)?, durable::open_append(copy_path)?))
+    }
+}
+
+/// What is there under one name.
+fn find(path: &Path) -> Found<ReadFault> {
+    let opened = match durable::open(path) {
+        Err(fault) if durable::is_missing(&fault) => return Found::Missing,
+        opened => opened,
+    };
+    let read = opened.and_then(|file| durable::read(&file, path, JOURNAL_OCTETS_MAX));
+    let mut content = match read {
+        Ok(content) => content,
+        Err(fault) => return Found::Unusable(fault.into()),
+    };
+    match journal::decode(&content) {
+        Ok(decoded) => {
+            content.truncate(decoded.whole_octets);
+            Found::Whole(content, Box::new(decoded.facts), decoded.torn)
+        }
+        Err(damaged) => Found::Unusable(damaged.into()),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Nothing is written here, and no folder is ever another zone's or lies elsewhere.
 
+use super::copies;
+pub(super) use super::durable::is_there;
 use super::durable::{self, DiskFault, UNFINISHED_PREFIX};
 use super::frozen::{Cause, Frozen};
 use super::journal::ZoneFacts;
@@ -73,9 +75,11 @@ pub(super) fn key_files(folder: &Path) -> Result<Vec<String>, Frozen> {
     Ok(names)
 }
 
-/// Key files that the journal does not name. They are left alone, and never signed with.
+/// Key files that the journal does not name. They are left alone, and never signed with. One that has a copy was being
+/// made when the server ended: it goes on to be the next key of its kind.
 pub(super) fn strays(folder: &Path, key_files: &[String], facts: &ZoneFacts) -> Vec<Diagnostic> {
     let unknown = key_files.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name));
+    let unknown = unknown.filter(|name| !is_there(&copies::copy_of(&folder.join(name))));
     unknown
         .map(|name| {
             let place = Place::file(folder.join(name).display().to_string());
@@ -83,11 +87,6 @@ pub(super) fn strays(folder: &Path, key_files: &[String], facts: &ZoneFacts) -> 
             Diagnostic::warning("MX5011", place, message, "move it away, or bring it in with `mxseal keys import`")
         })
         .collect()
-}
-
-/// Whether anything has this name; also where that cannot be told.
-pub(super) fn is_there(path: &Path) -> bool {
-    !std::fs::symlink_metadata(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! One thread owns all state. What must outlive a restart is durable before it is published, and nothing here ever
 //! answers a query.
 
+mod copies;
 pub mod durable;
 pub mod explain;
 pub mod file_names;
@@ -22,6 +23,7 @@ pub mod frozen;
 pub mod journal;
 pub mod journal_file;
 mod keeper;
+mod key_load;
 pub mod keyfile;
 mod keys_folder;
 pub mod keys_offline;
@@ -32,6 +34,7 @@ pub mod pools;
 pub mod progress;
 pub mod protocol;
 pub mod protocol_keys;
+pub mod rolls;
 pub mod scan;
 mod socket;
 pub mod store;

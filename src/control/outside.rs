@@ -2,18 +2,17 @@
 //!
 //! Errors about certificates never quote content: a path may point at a private key by mistake.
 
-use crate::config::{Config, KeyLayout, Policy};
+use crate::config::Config;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
-use crate::control::journal;
+use crate::control::rolls::Rolls;
 use crate::control::scan::{Changes, Files};
-use crate::control::store::{self, Store, ZoneKey};
+use crate::control::store::{self, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
-use crate::control::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
+use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::Name;
-use crate::sign::key::Role;
 use crate::time::{self, UnixTime};
 use crate::zone::tenant::{self, SpkiDigest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -41,6 +40,7 @@ pub(super) struct Disk<'a> {
     pub config: &'a Config,
     pub files: &'a mut Files,
     pub store: &'a Store,
+    pub rolls: &'a mut Rolls,
     pub now: UnixTime,
 }
 
@@ -60,21 +60,11 @@ impl Outside for Disk<'_> {
     }
 
     fn keys(&mut self, zone: &ZoneState) -> Keys {
-        let layout = journal_layout(&zone.policy);
-        match self.store.zone_keys(&zone.apex, layout, zone.policy.algorithm, self.now) {
-            Ok(loaded) => {
-                let parts: Vec<Part> = loaded.keys.iter().map(part).collect();
-                match KeySet::new(&zone.apex, &parts, ParentWish::Wanted, &zone.policy, &challenge()) {
-                    Ok(mut set) => {
-                        set.findings = loaded.findings;
-                        tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
-                        Keys::Loaded(Box::new(set))
-                    }
-                    Err(reason) => Keys::Frozen(unproved(&self.config.keys, zone, reason)),
-                }
-            }
-            Err(frozen) => Keys::Frozen(frozen.diagnostic()),
-        }
+        self.rolls.keys(self.store, &self.config.keys, zone, self.now)
+    }
+
+    fn is_unsigned(&mut self, apex: &Name) -> bool {
+        self.rolls.is_unsigned(self.store, apex)
     }
 
     fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
@@ -185,27 +175,6 @@ fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
     let mut octets = Vec::new();
     file.take(CERTIFICATE_OCTETS_MAX).read_to_end(&mut octets).map_err(|fault| fault.to_string())?;
     tenant::tlsa_of_certificate(&octets)
-}
-
-fn journal_layout(policy: &Policy) -> journal::KeyLayout {
-    match policy.keys {
-        KeyLayout::Csk => journal::KeyLayout::Csk,
-        KeyLayout::KskZsk => journal::KeyLayout::KskAndZsk,
-    }
-}
-
-/// What a key of the store does: one that a DS points at signs the keys from its publication on, so that validators may
-/// follow any DS there is.
-fn part(key: &ZoneKey) -> Part {
-    let is_entry = matches!(key.role, Role::Csk | Role::Ksk);
-    Part {
-        public: key.key.public_half(),
-        private: Some(key.key.clone()),
-        published: key.published,
-        signs_keys: is_entry,
-        signs_data: key.active && key.role != Role::Ksk,
-        wanted_ds: key.published && is_entry,
-    }
 }
 
 /// Something that was never signed before, so that a signature over it proves the key of this moment.

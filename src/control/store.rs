@@ -1,27 +1,34 @@
 //! Everything that outlives a restart, under `keys/`: private keys, journals, and the last good content of broken files.
 //!
-//! It never makes a key where there may have been one: what is missing, unreadable or not as the journal says freezes
-//! the zone, with the reason, and someone must look. One process at a time uses a folder.
+//! It never makes a key where there may have been one. Keys and journals are there twice: while one of the two is good, it
+//! is used, and the other one is mended and reported. Where neither is, the zone is frozen with the reason if it cannot do
+//! without, and someone must look. One process at a time uses a folder.
 //!
 //! A zone's first start goes in steps, each durable before the next; after a crash it goes on where it was:
 //!
 //! | on disk | next |
 //! |---|---|
-//! | no journal, no key file | the journal, with `first_keys_intended` |
-//! | `first_keys_intended` | for each key: its file, read back, then `key_created`; a file without its fact is adopted |
+//! | no journal, no key file | the journal and its copy, with `first_keys_intended` |
+//! | `first_keys_intended` | for each key: its copy and its file, read back, then `key_created`; files without a fact are adopted |
 //! | all keys created | `key_published`, `key_activated`, then `first_keys_done` |
 //! | `first_keys_done` | keys are loaded and may be served; from now on none is ever made here |
 
+mod import;
+
+pub use import::{Import, ImportFault};
+
+use super::copies;
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use super::first_keys;
-use super::frozen::{Cause, Frozen};
-use super::journal::{KeyLayout, ZoneFacts};
+use super::frozen::Frozen;
+use super::journal::{Fact, KeyLayout};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
-use super::keyfile;
+use super::key_load;
 use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::sign::key::{Key, PublicKey, Role};
 use crate::time::UnixTime;
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -85,25 +92,14 @@ pub enum LastGood<'a> {
 
 /// The keys of a zone, loaded and proved.
 pub struct ZoneKeys {
-    /// Those that are not removed, in the order of their making.
-    pub keys: Vec<ZoneKey>,
     /// The journal, to be told what happens next.
     pub journal: JournalFile,
+    /// By tag: the private halves of those that are there or still sign.
+    pub private: BTreeMap<u16, Key>,
+    /// Keys neither of whose files can be used, and why. The zone can do without them now.
+    pub unreadable: Vec<(u16, String)>,
     /// What an operator should know, such as a line that was cut off. Nothing here stops the zone.
     pub findings: Vec<Diagnostic>,
-}
-
-/// A key and what is being done with it.
-#[derive(Clone, Debug)]
-pub struct ZoneKey {
-    /// The key.
-    pub key: Key,
-    /// What it is for.
-    pub role: Role,
-    /// Its DNSKEY is in the RRset.
-    pub published: bool,
-    /// It signs.
-    pub active: bool,
 }
 
 impl StoreFault {
@@ -167,20 +163,29 @@ impl Store {
     }
 
     /// The keys of a zone. At its first start, where there is neither a journal nor a key file, they are made as `layout`
-    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls.
+    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls. `first`: facts that count
+    /// before its first keys are served.
     ///
     /// # Errors
     /// [`Frozen`]: the zone has no keys to sign with, and none were made in their place.
-    pub fn zone_keys(&self, apex: &[u8], layout: KeyLayout, algorithm: u8, now: UnixTime) -> Result<ZoneKeys, Frozen> {
+    pub fn zone_keys(
+        &self,
+        apex: &[u8],
+        layout: KeyLayout,
+        algorithm: u8,
+        first: &[Fact],
+        now: UnixTime,
+    ) -> Result<ZoneKeys, Frozen> {
         let folder = self.zone_folder(apex);
         if is_there(&folder) {
             check_folder(&folder)?;
             self.remove_unfinished(&folder);
+            self.remove_unfinished(&copies::folder_of(&folder));
         }
-        let key_files = key_files(&folder)?;
+        let names = all_key_files(&folder)?;
         let path = folder.join(JOURNAL_NAME);
         let read = JournalFile::read(Arc::clone(&self.disk), path.clone()).map_err(|f| Frozen::journal(&path, f))?;
-        let mut journal = match (read, key_files.first()) {
+        let mut journal = match (read, names.first()) {
             (Some(journal), _) => journal,
             (None, Some(file)) => return Err(Frozen::journal_missing(&path, file)),
             (None, None) => {
@@ -188,21 +193,57 @@ impl Store {
                 first_keys::begin(&self.disk, &path, layout, algorithm, now)?
             }
         };
-        let mut findings = Vec::new();
-        if let Some(torn) = journal.torn() {
-            findings.push(torn_finding(&path, torn.line, torn.octets));
-        }
+        let mut findings = journal.mend(now);
         if !journal.facts().first_keys_done {
-            first_keys::finish(&self.disk, &folder, &key_files, &mut journal, now)?;
+            first_keys::finish(&self.disk, &folder, &names, &mut journal, first, now)?;
         }
-        findings.extend(strays(&folder, &key_files, journal.facts()));
-        Ok(ZoneKeys { keys: load(&folder, journal.facts())?, journal, findings })
+        findings.extend(strays(&folder, &key_files(&folder)?, journal.facts()));
+        findings.extend(key_load::wipe(&folder, journal.facts(), &self.disk));
+        let loaded = key_load::load(&folder, journal.facts(), Some(&self.disk))?;
+        findings.extend(loaded.findings);
+        Ok(ZoneKeys { journal, private: loaded.private, unreadable: loaded.unreadable, findings })
+    }
+
+    /// Makes one more key for a roll. Its tag is that of no other key that the zone ever had, nor of one once revoked; both
+    /// its files are read back before the journal names it. It is neither published nor signing.
+    ///
+    /// # Errors
+    /// [`Frozen`]; the journal does not name it, and the next try goes on from what is there.
+    pub fn make_key(
+        &self,
+        apex: &[u8],
+        journal: &mut JournalFile,
+        role: Role,
+        algorithm: u8,
+        now: UnixTime,
+    ) -> Result<(u16, Key), Frozen> {
+        first_keys::one_more(&self.disk, &self.zone_folder(apex), (role, algorithm), journal, now)
+    }
+
+    /// Wipes the private half of a removed key: said first, so that a start finishes what a crash leaves.
+    ///
+    /// # Errors
+    /// [`Frozen`], also where the key was not removed before.
+    pub fn destroy_key(&self, apex: &[u8], journal: &mut JournalFile, tag: u16, now: UnixTime) -> Result<(), Frozen> {
+        let path = journal.path().to_owned();
+        journal.append(Fact::KeyDestroyed { tag }, now).map_err(|fault| Frozen::append(&path, fault))?;
+        let destroyed = journal.facts().key(tag).filter(|key| !key.file.is_empty());
+        destroyed.map_or(Ok(()), |key| key_load::wipe_one(&self.zone_folder(apex), key, &self.disk))
+    }
+
+    /// Whether a zone's journal says that its roll to insecure has ended.
+    pub fn is_unsigned(&self, apex: &[u8]) -> bool {
+        let path = self.zone_folder(apex).join(JOURNAL_NAME);
+        matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.
     pub fn has_journal(&self, apex: &[u8]) -> bool {
         let folder = self.zone_folder(apex);
-        is_there(&folder.join(JOURNAL_NAME)) || key_files(&folder).map_or(true, |files| !files.is_empty())
+        let journal = folder.join(JOURNAL_NAME);
+        is_there(&journal)
+            || is_there(&copies::copy_of(&journal))
+            || all_key_files(&folder).map_or(true, |files| !files.is_empty())
     }
 
     /// Keeps content for the next start; empty content removes what was kept.
@@ -260,7 +301,9 @@ impl Store {
         let Ok(entries) = std::fs::read_dir(folder) else { return };
         for entry in entries.flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED_PREFIX.as_bytes()) {
-                let _ = self.disk.remove(&entry.path());
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let _ =
+                    if is_folder { self.disk.remove_folder(&entry.path()) } else { self.disk.remove(&entry.path()) };
             }
         }
     }
@@ -289,7 +332,9 @@ pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
     let path = folder.join(JOURNAL_NAME);
     let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
     let Some(journal) = read else {
-        return key_files(&folder)?.first().map_or(Ok(Vec::new()), |file| Err(Frozen::journal_missing(&path, file)));
+        return all_key_files(&folder)?
+            .first()
+            .map_or(Ok(Vec::new()), |file| Err(Frozen::journal_missing(&path, file)));
     };
     if !journal.facts().first_keys_done {
         return Ok(Vec::new());
@@ -310,31 +355,16 @@ pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
     check_folder(&folder)?;
     let path = folder.join(JOURNAL_NAME);
     let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
-    read.map_or(Ok(()), |journal| load(&folder, journal.facts()).map(drop))
+    read.map_or(Ok(()), |journal| key_load::load(&folder, journal.facts(), None).map(drop))
 }
 
-/// Loads every key that is not removed: each must be there, private, whole, and the one that the journal names.
-fn load(folder: &Path, facts: &ZoneFacts) -> Result<Vec<ZoneKey>, Frozen> {
-    let mut keys = Vec::new();
-    for known in facts.keys.iter().filter(|key| key.removed.is_none()) {
-        let path = folder.join(&known.file);
-        let meant = &known.public;
-        let key = keyfile::read(&path, meant.flags, meant.algorithm).map_err(|fault| Frozen::key(&path, fault))?;
-        keyfile::prove(&path, &key, meant).map_err(|fault| Frozen::key(&path, fault))?;
-        keys.push(ZoneKey { key, role: known.role, published: known.is_published(), active: known.is_active() });
-    }
-    if !keys.iter().any(|key| key.active && key.role != Role::Ksk) {
-        let path = folder.join(JOURNAL_NAME);
-        return Err(Frozen::new(Cause::NoActiveKey, &path, "it names no key that signs the zone", "restore `keys/`"));
-    }
-    Ok(keys)
-}
-
-fn torn_finding(path: &Path, line: usize, octets: usize) -> Diagnostic {
-    let place = Place { line: u32::try_from(line).unwrap_or(u32::MAX), ..Place::file(path.display().to_string()) };
-    let message =
-        format!("the last line of the journal was not written to its end ({octets} octets); it does not count");
-    Diagnostic::warning("MX5010", place, message, "nothing to do: it is cut off at the next write")
+/// Names of all files that look like keys, in a zone's folder and in its folder of copies.
+fn all_key_files(folder: &Path) -> Result<Vec<String>, Frozen> {
+    let mut names = key_files(folder)?;
+    names.extend(key_files(&copies::folder_of(folder))?);
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 fn mode_of(metadata: &std::fs::Metadata) -> u32 {
