@@ -49,10 +49,13 @@ pub fn expected(apex: &[u8], facts: &ZoneFacts, private: &BTreeMap<u16, Key>, pa
     let entry = tags(&keys.signers).into_iter().filter(|tag| private.contains_key(tag));
     let published = facts.keys.iter().filter(|key| key.is_published());
     let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    let signers = facts.signers();
+    let alone = facts.keys.iter().filter(|key| signers.has(key.id) && !key.is_published());
     OwnExpected {
         dnskey: published.map(|key| key.public.dnskey_data()).collect(),
         key_tags: entry.collect(),
-        data_tags: tags(&facts.signers()),
+        data_tags: tags(&signers),
+        unpublished: alone.map(|key| key.public.dnskey_data()).collect(),
         cds: match wish(facts, parent_is_ours) {
             ParentWish::Unsaid => Vec::new(),
             ParentWish::Wanted => wanted.map(|key| key.public.ds_data(apex)).collect(),
