@@ -16,4 +16,5 @@ mod rolls {
     mod fixture;
     mod parent;
     mod steady;
+    mod turns;
 }

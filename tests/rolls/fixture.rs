@@ -3,7 +3,7 @@
 use super::askers::{Askers, Verdicts};
 use super::parent::{Maker, Parent};
 use crate::live::wire::{Ask, SOA};
-use crate::live::{Running, World, has, mxseal, program};
+use crate::live::{Running, World, has, program};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const POLICY: &str = r#"
 dnskey_ttl = "2s"
 signature_life = "8s"
 signature_grid = "2s"
-inception_before = "1h"
+inception_before = "2s"
 dnskey_life = "8s"
 dnskey_refresh = "5s"
 margin = "1s"
@@ -52,6 +52,8 @@ pub struct Lab {
     pub resolvers: Vec<Running>,
     pub server: Running,
     pub world: Arc<World>,
+    /// How often the server was ended.
+    pub cuts: u32,
 }
 
 /// A world with its files, the parent running, nothing else.
@@ -94,7 +96,7 @@ pub fn start(maker: Maker) -> Lab {
     let resolvers = resolvers(&world, &parent);
     parent.follow(world.at(1));
     let askers = Askers::start(&world, &RESOLVERS.map(|(number, _)| world.at(number)));
-    Lab { askers, parent, resolvers, server, world }
+    Lab { askers, parent, resolvers, server, world, cuts: 0 }
 }
 
 /// The data of the DS records among what `zone ds` prints.
@@ -162,11 +164,5 @@ impl Lab {
         }
         assert!(faults.is_empty(), "{what}: {}\n{}", faults.join("\n"), self.server.log());
         verdicts
-    }
-
-    /// A command about keys, and what it answers.
-    pub fn keys(&self, args: &[&str]) -> serde_json::Value {
-        let said = self.world.said(mxseal(), &[&["-o", "json", "keys"], args].concat());
-        serde_json::from_str(&said).unwrap_or_else(|fault| panic!("{args:?}: {fault}: {said}"))
     }
 }
