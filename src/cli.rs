@@ -10,6 +10,7 @@ mod client;
 mod context;
 mod explain;
 mod failure;
+mod keys;
 mod manual;
 mod output;
 mod pool;
@@ -77,6 +78,7 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Tenant { verb: TenantVerb::Rm(asked) } => change::rm::run(&context, asked, output),
         Command::Pool { verb: PoolVerb::List } => pool::list(&context, output),
         Command::Pool { verb: PoolVerb::Show { pool } } => pool::show(&context, pool, output),
+        Command::Keys { verb } => keys::run(&context, verb, output),
         Command::Explain { name, rtype } => explain::run(&context, name, rtype, output),
         // Done above: these run without a server, or are one.
         Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Ok),

@@ -364,7 +364,7 @@ fn whatever_is_missing_exposed_or_exchanged_twice_freezes_the_zone_and_makes_no_
         assert!(frozen.file.contains("mx.example") && !frozen.fix.is_empty(), "{what}: {frozen}");
         assert_eq!(place.content(), before, "{what}: nothing was written");
         let neighbour = Name::parse("other.example.", ROOT).expect("a name");
-        assert!(store.zone_keys(&neighbour, KeyLayout::Csk, 13, NOW).is_ok(), "{what}: other zones start");
+        assert!(store.zone_keys(&neighbour, KeyLayout::Csk, 13, &[], NOW).is_ok(), "{what}: other zones start");
     }
 }
 
@@ -716,7 +716,7 @@ impl Place {
 }
 
 fn start(store: &Store, layout: KeyLayout, algorithm: u8) -> Result<ZoneKeys, Frozen> {
-    store.zone_keys(&apex(), layout, algorithm, NOW)
+    store.zone_keys(&apex(), layout, algorithm, &[], NOW)
 }
 
 fn apex() -> Name {

@@ -13,7 +13,23 @@ use std::process::Command;
 /// Who may use whom: the module on the left those on the right, and nothing else of this crate.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["answer", "config", "control", "diagnostic", "dns", "metrics", "render", "serve", "time", "zone"]),
+    (
+        "cli",
+        &[
+            "answer",
+            "config",
+            "control",
+            "diagnostic",
+            "dns",
+            "metrics",
+            "render",
+            "roll",
+            "serve",
+            "sign",
+            "time",
+            "zone",
+        ],
+    ),
     ("control", &["answer", "config", "diagnostic", "dns", "metrics", "roll", "sign", "time", "zone"]),
     ("serve", &["answer", "metrics", "time"]),
     ("metrics", &["answer", "dns", "time"]),
@@ -39,6 +55,7 @@ const PURE_CONTROL: &[&str] = &[
     "files_name",
     "files_trouble",
     "journal",
+    "keys_report",
     "pools",
     "protocol",
     "protocol_keys",

@@ -2,6 +2,10 @@
 //!
 //! Every page has a sentence, an example and the exit codes that its command can end with; a test checks it.
 
+mod keys;
+
+pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Plan, Resume, Roll, Simulate};
+
 use super::output::{Colour, Form};
 use crate::time::{Seconds, parse_span};
 use clap::{Parser, Subcommand};
@@ -133,6 +137,17 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         verb: PoolVerb,
+    },
+    /// Keys of zones: status, calendar, rolls, import, export, simulation
+    #[command(subcommand_required = true, arg_required_else_help = true, after_help = page(
+        &["mxseal keys status", "mxseal keys plan mx.example", "mxseal keys simulate --years 100"],
+        &[OK, (1, "something stands in the way, or it failed"), UNREACHABLE,
+          (4, "refused, with the reason and from when on it is allowed"), SILENT],
+    ))]
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        verb: KeysVerb,
     },
     /// Show the answer that the server gives, and why
     ///

@@ -11,6 +11,12 @@ pub fn moment(at: u64) -> String {
     stamp.map_or_else(|| format!("second {at}"), |stamp| stamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
+/// `2026-11-22 09:00 UTC`, for what is measured in days.
+pub fn minute(at: u64) -> String {
+    let stamp = i64::try_from(at).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    stamp.map_or_else(|| format!("second {at}"), |stamp| stamp.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
 /// The two largest units: `2 d 11 h`, `3 min 5 s`.
 pub fn span(seconds: Seconds) -> String {
     let mut parts = Vec::new();

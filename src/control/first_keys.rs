@@ -49,6 +49,7 @@ pub fn finish(
     folder: &Path,
     names: &[String],
     journal: &mut JournalFile,
+    first: &[Fact],
     now: UnixTime,
 ) -> Result<(), Frozen> {
     let path = journal.path().to_owned();
@@ -74,7 +75,7 @@ pub fn finish(
         let reason = "it is one key more than the zone's first start wanted";
         return Err(Frozen::new(Cause::KeyMismatch, &file, reason, "move the key that was never served away"));
     }
-    for fact in closing_facts(journal.facts()) {
+    for fact in first.iter().cloned().chain(closing_facts(journal.facts())) {
         journal.append(fact, now).map_err(|fault| Frozen::append(&path, fault))?;
     }
     Ok(())

@@ -2,16 +2,15 @@
 //!
 //! Errors about certificates never quote content: a path may point at a private key by mistake.
 
-use crate::config::{Config, KeyLayout, Policy};
+use crate::config::Config;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
-use crate::control::journal;
+use crate::control::rolls::Rolls;
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{self, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
-use crate::control::zones::parts::{parts, wish};
-use crate::control::zones::{KeySet, Keys, ZoneState};
+use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::Name;
 use crate::time::{self, UnixTime};
@@ -41,6 +40,7 @@ pub(super) struct Disk<'a> {
     pub config: &'a Config,
     pub files: &'a mut Files,
     pub store: &'a Store,
+    pub rolls: &'a mut Rolls,
     pub now: UnixTime,
 }
 
@@ -60,22 +60,11 @@ impl Outside for Disk<'_> {
     }
 
     fn keys(&mut self, zone: &ZoneState) -> Keys {
-        let layout = journal_layout(&zone.policy);
-        match self.store.zone_keys(&zone.apex, layout, zone.policy.algorithm, self.now) {
-            Ok(loaded) => {
-                let facts = loaded.journal.facts();
-                let parts = parts(facts, &loaded.private);
-                match KeySet::new(&zone.apex, &parts, wish(facts), &zone.policy, &challenge()) {
-                    Ok(mut set) => {
-                        set.findings = loaded.findings;
-                        tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
-                        Keys::Loaded(Box::new(set))
-                    }
-                    Err(reason) => Keys::Frozen(unproved(&self.config.keys, zone, reason)),
-                }
-            }
-            Err(frozen) => Keys::Frozen(frozen.diagnostic()),
-        }
+        self.rolls.keys(self.store, &self.config.keys, zone, self.now)
+    }
+
+    fn is_unsigned(&mut self, apex: &Name) -> bool {
+        self.rolls.is_unsigned(self.store, apex)
     }
 
     fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
@@ -188,13 +177,6 @@ fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
     tenant::tlsa_of_certificate(&octets)
 }
 
-fn journal_layout(policy: &Policy) -> journal::KeyLayout {
-    match policy.keys {
-        KeyLayout::Csk => journal::KeyLayout::Csk,
-        KeyLayout::KskZsk => journal::KeyLayout::KskAndZsk,
-    }
-}
-
 /// Something that was never signed before, so that a signature over it proves the key of this moment.
 pub(super) fn challenge() -> [u8; 32] {
     let mut octets = [0; 32];
@@ -212,10 +194,20 @@ pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnos
 /// Everything that is wrong with the zones, pools, tenants and keys that a configuration names; nothing is changed. The
 /// configuration's paths are resolved.
 pub fn examine(config: &Config) -> Vec<Diagnostic> {
+    let (world, mut found) = look(config);
+    found.extend(world.findings());
+    found.extend(signed_anyway(config, &world));
+    found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
+    found
+}
+
+/// The world that a configuration names, read once without a server, and what is wrong with files before anybody reads
+/// them; nothing is changed.
+pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
     let mut world = World::new(config.clone(), config.zones.display().to_string());
     let mut changes = settled_scan(&mut files);
-    let mut found: Vec<Diagnostic> =
+    let found: Vec<Diagnostic> =
         std::mem::take(&mut changes.troubled).iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
     let batch = changes
         .changed
@@ -223,10 +215,7 @@ pub fn examine(config: &Config) -> Vec<Diagnostic> {
         .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
     let batch = batch.collect();
     world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files });
-    found.extend(world.findings());
-    found.extend(signed_anyway(config, &world));
-    found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
-    found
+    (world, found)
 }
 
 /// `signed = false` is a goal, not a switch: a zone that has keys stays signed until they are rolled away.
@@ -245,12 +234,16 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
     found
 }
 
-/// The DS records of a zone in master-file form, from its journal alone; none where it has no keys that can be believed.
+/// The DS records that the parent of a zone should have, in master-file form, from its journal alone; none where it has no keys that can be believed.
 pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
     let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
-    let public = store::read_keys(keys, &apex).ok().filter(|public| !public.is_empty())?;
-    let entry = public.iter().filter(|key| key.flags & 1 == 1);
-    Some(entry.map(|key| crate::control::view::ds_text(&apex, &key.ds_data(&apex))).collect())
+    let facts = crate::control::keys_offline::read_facts(keys, &apex).ok().flatten()?;
+    if !facts.first_keys_done {
+        return None;
+    }
+    // Only what the parent is to have: in a roll that is not the DS of each key (RFC 6781 § 4.1.2).
+    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    Some(wanted.map(|key| crate::control::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
 }
 
 /// The folders of the certificates that the pools name now: they must be readable before confinement closes the rest.

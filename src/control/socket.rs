@@ -23,8 +23,9 @@ use std::time::Duration;
 
 /// The socket below `keys/`.
 const SOCKET_NAME: &str = "control.sock";
-/// Octets of a request, at most: a name and a few words.
-const REQUEST_OCTETS_MAX: u64 = 16 * 1024;
+/// Octets of a request, at most: an import of eight keys, each a private and a public file of some kilobytes with their
+/// remarks; all others are a name and a few words.
+const REQUEST_OCTETS_MAX: u64 = 256 * 1024;
 /// How long a command may take to ask, or to read on.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Commands served at once.

@@ -165,11 +165,19 @@ impl Store {
     }
 
     /// The keys of a zone. At its first start, where there is neither a journal nor a key file, they are made as `layout`
-    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls.
+    /// and `algorithm` say; afterwards only the journal counts, and the two are goals for rolls. `first`: facts that count
+    /// before its first keys are served.
     ///
     /// # Errors
     /// [`Frozen`]: the zone has no keys to sign with, and none were made in their place.
-    pub fn zone_keys(&self, apex: &[u8], layout: KeyLayout, algorithm: u8, now: UnixTime) -> Result<ZoneKeys, Frozen> {
+    pub fn zone_keys(
+        &self,
+        apex: &[u8],
+        layout: KeyLayout,
+        algorithm: u8,
+        first: &[Fact],
+        now: UnixTime,
+    ) -> Result<ZoneKeys, Frozen> {
         let folder = self.zone_folder(apex);
         if is_there(&folder) {
             check_folder(&folder)?;
@@ -189,7 +197,7 @@ impl Store {
         };
         let mut findings = journal.mend(now);
         if !journal.facts().first_keys_done {
-            first_keys::finish(&self.disk, &folder, &names, &mut journal, now)?;
+            first_keys::finish(&self.disk, &folder, &names, &mut journal, first, now)?;
         }
         findings.extend(strays(&folder, &key_files(&folder)?, journal.facts()));
         findings.extend(key_load::wipe(&folder, journal.facts(), &self.disk));
@@ -229,6 +237,12 @@ impl Store {
     /// fact of any zone.
     pub fn signing_clock(&self, least: UnixTime) -> (SigningClock, Told) {
         SigningClock::start(&self.folder, Arc::clone(&self.disk), least)
+    }
+
+    /// Whether a zone's journal says that its roll to insecure has ended.
+    pub fn is_unsigned(&self, apex: &[u8]) -> bool {
+        let path = self.zone_folder(apex).join(JOURNAL_NAME);
+        matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.

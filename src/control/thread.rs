@@ -3,7 +3,9 @@
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
 mod commands;
+mod keys;
 mod publish;
+mod rolls;
 mod start;
 
 pub use start::{Control, Options, ReadConfig, StartFault, start};
@@ -18,6 +20,8 @@ use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
 use crate::control::outside::{Disk, settled_scan, signed_anyway};
 use crate::control::protocol::{Line, Request, Status};
+use crate::control::rolls::Rolls;
+use crate::control::rolls::observer::{Observer, Seen};
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{LastGood, Store};
 use crate::control::tenants::Done;
@@ -57,6 +61,8 @@ pub enum Event {
     Reload,
     /// A key of this zone failed, with the reason.
     KeyFailed(Box<Name>, String),
+    /// This zone was looked at from outside.
+    Seen(Box<Name>, Box<Seen>),
     /// The process ends.
     Stop,
 }
@@ -78,6 +84,9 @@ struct Mind {
     metrics: Arc<Metrics>,
     view: Arc<ArcSwap<View>>,
     store: Store,
+    rolls: Rolls,
+    /// Looks at zones from outside; none before the server can answer.
+    observer: Option<Observer>,
     watcher: Watcher,
     files: Files,
     world: World,
@@ -117,6 +126,8 @@ impl Mind {
             metrics: options.metrics,
             view: Arc::default(),
             store,
+            rolls: Rolls::default(),
+            observer: None,
             watcher,
             version: 0,
             waits: Waits::default(),
@@ -161,9 +172,11 @@ impl Mind {
                 Ok(Event::Reload) => drop(self.reload()),
                 Ok(Event::Request(request, reply)) => self.request(request, reply),
                 Ok(Event::KeyFailed(zone, reason)) => self.key_failed(&zone, reason),
+                Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),
                 Err(false) if self.is_busy() => self.scan_on(),
                 Err(false) => self.tick(),
             }
+            self.roll_on();
             self.end_reloads();
             self.waits.settle(&self.world, Instant::now());
         }
@@ -177,7 +190,7 @@ impl Mind {
     fn sleep(&self) -> Duration {
         let now = Instant::now();
         let reload = self.reloads.iter().map(|reload| reload.deadline).min();
-        let wakes = [self.again_at, self.rescan_at, self.waits.next(), reload];
+        let wakes = [self.again_at, self.rescan_at, self.waits.next(), reload, self.rolls_next()];
         wakes.into_iter().flatten().min().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now).min(SLEEP_MAX))
     }
 
@@ -208,7 +221,7 @@ impl Mind {
         }
         self.restored.extend(new);
         if pools.is_some() || !masters.is_empty() || !tenants.is_empty() {
-            let mut disk = disk(&self.config, &mut self.files, &self.store);
+            let mut disk = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
             self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
         }
     }
@@ -241,7 +254,7 @@ impl Mind {
             self.rescan_at = Some(Instant::now() + RESCAN_PAUSE);
         }
         if ended {
-            let mut disk = disk(&self.config, &mut self.files, &self.store);
+            let mut disk = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
             changed |= self.world.refresh_certificates(&mut disk);
         }
         if changed {
@@ -291,7 +304,7 @@ impl Mind {
         }
         let spoiled: Vec<_> = changes.troubled.iter().map(|trouble| self.trouble(trouble)).collect();
         let changed = !(batch.is_empty() && spoiled.is_empty() && healed.is_empty());
-        let mut outside = disk(&self.config, &mut self.files, &self.store);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         if !batch.is_empty() {
             log_done(&self.world.apply(batch, time::now(), &mut outside));
         }
@@ -329,13 +342,14 @@ impl Mind {
         if matches!(zone.keys, Keys::Frozen(_)) {
             return;
         }
+        self.rolls.distrust(apex);
         zone.keys = Keys::Frozen(crate::control::outside::unproved(&self.config.keys, zone, reason));
         self.publish();
     }
 }
 
-fn disk<'a>(config: &'a Config, files: &'a mut Files, store: &'a Store) -> Disk<'a> {
-    Disk { config, files, store, now: time::now() }
+fn disk<'a>(config: &'a Config, files: &'a mut Files, store: &'a Store, rolls: &'a mut Rolls) -> Disk<'a> {
+    Disk { config, files, store, rolls, now: time::now() }
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {

@@ -42,6 +42,10 @@ pub trait Outside {
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
     fn was_signed(&mut self, apex: &Name) -> bool;
+    /// Whether a zone's roll to insecure has ended: it is served unsigned, whatever is configured.
+    fn is_unsigned(&mut self, _apex: &Name) -> bool {
+        false
+    }
     /// Reads many files of tenants by `read`, in whatever order; what it gives, in the order of the files.
     fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
         files.into_iter().map(read).collect()
@@ -286,6 +290,16 @@ impl World {
         self.build(outside);
     }
 
+    /// Gives zones the keys that they use from now on.
+    pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
+        for (apex, keys) in keys {
+            if let Some(zone) = self.zones.get_mut(&apex) {
+                zone.keys = keys;
+            }
+        }
+        self.build(outside);
+    }
+
     /// Files that master files include, below `zones/`.
     pub fn included_paths(&self) -> BTreeSet<String> {
         self.zones.values().flat_map(|zone| zone.includes()).cloned().collect()
@@ -351,7 +365,8 @@ impl World {
         let text = apex.to_string();
         let text = text.trim_end_matches('.');
         let parent_is_ours = self.parent_of(apex).is_some();
-        let signed = self.config.zone_settings(text).signed || outside.was_signed(apex);
+        let wanted = self.config.zone_settings(text).signed || outside.was_signed(apex);
+        let signed = wanted && !outside.is_unsigned(apex);
         (signed, self.config.policy_for(text, parent_is_ours))
     }
 

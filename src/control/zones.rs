@@ -155,6 +155,12 @@ impl ZoneState {
         self.content_is_good = true;
     }
 
+    /// The highest TTL that its master file writes, in seconds.
+    pub fn written_ttl(&self) -> u32 {
+        let files = self.parsed.iter().chain(&self.good);
+        files.flat_map(|parsed| parsed.records.iter().map(|record| record.ttl)).max().unwrap_or(0)
+    }
+
     /// Files that the master file includes, below `zones/`.
     pub fn includes(&self) -> &[String] {
         &self.includes
@@ -187,7 +193,10 @@ impl ZoneState {
             Keys::Loaded(set) => set.ds.clone(),
             Keys::Wanted | Keys::Frozen(_) => return None,
         };
-        Some(self.content.as_ref()?.delegation(&self.apex, ds))
+        let delegation = self.content.as_ref()?.delegation(&self.apex, ds);
+        // Each roll waits for the DS as for DNSKEY; a policy for trials makes both short.
+        let ds_ttl = delegation.ds_ttl.min(self.policy.dnskey_ttl);
+        Some(Delegation { ds_ttl, ..delegation })
     }
 
     /// Builds the content anew where what it is made from changed. A zone that does not hold together keeps what was good.

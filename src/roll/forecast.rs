@@ -32,11 +32,44 @@ pub struct Coming {
     pub assumes: &'static str,
 }
 
+/// What is to come, and what it was made of.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    /// The steps in their order.
+    pub steps: Vec<Coming>,
+    /// The facts that it began with.
+    pub start: ZoneFacts,
+    /// Every fact on the way with its moment, those of others among them.
+    pub taken: Vec<(UnixTime, Fact)>,
+    /// What all of them add up to.
+    pub end: ZoneFacts,
+    /// Tags of keys that are still to be made, and will have others then.
+    pub invented: Vec<u16>,
+}
+
+/// Address of a parent that was not looked at yet.
+const PARENT_UNKNOWN: &str = "the parent";
+/// Seconds between two rounds over it: as often as registries are asked.
+const ROUNDS_APART: Seconds = 600;
+
 /// All steps until `until`, from what is known now.
-pub fn forecast(facts: &ZoneFacts, policy: &Policy, now: UnixTime, until: UnixTime) -> (Vec<Coming>, ZoneFacts) {
-    let mut ahead = Ahead { facts: facts.clone(), now, coming: Vec::new(), assumes: "", seed: now.0 };
+pub fn forecast(facts: &ZoneFacts, policy: &Policy, now: UnixTime, until: UnixTime) -> Forecast {
+    let mut start = facts.clone();
     // What stops steps now is assumed to be mended.
-    (ahead.facts.held, ahead.facts.doubt) = (None, None);
+    (start.held, start.doubt) = (None, None);
+    let mut ahead = Ahead {
+        facts: start.clone(),
+        now,
+        coming: Vec::new(),
+        taken: Vec::new(),
+        invented: Vec::new(),
+        assumes: "",
+        seed: now.0,
+    };
+    if start.first_keys_done && start.parent.servers.is_empty() {
+        let (servers, own) = (vec![PARENT_UNKNOWN.to_owned()], start.parent.own);
+        ahead.note(Fact::ParentServers { servers, own, rounds_apart: ROUNDS_APART });
+    }
     ahead.see();
     for _ in 0..LOOKS_MAX {
         let plan = plan(&ahead.facts, policy, &Conditions::default(), ahead.now);
@@ -51,13 +84,15 @@ pub fn forecast(facts: &ZoneFacts, policy: &Policy, now: UnixTime, until: UnixTi
             }
         }
     }
-    (ahead.coming, ahead.facts)
+    Forecast { steps: ahead.coming, start, taken: ahead.taken, end: ahead.facts, invented: ahead.invented }
 }
 
 struct Ahead {
     facts: ZoneFacts,
     now: UnixTime,
     coming: Vec<Coming>,
+    taken: Vec<(UnixTime, Fact)>,
+    invented: Vec<u16>,
     assumes: &'static str,
     seed: u64,
 }
@@ -71,12 +106,24 @@ impl Ahead {
             }
             other => other.fact(),
         };
-        let text = words::step(&self.facts, &step);
+        let text = words::step_with(&step, &|tag| words::key_to_come(&self.facts, tag, &self.invented));
         let assumes = std::mem::take(&mut self.assumes);
-        let taken = fact.is_some_and(|fact| self.facts.take(&fact, self.now).is_ok());
+        if let Some(Fact::KeyCreated { tag, .. }) = &fact {
+            self.invented.push(*tag);
+        }
+        let taken = fact.is_some_and(|fact| self.note(fact));
         self.coming.push(Coming { at: self.now, step, text, assumes });
         self.now = self.now.after(u64::from(!taken));
         self.see();
+    }
+
+    /// A fact that cannot follow changes nothing; false then.
+    fn note(&mut self, fact: Fact) -> bool {
+        let fits = self.facts.take(&fact, self.now).is_ok();
+        if fits {
+            self.taken.push((self.now, fact));
+        }
+        fits
     }
 
     /// What is served is seen on the wire.
@@ -92,8 +139,7 @@ impl Ahead {
             expires: 0,
             through,
         };
-        // A fact that cannot follow changes nothing, and the forecast ends.
-        let _ = self.facts.take(&served, at);
+        self.note(served);
     }
 
     /// Time passes; the parent does what it is asked.
@@ -121,7 +167,8 @@ impl Ahead {
                     signature_span: span,
                     expires: at.0 + span,
                 };
-                let _ = self.facts.take(&fact, at);
+                self.now = at;
+                self.note(fact);
             }
             self.now = at.after(u64::from(round > 0));
         }

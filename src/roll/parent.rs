@@ -120,9 +120,13 @@ impl ParentFacts {
         if !set.is_empty() || self.secure_since.is_some() {
             self.open(&set, 0, at);
         }
+        // Every address was seen with another set before this one: it is new, and what was assumed of it is known now.
+        let is_known = |server: &Server| server.saw.as_ref().is_some_and(|saw| saw.set != set);
+        let is_new = !self.servers.is_empty() && self.servers.iter().all(is_known);
         for version in self.versions.iter_mut().filter(|version| version.last.is_none() && version.what == set) {
-            // Our own parent zone never served the set otherwise than now; a registry may have.
-            let (least_ttl, least_life) = if self.own && !version.seen { (0, 0) } else { (version.ttl, version.life) };
+            // Our own parent zone never served the set otherwise than now; a registry that had it already may have.
+            let is_first = !version.seen && (self.own || is_new);
+            let (least_ttl, least_life) = if is_first { (0, 0) } else { (version.ttl, version.life) };
             version.seen = true;
             version.ttl = least_ttl.max(*ttl);
             version.life = least_life.max((*signature_span).max(left));

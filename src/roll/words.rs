@@ -4,6 +4,7 @@ use super::check::{Conflict, KeySet};
 use super::fold::ZoneFacts;
 use super::plan::{Blocker, Wait, Why};
 use super::step::Step;
+use crate::sign::key::Role;
 
 /// A word for a kind of step, for JSON and metrics.
 pub fn verb(step: &Step) -> &'static str {
@@ -39,24 +40,39 @@ pub fn key(facts: &ZoneFacts, tag: u16) -> String {
     format!("{role} {tag}")
 }
 
-fn keys(facts: &ZoneFacts, tags: &[u16]) -> String {
-    tags.iter().map(|tag| key(facts, *tag)).collect::<Vec<_>>().join(" and ")
+/// The same where some keys are still to be made: those have no tag that anybody could know.
+pub fn key_to_come(facts: &ZoneFacts, tag: u16, invented: &[u16]) -> String {
+    let Some(known) = facts.key(tag).filter(|_| invented.contains(&tag)) else { return key(facts, tag) };
+    let role = known.role.word().to_uppercase();
+    let was_used = known.outgoing.is_some() || known.retired.is_some() || !known.is_live();
+    match known.role {
+        _ if was_used => format!("the old {role}"),
+        _ if known.signs_data() || facts.ds_wanted.has(known.id) => format!("the {role} then in use"),
+        Role::Zsk => format!("the next {role}"),
+        Role::Ksk | Role::Csk => format!("the new {role}"),
+    }
 }
 
 /// What a step does, in one line.
 pub fn step(facts: &ZoneFacts, step: &Step) -> String {
-    let key = |tag: &u16| key(facts, *tag);
+    step_with(step, &|tag| key(facts, tag))
+}
+
+/// The same with keys called by `name`.
+pub fn step_with(step: &Step, name: &dyn Fn(u16) -> String) -> String {
+    let key = |tag: &u16| name(*tag);
+    let keys = |tags: &[u16]| tags.iter().map(key).collect::<Vec<_>>().join(" and ");
     match step {
         Step::Create { role, algorithm } => format!("make a {} of algorithm {algorithm}", role.word().to_uppercase()),
         Step::Publish(tag) => format!("publish {} in DNSKEY", key(tag)),
         Step::Sign(tag) => format!("sign with {} too", key(tag)),
         Step::Switch { from, to } => format!("sign with {} instead of {}", key(to), key(from)),
         Step::WantDs(tags) if tags.is_empty() => "ask the parent to remove the DS".to_owned(),
-        Step::WantDs(tags) => format!("ask the parent for the DS of {}", keys(facts, tags)),
+        Step::WantDs(tags) => format!("ask the parent for the DS of {}", keys(tags)),
         Step::Remove(tag) => format!("remove {} from DNSKEY", key(tag)),
         Step::StopSigning(tag) => format!("stop signing with {}", key(tag)),
         Step::Destroy(tag) => format!("wipe the private half of {}", key(tag)),
-        Step::Retire(tags, reason) => format!("begin to replace {}: {reason}", keys(facts, tags)),
+        Step::Retire(tags, reason) => format!("begin to replace {}: {reason}", keys(tags)),
         Step::Unsign => "serve the zone without signatures".to_owned(),
     }
 }

@@ -55,14 +55,22 @@ pub fn read_foreign(private: &[u8], public: Option<&[u8]>) -> Result<Foreign, Fo
     check_size(Side::Private, private)?;
     let secret = read_private(private)?;
     let Some(text) = public else { return alone(&secret) };
-    check_size(Side::Public, text)?;
-    if is_private(text) {
-        return Err(ForeignFault::PublicIsPrivate);
-    }
-    let (owner, published) = record::read(text)?;
+    let (owner, published) = read_public(text)?;
     let der = pair(&secret, &published)?;
     let (algorithm, flags) = (secret.algorithm, Some(published.flags));
     Ok(Foreign { der, algorithm, flags, owner: Some(owner), public: Some(published) })
+}
+
+/// Reads a public file alone: the zone that the key is for, and the key, whose private half is elsewhere.
+///
+/// # Errors
+/// [`ForeignFault`].
+pub fn read_public(public: &[u8]) -> Result<(Name, PublicKey), ForeignFault> {
+    check_size(Side::Public, public)?;
+    if is_private(public) {
+        return Err(ForeignFault::PublicIsPrivate);
+    }
+    record::read(public)
 }
 
 fn check_size(side: Side, file: &[u8]) -> Result<(), ForeignFault> {

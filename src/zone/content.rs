@@ -86,6 +86,8 @@ pub struct Delegation {
     pub glue: Vec<(Name, u16, Vec<u8>)>,
     /// DS data; empty where the child is unsigned.
     pub ds: Vec<Vec<u8>>,
+    /// TTL of its DS.
+    pub ds_ttl: u32,
 }
 
 impl Node {
@@ -148,6 +150,6 @@ impl Content {
                 );
             }
         }
-        Delegation { apex: apex.clone(), name_servers: self.name_servers.clone(), glue, ds }
+        Delegation { apex: apex.clone(), name_servers: self.name_servers.clone(), glue, ds, ds_ttl: DELEGATION_TTL }
     }
 }

@@ -33,6 +33,9 @@ pub struct OwnExpected {
     pub key_tags: Vec<u16>,
     /// Tags of the keys that sign all else.
     pub data_tags: Vec<u16>,
+    /// DNSKEY data of those of them that are not yet, or no more, in DNSKEY: signatures of another algorithm come first
+    /// and go last (RFC 6781 § 4.1.4).
+    pub unpublished: Vec<Vec<u8>>,
     /// CDS data; none where the zone has neither CDS nor CDNSKEY.
     pub cds: Vec<Vec<u8>>,
 }
@@ -193,7 +196,9 @@ impl<'j> Judge<'j> {
 
     /// Signed by just these keys, and with a TTL that ends before its signatures do (RFC 4035 § 5.3.3).
     fn signed(&self, found: &Set<'_>, tags: &[u16]) -> Result<Verified, String> {
-        let verified = found.verify_all(self.apex, &self.keys, tags, self.now)?;
+        // Only what DNSKEY does not hold and nobody needs yet: each of `tags` must have signed all the same.
+        let keys = [&self.keys[..], &self.expected.unpublished].concat();
+        let verified = found.verify_all(self.apex, &keys, tags, self.now)?;
         if verified.expires < self.now.after(u64::from(found.ttl)) {
             return Err(format!("a TTL of {} s outlives its signature", found.ttl));
         }

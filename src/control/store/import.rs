@@ -115,7 +115,27 @@ impl Store {
         // What had the name before; a start removes it too.
         self.remove_unfinished(&self.folder);
         let layout = layout(&keys);
-        Ok(self.zone_keys(apex, layout, 0, now)?)
+        Ok(self.zone_keys(apex, layout, 0, &[], now)?)
+    }
+
+    /// What the zone would have behind it, for a trial: nothing is written.
+    ///
+    /// # Errors
+    /// [`ImportFault`], as [`Store::import`].
+    pub fn import_facts(
+        &self,
+        apex: &[u8],
+        keys: &[Import],
+        from: Limits,
+        now: UnixTime,
+    ) -> Result<ZoneFacts, ImportFault> {
+        let folder = self.zone_folder(apex);
+        if self.has_journal(apex) {
+            return Err(ImportFault::HasKeys(folder));
+        }
+        content_files(&folder)?;
+        check_each(keys)?;
+        check_together(&facts(keys, from)?, now)
     }
 
     fn build(&self, folder: &Path, keys: &[Import], facts: Vec<Fact>, now: UnixTime) -> Result<(), Frozen> {
@@ -202,14 +222,14 @@ fn layout(keys: &[Import]) -> KeyLayout {
 }
 
 /// Whether they can follow each other, and make a zone that can be served.
-fn check_together(facts: &[Fact], now: UnixTime) -> Result<(), ImportFault> {
+fn check_together(facts: &[Fact], now: UnixTime) -> Result<ZoneFacts, ImportFault> {
     let mut zone = ZoneFacts::default();
     for fact in facts {
         zone.take(fact, now).map_err(ImportFault::Contradiction)?;
     }
     let is_here = |tag| zone.key(tag).is_some_and(|key| !key.file.is_empty());
     match lack(&zone, is_here) {
-        None => Ok(()),
+        None => Ok(zone),
         Some(Lack::Signer) => Err(ImportFault::NoSigner),
         Some(Lack::Entry) => Err(ImportFault::NoEntry),
         Some(Lack::Key(tag)) => Err(ImportFault::Lacks(tag)),

@@ -27,7 +27,7 @@ impl Mind {
             tracing::warn!("the folders of zones and keys change at a restart only");
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
-        let mut outside = disk(&self.config, &mut self.files, &self.store);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
         self.world.refresh_certificates(&mut outside);
@@ -48,7 +48,7 @@ impl Mind {
             std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
         self.reloads = waiting;
         if ended.iter().any(|reload| reload.allow_shrink) {
-            let mut outside = disk(&self.config, &mut self.files, &self.store);
+            let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
             log_done(&self.world.allow_shrink(time::now(), &mut outside));
             self.publish();
         }
@@ -85,6 +85,12 @@ impl Mind {
                 let message = if known { String::new() } else { "there is no such zone here".to_owned() };
                 let _ = reply.send(Line::End { exit: u8::from(!known), message });
             }
+            Request::KeysStatus { .. }
+            | Request::KeysPlan { .. }
+            | Request::KeysRoll { .. }
+            | Request::KeysHold { .. }
+            | Request::KeysResume { .. }
+            | Request::KeysImport { .. } => self.keys_request(request, &reply),
             // The socket answers these from the report.
             other => {
                 drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))

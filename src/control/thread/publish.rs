@@ -15,10 +15,14 @@ impl Mind {
     /// Makes durable what must be, then swaps the snapshot.
     pub(super) fn publish(&mut self) {
         self.disk_findings = self.keeper.keep(&self.world, &self.store, &self.config.keys);
+        self.rolls.keep_only(|apex| self.world.zones.contains_key(apex));
+        self.renew_keys();
+        self.note_limits();
         self.version += 1;
         let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
         self.previous.retain(|old| Arc::strong_count(old) > 1);
         self.previous.push(self.slot.swap(snapshot));
+        self.note_published();
         let more: Vec<Diagnostic> = self.own_findings.iter().chain(&self.disk_findings).cloned().collect();
         self.findings.update(&self.world, &more);
         let last_scan = self.watcher.counts().last_success.0;

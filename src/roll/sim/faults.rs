@@ -109,7 +109,9 @@ impl Chaos {
         }
         let mut world = if setup.facts.is_some() {
             let time = facts.time.0.max(1_800_000_000);
-            World::with_facts(facts, setup.policy.clone(), setup.limits, parent, time, setup.seed)
+            let mut world = World::with_facts(facts, setup.policy.clone(), setup.limits, parent, time, setup.seed);
+            world.start();
+            world
         } else {
             World::new(setup.policy.clone(), setup.limits, parent, setup.seed)
         };

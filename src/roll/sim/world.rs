@@ -198,17 +198,26 @@ impl World {
             let tag = self.facts.keys.iter().find(|key| key.role == *role).map(|key| key.public.tag);
             tag.iter().for_each(|tag| self.write(&Fact::KeyActivated { tag: *tag }));
         }
-        let servers = self.parent.servers.iter().map(|server| server.address.clone()).collect();
         self.write(&Fact::Limits(self.limits));
         if let Some(ttl) = self.unsigned_before {
             self.write(&Fact::ServedUnsigned { ttl });
         }
         self.write(&Fact::FirstKeysDone {});
-        self.write(&Fact::ParentServers {
-            servers,
-            own: self.parent.own,
-            rounds_apart: if self.parent.own { 0 } else { 600 },
-        });
+        self.find_parent();
+    }
+
+    /// The server starts with the facts that it has, and finds the addresses of the parent where it never looked.
+    pub fn start(&mut self) {
+        if self.facts.parent.servers.is_empty() {
+            self.find_parent();
+        }
+        self.publish();
+    }
+
+    fn find_parent(&mut self) {
+        let servers = self.parent.servers.iter().map(|server| server.address.clone()).collect();
+        let rounds_apart = if self.parent.own { 0 } else { 600 };
+        self.write(&Fact::ParentServers { servers, own: self.parent.own, rounds_apart });
     }
 
     fn invent(&mut self, role: crate::sign::key::Role, algorithm: u8) -> Option<Fact> {

@@ -148,7 +148,7 @@ impl Builder<'_> {
             let data = child.name_servers.iter().map(|server| server.to_vec()).collect();
             let mut sets = Sets::from([(rt::NS, Written::derived(DELEGATION_TTL, data))]);
             if !child.ds.is_empty() {
-                sets.insert(rt::DS, Written::derived(DELEGATION_TTL, child.ds.clone()));
+                sets.insert(rt::DS, Written::derived(child.ds_ttl, child.ds.clone()));
             }
             self.names.insert((&*child.apex).into(), sets);
             for (owner, kind, data) in &child.glue {

@@ -1,0 +1,282 @@
+//! The arguments of `mxseal keys`, and the help that teaches them.
+//!
+//! What contradicts itself is refused here, before anybody is asked.
+
+use super::{FAILED, OK, SILENT, UNREACHABLE, page};
+use crate::time::{Seconds, parse_span};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// How far a calendar looks ahead by default: a year and a bit, so that each lifetime shows once.
+const DAYS_DEFAULT: u64 = 400;
+/// The farthest: a forecast is limited in its looks, and nobody plans for longer.
+const DAYS_MAX: u64 = 1825;
+/// Highest TTL that most zones elsewhere have, and the most that this server lets count.
+const TTL_DEFAULT: u32 = 86_400;
+/// Longest life of signatures that other servers use by default (BIND's `dnssec-signzone`: 30 days).
+const LIFE_DEFAULT: &str = "30d";
+/// Years of one simulation, at most: longer than any key lives.
+const YEARS_MAX: u64 = 1000;
+
+const FOREIGN: (u8, &str) = (1, "no such zone, or a key cannot be used; the message names its file");
+const GATE: (u8, &str) = (4, "refused, with the reason, what is missing, and from when on it is allowed");
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// Show what was done, what waits, what you must do, and what mxseal will do
+    ///
+    /// Where the registry does not show the wanted DS yet, it is printed in each form that registrars ask for.
+    #[command(after_help = page(
+        &["mxseal keys status mx.example", "mxseal keys status -o json | jq -r 'select(.must != []) | .zone'"],
+        &[(0, "nothing stands in the way"), (1, "something stops steps, or there is no such zone"), UNREACHABLE, SILENT],
+    ))]
+    Status {
+        /// Only this zone
+        zone: Option<String>,
+    },
+    /// Show the calendar of keys: each step to come with its date
+    ///
+    /// Decided by the same function that will take the steps. It assumes that a registry publishes a DS within a day.
+    #[command(after_help = page(
+        &["mxseal keys plan mx.example", "mxseal keys plan --days 90 --ics rolls.ics",
+          "mxseal keys plan mx.example --svg - > keys.svg"],
+        &[OK, (1, "no such zone, or a file cannot be written"), UNREACHABLE, SILENT],
+    ))]
+    Plan(Plan),
+    /// Replace keys now, take that back, or go insecure
+    ///
+    /// Without --role the key that signs the data goes: the CSK, or the ZSK. An emergency waits only for honest caches; a
+    /// standby key makes it shorter and is not needed. Another algorithm replaces all keys.
+    #[command(after_help = page(
+        &["mxseal keys roll mx.example --role ksk --dry-run   # what would happen when",
+          "mxseal keys roll mx.example --emergency", "mxseal keys roll mx.example --role ksk --back"],
+        &[(0, "it is begun, or would be"), FAILED, UNREACHABLE, GATE, SILENT],
+    ))]
+    Roll(Roll),
+    /// Stop all steps of a zone; it is served and signed on
+    #[command(after_help = page(
+        &["mxseal keys hold mx.example --reason 'the registry moves to a new system'"],
+        &[(0, "it is held"), FAILED, UNREACHABLE, GATE, SILENT],
+    ))]
+    Hold(Hold),
+    /// Let the steps of a zone go on, after a look at what was in doubt
+    #[command(after_help = page(
+        &["mxseal keys resume mx.example", "mxseal keys resume mx.example --clock   # the wall clock is right"],
+        &[(0, "steps go on"), FAILED, UNREACHABLE, GATE, SILENT],
+    ))]
+    Resume(Resume),
+    /// Bring in the keys of a zone that another server signs
+    ///
+    /// A file is a BIND `K*.private` (its `.key` beside it is taken by itself), a `K*.key` alone (published on, never signs
+    /// here), or a private key in PEM with --public, or with a `.key` beside it. A folder stands for all of these in it.
+    #[command(after_help = page(
+        &["mxseal keys import mx.example /etc/bind/keys --dry-run",
+          "mxseal keys import mx.example Kmx.example.+013+39004.private --ttl 3600 --life 14d",
+          "mxseal keys import mx.example ksk.pem --public ksk.key"],
+        &[(0, "they are brought in, or would be"), FOREIGN, UNREACHABLE, GATE, SILENT],
+    ))]
+    Import(Import),
+    /// Write the keys of a zone for another server; needs no server here
+    ///
+    /// Files are readable by their owner only, and none is ever written over. A private key that leaves this machine can be
+    /// used by whoever has it.
+    #[command(after_help = page(
+        &["mxseal keys export mx.example --to /root/keys", "mxseal keys export mx.example --to . --format pem --tag 39004"],
+        &[(0, "they are written"), (1, "no such zone or key, or a file is there already")],
+    ))]
+    Export(Export),
+    /// Live through years of rolls in seconds, and judge each moment; needs no server
+    ///
+    /// Each signed zone, with its real policy, TTLs and journal, in virtual time. Keys roll at the end of their lives, and
+    /// people ask for rolls, take them back, hold and resume by chance. Every mixture that resolvers may hold is judged
+    /// after each event. The same seed gives the same years.
+    #[command(after_help = page(
+        &["mxseal keys simulate", "mxseal keys simulate mx.example --years 100 --crash --clock --lose-parent",
+          "mxseal keys simulate mx.example --years 2 --timeline"],
+        &[(0, "no bogus moment, and every roll ended"), (1, "a bogus moment or a roll that got stuck; or a zone cannot be read")],
+    ))]
+    Simulate(Simulate),
+}
+
+/// What `keys plan` is told.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Only this zone
+    pub zone: Option<String>,
+    /// How far ahead
+    #[arg(long, value_name = "N", default_value_t = DAYS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=DAYS_MAX))]
+    pub days: u64,
+    /// Write it as a calendar for calendar programs (RFC 5545); `-`: to standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "svg")]
+    pub ics: Option<PathBuf>,
+    /// Write it as a picture; `-`: to standard output
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// A role, for arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleArgument {
+    /// The key that the DS names.
+    Ksk,
+    /// The key that signs data.
+    Zsk,
+    /// One key for both.
+    Csk,
+}
+
+impl RoleArgument {
+    /// Its word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            RoleArgument::Ksk => "ksk",
+            RoleArgument::Zsk => "zsk",
+            RoleArgument::Csk => "csk",
+        }
+    }
+}
+
+/// What `keys roll` is told.
+#[derive(Debug, Args)]
+pub struct Roll {
+    /// Its name; the final dot may be left out
+    pub zone: String,
+    /// Which key: `ksk`, `zsk` or `csk` [default: the one that signs the data]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub role: Option<RoleArgument>,
+    /// The key may be in foreign hands: waits are those of honest caches only
+    #[arg(long, conflicts_with_all = ["algorithm", "back", "insecure"])]
+    pub emergency: bool,
+    /// Replace all keys by keys of this algorithm: 13 or 15
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(13..=15), conflicts_with_all = ["role", "back", "insecure"])]
+    pub algorithm: Option<u8>,
+    /// Take the roll under way back
+    #[arg(long, conflicts_with = "insecure")]
+    pub back: bool,
+    /// Let the zone go insecure: DANE ends for all of it. `signed = false` must stand in the configuration first
+    #[arg(long, conflicts_with = "role")]
+    pub insecure: bool,
+    /// The code that the first person was given for --insecure
+    #[arg(long, value_name = "CODE", requires = "insecure")]
+    pub confirm: Option<String>,
+    /// Show what would happen, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `keys hold` is told.
+#[derive(Debug, Args)]
+pub struct Hold {
+    /// Its name; the final dot may be left out
+    pub zone: String,
+    /// Why, for whoever finds it held
+    #[arg(long)]
+    pub reason: String,
+    /// Show what would be, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `keys resume` is told.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// Its name; the final dot may be left out
+    pub zone: String,
+    /// The wall clock was looked at, and is right
+    #[arg(long)]
+    pub clock: bool,
+    /// Show what would be, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `keys import` is told.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The zone; it must not have keys here yet
+    pub zone: String,
+    /// Key files, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The DNSKEY record of a private key in PEM; with one FILE only
+    #[arg(long, value_name = "FILE")]
+    pub public: Option<PathBuf>,
+    /// Highest TTL that the zone had there, in seconds or as a span
+    #[arg(long, value_name = "TTL", default_value_t = TTL_DEFAULT, value_parser = ttl)]
+    pub ttl: u32,
+    /// Longest life that signatures had there
+    #[arg(long, value_name = "SPAN", default_value = LIFE_DEFAULT, value_parser = parse_span)]
+    pub life: Seconds,
+    /// Check them, here and on the server, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// In which form keys are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyForm {
+    /// `.key`, `.private` and `.state`, as BIND writes them.
+    Bind,
+    /// PKCS#8 in PEM, and the `.key` beside it.
+    Pem,
+}
+
+/// What `keys export` is told.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Its name; the final dot may be left out
+    pub zone: String,
+    /// Folder for the files; it must be there
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// `bind` (also for Knot, PowerDNS and ldns) or `pem`
+    #[arg(long, value_enum, default_value = "bind", hide_possible_values = true)]
+    pub format: KeyForm,
+    /// Only the key with this tag
+    #[arg(long, value_name = "N")]
+    pub tag: Option<u16>,
+}
+
+/// What `keys simulate` is told.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Only these zones [default: all signed ones]
+    #[arg(value_name = "ZONE")]
+    pub zones: Vec<String>,
+    /// How many years for each zone
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=YEARS_MAX))]
+    pub years: u64,
+    /// Where all chance comes from
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// The process and the machine end at any moment, in the middle of a write too
+    #[arg(long)]
+    pub crash: bool,
+    /// The wall clock jumps both ways
+    #[arg(long)]
+    pub clock: bool,
+    /// The parent is late, silent, partly right, takes its DS back, or has one that nobody asked for
+    #[arg(long)]
+    pub lose_parent: bool,
+    /// Print each step with its date
+    #[arg(long)]
+    pub timeline: bool,
+}
+
+/// Seconds, bare or as a span.
+fn ttl(text: &str) -> Result<u32, String> {
+    let span = text.parse::<Seconds>().or_else(|_| parse_span(text))?;
+    u32::try_from(span).map_err(|_| format!("`{text}` is more than a TTL holds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ttls_are_seconds_or_spans() {
+        assert_eq!([ttl("86400"), ttl("1d"), ttl("0")], [Ok(86_400), Ok(86_400), Ok(0)]);
+        assert!(ttl("long").is_err() && ttl("4294967296").is_err());
+    }
+}

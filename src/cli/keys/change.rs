@@ -1,0 +1,87 @@
+//! `keys roll`, `keys hold`, `keys resume`: what changes the life of keys, by the server's decision alone.
+//!
+//! A dry run asks the same question and prints the same answer.
+
+use super::super::args::{Hold, Resume, Roll};
+use super::super::context::Context;
+use super::super::failure::{Exit, Stop};
+use super::super::output::{Output, Tone};
+use super::super::words::zone_stem;
+use super::{plan, status};
+use crate::control::protocol::{KeysInfo, KeysPlan, PlannedStep, Request, RollAsked};
+
+/// Asks for a roll, and prints its steps with their dates.
+pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit, Stop> {
+    let roll = RollAsked {
+        role: asked.role.map(|role| role.word().to_owned()),
+        emergency: asked.emergency,
+        algorithm: asked.algorithm,
+        back: asked.back,
+        insecure: asked.insecure,
+        confirm: asked.confirm.clone(),
+    };
+    let request = Request::KeysRoll { zone: super::apex(&asked.zone), roll, dry_run: asked.dry_run };
+    let planned: KeysPlan = super::ask_one(context, &request, &asked.zone)?;
+    if output.is_json() {
+        output.object(&planned)?;
+        return Ok(Exit::Ok);
+    }
+    let steps: Vec<&PlannedStep> = of_this_roll(&planned.steps).collect();
+    let zone = zone_stem(&asked.zone);
+    let what = if asked.dry_run { "it would go like this" } else { "it goes like this" };
+    output.line(&format!("{}: {what}", output.tone(Tone::Strong, &format!("zone {zone}"))))?;
+    if steps.is_empty() {
+        output.line("  nothing to do")?;
+    }
+    output.table(&plan::steps(steps, planned.from))?;
+    for blocker in &planned.blockers {
+        let mark = output.tone(Tone::Caution, "  in its way now:");
+        output.line(&format!(
+            "{mark} {}; {}",
+            output.tone(Tone::Plain, &blocker.what),
+            output.tone(Tone::Plain, &blocker.fix)
+        ))?;
+    }
+    let next = if asked.dry_run { "Nothing was changed." } else { "" };
+    let follow = format!("`mxseal keys status {zone}` says at any time what waits and what you must do.");
+    output.line(if next.is_empty() { follow.as_str() } else { next })?;
+    Ok(Exit::Ok)
+}
+
+/// The steps up to the next roll, which the end of a key's life begins; wiping comes a month after all is done.
+fn of_this_roll(steps: &[PlannedStep]) -> impl Iterator<Item = &PlannedStep> {
+    steps.iter().take_while(|step| step.verb != "begin").filter(|step| step.verb != "destroy")
+}
+
+/// Stops all steps of a zone.
+pub fn hold(context: &Context, asked: &Hold, output: &mut Output) -> Result<Exit, Stop> {
+    let (reason, dry_run) = (asked.reason.clone(), asked.dry_run);
+    let request = Request::KeysHold { zone: super::apex(&asked.zone), reason, dry_run };
+    show(context, &request, &asked.zone, asked.dry_run, output)
+}
+
+/// Lets them go on.
+pub fn resume(context: &Context, asked: &Resume, output: &mut Output) -> Result<Exit, Stop> {
+    let (clock, dry_run) = (asked.clock, asked.dry_run);
+    let request = Request::KeysResume { zone: super::apex(&asked.zone), reason: by_whom(), clock, dry_run };
+    show(context, &request, &asked.zone, asked.dry_run, output)
+}
+
+/// Who resumes, for the journal: the person behind `sudo` too.
+fn by_whom() -> String {
+    let person = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    person.filter(|name| !name.is_empty()).map_or_else(|| "by command".to_owned(), |name| format!("by {name}"))
+}
+
+fn show(context: &Context, request: &Request, zone: &str, dry_run: bool, output: &mut Output) -> Result<Exit, Stop> {
+    let info: KeysInfo = super::ask_one(context, request, zone)?;
+    if output.is_json() {
+        output.object(&info)?;
+        return Ok(Exit::Ok);
+    }
+    if dry_run {
+        output.line("Nothing was changed; it would be so:")?;
+    }
+    status::print(&info, false, output)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,197 @@
+//! `keys import`: key files of another server are read and proved here, then handed to the server, which proves them anew.
+//!
+//! No file is changed, and no message quotes what a private one holds.
+
+use super::super::args::Import;
+use super::super::context::Context;
+use super::super::failure::{Exit, Failure, Stop};
+use super::super::output::{Output, Tone};
+use super::super::words::zone_stem;
+use super::status;
+use crate::control::protocol::{ImportedKey, KeysInfo, Request};
+use crate::dns::name::{Name, ROOT};
+use crate::sign::foreign::{FILE_OCTETS_MAX, read_foreign, read_public};
+use crate::sign::key::PublicKey;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A private file in BIND's form; its public one has the same name with the next end.
+const PRIVATE: &str = "private";
+const PUBLIC: &str = "key";
+const PEM: &str = "pem";
+/// Files of one import, at most: a zone has seven keys at most, two files each, and folders hold old ones too.
+const FILES_MAX: usize = 64;
+
+/// One key as its files are named.
+#[derive(Debug, PartialEq, Eq)]
+struct Pair {
+    private: Option<PathBuf>,
+    public: PathBuf,
+}
+
+/// Reads, proves, asks, prints.
+pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exit, Stop> {
+    let wrong = |fault| Failure::new(Exit::Usage, format!("`{}` is not a zone: {fault}", asked.zone), "");
+    let apex = Name::parse(&zone_stem(&asked.zone), ROOT).map_err(wrong)?;
+    let pairs = pairs(&asked.files, asked.public.as_deref())?;
+    let mut keys = Vec::new();
+    let mut found = Vec::new();
+    for pair in &pairs {
+        let (imported, public) = read(pair, &apex)?;
+        found.push((public, imported.private.is_some(), imported.source.clone()));
+        keys.push(imported);
+    }
+    if !found.iter().any(|(_, signs, _)| *signs) {
+        let message = "there is no private key among these files, so nothing could sign the zone";
+        return Err(Failure::new(Exit::Failure, message, "name its K*.private or PEM file too").into());
+    }
+    if !output.is_json() {
+        for (public, signs, source) in &found {
+            let what = if *signs { "is whole" } else { "is published on, and never signs here" };
+            let line = format!(
+                "key {} of algorithm {}, flags {}: {what} ({source})",
+                public.tag, public.algorithm, public.flags
+            );
+            output.line(&output.tone(Tone::Plain, &line))?;
+        }
+    }
+    let (ttl, life, dry_run) = (asked.ttl, asked.life, asked.dry_run);
+    let request = Request::KeysImport { zone: super::apex(&asked.zone), keys, ttl, life, dry_run };
+    let info: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
+    if output.is_json() {
+        output.object(&info)?;
+        return Ok(Exit::Ok);
+    }
+    let said = if asked.dry_run { "Nothing was changed; the zone would be so:" } else { "They are brought in:" };
+    output.line(&format!("{said}\n"))?;
+    status::print(&info, false, output)?;
+    Ok(Exit::Ok)
+}
+
+/// The keys that files and folders name; a public file beside its private one is not a key of its own.
+fn pairs(named: &[PathBuf], public: Option<&Path>) -> Result<Vec<Pair>, Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() { files.extend(folder(path)?) } else { files.push(path.clone()) }
+    }
+    if files.len() > FILES_MAX {
+        let message = format!("{} files are more than the keys of one zone have", files.len());
+        return Err(Failure::new(Exit::Failure, message, "name its files only"));
+    }
+    files.sort();
+    files.dedup();
+    let ends = |file: &Path, end: &str| file.extension().is_some_and(|found| found == end);
+    let is_private = |file: &Path| !ends(file, PUBLIC) && !ends(file, "state");
+    let privates: Vec<&PathBuf> = files.iter().filter(|file| is_private(file)).collect();
+    if public.is_some() && (privates.len() != 1 || files.len() != 1) {
+        return Err(Failure::new(Exit::Usage, "--public belongs to exactly one private key", "name one FILE only"));
+    }
+    let mut pairs: Vec<Pair> = Vec::new();
+    for private in privates {
+        let public = public.map_or_else(|| private.with_extension(PUBLIC), Path::to_owned);
+        if !public.exists() {
+            let message = format!("{}: the public file {} is missing", private.display(), public.display());
+            let help = "put the .key file beside it, or name a file with its DNSKEY record: --public FILE";
+            return Err(Failure::new(Exit::Failure, message, help));
+        }
+        pairs.push(Pair { private: Some(private.clone()), public });
+    }
+    for alone in files.iter().filter(|file| ends(file, PUBLIC)) {
+        if !pairs.iter().any(|pair| pair.public == **alone) {
+            pairs.push(Pair { private: None, public: alone.clone() });
+        }
+    }
+    if pairs.is_empty() {
+        let message = "there is no key file here";
+        return Err(Failure::new(Exit::Failure, message, "keys are K*.private, K*.key and *.pem"));
+    }
+    Ok(pairs)
+}
+
+/// The key files of a folder.
+fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let fault = |error| Failure::new(Exit::Failure, format!("{} cannot be read: {error}", path.display()), "");
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(fault)? {
+        let file = entry.map_err(fault)?.path();
+        if file.extension().is_some_and(|end| [PRIVATE, PUBLIC, PEM].iter().any(|known| end == *known)) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+fn read(pair: &Pair, apex: &Name) -> Result<(ImportedKey, PublicKey), Failure> {
+    let public = text(&pair.public)?;
+    let private = pair.private.as_deref().map(text).transpose()?;
+    let shown = pair.private.as_deref().unwrap_or(&pair.public).display().to_string();
+    let fault = |reason: String| Failure::new(Exit::Failure, format!("{shown}: {reason}"), "");
+    let (owner, key) = read_public(public.as_bytes())
+        .map_err(|error| Failure::new(Exit::Failure, format!("{}: {error}", pair.public.display()), ""))?;
+    if let Some(private) = &private {
+        read_foreign(private.as_bytes(), Some(public.as_bytes())).map_err(|error| fault(error.to_string()))?;
+    }
+    if owner.to_lower() != *apex {
+        return Err(fault(format!("it is a key of {owner}, not of {apex}")));
+    }
+    Ok((ImportedKey { private, public: Some(public), role: None, source: shown }, key))
+}
+
+/// A file as text. What is no text is no key, and is not quoted.
+fn text(file: &Path) -> Result<String, Failure> {
+    let fault = |error: String| Failure::new(Exit::Failure, format!("{} {error}", file.display()), "");
+    let mut octets = Vec::new();
+    let limit = u64::try_from(FILE_OCTETS_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let opened = File::open(file).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    opened.take(limit).read_to_end(&mut octets).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    String::from_utf8(octets).map_err(|_| fault("is not text, so it is no key file".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        names.iter().for_each(|name| std::fs::write(folder.path().join(name), "").expect("a file can be written"));
+        folder
+    }
+
+    #[test]
+    fn a_folder_gives_each_key_once_with_its_public_file() {
+        let folder = place(&[
+            "Ka.+013+00001.key",
+            "Ka.+013+00001.private",
+            "Ka.+013+00002.key",
+            "Ka.state",
+            "x.pem",
+            "x.key",
+            "y",
+        ]);
+        let found = pairs(&[folder.path().to_owned()], None).expect("keys");
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let names: Vec<_> =
+            found.iter().map(|pair| (pair.private.as_deref().and_then(name), name(&pair.public))).collect();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            names,
+            [
+                (some("Ka.+013+00001.private"), some("Ka.+013+00001.key")),
+                (some("x.pem"), some("x.key")),
+                (None, some("Ka.+013+00002.key")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_private_key_without_its_public_file_is_refused_by_name() {
+        let folder = place(&["Ka.private", "x.pem", "p"]);
+        let file = |name: &str| folder.path().join(name);
+        let failure = pairs(&[file("Ka.private")], None).expect_err("no public file");
+        assert!(failure.message.contains("Ka.private") && failure.message.contains("Ka.key"), "{}", failure.message);
+        assert_eq!(pairs(&[file("x.pem")], Some(&file("p"))).expect("a pair").len(), 1);
+        let failure = pairs(&[file("x.pem"), file("Ka.private")], Some(&file("p"))).expect_err("which one?");
+        assert_eq!(failure.exit, Exit::Usage);
+    }
+}

@@ -1,0 +1,84 @@
+//! `keys plan`: the calendar of keys as a table, as iCalendar, or as a picture.
+//!
+//! Files are written whole or not at all, since a calendar program may read them at any moment.
+
+use super::super::args::Plan;
+use super::super::context::Context;
+use super::super::failure::{Exit, Failure, Stop};
+use super::super::output::{Output, Tone};
+use super::super::table::{Table, plain};
+use super::super::words::{minute, relative};
+use super::{calendar, svg};
+use crate::control::protocol::{KeysPlan, PlannedStep, Request};
+use crate::time::UnixTime;
+use std::io::Write;
+use std::path::Path;
+
+/// Asks and prints, or writes.
+pub fn run(context: &Context, asked: &Plan, output: &mut Output) -> Result<Exit, Stop> {
+    let request = Request::KeysPlan { zone: asked.zone.as_deref().map(super::apex), days: asked.days };
+    let (plans, end) = super::ask::<KeysPlan>(context, &request, asked.zone.as_deref())?;
+    end.check()?;
+    match (&asked.ics, &asked.svg) {
+        (Some(file), _) => write(file, &calendar::text(&plans), output)?,
+        (None, Some(file)) => write(file, &svg::text(&plans), output)?,
+        (None, None) if output.is_json() => plans.iter().try_for_each(|plan| output.object(plan))?,
+        (None, None) => tables(&plans, output)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn tables(plans: &[KeysPlan], output: &mut Output) -> Result<(), Stop> {
+    for (count, plan) in plans.iter().enumerate() {
+        if count > 0 {
+            output.line("")?;
+        }
+        let zone = output.tone(Tone::Strong, &format!("zone {}", plan.zone.trim_end_matches('.')));
+        output.line(&format!("{zone}    until {}", minute(plan.until)))?;
+        for blocker in &plan.blockers {
+            let mark = output.tone(Tone::Caution, "  assumed to be mended at once:");
+            output.line(&format!("{mark} {}", output.tone(Tone::Plain, &blocker.what)))?;
+        }
+        if plan.steps.is_empty() {
+            output.line("  nothing to do")?;
+        }
+        output.table(&steps(&plan.steps, plan.from))?;
+    }
+    Ok(())
+}
+
+/// A row for each step.
+pub fn steps<'a>(steps: impl IntoIterator<Item = &'a PlannedStep>, now: u64) -> Table {
+    let mut table = Table::plain(3);
+    for step in steps {
+        let assumes = if step.assumes.is_empty() { String::new() } else { format!(" (if {})", step.assumes) };
+        table.row(vec![
+            plain(format!("  {}", minute(step.at))),
+            plain(relative(step.at, UnixTime(now))),
+            plain(format!("{}{assumes}", step.text)),
+        ]);
+    }
+    table
+}
+
+/// Writes `text` to a file, or to standard output where it is `-`.
+fn write(file: &Path, text: &str, output: &mut Output) -> Result<(), Stop> {
+    if file == Path::new("-") {
+        return output.raw(text.as_bytes());
+    }
+    let fault = |error: std::io::Error| {
+        let message = format!("{} cannot be written: {error}", file.display());
+        Failure::new(Exit::Failure, message, "its folder must be there, and writable")
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::Builder::new();
+    // It holds no secret, and others are to see it.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    let mut beside = beside.permissions(mode).tempfile_in(folder).map_err(fault)?;
+    beside.write_all(text.as_bytes()).map_err(fault)?;
+    beside.persist(file).map_err(|error| fault(error.error))?;
+    if output.is_json() {
+        return output.object(&serde_json::json!({ "file": file }));
+    }
+    output.line(&format!("{} is written", output.tone(Tone::Plain, &file.display().to_string())))
+}

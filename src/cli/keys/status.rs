@@ -1,0 +1,211 @@
+//! `keys status`: what was done, what waits, what a person must do, and what the server will do; four headings that never
+//! mix.
+//!
+//! It adds nothing to what the server says but the forms in which registrars want a DS.
+
+use super::super::context::Context;
+use super::super::failure::{Exit, Stop};
+use super::super::output::{Output, Tone};
+use super::super::table::{Table, plain};
+use super::super::words::{minute, relative};
+use crate::control::protocol::{KeyInfo, KeysInfo, ParentServerInfo, Request};
+use crate::time::UnixTime;
+
+/// Asks and prints; exit 1 where something stands in the way.
+pub fn run(context: &Context, zone: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
+    let request = Request::KeysStatus { zone: zone.map(super::apex) };
+    let (zones, end) = super::ask::<KeysInfo>(context, &request, zone)?;
+    for (count, info) in zones.iter().enumerate() {
+        if output.is_json() {
+            output.object(info)?;
+            continue;
+        }
+        if count > 0 {
+            output.line("")?;
+        }
+        print(info, zone.is_some(), output)?;
+    }
+    let is_stopped = zones.iter().any(stands_still);
+    // What stands in the way was printed, and is the message.
+    if !(is_stopped && end.exit == Exit::Failure) {
+        end.check()?;
+    }
+    Ok(if is_stopped { Exit::Failure } else { Exit::Ok })
+}
+
+/// Whether something stops steps that the server does not get over alone.
+fn stands_still(info: &KeysInfo) -> bool {
+    matches!(info.state.as_str(), "frozen" | "held" | "broken")
+        || info.blockers.iter().any(|blocker| !blocker.fix.is_empty())
+}
+
+/// Prints one zone; with `parents` what each address of its parent shows.
+pub fn print(info: &KeysInfo, parents: bool, output: &mut Output) -> Result<(), Stop> {
+    head(info, output)?;
+    output.table(&sentences(info))?;
+    if wants_handover(info) {
+        handover(info, output)?;
+    }
+    if !info.keys.is_empty() {
+        output.line("")?;
+        output.table(&keys(info))?;
+    }
+    if parents && !info.parent_servers.is_empty() {
+        output.line("")?;
+        output.table(&servers(info))?;
+    }
+    Ok(())
+}
+
+fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
+    let tone = match info.state.as_str() {
+        "at rest" | "rolling" => Tone::Good,
+        "insecure" | "held" => Tone::Caution,
+        // `frozen`, `broken`, and what a newer server may call out.
+        _ => Tone::Bad,
+    };
+    let name = output.tone(Tone::Strong, &format!("zone {}", info.zone.trim_end_matches('.')));
+    let state = output.tone(tone, &info.state);
+    let parent = if info.parent.is_empty() { String::new() } else { format!("    parent {}", info.parent) };
+    let more = format!("    serving snapshot {}    policy {}{parent}", info.snapshot, info.policy);
+    let more = output.tone(Tone::Plain, &more);
+    output.line(&format!("{name}    {state}{more}"))
+}
+
+/// The four headings, and what stands in the way between them.
+fn sentences(info: &KeysInfo) -> Table {
+    let mut table = Table::plain(3);
+    let now = UnixTime(info.now);
+    let mut rows = |label: &str, tone: Tone, lines: Vec<(String, String)>| {
+        let lines = if lines.is_empty() { vec![(String::new(), "nothing".to_owned())] } else { lines };
+        for (count, (when, what)) in lines.into_iter().enumerate() {
+            let label = if count == 0 { format!("  {label}") } else { String::new() };
+            table.row(vec![(Tone::Strong, label), plain(when), (tone, what)]);
+        }
+    };
+    rows("done", Tone::Plain, info.done.iter().map(|done| (minute(done.at), done.text.clone())).collect());
+    let waits = info.waits.iter().map(|wait| match wait.until {
+        Some(until) => {
+            (format!("until {}", minute(until)), format!("{}: {}; nobody needs to act", wait.step, wait.why))
+        }
+        None => ("until it is seen".to_owned(), format!("{}: {}", wait.step, wait.why)),
+    });
+    rows("waiting", Tone::Plain, waits.collect());
+    let stops = |freezes: bool| info.blockers.iter().filter(move |blocker| blocker.freezes == freezes);
+    for (freezes, tone) in [(true, Tone::Bad), (false, Tone::Caution)] {
+        let what: Vec<_> = stops(freezes).map(|blocker| ("now".to_owned(), blocker.what.clone())).collect();
+        if !what.is_empty() {
+            rows(if freezes { "frozen by" } else { "held up by" }, tone, what);
+        }
+    }
+    let tone = if info.must.is_empty() { Tone::Plain } else { Tone::Caution };
+    rows("you must", tone, info.must.iter().map(|line| ("now".to_owned(), line.clone())).collect());
+    let when = match info.next_at {
+        Some(at) if at > info.now => format!("at {} ({})", minute(at), relative(at, now)),
+        _ => "now".to_owned(),
+    };
+    let is_timed = info.next_at.is_some() || !info.will.is_empty();
+    let will = (!info.will.is_empty()).then(|| (if is_timed { when } else { String::new() }, info.will.clone()));
+    rows("mxseal will", Tone::Plain, will.into_iter().collect());
+    if !info.clock.is_empty() {
+        rows("clock", Tone::Caution, vec![(String::new(), info.clock.clone())]);
+    }
+    table
+}
+
+/// Whether some address of a registry shows another DS than the one wanted.
+fn wants_handover(info: &KeysInfo) -> bool {
+    let shows = |server: &ParentServerInfo| server.ds.as_ref() == Some(&info.ds_wanted) && server.unknown.is_empty();
+    info.parent == "registry"
+        && !info.ds_wanted.is_empty()
+        && !(!info.parent_servers.is_empty() && info.parent_servers.iter().all(shows))
+}
+
+/// The DS in the three forms that registrars ask for.
+fn handover(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
+    output.line("")?;
+    output.line("  for the registry, in the form that it asks for:")?;
+    let mut table = Table::plain(2);
+    let mut row = |label: &str, text: String| table.row(vec![plain(format!("    {label}")), plain(text)]);
+    for key in info.keys.iter().filter(|key| info.ds_wanted.contains(&key.tag)) {
+        if let Some(ds) = &key.ds {
+            row("DS record", ds.clone());
+            row("DNSKEY record", key.dnskey.clone());
+            row("four fields", fields(ds));
+        }
+    }
+    output.table(&table)
+}
+
+/// The last four words of a DS record, named.
+fn fields(ds: &str) -> String {
+    let words: Vec<&str> = ds.split_whitespace().collect();
+    match words.as_slice() {
+        [.., tag, algorithm, digest_type, digest] => {
+            format!("key tag {tag}, algorithm {algorithm}, digest type {digest_type}, digest {digest}")
+        }
+        // A newer server may print another form; it stands above already.
+        _ => ds.to_owned(),
+    }
+}
+
+fn keys(info: &KeysInfo) -> Table {
+    let mut table = Table::new(&["tag", "role", "algorithm", "phase", "since", "leaves because"]).numbers(&[0, 2]);
+    for key in &info.keys {
+        let tone = match key.phase.as_str() {
+            "active" => Tone::Good,
+            // All others are neither good nor bad.
+            _ => Tone::Plain,
+        };
+        let why = match (&key.outgoing, key.emergency) {
+            (Some(why), true) => format!("emergency: {why}"),
+            (Some(why), false) => why.clone(),
+            (None, _) => String::new(),
+        };
+        table.row(vec![
+            plain(key.tag.to_string()),
+            plain(&key.role),
+            plain(key.algorithm.to_string()),
+            (tone, key.phase.clone()),
+            plain(minute(since(key))),
+            plain(why),
+        ]);
+    }
+    table
+}
+
+/// When what a key does now began, as its moments tell.
+fn since(key: &KeyInfo) -> u64 {
+    let moment = match key.phase.as_str() {
+        "rumoured" | "ready" => key.published,
+        "active" => key.activated.max(key.published),
+        "retiring" => key.retired.max(key.published),
+        "removed" | "destroyed" => key.removed,
+        // `staged`, and what a newer server may call out.
+        _ => None,
+    };
+    moment.unwrap_or(key.created)
+}
+
+fn servers(info: &KeysInfo) -> Table {
+    let mut table = Table::new(&["parent's address", "has the DS of", "since", ""]);
+    for server in &info.parent_servers {
+        let tags = server.ds.as_ref().map(|tags| tags.iter().map(u16::to_string));
+        let ours = tags.map(|tags| tags.collect::<Vec<_>>().join(" "));
+        let shown = match ours {
+            None => "not seen yet".to_owned(),
+            Some(ours) if ours.is_empty() && server.unknown.is_empty() => "none".to_owned(),
+            Some(ours) => ours,
+        };
+        let is_good = server.ds.as_ref() == Some(&info.ds_wanted) && server.unknown.is_empty();
+        let foreign = server.unknown.iter().map(|ds| format!("foreign DS {ds}"));
+        let notes: Vec<String> = foreign.chain((!server.fault.is_empty()).then(|| server.fault.clone())).collect();
+        table.row(vec![
+            plain(&server.address),
+            (if is_good { Tone::Good } else { Tone::Caution }, shown),
+            plain(server.since.map(minute).unwrap_or_default()),
+            (Tone::Bad, notes.join("; ")),
+        ]);
+    }
+    table
+}

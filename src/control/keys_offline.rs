@@ -1,0 +1,108 @@
+//! Keys of zones as their journals tell them, for commands that run without a server or beside one.
+//!
+//! Nothing is locked, made or changed here, and a private half is read only where a command is to write it elsewhere.
+
+use super::frozen::Frozen;
+use super::journal::{KeyFacts, KeyLayout, ZoneFacts};
+use super::journal_file::{JOURNAL_NAME, JournalFile};
+use super::keyfile::{self, KeyFileFault};
+use super::keys_folder::{check_folder, folder_name, is_there};
+use super::outside;
+use crate::config::{self, Config};
+use crate::diagnostic::Diagnostic;
+use crate::dns::name::Name;
+use crate::roll::Policy;
+use crate::roll::facts::Limits;
+use crate::sign::key::Key;
+use crate::zone::content::DELEGATION_TTL;
+use crate::zone::endpoint::TENANT_TTL;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// A signed zone as files tell it.
+#[derive(Clone, Debug)]
+pub struct SignedZone {
+    /// Its apex.
+    pub apex: Name,
+    /// What is wanted of its keys.
+    pub policy: Policy,
+    /// How long what it serves may be held.
+    pub limits: Limits,
+    /// Whether its parent zone is served here too.
+    pub own_parent: bool,
+    /// What its journal adds up to; none: it never started.
+    pub facts: Option<ZoneFacts>,
+}
+
+/// What a zone's journal adds up to; none where it has none, or its first keys are not complete.
+///
+/// # Errors
+/// [`Frozen`] where the journal cannot be believed.
+pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Frozen> {
+    let folder = keys.join(folder_name(apex));
+    if is_there(&folder) {
+        check_folder(&folder)?;
+    }
+    let path = folder.join(JOURNAL_NAME);
+    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    Ok(read.map(|journal| journal.facts().clone()).filter(|facts| facts.first_keys_done))
+}
+
+/// The private half of a key as PKCS#8 DER, proved to be that of its public half.
+///
+/// # Errors
+/// [`KeyFileFault`].
+pub fn private_half(keys: &Path, apex: &[u8], key: &KeyFacts) -> Result<Zeroizing<Vec<u8>>, KeyFileFault> {
+    let path = keys.join(folder_name(apex)).join(&key.file);
+    let der = keyfile::read_der(&path)?;
+    let as_key = |fault| KeyFileFault::Key { file: path.clone(), fault };
+    let read = Key::from_pkcs8(key.public.flags, key.public.algorithm, &der).map_err(as_key)?;
+    keyfile::prove(&path, &read, &key.public)?;
+    Ok(der)
+}
+
+/// All signed zones that a configuration with resolved paths names, and what is wrong with files or journals; a zone whose
+/// content or journal cannot be read is left out.
+pub fn signed_zones(config: &Config) -> (Vec<SignedZone>, Vec<Diagnostic>) {
+    let (world, mut findings) = outside::look(config);
+    findings.extend(world.findings());
+    let mut zones = Vec::new();
+    for zone in world.zones.values().filter(|zone| zone.signed) {
+        let Some(content) = zone.content() else { continue };
+        match read_facts(&config.keys, &zone.apex) {
+            Ok(facts) => zones.push(SignedZone {
+                apex: zone.apex.clone(),
+                policy: roll_policy(&zone.policy),
+                limits: limits(&zone.policy, content.ttl_max, content.negative_ttl),
+                own_parent: zone.parent.is_some(),
+                facts,
+            }),
+            Err(frozen) => findings.push(frozen.diagnostic()),
+        }
+    }
+    findings.sort();
+    findings.dedup();
+    (zones, findings)
+}
+
+/// What a policy of the configuration wants of keys.
+pub fn roll_policy(policy: &config::Policy) -> Policy {
+    Policy {
+        layout: match policy.keys {
+            config::KeyLayout::Csk => KeyLayout::Csk,
+            config::KeyLayout::KskZsk => KeyLayout::KskAndZsk,
+        },
+        algorithm: policy.algorithm,
+        ksk_lifetime: policy.ksk_lifetime,
+        zsk_lifetime: policy.zsk_lifetime,
+        csk_lifetime: policy.csk_lifetime,
+        margin: policy.margin,
+    }
+}
+
+/// How long what a zone serves may be held: the TTLs of its file, of tenants, and of the DS of its children.
+pub fn limits(policy: &config::Policy, ttl_max: u32, negative_ttl: u32) -> Limits {
+    let data = ttl_max.max(TENANT_TTL).max(DELEGATION_TTL);
+    Limits::of(policy.dnskey_ttl, data, negative_ttl, (policy.dnskey_life, policy.signature_life))
+}

@@ -1,0 +1,73 @@
+//! From facts to what a zone serves: its key set, what the parent is told, and what observers must find.
+//!
+//! Pure. Keys that the facts do not name have no part in anything.
+
+use crate::config::{self, Policy};
+use crate::control::observe::own::OwnExpected;
+use crate::control::zones::parts;
+use crate::control::zones::{KeySet, ParentWish, ZoneState};
+use crate::roll::facts::KeyLayout;
+use crate::roll::fold::ZoneFacts;
+use crate::sign::key::Key;
+use std::collections::BTreeMap;
+
+/// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).
+const DELETE_CDS: [u8; 5] = [0; 5];
+
+/// Which keys a policy asks for, as the journal writes it.
+pub fn layout(policy: &Policy) -> KeyLayout {
+    match policy.keys {
+        config::KeyLayout::Csk => KeyLayout::Csk,
+        config::KeyLayout::KskZsk => KeyLayout::KskAndZsk,
+    }
+}
+
+/// What the parent is told. Where it is served here it takes what is wanted by itself.
+pub fn wish(facts: &ZoneFacts, parent_is_ours: bool) -> ParentWish {
+    if parent_is_ours { ParentWish::Unsaid } else { parts::wish(facts) }
+}
+
+/// The key set that the facts ask for; each of its keys has proved itself.
+///
+/// # Errors
+/// Why it must not serve, in words.
+pub fn key_set(
+    zone: &ZoneState,
+    policy: &Policy,
+    facts: &ZoneFacts,
+    private: &BTreeMap<u16, Key>,
+    challenge: &[u8],
+) -> Result<KeySet, String> {
+    let wish = wish(facts, zone.parent.is_some());
+    KeySet::new(&zone.apex, &parts::parts(facts, private), wish, policy, challenge)
+}
+
+/// What the addresses of this server must answer for a zone whose private halves these are.
+pub fn expected(apex: &[u8], facts: &ZoneFacts, private: &BTreeMap<u16, Key>, parent_is_ours: bool) -> OwnExpected {
+    let keys = facts.key_set();
+    let tags = |set: &crate::roll::check::KeySet| -> Vec<u16> { set.iter().map(|id| id.tag).collect() };
+    let entry = tags(&keys.signers).into_iter().filter(|tag| private.contains_key(tag));
+    let published = facts.keys.iter().filter(|key| key.is_published());
+    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    let signers = facts.signers();
+    let alone = facts.keys.iter().filter(|key| signers.has(key.id) && !key.is_published());
+    OwnExpected {
+        dnskey: published.map(|key| key.public.dnskey_data()).collect(),
+        key_tags: entry.collect(),
+        data_tags: tags(&signers),
+        unpublished: alone.map(|key| key.public.dnskey_data()).collect(),
+        cds: match wish(facts, parent_is_ours) {
+            ParentWish::Unsaid => Vec::new(),
+            ParentWish::Wanted => wanted.map(|key| key.public.ds_data(apex)).collect(),
+            ParentWish::Delete => vec![DELETE_CDS.to_vec()],
+        },
+    }
+}
+
+/// Whether something that is served no more was not seen to have gone, or numbers that fell still count.
+pub fn is_unseen(facts: &ZoneFacts) -> bool {
+    fn is_open<T>(versions: &[crate::roll::fold::Version<T>]) -> bool {
+        versions.iter().rev().skip(1).any(|version| version.last.is_none())
+    }
+    is_open(&facts.key_sets) || is_open(&facts.data) || facts.limits != facts.limits_next
+}

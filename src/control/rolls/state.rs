@@ -1,0 +1,285 @@
+//! What is known of each zone's keys while the server runs: the open journal, the private halves, and what was looked at.
+//!
+//! A zone's journal has one owner, and this is it. Private halves are read once; what cannot be used is tried again when an
+//! operator asks for it.
+
+use super::{build, limits};
+use crate::control::outside::{challenge, unproved};
+use crate::control::store::{Store, ZoneKeys};
+use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
+use crate::diagnostic::Diagnostic;
+use crate::dns::name::Name;
+use crate::roll::check;
+use crate::roll::facts::Fact;
+use crate::roll::fold::ZoneFacts;
+use crate::roll::plan::Plan;
+use crate::roll::step::Step;
+use crate::sign::key::Key;
+use crate::time::UnixTime;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::control::journal_file::{AppendFault, JournalFile};
+
+/// All zones that have keys.
+#[derive(Default)]
+pub struct Rolls {
+    /// The zones whose journals are open.
+    pub zones: BTreeMap<Name, ZoneRoll>,
+    /// Zones whose journals say that they are unsigned, and that need not be open.
+    unsigned: BTreeSet<Name>,
+    /// Zones that this process served unsigned, and the highest TTL that they had.
+    served_unsigned: BTreeMap<Name, u32>,
+}
+
+/// One zone's keys.
+pub struct ZoneRoll {
+    journal: JournalFile,
+    /// Private halves by tag.
+    pub private: BTreeMap<u16, Key>,
+    /// Keys whose private halves cannot be used, and why.
+    pub unreadable: Vec<(u16, String)>,
+    /// What was found when it was opened.
+    pub found: Vec<Diagnostic>,
+    /// Whether journal and keys are to be read again, since they could not be used.
+    reread: bool,
+    /// What the key set that is served was made from.
+    built: Option<Built>,
+    /// The next look at what is to be done.
+    pub due: Instant,
+    /// What that look said last.
+    pub plan: Option<Plan>,
+    /// Number of facts that the newest publication shows.
+    pub published: u64,
+    /// Its moment.
+    pub published_at: UnixTime,
+    /// Steps that were published and not seen yet.
+    pub open_steps: Vec<(Step, String)>,
+    /// Whether it had tenants since the start.
+    pub has_tenants: bool,
+    /// The look at our own addresses.
+    pub own: Look,
+    /// The look at the parent.
+    pub parent: Look,
+    /// Addresses of the parent that gave no answer in the last round, and why.
+    pub silent: Vec<(String, String)>,
+    /// Why the last fact could not be recorded.
+    pub disk: Option<String>,
+    /// Why the last step was not taken though it was planned.
+    pub refused: Option<String>,
+}
+
+/// What a key set is made from; equal values make equal key sets.
+#[derive(PartialEq, Eq)]
+struct Built {
+    keys: check::Keys,
+    data: check::KeySet,
+    ds: check::KeySet,
+    wish: ParentWish,
+    unsigned: bool,
+}
+
+impl Built {
+    fn of(facts: &ZoneFacts, zone: &ZoneState) -> Built {
+        Built {
+            keys: facts.key_set(),
+            data: facts.signers(),
+            ds: facts.ds_wanted.clone(),
+            wish: build::wish(facts, zone.parent.is_some()),
+            unsigned: facts.unsigned,
+        }
+    }
+}
+
+/// When something is looked at next, and what was wrong last time.
+pub struct Look {
+    /// When.
+    pub at: Instant,
+    /// Whether an answer is awaited.
+    pub is_asked: bool,
+    /// Looks in a row that found something wrong.
+    pub failures: u32,
+    /// What they found.
+    pub faults: Vec<String>,
+}
+
+impl Look {
+    fn new(now: Instant) -> Look {
+        Look { at: now, is_asked: false, failures: 0, faults: Vec::new() }
+    }
+
+    /// It is looked at no later than after `span`.
+    pub fn within(&mut self, span: Duration) {
+        self.at = self.at.min(Instant::now() + span);
+    }
+
+    /// An answer came: the next look is after `span`.
+    pub fn answered(&mut self, faults: Vec<String>, span: Duration) {
+        self.is_asked = false;
+        self.failures = if faults.is_empty() { 0 } else { self.failures.saturating_add(1) };
+        self.faults = faults;
+        self.at = Instant::now() + span;
+    }
+}
+
+impl ZoneRoll {
+    fn new(loaded: ZoneKeys) -> ZoneRoll {
+        let now = Instant::now();
+        ZoneRoll {
+            journal: loaded.journal,
+            private: loaded.private,
+            unreadable: loaded.unreadable,
+            found: loaded.findings,
+            reread: false,
+            built: None,
+            due: now,
+            plan: None,
+            published: 0,
+            published_at: UnixTime(0),
+            open_steps: Vec::new(),
+            has_tenants: false,
+            own: Look::new(now),
+            parent: Look::new(now),
+            silent: Vec::new(),
+            disk: None,
+            refused: None,
+        }
+    }
+
+    /// What the journal adds up to.
+    pub fn facts(&self) -> &ZoneFacts {
+        self.journal.facts()
+    }
+
+    /// The journal, for those that make keys.
+    pub fn journal(&mut self) -> &mut JournalFile {
+        &mut self.journal
+    }
+
+    /// Records a fact; false where it is not recorded, and must not be acted upon.
+    pub fn record(&mut self, fact: Fact, now: UnixTime) -> bool {
+        match self.journal.append(fact, now) {
+            Ok(()) => {
+                self.disk = None;
+                self.due = Instant::now();
+                true
+            }
+            Err(fault) => {
+                match fault {
+                    AppendFault::Contradiction { .. } => self.refused = Some(fault.to_string()),
+                    AppendFault::Full(_) | AppendFault::Disk(_) => self.disk = Some(fault.to_string()),
+                }
+                false
+            }
+        }
+    }
+
+    /// The key set that these facts ask for.
+    ///
+    /// # Errors
+    /// Why it must not serve.
+    pub fn key_set(&self, zone: &ZoneState, facts: &ZoneFacts) -> Result<KeySet, String> {
+        let mut set = build::key_set(zone, &zone.policy, facts, &self.private, &challenge())?;
+        set.findings.clone_from(&self.found);
+        Ok(set)
+    }
+
+    /// What is served is made from the facts as they are.
+    pub fn was_built(&mut self, zone: &ZoneState) {
+        self.built = Some(Built::of(self.facts(), zone));
+    }
+
+    /// The key set of the facts as they are, where it is not the one that is served already.
+    pub fn renewed(&mut self, zone: &ZoneState) -> Option<Result<Keys, String>> {
+        let now = Built::of(self.facts(), zone);
+        if self.built.as_ref() == Some(&now) {
+            return None;
+        }
+        let keys = if self.facts().unsigned {
+            Ok(Keys::None)
+        } else {
+            self.key_set(zone, self.facts()).map(|set| Keys::Loaded(Box::new(set)))
+        };
+        if keys.is_ok() {
+            self.built = Some(now);
+        }
+        Some(keys)
+    }
+}
+
+impl Rolls {
+    /// The keys of a zone: those that it has here already, or those of its folder, made at its first start.
+    pub fn keys(&mut self, store: &Store, folder: &Path, zone: &ZoneState, now: UnixTime) -> Keys {
+        if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)
+            && let Err(frozen) = self.open(store, zone, now)
+        {
+            return Keys::Frozen(frozen);
+        }
+        let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
+        roll.built = None;
+        match roll.renewed(zone) {
+            Some(Ok(keys)) => {
+                if let Keys::Loaded(set) = &keys {
+                    tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
+                }
+                keys
+            }
+            Some(Err(reason)) => {
+                roll.reread = true;
+                Keys::Frozen(unproved(folder, zone, reason))
+            }
+            None => Keys::Wanted,
+        }
+    }
+
+    fn open(&mut self, store: &Store, zone: &ZoneState, now: UnixTime) -> Result<(), Diagnostic> {
+        self.zones.remove(&zone.apex);
+        let layout = build::layout(&zone.policy);
+        // Caches may hold what was served without signatures, and the first keys' own limits count from the start.
+        let unsigned = self.served_unsigned.get(&zone.apex).map(|ttl| Fact::ServedUnsigned { ttl: *ttl });
+        let limits = limits::written(&zone.policy, zone.written_ttl());
+        let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
+        let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
+        let loaded = loaded.map_err(|frozen| frozen.diagnostic())?;
+        self.zones.insert(zone.apex.clone(), ZoneRoll::new(loaded));
+        Ok(())
+    }
+
+    /// Keys were brought in.
+    pub fn take_in(&mut self, apex: &Name, loaded: ZoneKeys) {
+        self.unsigned.remove(apex);
+        self.zones.insert(apex.clone(), ZoneRoll::new(loaded));
+    }
+
+    /// A key of this zone failed: its files are read again before it is served.
+    pub fn distrust(&mut self, apex: &Name) {
+        if let Some(roll) = self.zones.get_mut(apex) {
+            roll.reread = true;
+        }
+    }
+
+    /// Whether a zone is unsigned since its roll to insecure ended.
+    pub fn is_unsigned(&mut self, store: &Store, apex: &Name) -> bool {
+        if let Some(roll) = self.zones.get(apex) {
+            return roll.facts().unsigned;
+        }
+        if !self.unsigned.contains(apex) && store.is_unsigned(apex) {
+            self.unsigned.insert(apex.clone());
+        }
+        self.unsigned.contains(apex)
+    }
+
+    /// A zone is served unsigned: that may stay in caches when it gets keys.
+    pub fn note_unsigned(&mut self, zone: &ZoneState) {
+        let Some(content) = zone.content() else { return };
+        let ttl = limits::of(&zone.policy, content, true).data_ttl;
+        let before = self.served_unsigned.entry(zone.apex.clone()).or_default();
+        *before = ttl.max(*before);
+    }
+
+    /// Zones that are gone have no open journal.
+    pub fn keep_only(&mut self, is_there: impl Fn(&Name) -> bool) {
+        self.zones.retain(|apex, _| is_there(apex));
+    }
+}

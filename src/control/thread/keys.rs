@@ -1,0 +1,240 @@
+//! Commands about keys: what is, what will be, and what people want of it.
+//!
+//! A command only records what is wanted; whether and when a step is taken is decided as for all others. A dry run records
+//! nothing.
+
+use super::{Mind, rolls};
+use crate::control::keys_offline::roll_policy;
+use crate::control::keys_report::{
+    About, Refused, after, broken, insecure_request, keys_info, keys_plan, roll_request,
+};
+use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, Line, Request, RollAsked};
+use crate::control::rolls::{ZoneRoll, import};
+use crate::control::zones::{Keys, ZoneState};
+use crate::diagnostic::Diagnostic;
+use crate::dns::name::{Name, ROOT};
+use crate::roll::facts::{Fact, Limits};
+use crate::roll::fold::ZoneFacts;
+use crate::roll::plan::plan;
+use crate::time;
+use serde::Serialize;
+use std::sync::mpsc::Sender;
+
+/// How far ahead the calendar of a roll goes that is asked for.
+const ROLL_DAYS: u64 = 400;
+
+/// Why a command ends without what it asked for: exit code, and what to say.
+type Ended = (u8, String);
+
+/// What two reports about a zone differ in.
+enum Report<'a> {
+    Info,
+    Plan { days: u64, with: Option<&'a ZoneFacts> },
+}
+
+impl Mind {
+    /// Answers a command about keys.
+    pub(super) fn keys_request(&mut self, request: Request, reply: &Sender<Line>) {
+        let done = match request {
+            Request::KeysStatus { zone } => self.report_all(zone.as_deref(), &Report::Info, reply),
+            Request::KeysPlan { zone, days } => {
+                self.report_all(zone.as_deref(), &Report::Plan { days, with: None }, reply)
+            }
+            Request::KeysRoll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
+            Request::KeysHold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
+            Request::KeysResume { zone, reason, clock, dry_run } => self.resume(&zone, reason, (clock, dry_run), reply),
+            Request::KeysImport { zone, keys, ttl, life, dry_run } => {
+                self.import(&zone, &keys, (ttl, life), dry_run, reply)
+            }
+            // The others are not about keys.
+            other => Err((1, format!("{other:?} is not about keys"))),
+        };
+        let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
+        let _ = reply.send(Line::End { exit, message });
+    }
+
+    fn apex(&self, zone: &str) -> Result<Name, Ended> {
+        let name = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_lower()).ok();
+        name.filter(|name| self.world.zones.contains_key(name))
+            .ok_or_else(|| (1, format!("there is no zone {zone} here")))
+    }
+
+    fn report_all(&self, zone: Option<&str>, report: &Report<'_>, reply: &Sender<Line>) -> Result<(), Ended> {
+        let one = zone.map(|zone| self.apex(zone)).transpose()?;
+        for (apex, zone) in &self.world.zones {
+            let is_wanted = one.as_ref().map_or(zone.signed || self.rolls.zones.contains_key(apex), |one| one == apex);
+            if is_wanted {
+                self.report(zone, report, reply);
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
+        let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
+        let Some(roll) = roll else {
+            let (what, fix) = match &zone.keys {
+                Keys::Frozen(reason) => (reason.message.clone(), reason.help.clone()),
+                Keys::None => ("it is not signed".to_owned(), String::new()),
+                Keys::Wanted | Keys::Loaded(_) => {
+                    ("it has no keys before it has content".to_owned(), "mend its master file".to_owned())
+                }
+            };
+            let info = broken(&zone.apex, &zone.policy.name, self.version, (&what, &fix), time::now());
+            return match report {
+                Report::Info => item(&info, reply),
+                Report::Plan { .. } => {
+                    let KeysInfo { zone, blockers, now, .. } = info;
+                    item(&KeysPlan { zone, blockers, from: now, until: now, ..KeysPlan::default() }, reply);
+                }
+            };
+        };
+        match report {
+            Report::Info => self.about(zone, roll, roll.facts(), |about| item(&keys_info(about), reply)),
+            Report::Plan { days, with } => {
+                let facts = with.unwrap_or(roll.facts());
+                self.about(zone, roll, facts, |about| item(&keys_plan(about, *days), reply));
+            }
+        }
+    }
+
+    fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
+        let (policy, now) = (roll_policy(&zone.policy), time::now());
+        let plan = plan(facts, &policy, &rolls::conditions(roll), now);
+        tell(&About {
+            apex: &zone.apex,
+            facts,
+            policy: &policy,
+            policy_name: &zone.policy.name,
+            plan: &plan,
+            snapshot: self.version,
+            clock: "",
+            faults: &roll.silent,
+            now,
+            ahead: 0,
+        });
+    }
+
+    fn roll(&mut self, zone: &str, asked: &RollAsked, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+        let apex = self.apex(zone)?;
+        let (state, roll) = self.keys_of(&apex)?;
+        let now = time::now();
+        let facts = match asked.insecure {
+            true => {
+                let text = apex.to_string();
+                let unsigned_wanted = !self.config.zone_settings(text.trim_end_matches('.')).signed;
+                insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), now)
+            }
+            false => roll_request(roll.facts(), &roll_policy(&state.policy), &rolls::conditions(roll), asked, now),
+        };
+        let facts = facts.map_err(|refused: Refused| (4, refused.message(0)))?;
+        let then = after(roll.facts(), &facts, now).map_err(|why| (4, why))?;
+        if !dry_run {
+            self.record(&apex, facts)?;
+        }
+        let state = self.world.zones.get(&apex).ok_or((1, String::new()))?;
+        self.report(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply);
+        Ok(())
+    }
+
+    fn keys_of(&self, apex: &Name) -> Result<(&ZoneState, &ZoneRoll), Ended> {
+        let state = self.world.zones.get(apex);
+        let both = state.filter(|zone| !matches!(zone.keys, Keys::Frozen(_))).zip(self.rolls.zones.get(apex));
+        both.ok_or_else(|| {
+            let why = state.and_then(ZoneState::why_not_served).unwrap_or_else(|| "it has no keys".to_owned());
+            (4, format!("the keys of {apex} cannot be used: {why}"))
+        })
+    }
+
+    fn record(&mut self, apex: &Name, facts: Vec<Fact>) -> Result<(), Ended> {
+        let roll = self.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
+        for fact in facts {
+            tracing::info!(ZONE = %apex, "recorded by command: {fact:?}");
+            if !roll.record(fact, time::now()) {
+                let why = roll.disk.clone().or_else(|| roll.refused.clone()).unwrap_or_default();
+                return Err((1, format!("nothing could be recorded: {why}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, zone: &str, fact: Fact, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+        let apex = self.apex(zone)?;
+        let (state, roll) = self.keys_of(&apex)?;
+        let then = after(roll.facts(), std::slice::from_ref(&fact), time::now()).map_err(|why| (4, why))?;
+        self.about(state, roll, &then, |about| item(&keys_info(about), reply));
+        if dry_run { Ok(()) } else { self.record(&apex, vec![fact]) }
+    }
+
+    fn resume(
+        &mut self,
+        zone: &str,
+        reason: String,
+        (_clock, dry_run): (bool, bool),
+        reply: &Sender<Line>,
+    ) -> Result<(), Ended> {
+        self.mark(zone, Fact::Resumed { reason }, dry_run, reply)
+    }
+
+    /// Keys of another server become those of a zone without any.
+    fn import(
+        &mut self,
+        zone: &str,
+        keys: &[ImportedKey],
+        (ttl, life): (u32, u64),
+        dry_run: bool,
+        reply: &Sender<Line>,
+    ) -> Result<(), Ended> {
+        let apex = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_lower());
+        let apex = apex.map_err(|fault| (1, format!("`{zone}` is not a zone: {fault}")))?;
+        let imports = import::read(&apex, keys).map_err(|why| (1, why))?;
+        let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
+        let now = time::now();
+        let facts = match dry_run {
+            true => self.store.import_facts(&apex, &imports, from, now),
+            false => self.store.import(&apex, imports, from, now).map(|loaded| {
+                let facts = loaded.journal.facts().clone();
+                self.rolls.take_in(&apex, loaded);
+                facts
+            }),
+        };
+        let facts = facts.map_err(|fault| (4, fault.to_string()))?;
+        let text = apex.to_string();
+        let parent_is_ours = self.world.zones.get(&apex).is_some_and(|zone| zone.parent.is_some());
+        let policy = self.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
+        let wanted = roll_policy(&policy);
+        let plan = plan(&facts, &wanted, &crate::roll::Conditions::default(), now);
+        item(
+            &keys_info(&About {
+                apex: &apex,
+                facts: &facts,
+                policy: &wanted,
+                policy_name: &policy.name,
+                plan: &plan,
+                snapshot: self.version,
+                clock: "",
+                faults: &[],
+                now,
+                ahead: 0,
+            }),
+            reply,
+        );
+        if !dry_run {
+            tracing::info!(ZONE = %apex, "keys of another server were brought in");
+            self.serve_imported(&apex);
+        }
+        Ok(())
+    }
+
+    fn serve_imported(&mut self, apex: &Name) {
+        let mut outside = super::disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+        self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
+        self.own_findings.retain(|found: &Diagnostic| found.code != crate::control::outside::SIGNED_ANYWAY);
+        self.own_findings.extend(crate::control::outside::signed_anyway(&self.config, &self.world));
+        self.publish();
+    }
+}
+
+fn item(value: &impl Serialize, reply: &Sender<Line>) {
+    let _ = serde_json::to_value(value).map(|value| reply.send(Line::Item(value)));
+}
