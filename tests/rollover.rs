@@ -35,13 +35,7 @@ fn setup(layout: KeyLayout, faults: Faults, seed: u64) -> Setup {
 
 fn good(outcome: &Outcome, seed: u64) {
     if let Some(bogus) = &outcome.bogus {
-        panic!(
-            "seed {seed}: at {:?} for {:?}: {:?}\n{}",
-            bogus.at,
-            bogus.resolver,
-            bogus.conflict,
-            bogus.trace.join("\n")
-        );
+        panic!("seed {seed}: at {:?}: {:?}\n{}", bogus.at, bogus.what, bogus.trace.join("\n"));
     }
     if let Some(stuck) = &outcome.stuck {
         panic!("seed {seed}: stuck\n{stuck}");
@@ -78,4 +72,19 @@ fn years_with_all_faults_are_never_bogus() {
         }
     }
     println!("{steps} steps {rolls} rolls {crashes} crashes in {:?}", begin.elapsed());
+}
+
+#[test]
+fn one_world() {
+    let Some(seed) = std::env::var("ONE").ok().and_then(|s| s.parse().ok()) else { return };
+    for layout in [KeyLayout::Csk, KeyLayout::KskAndZsk] {
+        let begin = std::time::Instant::now();
+        let outcome = run(&Setup { years: 1, ..setup(layout, ALL, seed) }, &mut |done| {
+            if begin.elapsed().as_secs() > 20 {
+                panic!("slow at {done}");
+            }
+        });
+        println!("{layout:?} {:?} {:?}", outcome.count, begin.elapsed());
+        good(&outcome, seed);
+    }
 }

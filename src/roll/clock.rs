@@ -1,14 +1,17 @@
 //! The clock that signatures and waits go by: it never jumps with the wall clock, and never lets a jump end a wait.
 //!
 //! Pure: readings go in, a moment and its doubts come out. Within one boot it advances with the boot's own clock, and follows
-//! the wall clock only as far as clocks drift. What happened while the machine was off is believed up to a budget; beyond
-//! it waits go on from where they were, which is late but never early.
+//! the wall clock only as far as clocks drift. Time in which the machine was off is believed up to a budget, and ends no
+//! wait: that it passed is the word of one clock alone.
 
 use crate::time::{Seconds, UnixTime};
 use serde::{Deserialize, Serialize};
 
-/// The wall clock is followed by this much for each day of uptime (lifecycle § 6): a bad quartz drifts by seconds a day.
-const DRIFT_A_DAY: Seconds = 300;
+/// The wall clock is followed by this much for each day of uptime: a bad quartz drifts by seconds a day. Over the longest wait,
+/// a fortnight, it is half an hour, less than any margin that is sane.
+const DRIFT_A_DAY: Seconds = 120;
+/// Beyond this the clocks do not agree.
+const DOUBTFUL: Seconds = 300;
 /// Time off that is believed in all until an operator confirms the clock (lifecycle § 6): half of how far inceptions lie
 /// back, so that signatures made by a clock that is wrong by it are valid.
 pub const BELIEVED_OFF_MAX: Seconds = 12 * 3600;
@@ -60,6 +63,9 @@ pub struct Told {
     pub doubt: Option<String>,
     /// What an operator may want to know, and nothing stops for: time off that does not count.
     pub note: Option<String>,
+    /// Seconds of `time` that no clock of the machine counted: time off, or an operator's word. No wait counts them, so
+    /// they are recorded ([`super::facts::Fact::ClockCorrected`]) before the mark is kept.
+    pub credited: Seconds,
     /// What to keep for the next reading.
     pub mark: Mark,
 }
@@ -95,7 +101,7 @@ pub fn next(mark: &Mark, reading: &Reading) -> Told {
     mark.time += believed + reading.uptime.min(reading.wall.0.saturating_sub(mark.time));
     (mark.uptime, mark.boot) = (reading.uptime, reading.boot.clone());
     (mark.followed, mark.followed_since) = (0, reading.uptime);
-    let mut told = judge(mark, reading);
+    let mut told = Told { credited: believed, ..judge(mark, reading) };
     // Being late by time off is safe: no doubt stops anything for it.
     if reading.wall >= told.time && off <= AHEAD_MAX {
         told.doubt = None;
@@ -105,8 +111,8 @@ pub fn next(mark: &Mark, reading: &Reading) -> Told {
 
 /// An operator has looked: the wall clock is right.
 pub fn confirm(mark: &Mark, reading: &Reading) -> Told {
-    let least = UnixTime(mark.time.min(reading.wall.0));
-    first(reading, least)
+    let told = first(reading, UnixTime(mark.time.min(reading.wall.0)));
+    Told { credited: told.time.0.saturating_sub(mark.time), ..told }
 }
 
 /// Small differences are drift; the wall clock is followed forward, within its budget, and never back.
@@ -130,13 +136,13 @@ fn judge(mark: Mark, reading: &Reading) -> Told {
     let high = if (1..=AHEAD_MAX).contains(&ahead) { wall } else { time };
     let lag = format!("the wall clock is {} s ahead of what the server has counted", ahead);
     let doubt = match (ahead, behind) {
-        (0..=DRIFT_A_DAY, 0..=DRIFT_A_DAY) => None,
+        (0..=DOUBTFUL, 0..=DOUBTFUL) => None,
         (0, _) => Some(format!("the wall clock is {behind} s behind the time that has passed for certain")),
         (..) if mark.believed_off >= BELIEVED_OFF_MAX => None,
         (..) => Some(lag.clone()),
     };
-    let note = (ahead > DRIFT_A_DAY && doubt.is_none()).then_some(lag);
-    Told { time, low, high, doubt, note, mark }
+    let note = (ahead > DOUBTFUL && doubt.is_none()).then_some(lag);
+    Told { time, low, high, doubt, note, credited: 0, mark }
 }
 
 #[cfg(test)]

@@ -151,6 +151,11 @@ pub enum Fact {
         /// Algorithm number.
         algorithm: u8,
     },
+    /// The signing clock went forward by this much without having counted it: no wait that is under way counts it either.
+    ClockCorrected {
+        /// Seconds.
+        by: u64,
+    },
     /// Two people confirmed that the zone goes insecure.
     InsecureWanted {},
     /// From here on the zone is served without signatures.

@@ -148,7 +148,7 @@ impl KeyFacts {
 
     /// Whether it signs data now.
     pub fn signs_data(&self) -> bool {
-        self.activated.is_some() && self.retired.is_none()
+        self.role != Role::Ksk && self.activated.is_some() && self.retired.is_none()
     }
 
     /// Whether it signs DNSKEY while it is published: entry keys do (RFC 6781 § 4.1.2, double signature).
@@ -180,7 +180,7 @@ impl ZoneFacts {
 
     /// The keys that sign data now.
     pub fn signers(&self) -> KeySet {
-        let signing = self.keys.iter().filter(|key| key.role != Role::Ksk && key.signs_data());
+        let signing = self.keys.iter().filter(|key| key.signs_data());
         if self.unsigned { KeySet::default() } else { signing.map(|key| key.id).collect() }
     }
 
@@ -267,6 +267,7 @@ impl ZoneFacts {
             }
             Fact::RollTakenBack { tags } => self.mark(tags, None)?,
             Fact::AlgorithmWanted { algorithm } => self.algorithm_wanted = Some(*algorithm),
+            Fact::ClockCorrected { by } => self.correct(*by),
             Fact::InsecureWanted {} => self.insecure_wanted = true,
             Fact::Unsigned {} => self.unsigned = true,
             Fact::ServedUnsigned { ttl } => self.served_unsigned(*ttl, at),
@@ -352,6 +353,14 @@ impl ZoneFacts {
         forget(&mut self.key_sets, at);
         forget(&mut self.data, at);
         forget(&mut self.parent.versions, at);
+    }
+
+    /// Moments at which waits began move along with the clock.
+    fn correct(&mut self, by: Seconds) {
+        let later = |last: &mut Option<UnixTime>| *last = last.map(|last| last.after(by));
+        self.key_sets.iter_mut().for_each(|version| later(&mut version.last));
+        self.data.iter_mut().for_each(|version| later(&mut version.last));
+        self.parent.correct(by);
     }
 
     fn mark(&mut self, tags: &[u16], outgoing: Option<&Outgoing>) -> Result<(), String> {

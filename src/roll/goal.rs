@@ -194,10 +194,10 @@ impl<'f> Goal<'f> {
     }
 
     fn sign(&self, facts: &ZoneFacts, steps: &mut Vec<Step>) {
-        let Some(data) = self.data.filter(|key| !key.signs_data()) else { return };
-        let same = facts.signers().iter().find(|id| id.algorithm == data.public.algorithm);
-        match same {
-            Some(from) => steps.push(Step::Switch { from: from.tag, to: data.public.tag }),
+        let Some(data) = self.data.filter(|key| !key.signs_data() && key.is_published()) else { return };
+        let twins = facts.keys.iter().filter(|key| key.signs_data() && key.public.algorithm == data.public.algorithm);
+        match twins.min_by_key(|key| !key.is_published()) {
+            Some(from) => steps.push(Step::Switch { from: from.public.tag, to: data.public.tag }),
             None => steps.push(Step::Sign(data.public.tag)),
         }
     }
@@ -210,7 +210,7 @@ impl<'f> Goal<'f> {
         for key in surplus {
             let tag = key.public.tag;
             let has_twin = self.data.is_some_and(|data| data.public.algorithm == key.public.algorithm);
-            let signs_on = key.role != Role::Ksk && key.signs_data();
+            let signs_on = key.signs_data();
             match (key.is_published(), signs_on) {
                 _ if facts.ds_wanted.has(key.id) => {}
                 (true, true) if has_twin && is_replaced => steps.push(Step::StopSigning(tag)),

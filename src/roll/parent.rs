@@ -95,6 +95,17 @@ impl ParentFacts {
         self.versions.insert(place, version);
     }
 
+    /// Moments at which waits began move along with the clock.
+    pub(super) fn correct(&mut self, by: Seconds) {
+        self.wanted_since = self.wanted_since.after(by);
+        for version in &mut self.versions {
+            version.last = version.last.map(|last| last.after(by));
+        }
+        for saw in self.servers.iter_mut().filter_map(|server| server.saw.as_mut()) {
+            (saw.since, saw.last) = (saw.since.after(by), saw.last.after(by));
+        }
+    }
+
     /// An address gave a set.
     pub(super) fn saw(&mut self, fact: &Fact, keys: &[KeyFacts], at: UnixTime) {
         let Fact::ParentSaw { server, tags, unknown, ttl, signature_span, expires } = fact else { return };

@@ -47,7 +47,7 @@ impl Phase {
         if key.removed.is_some() && !key.signs_data() {
             return Phase::Removed;
         }
-        let signs = key.role != Role::Ksk && key.signs_data();
+        let signs = key.signs_data();
         let is_entry = facts.ds_wanted.has(key.id);
         let was_used = key.retired.is_some() || (key.role != Role::Zsk && key.outgoing.is_some());
         match key.is_published() {

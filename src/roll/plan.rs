@@ -101,6 +101,11 @@ impl Blocker {
 /// Keys in a DNSKEY RRset, at most: seven of 68 octets with four signatures fit 1232 octets (invariant I36).
 pub const PUBLISHED_MAX: usize = 7;
 
+/// Keys that sign DNSKEY at once, at most: two of each algorithm.
+pub const ENTRY_MAX: usize = 4;
+/// Keys that sign data at once, at most: one of each algorithm.
+pub const SIGNERS_MAX: usize = 2;
+
 /// Decides what comes next.
 pub fn plan(facts: &ZoneFacts, policy: &Policy, conditions: &Conditions, now: UnixTime) -> Plan {
     let mut plan = Plan {
@@ -151,7 +156,7 @@ fn consider(steps: Vec<Step>, facts: &ZoneFacts, policy: &Policy, caution: Cauti
             plan.waits.push(Wait { step, until: None, why: Why::Frozen });
             continue;
         }
-        if matches!(step, Step::Publish(_)) && facts.key_set().published.len() >= PUBLISHED_MAX {
+        if is_full(facts, &step) {
             plan.blockers.push(Blocker::Full);
             continue;
         }
@@ -173,6 +178,20 @@ fn consider(steps: Vec<Step>, facts: &ZoneFacts, policy: &Policy, caution: Cauti
                 plan.waits.push(Wait { step, until: None, why: Why::Unseen(conflict) });
             }
         }
+    }
+}
+
+/// Whether one more key would make answers too large (invariant I36).
+fn is_full(facts: &ZoneFacts, step: &Step) -> bool {
+    let set = facts.key_set();
+    match step {
+        Step::Publish(tag) => {
+            let is_entry = facts.key(*tag).is_some_and(KeyFacts::signs_keys);
+            set.published.len() >= PUBLISHED_MAX || (is_entry && set.signers.len() >= ENTRY_MAX)
+        }
+        Step::Sign(_) => facts.signers().len() >= SIGNERS_MAX,
+        // None of the others adds a key.
+        _ => false,
     }
 }
 

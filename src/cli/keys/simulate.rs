@@ -9,6 +9,7 @@ use super::super::output::{Output, Tone};
 use super::super::progress::Bar;
 use super::super::words::{minute, nearest, zone_stem};
 use crate::control::keys_offline::{SignedZone, signed_zones};
+use crate::roll::sim::world::Wrong;
 use crate::roll::sim::{Faults, Outcome, Setup, run as live_through};
 use crate::roll::words::conflict;
 use serde::Serialize;
@@ -108,9 +109,14 @@ fn verdict(zone: &SignedZone, asked: &Simulate, outcome: &Outcome, seconds: f64)
     if let Some(bogus) = &outcome.bogus {
         let skipped = bogus.trace.len().saturating_sub(TRACE_LINES);
         trace.extend(bogus.trace.iter().skip(skipped).cloned());
-        let what =
-            bogus.conflict.as_ref().map_or_else(|| "no DS, though nobody wanted that".to_owned(), |c| conflict(c));
-        trace.push(format!("{}: bogus for a resolver of kind {:?}: {what}", minute(bogus.at.0), bogus.resolver));
+        let what = match &bogus.what {
+            Wrong::Mixture(resolver, mixture) => {
+                format!("bogus for a resolver of kind {resolver:?}: {}", conflict(mixture))
+            }
+            Wrong::Bare => "without DS, though nobody wanted that".to_owned(),
+            Wrong::Refused(reason) => format!("a step was decided that cannot follow: {reason}"),
+        };
+        trace.push(format!("{}: {what}", minute(bogus.at.0)));
     }
     trace.extend(outcome.stuck.iter().flat_map(|stuck| stuck.lines().map(str::to_owned)));
     let timeline = outcome.steps.iter().filter(|_| asked.timeline).map(|(at, text)| (at.0, text.clone()));

@@ -6,12 +6,11 @@ use super::judge::RESOLVERS;
 use super::parent::Parent;
 use super::world::{Bogus, Count, DEATHS, World};
 use crate::roll::Policy;
-use crate::roll::check::KeyId;
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::goal::Focus;
 use crate::roll::words;
-use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Role};
+use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, UnixTime};
 
 const HOUR: Seconds = 3600;
@@ -178,7 +177,10 @@ impl Chaos {
         let world = &mut self.world;
         let count = u64::try_from(world.parent.servers.len()).unwrap_or(1);
         let which = usize::try_from(world.chance() % count).unwrap_or(0);
-        let foreign = KeyId { tag: 7, algorithm: world.policy.algorithm, print: world.chance() };
+        let digest = world.chance().to_be_bytes();
+        // Of an algorithm that the zone has: another would be bogus by itself, whatever the server does.
+        let algorithm = world.facts.ds_wanted.iter().next().map_or(world.policy.algorithm, |id| id.algorithm);
+        let foreign = [&[0, 7, algorithm, 2][..], &digest].concat();
         let kind = world.chance() % 7;
         world.say(&format!("the parent: fault {kind} at address {which}"));
         match kind {
@@ -190,7 +192,7 @@ impl Chaos {
             2 => world.parent.servers.iter_mut().skip(which).for_each(|server| server.answers = false),
             3 => world.parent.delay = Some(world.chance() % (12 * DAY)),
             4 => world.parent.spread = world.chance() % (7 * DAY),
-            5 => world.parent.servers.iter_mut().skip(which).take(1).for_each(|s| s.extra = Some(foreign)),
+            5 => world.parent.servers.iter_mut().skip(which).take(1).for_each(|s| s.extra = Some(foreign.clone())),
             _ => self.revert(),
         }
         self.world.look_at_parent()
@@ -199,12 +201,9 @@ impl Chaos {
     /// A registry may put its old set back only as long as the server must expect it: while the old keys are there.
     fn revert(&mut self) {
         let world = &mut self.world;
-        let old_keys_are_there = || {
-            let published = &world.facts.key_set().published;
-            world.facts.keys.iter().filter(|key| key.role != Role::Zsk && key.removed.is_none()).count() > 1
-                && world.facts.ds_wanted.iter().all(|id| published.has(id))
-        };
-        if !world.parent.own && old_keys_are_there() && world.facts.parent.agreed().is_none() {
+        let published = world.facts.key_set().published;
+        let is_safe = world.parent.before.as_ref().is_some_and(|before| before.iter().all(|id| published.has(id)));
+        if !world.parent.own && is_safe && world.facts.parent.agreed().is_none() {
             world.parent.revert(UnixTime(world.time));
         }
     }

@@ -23,7 +23,7 @@ pub struct Parent {
     /// What CDS asked for last, and since when it was served.
     asked: Option<(KeySet, UnixTime)>,
     /// What it published before.
-    before: Option<KeySet>,
+    pub before: Option<KeySet>,
 }
 
 /// One address.
@@ -35,8 +35,8 @@ pub struct ParentServer {
     pub set: KeySet,
     /// Whether it answers.
     pub answers: bool,
-    /// An entry that nobody asked for.
-    pub extra: Option<KeyId>,
+    /// An entry that nobody asked for: DS data.
+    pub extra: Option<Vec<u8>>,
 }
 
 impl Parent {
@@ -93,7 +93,7 @@ impl Parent {
 
     /// What an address serves.
     pub fn serves(&self, server: &ParentServer) -> KeySet {
-        server.extra.map_or_else(|| server.set.clone(), |extra| server.set.with(extra))
+        server.extra.as_ref().map_or_else(|| server.set.clone(), |extra| server.set.with(KeyId::foreign(extra)))
     }
 
     /// All that is served, for the judge.

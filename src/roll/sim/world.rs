@@ -29,12 +29,21 @@ const ROUND_AWAITED: Seconds = 6 * 3600;
 pub struct Bogus {
     /// True time.
     pub at: UnixTime,
-    /// What a resolver may hold that does not fit; none: the zone was insecure without anybody's wish.
-    pub conflict: Option<Box<Conflict>>,
-    /// Which resolver.
-    pub resolver: Resolver,
+    /// What is wrong.
+    pub what: Wrong,
     /// What happened before.
     pub trace: Vec<String>,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug)]
+pub enum Wrong {
+    /// What a resolver may hold does not fit.
+    Mixture(Resolver, Box<Conflict>),
+    /// The zone was insecure without anybody's wish.
+    Bare,
+    /// A step was decided that cannot follow from the facts.
+    Refused(String),
 }
 
 /// How a process ends at a labelled point (lifecycle § 5).
@@ -218,10 +227,17 @@ impl World {
     }
 
     fn write(&mut self, fact: &Fact) {
+        // A command that cannot follow is refused, and changes nothing.
+        let _ = self.try_write(fact);
+    }
+
+    fn try_write(&mut self, fact: &Fact) -> Result<(), String> {
         let at = self.clock().time;
-        if let Err(reason) = self.facts.take(fact, at) {
+        let written = self.facts.take(fact, at);
+        if let Err(reason) = &written {
             self.say(&format!("refused: {fact:?}: {reason}"));
         }
+        written
     }
 
     /// An operator's command, as the fact that it records.
@@ -241,6 +257,14 @@ impl World {
             Some(mark) => clock::next(mark, &reading),
             None => clock::first(&reading, self.facts.time),
         };
+        self.believe(told)
+    }
+
+    fn believe(&mut self, told: Told) -> Told {
+        if told.credited > 0 && self.facts.first.is_some() {
+            let corrected = Fact::ClockCorrected { by: told.credited };
+            let _ = self.facts.take(&corrected, told.time);
+        }
         self.machine.mark = Some(told.mark.clone());
         told
     }
@@ -263,7 +287,8 @@ impl World {
     pub fn set_clock_right(&mut self) {
         self.machine.offset = 0;
         if let Some(mark) = self.machine.mark.take() {
-            self.machine.mark = Some(clock::confirm(&mark, &self.reading()).mark);
+            let told = clock::confirm(&mark, &self.reading());
+            self.believe(told);
         }
     }
 
@@ -343,17 +368,17 @@ impl World {
             if let Err(conflict) = self.judge.judge(*resolver, now)
                 && !self.is_excused
             {
-                return Err(self.bogus(Some(conflict), *resolver));
+                return Err(self.bogus(Wrong::Mixture(*resolver, conflict)));
             }
         }
         if self.judge.is_bare() && !self.may_be_bare && self.facts.parent.secure_since.is_some() && !self.is_excused {
-            return Err(self.bogus(None, Resolver::Honest));
+            return Err(self.bogus(Wrong::Bare));
         }
         Ok(())
     }
 
-    fn bogus(&self, conflict: Option<Box<Conflict>>, resolver: Resolver) -> Box<Bogus> {
-        Box::new(Bogus { at: self.now(), conflict, resolver, trace: self.trace.iter().cloned().collect() })
+    fn bogus(&self, what: Wrong) -> Box<Bogus> {
+        Box::new(Bogus { at: self.now(), what, trace: self.trace.iter().cloned().collect() })
     }
 
     /// What the judge believes that resolvers may hold, for a second opinion.
@@ -392,7 +417,8 @@ impl World {
                 !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart)
             })
         };
-        if parent.servers.iter().any(|server| is_news(server.saw.as_ref())) {
+        let answers = |address: &str| self.parent.servers.iter().any(|other| other.address == address && other.answers);
+        if parent.servers.iter().any(|server| answers(&server.address) && is_news(server.saw.as_ref())) {
             return parent.rounds_apart.max(1);
         }
         if parent.agreed() == Some(&self.facts.ds_wanted) { ROUND_AT_REST } else { ROUND_AWAITED }
@@ -455,8 +481,7 @@ impl World {
             }
             let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
             let tags = set.iter().filter(is_ours).map(|id| id.tag).collect();
-            let hex = |id: KeyId| format!("{:04x}{:02x}02{:016x}", id.tag, id.algorithm, id.print);
-            let unknown = set.iter().filter(|id| !is_ours(id)).map(hex).collect();
+            let unknown = server.extra.iter().map(|ds| data_encoding::HEXLOWER.encode(ds)).collect();
             self.write(&Fact::ParentSaw {
                 server: server.address,
                 tags,
@@ -481,7 +506,9 @@ impl World {
         if self.dies(&[Death::BeforeWrite, Death::TornWrite]) {
             return self.crash_by_chance();
         }
-        self.write(&fact);
+        if let Err(reason) = self.try_write(&fact) {
+            return Err(self.bogus(Wrong::Refused(reason)));
+        }
         self.count.rolls += u64::from(matches!(step, Step::Remove(tag)
             if self.facts.key(*tag).is_some_and(|key| key.published.is_some())));
         if let Some(steps) = &mut self.steps {
