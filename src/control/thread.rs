@@ -4,6 +4,7 @@
 
 mod commands;
 mod keys;
+mod parents;
 mod publish;
 mod rolls;
 mod start;
@@ -18,6 +19,7 @@ use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
+use crate::control::observe::anchors::Anchors;
 use crate::control::outside::{Disk, settled_scan, signed_anyway};
 use crate::control::protocol::{Line, Request, Status};
 use crate::control::rolls::Rolls;
@@ -87,6 +89,11 @@ struct Mind {
     rolls: Rolls,
     /// Looks at zones from outside; none before the server can answer.
     observer: Option<Observer>,
+    /// Where trust in parents begins; none: it cannot be read.
+    anchors: Option<Arc<Anchors>>,
+    /// What stands against keys, and whether that may have changed.
+    key_findings: Vec<Diagnostic>,
+    is_news: bool,
     watcher: Watcher,
     files: Files,
     world: World,
@@ -128,6 +135,9 @@ impl Mind {
             store,
             rolls: Rolls::default(),
             observer: None,
+            anchors: None,
+            key_findings: Vec::new(),
+            is_news: false,
             watcher,
             version: 0,
             waits: Waits::default(),
@@ -206,6 +216,8 @@ impl Mind {
         let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
         self.restore(pools.as_deref(), &masters.collect());
         self.own_findings = signed_anyway(&self.config, &self.world);
+        let anchors = self.read_anchors();
+        self.own_findings.extend(anchors);
         self.publish();
     }
 

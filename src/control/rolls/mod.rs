@@ -4,6 +4,7 @@
 //! itself before it is recorded, and nothing counts as served that was not seen on the wire.
 
 pub mod build;
+pub mod findings;
 pub mod import;
 pub mod limits;
 pub mod observer;

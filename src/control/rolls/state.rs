@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 
 use crate::control::journal_file::{AppendFault, JournalFile};
 
+/// After a start, parents that others serve are first asked after this, at most: a server that starts has other things to
+/// do, and one that is only tried asks nobody.
+const PARENT_FIRST: Duration = Duration::from_secs(60);
+
 /// All zones that have keys.
 #[derive(Default)]
 pub struct Rolls {
@@ -242,7 +246,11 @@ impl Rolls {
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
         let loaded = loaded.map_err(|frozen| frozen.diagnostic())?;
-        self.zones.insert(zone.apex.clone(), ZoneRoll::new(loaded));
+        let mut roll = ZoneRoll::new(loaded);
+        if zone.parent.is_none() {
+            roll.parent.at += PARENT_FIRST.min(Duration::from_secs(zone.policy.parent_poll));
+        }
+        self.zones.insert(zone.apex.clone(), roll);
         Ok(())
     }
 

@@ -64,13 +64,13 @@ impl Mind {
         for (apex, zone) in &self.world.zones {
             let is_wanted = one.as_ref().map_or(zone.signed || self.rolls.zones.contains_key(apex), |one| one == apex);
             if is_wanted {
-                self.report(zone, report, reply);
+                self.describe(zone, report, reply);
             }
         }
         Ok(())
     }
 
-    fn report(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
+    fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
         let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
         let Some(roll) = roll else {
             let (what, fix) = match &zone.keys {
@@ -133,7 +133,7 @@ impl Mind {
             self.record(&apex, facts)?;
         }
         let state = self.world.zones.get(&apex).ok_or((1, String::new()))?;
-        self.report(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply);
+        self.describe(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply);
         Ok(())
     }
 
