@@ -7,7 +7,7 @@ use mxseal::roll::facts::{KeyLayout, Limits};
 use mxseal::roll::sim::{Faults, Outcome, Setup, run};
 
 /// Seeds of a run of the tests: some seconds a core.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 40;
 const ALL: Faults = Faults { crash: true, clock: true, parent: true, ttl: true, people: true, algorithm: true };
 
 fn setup(layout: KeyLayout, faults: Faults, seed: u64, years: u64) -> Setup {

@@ -158,6 +158,31 @@ fn s10_and_s11_ttls_raised_and_lowered_in_mid_roll_shorten_no_wait() {
 }
 
 #[test]
+fn s11_an_emergency_waits_for_the_ttl_that_caches_were_given_and_not_for_todays() {
+    for moment in [0, 1, 3600] {
+        let mut world = registry();
+        world.policy.margin = HOUR;
+        world.set_limits(Limits::of(86_400, 86_400, 300, LIVES)).expect("good");
+        pass(&mut world, 30);
+        let begin = world.time;
+        urgent_roll(&mut world, Role::Zsk, true);
+        let end = world.time + moment;
+        while world.time < end {
+            super::lab::go(&mut world, end);
+        }
+        world.set_limits(Limits::of(60, 60, 60, LIVES)).expect("good");
+        until(&mut world, 9, "the removal", |world| world.count.rolls == 1);
+        assert!(world.time >= begin + DAY, "after {} s", world.time - begin);
+    }
+}
+
+#[test]
+fn denials_keep_signatures_in_caches_as_data_does() {
+    assert_eq!(Limits::of(60, 300, 86_400, LIVES).data_ttl, 86_400);
+    assert_eq!(Limits::of(60, 7200, 300, LIVES).data_ttl, 7200);
+}
+
+#[test]
 fn s12_an_algorithm_roll_signs_first_publishes_then_and_exchanges_the_ds_last() {
     let mut world = shard();
     world.command(&Fact::AlgorithmWanted { algorithm: 15 });

@@ -6,6 +6,7 @@ use super::judge::RESOLVERS;
 use super::parent::Parent;
 use super::world::{Bogus, Count, DEATHS, World};
 use crate::roll::Policy;
+use crate::roll::check::KeySet;
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::goal::Focus;
@@ -178,7 +179,6 @@ impl Chaos {
         let count = u64::try_from(world.parent.servers.len()).unwrap_or(1);
         let which = usize::try_from(world.chance() % count).unwrap_or(0);
         let digest = world.chance().to_be_bytes();
-        // Of an algorithm that the zone has: another would be bogus by itself, whatever the server does.
         let algorithm = world.facts.ds_wanted.iter().next().map_or(world.policy.algorithm, |id| id.algorithm);
         let foreign = [&[0, 7, algorithm, 2][..], &digest].concat();
         let kind = world.chance() % 7;
@@ -202,7 +202,8 @@ impl Chaos {
     fn revert(&mut self) {
         let world = &mut self.world;
         let published = world.facts.key_set().published;
-        let is_safe = world.parent.before.as_ref().is_some_and(|before| before.iter().all(|id| published.has(id)));
+        let is_safe = |before: &KeySet| !before.is_empty() && before.iter().all(|id| published.has(id));
+        let is_safe = world.parent.before.as_ref().is_some_and(is_safe);
         if !world.parent.own && is_safe && world.facts.parent.agreed().is_none() {
             world.parent.revert(UnixTime(world.time));
         }

@@ -100,6 +100,8 @@ pub struct World {
     pub conditions: Conditions,
     /// Whether the process runs.
     pub is_up: bool,
+    /// Until when publications do not reach the wire: what was served before is served on.
+    pub stalled_until: u64,
     /// Where the process ends next: after so many labelled points, and how.
     pub death: Option<(u64, Death)>,
     /// Whether waits of emergencies were used: honest caches only are promised then.
@@ -168,6 +170,7 @@ impl World {
             parent,
             conditions: Conditions::default(),
             is_up: true,
+            stalled_until: 0,
             death: None,
             was_urgent: false,
             is_excused: false,
@@ -336,6 +339,9 @@ impl World {
         if self.facts.limits_next != Some(self.limits) {
             self.write(&Fact::Limits(self.limits));
         }
+        if self.time < self.stalled_until {
+            return;
+        }
         self.served = Served {
             keys: self.facts.key_set(),
             data: self.facts.signers(),
@@ -407,6 +413,10 @@ impl World {
     /// # Errors
     /// What became bogus.
     pub fn go(&mut self, until: u64) -> Result<Plan, Box<Bogus>> {
+        if self.stalled_until > 0 && self.time >= self.stalled_until {
+            self.stalled_until = 0;
+            self.publish();
+        }
         self.look_at_parent()?;
         let told = self.clock();
         self.see();
@@ -447,6 +457,9 @@ impl World {
         }
         if let Some(parent) = self.parent.next() {
             next = next.min(parent.0);
+        }
+        if self.stalled_until > self.time {
+            next = next.min(self.stalled_until);
         }
         self.time = next.max(self.time + 1).min(until.max(self.time + 1));
     }
@@ -493,7 +506,7 @@ impl World {
             let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
             let ours: KeySet = shown.iter().filter(is_ours).collect();
             let hex = |ds: &[u8]| data_encoding::HEXLOWER.encode(ds);
-            let mut unknown: Vec<String> = server.extra.iter().map(|ds| hex(ds)).collect();
+            let mut unknown: Vec<String> = server.shown_extra().map(|ds| hex(ds)).into_iter().collect();
             // Keys of a later life, where the journal is an old one.
             let later = |id: &KeyId| server.set.has(*id) && !is_ours(id);
             unknown.extend(shown.iter().filter(later).map(|id| hex(&id.print.to_be_bytes())));
