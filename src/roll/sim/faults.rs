@@ -198,14 +198,18 @@ impl Chaos {
         self.world.look_at_parent()
     }
 
-    /// A registry may put its old set back only as long as the server must expect it: while the old keys are there.
+    /// A registry may put its old set back only as long as the server must expect it: while the old keys are there, and
+    /// where the server can see it. Nobody is safe from a parent that changes its mind twice while it cannot be asked.
     fn revert(&mut self) {
         let world = &mut self.world;
         let published = world.facts.key_set().published;
         let is_safe = |before: &KeySet| !before.is_empty() && before.iter().all(|id| published.has(id));
         let is_safe = world.parent.before.as_ref().is_some_and(is_safe);
-        if !world.parent.own && is_safe && world.facts.parent.agreed().is_none() {
+        let is_seen = world.is_up && world.parent.servers.iter().all(|server| server.answers);
+        if is_safe && is_seen && !world.parent.own && world.facts.parent.agreed().is_none() {
+            world.parent.delay = Some(DAY);
             world.parent.revert(UnixTime(world.time));
+            world.poll();
         }
     }
 
