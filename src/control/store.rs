@@ -233,16 +233,25 @@ impl Store {
         destroyed.map_or(Ok(()), |key| key_load::wipe_one(&self.zone_folder(apex), key, &self.disk))
     }
 
-    /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
-    /// fact of any zone.
-    pub fn signing_clock(&self, least: UnixTime) -> (SigningClock, Told) {
-        SigningClock::start(&self.folder, Arc::clone(&self.disk), least)
-    }
-
     /// Whether a zone's journal says that its roll to insecure has ended.
     pub fn is_unsigned(&self, apex: &[u8]) -> bool {
         let path = self.zone_folder(apex).join(JOURNAL_NAME);
         matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
+    }
+
+    /// The moment of the newest fact of any zone: it has passed for certain. What cannot be read is left to whoever asks for
+    /// it by name.
+    pub fn newest_fact(&self) -> UnixTime {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return UnixTime(0) };
+        let journals = entries.flatten().map(|entry| entry.path().join(JOURNAL_NAME)).filter(|path| is_there(path));
+        let read = |path| JournalFile::read(Arc::clone(&self.disk), path).ok().flatten();
+        journals.filter_map(read).map(|journal| journal.facts().time).max().unwrap_or(UnixTime(0))
+    }
+
+    /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
+    /// fact of any zone.
+    pub fn signing_clock(&self, least: UnixTime) -> (SigningClock, Told) {
+        SigningClock::start(&self.folder, Arc::clone(&self.disk), least)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.

@@ -23,6 +23,7 @@ use crate::control::observe::anchors::Anchors;
 use crate::control::outside::{Disk, settled_scan, signed_anyway};
 use crate::control::protocol::{Line, Request, Status};
 use crate::control::rolls::Rolls;
+use crate::control::rolls::clock::Clock;
 use crate::control::rolls::observer::{Observer, Seen};
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{LastGood, Store};
@@ -87,6 +88,9 @@ struct Mind {
     view: Arc<ArcSwap<View>>,
     store: Store,
     rolls: Rolls,
+    /// What signatures and waits go by, and when it was read last.
+    clock: Clock,
+    clock_read: Instant,
     /// Looks at zones from outside; none before the server can answer.
     observer: Option<Observer>,
     /// Where trust in parents begins; none: it cannot be read.
@@ -116,7 +120,7 @@ struct Mind {
 }
 
 impl Mind {
-    fn new(options: Options, store: Store, watcher: Watcher) -> (Mind, Box<Tell>) {
+    fn new(options: Options, store: Store, watcher: Watcher, clock: Clock) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let world = World::new(options.config.clone(), shown);
@@ -133,7 +137,9 @@ impl Mind {
             metrics: options.metrics,
             view: Arc::default(),
             store,
-            rolls: Rolls::default(),
+            rolls: Rolls::new(clock.shift()),
+            clock,
+            clock_read: Instant::now(),
             observer: None,
             anchors: None,
             key_findings: Vec::new(),
@@ -186,9 +192,18 @@ impl Mind {
                 Err(false) if self.is_busy() => self.scan_on(),
                 Err(false) => self.tick(),
             }
+            self.read_clock();
             self.roll_on();
             self.end_reloads();
             self.waits.settle(&self.world, Instant::now());
+        }
+    }
+
+    /// Reads the clocks every few seconds, whatever else is done.
+    fn read_clock(&mut self) {
+        if self.clock_read.elapsed() >= SLEEP_MAX {
+            self.clock_read = Instant::now();
+            self.tick_clock();
         }
     }
 

@@ -8,14 +8,14 @@ use crate::control::keys_offline::roll_policy;
 use crate::control::observe::walk::Ways;
 use crate::control::rolls::findings::findings;
 use crate::control::rolls::observer::{Look, Observer, Seen, reachable};
-use crate::control::rolls::{ZoneRoll, build, limits};
+use crate::control::rolls::{Shift, ZoneRoll, build, limits};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
 use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
-use crate::roll::plan::plan;
+use crate::roll::plan::{Blocker, plan};
 use crate::roll::step::Step;
-use crate::roll::{Conditions, words};
+use crate::roll::{Conditions, turn, words};
 use crate::time::{self, UnixTime};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -86,8 +86,10 @@ impl Mind {
 
     /// Takes the steps of a zone that may be taken now, up to the first that is to be served: its keys from then on.
     fn advance(&mut self, apex: &Name) -> Option<Keys> {
+        let turn = self.turn(apex);
         let zone = self.world.zones.get(apex)?;
         let is_ready = matches!(zone.keys, Keys::Loaded(_)) && zone.content().is_some();
+        let shift = self.rolls.shift;
         let roll = self.rolls.zones.get_mut(apex)?;
         self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
@@ -96,7 +98,7 @@ impl Mind {
         }
         for _ in 0..STEPS_MAX {
             let now = time::now();
-            let conditions = conditions(roll);
+            let conditions = Conditions { turn: turn.clone(), ..conditions(roll, self.clock.doubt()) };
             let plan = plan(roll.facts(), &roll_policy(&zone.policy), &conditions, now);
             let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
@@ -106,13 +108,17 @@ impl Mind {
                 return None;
             };
             let text = words::step(roll.facts(), &step);
-            match take(&self.store, zone, roll, &step, now) {
+            match take(&self.store, zone, roll, (&step, shift), now) {
                 Taken::Quietly => tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), "{text}"),
                 Taken::Serving(keys) => {
                     let snapshot = self.version + 1;
                     tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), SNAPSHOT = snapshot, "{text}");
+                    let is_end = matches!(step, Step::Remove(_));
                     roll.open_steps.push((step, text));
                     roll.due = Instant::now();
+                    if is_end {
+                        self.next_turns();
+                    }
                     return Some(keys);
                 }
                 Taken::Not => {
@@ -123,6 +129,50 @@ impl Mind {
         }
         roll.due = Instant::now();
         None
+    }
+
+    /// Which zone is to roll before this one does by itself.
+    fn turn(&self, apex: &Name) -> Option<String> {
+        let name = |apex: &Name| apex.to_string().trim_end_matches('.').to_owned();
+        let below_ours = |apex: &Name| self.world.zones.get(apex).filter(|zone| zone.parent.is_some());
+        let zone = below_ours(apex)?;
+        let standing = |apex: &Name, zone: &ZoneState, roll: &ZoneRoll| {
+            turn::Standing::of(name(apex), roll.facts(), &roll_policy(&zone.policy))
+        };
+        let (now, own) = (time::now(), standing(apex, zone, self.rolls.zones.get(apex)?));
+        // Only at the end of a life it matters whose turn it is.
+        own.life.filter(|(_, due)| *due <= now && !own.is_rolling)?;
+        let all = self.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
+        let (all, rolls): (Vec<_>, _) = (all.collect(), &self.config.rolls);
+        turn::waits_for(&own.zone, &all, rolls.canary.as_deref(), rolls.together, now).map(str::to_owned)
+    }
+
+    /// A roll has ended: those that waited for it look again.
+    fn next_turns(&mut self) {
+        let waits = |roll: &&mut ZoneRoll| {
+            roll.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Turn(_)))
+        };
+        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
+    }
+
+    /// The clocks are read; where they begin or cease to agree, all zones take note.
+    pub(super) fn tick_clock(&mut self) {
+        if self.clock.tick() {
+            self.take_clock();
+        }
+    }
+
+    /// What the clocks tell has changed.
+    pub(super) fn take_clock(&mut self) {
+        let shift = self.clock.shift();
+        for roll in self.rolls.zones.values_mut() {
+            roll.due = Instant::now();
+        }
+        self.is_news = true;
+        if self.rolls.shift != shift {
+            self.rolls.shift = shift;
+            self.publish();
+        }
     }
 
     /// Starts to look at zones from outside.
@@ -138,12 +188,12 @@ impl Mind {
 
     /// Before a publication: keys are those of the facts, also where the parent became ours meanwhile.
     pub(super) fn renew_keys(&mut self) {
-        let mut renewed = Vec::new();
+        let (mut renewed, shift) = (Vec::new(), self.rolls.shift);
         for (apex, roll) in &mut self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
-            match roll.renewed(zone) {
+            match roll.renewed(zone, shift) {
                 Some(Ok(keys)) => renewed.push((apex.clone(), keys)),
                 // What is served proved itself, and stays.
                 Some(Err(reason)) => roll.refused = Some(reason),
@@ -158,7 +208,7 @@ impl Mind {
 
     /// Before a publication: what is to be served may stay in caches this long.
     pub(super) fn note_limits(&mut self) {
-        let now = time::now();
+        let (now, shift) = (time::now(), self.rolls.shift);
         for zone in self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None)) {
             self.rolls.note_unsigned(zone);
         }
@@ -168,7 +218,7 @@ impl Mind {
             };
             let Some(content) = zone.content() else { continue };
             roll.has_tenants |= !zone.tenants.table.is_empty();
-            let limits = limits::of(&zone.policy, content, roll.has_tenants);
+            let limits = limits::of(&zone.policy, content, roll.has_tenants, shift);
             if roll.facts().limits_next != Some(limits) {
                 roll.record(Fact::Limits(limits), now);
             }
@@ -247,7 +297,7 @@ impl Mind {
         if !std::mem::take(&mut self.is_news) {
             return;
         }
-        let mut found = Vec::new();
+        let mut found = self.clock.findings(&self.config.keys);
         for (apex, roll) in &self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
@@ -290,9 +340,9 @@ fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32
     is_ds_seen
 }
 
-pub(super) fn conditions(roll: &ZoneRoll) -> Conditions {
+pub(super) fn conditions(roll: &ZoneRoll, clock: Option<&str>) -> Conditions {
     Conditions {
-        clock: None,
+        clock: clock.map(str::to_owned),
         disk: roll.disk.clone(),
         unreadable: roll.unreadable.clone(),
         silent: roll.silent.iter().map(|(address, _)| address.clone()).collect(),
@@ -305,7 +355,7 @@ fn take(
     store: &crate::control::store::Store,
     zone: &ZoneState,
     roll: &mut ZoneRoll,
-    step: &Step,
+    (step, shift): (&Step, Shift),
     now: UnixTime,
 ) -> Taken {
     if let Step::Create { role, algorithm } = step {
@@ -334,7 +384,7 @@ fn take(
     let candidate = facts.take(&fact, now).and_then(|()| match facts.unsigned {
         true => Ok(Keys::None),
         // I10 of the design: what is to be served proves itself before anybody may see it.
-        false => roll.key_set(zone, &facts).map(|set| Keys::Loaded(Box::new(set))),
+        false => roll.key_set(zone, &facts, shift).map(|set| Keys::Loaded(Box::new(set))),
     });
     match candidate {
         Err(reason) => {
@@ -348,7 +398,7 @@ fn take(
         }
         Ok(keys) => {
             roll.refused = None;
-            roll.was_built(zone);
+            roll.was_built(zone, shift);
             Taken::Serving(keys)
         }
     }
