@@ -7,7 +7,7 @@ mod policy;
 mod sections;
 
 pub use policy::{KeyLayout, Policy};
-pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Server};
+pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Rolls, Server};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{Name, ROOT};
@@ -31,7 +31,7 @@ const DNS_PORT: u16 = 53;
 
 const CODES: Codes = Codes { syntax: "MX1001", unknown_key: "MX1002", wrong_type: "MX1003" };
 const TOP_KEYS: &[&str] =
-    &["version", "zones", "keys", "server", "rate_limit", "encrypted", "metrics", "log", "zone", "policy"];
+    &["version", "zones", "keys", "server", "rate_limit", "encrypted", "metrics", "log", "rolls", "zone", "policy"];
 const ZONE_KEYS: &[&str] = &["signed", "policy", "parents"];
 
 /// The checked configuration. Paths are as written; [`Config::resolve`] joins them.
@@ -51,6 +51,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// What is logged, and how.
     pub log: Log,
+    /// In which order keys roll by themselves, and whom to believe about parents.
+    pub rolls: Rolls,
     /// What is said about single zones, by apex in lower case without final dot.
     pub zone: BTreeMap<String, ZoneSettings>,
     /// All policies by name, the built-in ones among them.
@@ -86,6 +88,7 @@ impl Default for Config {
             encrypted: Encrypted::default(),
             metrics: Some(sections::METRICS_LISTEN),
             log: Log::default(),
+            rolls: Rolls::default(),
             zone: BTreeMap::new(),
             policy: policy::built_in(),
         }
@@ -98,6 +101,7 @@ impl Config {
         let mut config = self.clone();
         config.zones = folder.join(&self.zones);
         config.keys = folder.join(&self.keys);
+        config.rolls.anchors = self.rolls.anchors.as_ref().map(|file| folder.join(file));
         config.encrypted.identity = self.encrypted.identity.as_ref().map(|(c, k)| (folder.join(c), folder.join(k)));
         config
     }
@@ -154,6 +158,7 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         encrypted: sections::encrypted(reader, table),
         metrics: sections::metrics(reader, table),
         log: sections::log(reader, table),
+        rolls: sections::rolls(reader, table),
         zone: zones(reader, table, &policy),
         policy,
     };

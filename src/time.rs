@@ -1,8 +1,10 @@
 //! Moments and spans as DNSSEC counts them: seconds, serial arithmetic, signature windows.
 //!
-//! Nothing here reads a clock but [`now`], and only shells call that.
+//! Nothing here reads a clock but [`now`], [`steer`] and [`wall`], and only shells call those.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment: seconds since 1970-01-01 UTC, without leap seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,9 +13,53 @@ pub struct UnixTime(pub u64);
 /// A span in whole seconds.
 pub type Seconds = u64;
 
-/// The wall clock. Shells call it once a batch or an event; pure code takes the moment as an argument.
+/// Where the monotonic clock of this process begins, for [`BASE_MILLIS`].
+static BEGIN: OnceLock<Instant> = OnceLock::new();
+/// The signing clock where the monotonic one began, in milliseconds since 1970 and never below zero; 0: not steered yet.
+static BASE_MILLIS: AtomicU64 = AtomicU64::new(0);
+/// By less than this the signing clock is never set back: twice what readings in whole seconds can differ.
+const SETTLING_MILLIS: u64 = 2000;
+
+/// The signing clock: it advances with the monotonic clock from where [`steer`] set it, so that no jump of the wall clock
+/// reaches a signature or a wait. Before it is steered, in commands, it is the wall clock. Shells call it once a batch or
+/// an event; pure code takes the moment as an argument.
 pub fn now() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    match BASE_MILLIS.load(Ordering::Acquire) {
+        0 => wall(),
+        base => UnixTime(base.saturating_add(running_millis()) / 1000),
+    }
+}
+
+/// Sets the signing clock, which goes on from here; its keeper calls this, and only that.
+pub fn steer(to: UnixTime) {
+    BASE_MILLIS
+        .store(steered(BASE_MILLIS.load(Ordering::Acquire), to, running_millis(), wall_millis()), Ordering::Release);
+}
+
+/// The base from which the clock says `to` now. Where the wall clock says the same second, or the one beside it, its
+/// fraction is taken from there. What is earlier by less than [`SETTLING_MILLIS`] changes nothing, so that the clock never
+/// runs back by the part of a second that whole seconds hide.
+fn steered(before: u64, to: UnixTime, running: u64, wall: u64) -> u64 {
+    let is_wall = (wall / 1000).abs_diff(to.0) <= 1;
+    let to = if is_wall { wall } else { to.0.saturating_mul(1000) };
+    // 1 where this is nearer to 1970 than the process is old: late by that, and steered for good.
+    let base = to.saturating_sub(running).max(1);
+    if base < before && before - base < SETTLING_MILLIS { before } else { base }
+}
+
+/// The wall clock.
+pub fn wall() -> UnixTime {
+    UnixTime(wall_millis() / 1000)
+}
+
+fn wall_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds of the monotonic clock since it was asked first.
+fn running_millis() -> u64 {
+    u64::try_from(BEGIN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl UnixTime {
@@ -153,6 +199,20 @@ mod tests {
             })
         };
         assert_ne!(moves(1), moves(20_000));
+    }
+
+    #[test]
+    fn the_signing_clock_goes_where_it_is_steered_and_never_back_by_parts_of_seconds() {
+        let (wall, running) = (1_800_000_000_700, 5_000);
+        let base = wall - running;
+        let second = UnixTime(wall / 1000);
+        assert_eq!(steered(0, second, running, wall), base, "with the fraction of the wall clock");
+        assert_eq!(steered(base, second.after(1), running + 400, wall + 400), base, "on across a second");
+        assert_eq!(steered(base, second.before(1), running, wall - 900), base, "never back by a part of a second");
+        assert_eq!(steered(base, second.before(1), running + 1000, wall), base);
+        assert_eq!(steered(base, second.after(5), running, wall), (second.0 + 5) * 1000 - running, "forward at once");
+        assert_eq!(steered(base, second.before(5), running, wall), (second.0 - 5) * 1000 - running, "its keeper may");
+        assert_eq!(steered(0, UnixTime(3), running, wall), 1, "in 1970 it is steered too");
     }
 
     #[test]

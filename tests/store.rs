@@ -1,6 +1,13 @@
 //! What lies under `keys/` survives crashes, full disks and damage, and never gets a second key in place of a first.
 #![allow(clippy::panic, clippy::print_stdout, reason = "tests fail by panicking, and the child talks to its parent")]
 
+#[path = "store/copies.rs"]
+mod copies;
+#[path = "store/import.rs"]
+mod import;
+#[path = "store/rolls.rs"]
+mod rolls;
+
 use data_encoding::{BASE64, HEXLOWER};
 use mxseal::control::frozen::{Cause, Frozen};
 use mxseal::control::journal::{Fact, KeyLayout, encode, key_file_name};
@@ -34,16 +41,18 @@ fn a_first_start_makes_the_keys_that_the_policy_names_and_every_later_one_loads_
         ] {
             let place = Place::new();
             let first = start(&place.store(), layout, algorithm).expect("a first start");
-            let seen: Vec<_> = first.keys.iter().map(|key| (key.role, key.active)).collect();
+            let keys = &first.journal.facts().keys;
+            let seen: Vec<_> = keys.iter().map(|key| (key.role, key.is_active())).collect();
             assert_eq!(seen, roles);
-            assert!(first.keys.iter().all(|key| key.published && key.key.algorithm == algorithm));
-            assert!(first.findings.is_empty());
+            assert!(keys.iter().all(|key| key.is_published() && key.public.algorithm == algorithm));
+            assert_eq!((first.private.len(), first.unreadable.len(), first.findings.len()), (roles.len(), 0, 0));
             let files = place.pem_files();
             assert_eq!(files.len(), roles.len());
             for file in files.iter().chain([&place.journal()]) {
-                assert_eq!(mode(file), 0o600, "{}", file.display());
+                assert_eq!((mode(file), mode(&copy_of(file))), (0o600, 0o600), "{}", file.display());
+                assert!(fs::read(file).expect("read") == fs::read(copy_of(file)).expect("read"), "{}", file.display());
             }
-            assert_eq!((mode(&place.keys()), mode(&place.zone())), (0o700, 0o700));
+            assert_eq!([place.keys(), place.zone(), place.zone().join("copy")].map(|f| mode(&f)), [0o700; 3]);
             let before = place.content();
             let other_goal = if layout == KeyLayout::Csk { KeyLayout::KskAndZsk } else { KeyLayout::Csk };
             let again = start(&place.store(), other_goal, 28 - algorithm).expect("a later start");
@@ -69,10 +78,10 @@ fn commands_beside_a_server_read_public_keys_from_the_journal_alone() {
     assert!(!store.has_journal(&apex()));
     let keys = start(&store, KeyLayout::KskAndZsk, 13).expect("a first start");
     assert!(store.has_journal(&apex()));
-    place.pem_files().iter().for_each(|file| fs::remove_file(file).expect("removed"));
+    place.pem_files().iter().for_each(|file| remove_both(file));
     let read = read_keys(&place.keys(), &apex()).expect("public keys");
     assert_eq!(read.iter().map(|key| key.dnskey_data()).collect::<Vec<_>>(), dnskeys(&keys));
-    fs::remove_file(place.journal()).expect("removed");
+    remove_both(&place.journal());
     assert!(!store.has_journal(&apex()));
     fs::write(place.zone().join("csk-13-00001.pem"), "").expect("written");
     assert!(store.has_journal(&apex()), "a key without a journal is no unsigned zone");
@@ -94,8 +103,9 @@ fn a_first_start_that_dies_at_any_step_goes_on_and_makes_no_second_key() {
             assert_eq!(read_keys(&place.keys(), &apex()).map(|keys| keys.len() % wanted), Ok(0), "all or none");
             let keys = start(&place.store(), layout_of(layout), 15);
             let keys = keys.unwrap_or_else(|frozen| panic!("{layout} died at step {step}: {frozen}"));
-            assert_eq!(keys.keys.len(), wanted);
+            assert_eq!(keys.private.len(), wanted);
             assert_eq!(place.pem_files().len(), wanted, "{layout} died at step {step}");
+            place.assert_twice();
             assert!(left.iter().all(|file| place.pem_files().contains(file)), "a key that was made is used");
             assert_eq!(place.unfinished(), 0, "{layout} died at step {step}");
             assert_eq!(place.loaded(), dnskeys(&keys));
@@ -140,28 +150,40 @@ fn a_disk_that_fails_any_step_is_named_and_the_next_try_goes_on() {
 
 #[test]
 fn a_fact_that_failed_at_any_step_is_not_recorded_and_the_next_one_is() {
-    for step in 1..=5 {
-        for appends_before in 0..2 {
-            let place = Place::new();
-            start(&place.store(), KeyLayout::Csk, 15).expect("a first start");
-            let (store, fails_at) = place.failing_store(libc::EIO);
-            let mut keys = start(&store, KeyLayout::Csk, 15).expect("a later start");
-            for at in 0..appends_before {
-                keys.journal.append(served(at), NOW).expect("recorded");
+    // The first append of a process writes three whole files, each later one two lines.
+    for (appends_before, steps) in [(0, 18), (1, 6), (2, 6)] {
+        for step in 1..=steps + 1 {
+            for crashes in [false, true] {
+                let place = Place::new();
+                start(&place.store(), KeyLayout::Csk, 15).expect("a first start");
+                let (store, fails_at) = place.failing_store(libc::EIO);
+                let mut keys = start(&store, KeyLayout::Csk, 15).expect("a later start");
+                for at in 0..appends_before {
+                    keys.journal.append(served(at), NOW).expect("recorded");
+                }
+                let records = keys.journal.facts().records;
+                fails_at.store(step, Ordering::SeqCst);
+                match keys.journal.append(served(10), NOW) {
+                    Err(AppendFault::Disk(_)) => assert_eq!(keys.journal.facts().records, records),
+                    Ok(()) => assert_eq!(step, steps + 1, "a failed step was not told"),
+                    Err(other) => panic!("{other}"),
+                }
+                fails_at.store(0, Ordering::SeqCst);
+                if !crashes {
+                    keys.journal.append(served(11), NOW).expect("recorded");
+                }
+                drop(store);
+                let again = start(&place.store(), KeyLayout::Csk, 15).expect("a later start");
+                match crashes {
+                    false => assert_eq!(again.journal.facts(), keys.journal.facts()),
+                    true => assert!((records..=records + 1).contains(&again.journal.facts().records)),
+                }
+                assert_eq!(again.journal.facts().doubt, None);
+                // A torn line is cut off at the next write.
+                if !crashes {
+                    place.assert_twice();
+                }
             }
-            let records = keys.journal.facts().records;
-            fails_at.store(step, Ordering::SeqCst);
-            match keys.journal.append(served(10), NOW) {
-                Err(AppendFault::Disk(_)) => assert_eq!(keys.journal.facts().records, records),
-                Ok(()) => assert!(appends_before == 1 && step > 3, "an append has three steps, a new file six"),
-                Err(other) => panic!("{other}"),
-            }
-            fails_at.store(0, Ordering::SeqCst);
-            keys.journal.append(served(11), NOW).expect("recorded");
-            drop(store);
-            let again = start(&place.store(), KeyLayout::Csk, 15).expect("a later start");
-            assert_eq!(again.journal.facts(), keys.journal.facts());
-            assert!(again.findings.is_empty(), "nothing torn is left");
         }
     }
 }
@@ -188,8 +210,8 @@ fn last_good_content_is_that_before_or_after_a_crash() {
 #[test]
 fn a_full_file_system_freezes_the_zone_until_there_is_room() {
     let (mut frozen, mut done) = (0, 0);
-    let inodes = (2..=10).map(|inodes| format!("size=1m,nr_inodes={inodes}"));
-    let blocks = (1..=8).map(|pages| format!("size={}k,nr_inodes=100", pages * 4));
+    let inodes = (2..=14).map(|inodes| format!("size=1m,nr_inodes={inodes}"));
+    let blocks = (1..=12).map(|pages| format!("size={}k,nr_inodes=100", pages * 4));
     for options in inodes.chain(blocks) {
         let place = Place::new();
         fs::create_dir(place.keys()).expect("made");
@@ -242,7 +264,8 @@ fn every_file_is_synced_before_it_gets_its_name_and_its_folder_after() {
         if call.contains(" rename") {
             let unfinished = call.split('"').nth(1).expect("a name");
             assert!(calls[at - 1].contains("fsync(") && calls[at - 1].contains(unfinished), "{text}");
-            assert!(next.contains("fsync(") && next.contains("/keys/mx.example>"), "{text}");
+            let folder = ["/keys/mx.example>", "/keys/mx.example/copy>"].iter().any(|folder| next.contains(folder));
+            assert!(next.contains("fsync(") && folder, "{text}");
             renames += 1;
         }
         if call.contains("write(") && call.contains("/journal>") {
@@ -250,7 +273,7 @@ fn every_file_is_synced_before_it_gets_its_name_and_its_folder_after() {
             appends += 1;
         }
     }
-    assert_eq!((renames, appends), (4, 9), "a journal and three keys, then nine facts: {text}");
+    assert_eq!((renames, appends), (8, 18), "a journal and three keys, then nine facts, all twice: {text}");
 }
 
 // --- damage ---
@@ -263,7 +286,7 @@ fn a_last_line_torn_at_any_octet_is_reported_and_cut_off() {
     let whole = fs::read(place.journal()).expect("read");
     let last = whole[..whole.len() - 1].iter().rposition(|octet| *octet == b'\n').expect("lines") + 1;
     for cut in last..whole.len() {
-        fs::write(place.journal(), &whole[..cut]).expect("written");
+        write_both(&place.journal(), &whole[..cut]);
         let mut again = start(&place.store(), KeyLayout::KskAndZsk, 15).expect("the lines before count");
         assert_eq!(dnskeys(&again), dnskeys(&keys));
         assert_eq!(again.findings.len(), usize::from(cut > last), "cut at {cut}");
@@ -284,7 +307,7 @@ fn a_journal_cut_to_fewer_lines_or_with_a_flipped_bit_never_brings_another_key()
         (octets, format!("flipped at {at}"))
     });
     for (octets, what) in damages.chain(flips) {
-        fs::write(place.journal(), octets).expect("written");
+        write_both(&place.journal(), &octets);
         match start(&place.store(), KeyLayout::Csk, 15) {
             Ok(again) => assert_eq!(dnskeys(&again), dnskeys(&keys), "{what}"),
             Err(frozen) => assert_eq!(frozen.cause, Cause::JournalDamaged, "{what}"),
@@ -294,7 +317,7 @@ fn a_journal_cut_to_fewer_lines_or_with_a_flipped_bit_never_brings_another_key()
 }
 
 #[test]
-fn whatever_is_missing_exposed_or_exchanged_freezes_the_zone_and_makes_no_key() {
+fn whatever_is_missing_exposed_or_exchanged_twice_freezes_the_zone_and_makes_no_key() {
     let other = Place::new();
     start(&other.store(), KeyLayout::Csk, 13).expect("a first start");
     let foreign = fs::read(&other.pem_files()[0]).expect("read");
@@ -326,11 +349,14 @@ fn whatever_is_missing_exposed_or_exchanged_freezes_the_zone_and_makes_no_key() 
         (Cause::Exposed, "key of another user", Box::new(|key, _| give_away(key))),
         (Cause::Exposed, "folder 0755", Box::new(|key, _| set_mode(key.parent().expect("a folder"), 0o755))),
         (Cause::Folder, "folder a link", Box::new(|key, _| replace_by_link(key.parent().expect("a folder")))),
+        (Cause::JournalMissing, "one journal gone", Box::new(|_, journal| spoil_copy_remove_other(journal))),
     ];
     for (cause, what, damage) in damages {
         let place = Place::new();
         start(&place.store(), KeyLayout::Csk, 13).expect("a first start");
-        damage(&place.pem_files()[0], &place.journal()).expect(what);
+        let (key, journal) = (place.pem_files()[0].clone(), place.journal());
+        damage(&copy_of(&key), &copy_of(&journal)).expect(what);
+        damage(&key, &journal).expect(what);
         let before = place.content();
         let store = place.store();
         let frozen = start(&store, KeyLayout::Csk, 13).err().unwrap_or_else(|| panic!("{what}: not frozen"));
@@ -393,11 +419,11 @@ fn a_key_file_that_the_journal_does_not_name_is_reported_and_never_used() {
 fn a_removed_key_needs_no_file() {
     let place = Place::new();
     let mut keys = start(&place.store(), KeyLayout::KskAndZsk, 15).expect("a first start");
-    let next = keys.keys[2].key.tag;
+    let next = keys.journal.facts().keys[2].public.tag;
     keys.journal.append(Fact::KeyRemoved { tag: next }, NOW).expect("recorded");
-    fs::remove_file(place.zone().join(format!("zsk-15-{next:05}.pem"))).expect("removed");
+    remove_both(&place.zone().join(format!("zsk-15-{next:05}.pem")));
     let again = start(&place.store(), KeyLayout::KskAndZsk, 15).expect("a later start");
-    assert_eq!(again.keys.len(), 2);
+    assert_eq!((again.private.len(), again.unreadable.len()), (2, 0));
     assert_eq!(read_keys(&place.keys(), &apex()).map(|keys| keys.len()), Ok(2));
 }
 
@@ -492,7 +518,7 @@ fn nothing_that_is_printed_or_journaled_holds_a_private_key() {
     };
     assert!(shown(&pem) && shown(&format!("{der:?}")) && shown(&HEXLOWER.encode(&der)), "the test can fail");
     assert!(!shown(&fs::read_to_string(place.journal()).expect("read")));
-    assert!(!shown(&format!("{:?} {:?}", keys.keys, keys.findings)));
+    assert!(!shown(&format!("{:?} {:?}", keys.private, keys.findings)));
     assert!(!shown(&format!("{:?}", keys.journal.facts())));
     drop(keys);
     for broken in [
@@ -503,9 +529,12 @@ fn nothing_that_is_printed_or_journaled_holds_a_private_key() {
         digits.clone(),
         pem.replace(&digits[44..54], ""),
     ] {
-        fs::write(&file, &broken).expect("written");
+        write_both(&file, broken.as_bytes());
         let frozen = start(&place.store(), KeyLayout::Csk, 15).err().unwrap_or_else(|| panic!("{broken}"));
         assert!(!shown(&format!("{frozen} {frozen:?} {:?}", frozen.diagnostic())), "{broken}");
+        fs::write(copy_of(&file), &pem).expect("written");
+        let mended = start(&place.store(), KeyLayout::Csk, 15).expect("the copy is good");
+        assert!(!mended.findings.is_empty() && !shown(&format!("{:?}", mended.findings)), "{broken}");
     }
 }
 
@@ -516,7 +545,7 @@ fn keys_that_openssl_reads_are_written_and_keys_that_it_writes_are_read() {
     let out = Command::new("openssl").args(["pkey", "-noout", "-text", "-in"]).arg(&place.pem_files()[0]).output();
     let out = out.expect("openssl is installed by tests/run");
     let hex: String = String::from_utf8_lossy(&out.stdout).chars().filter(char::is_ascii_hexdigit).collect();
-    assert!(hex.contains(&HEXLOWER.encode(&keys.keys[0].key.public)), "{hex}");
+    assert!(hex.contains(&HEXLOWER.encode(&keys.journal.facts().keys[0].public.public)), "{hex}");
     for (algorithm, arguments) in [(13, "-algorithm EC -pkeyopt ec_paramgen_curve:P-256"), (15, "-algorithm ED25519")] {
         let file = place.zone().join("made-by-openssl");
         let made = Command::new("openssl").arg("genpkey").args(arguments.split(' ')).arg("-out").arg(&file).status();
@@ -557,6 +586,10 @@ fn child_process() {
             io::stdout().flush().expect("told");
             let _ = io::stdin().read(&mut [0]);
         }
+        "make" => println!("\nchild: {:?}", rolls::make(&store).map(|(tag, _)| tag)),
+        "destroy" => println!("\nchild: {:?}", rolls::destroy(&store)),
+        "append" => rolls::append(&store),
+        "import" => println!("\nchild: {:?}", import::take_in(&store, &import::fixed()).map(drop)),
         "last-good" => store.keep_last_good(LastGood::Tenants(&apex()), "after\n").expect("kept"),
         layout => match start(&store, layout_of(layout), 15) {
             Ok(keys) => {
@@ -646,13 +679,26 @@ impl Place {
 
     fn files(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.zone()) else { return Vec::new() };
-        let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        let copies = fs::read_dir(self.zone().join("copy")).into_iter().flatten();
+        let mut files: Vec<PathBuf> = entries.chain(copies).map(|entry| entry.expect("an entry").path()).collect();
         files.sort();
         files
     }
 
+    /// All keys and the journal are there twice, and equal; nothing unfinished is left.
+    fn assert_twice(&self) {
+        for file in self.pem_files().iter().chain([&self.journal()]) {
+            let (one, two) = (fs::read(file).expect("read"), fs::read(copy_of(file)).expect("a copy"));
+            assert!(one == two, "{} and its copy differ", file.display());
+        }
+        let copied = self.files().into_iter().filter(|file| is_copy(file) && file.to_string_lossy().ends_with(".pem"));
+        assert_eq!(copied.count(), self.pem_files().len());
+        assert_eq!(self.unfinished(), 0);
+    }
+
     fn pem_files(&self) -> Vec<PathBuf> {
-        self.files().into_iter().filter(|file| file.to_string_lossy().ends_with(".pem")).collect()
+        let is_key = |file: &PathBuf| file.to_string_lossy().ends_with(".pem") && !is_copy(file);
+        self.files().into_iter().filter(is_key).collect()
     }
 
     fn unfinished(&self) -> usize {
@@ -682,7 +728,8 @@ fn layout_of(word: &str) -> KeyLayout {
 }
 
 fn dnskeys(keys: &ZoneKeys) -> Vec<Vec<u8>> {
-    keys.keys.iter().map(|key| key.key.dnskey_data()).collect()
+    let live = keys.journal.facts().keys.iter().filter(|key| key.is_live());
+    live.map(|key| keys.private[&key.public.tag].dnskey_data()).collect()
 }
 
 fn served(snapshot: u64) -> Fact {
@@ -699,6 +746,26 @@ fn same_tag() -> (Vec<u8>, Vec<u8>) {
             return (other, der);
         }
     }
+}
+
+fn copy_of(path: &Path) -> PathBuf {
+    path.parent().expect("a folder").join("copy").join(path.file_name().expect("a name"))
+}
+
+fn is_copy(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.ends_with("copy"))
+}
+
+fn write_both(path: &Path, content: &[u8]) {
+    fs::write(path, content).and_then(|()| fs::write(copy_of(path), content)).expect("written");
+}
+
+fn remove_both(path: &Path) {
+    fs::remove_file(path).and_then(|()| fs::remove_file(copy_of(path))).expect("removed");
+}
+
+fn spoil_copy_remove_other(path: &Path) -> io::Result<()> {
+    if is_copy(path) { fs::write(path, "x\ny\n") } else { fs::remove_file(path) }
 }
 
 fn mode(path: &Path) -> u32 {

@@ -42,6 +42,11 @@ const MARGIN: Seconds = DAY;
 /// Parent and child are the same server, so an hour covers the rest.
 const SHARD_MARGIN: Seconds = HOUR;
 
+/// Often enough that a roll is not slowed by it, and no load for anybody.
+const PARENT_POLL: Seconds = 10 * MINUTE;
+/// At most: a parent that is asked less than daily is not watched.
+const PARENT_POLL_MAX: Seconds = DAY;
+
 /// Spans, at most: serial arithmetic on signature times looks 68 years ahead (RFC 4034 § 3.1.5), and a century of
 /// waiting is a slip of the pen.
 const SPAN_MAX: Seconds = 3650 * DAY;
@@ -71,6 +76,7 @@ const POLICY_KEYS: &[&str] = &[
     "dnskey_life",
     "dnskey_refresh",
     "margin",
+    "parent_poll",
 ];
 
 /// Which keys a zone has.
@@ -111,6 +117,8 @@ pub struct Policy {
     pub dnskey_refresh: Seconds,
     /// Added to every wait.
     pub margin: Seconds,
+    /// How often a parent that others serve is asked for a DS that is awaited; two rounds must agree.
+    pub parent_poll: Seconds,
 }
 
 impl Policy {
@@ -130,6 +138,7 @@ impl Policy {
             dnskey_life: DNSKEY_LIFE,
             dnskey_refresh: DNSKEY_REFRESH,
             margin: MARGIN,
+            parent_poll: PARENT_POLL,
         }
     }
 
@@ -189,6 +198,7 @@ pub fn read(reader: &mut Reader<'_>, table: &At<&Table>, base: Policy) -> Policy
         dnskey_life: span(reader, keys, "dnskey_life", 1..=SPAN_MAX).unwrap_or(base.dnskey_life),
         dnskey_refresh: span(reader, keys, "dnskey_refresh", 1..=SPAN_MAX).unwrap_or(base.dnskey_refresh),
         margin: span(reader, keys, "margin", 0..=SPAN_MAX).unwrap_or(base.margin),
+        parent_poll: span(reader, keys, "parent_poll", 1..=PARENT_POLL_MAX).unwrap_or(base.parent_poll),
         name: base.name,
     };
     // A value that was refused is replaced by its default, which contradicts others for no reason of theirs.

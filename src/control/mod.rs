@@ -36,6 +36,7 @@ pub mod protocol;
 pub mod protocol_keys;
 pub mod rolls;
 pub mod scan;
+pub mod signing_clock;
 mod socket;
 pub mod store;
 pub mod tenants;

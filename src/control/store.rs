@@ -25,7 +25,9 @@ use super::journal::{Fact, KeyLayout};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
 use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
+use super::signing_clock::SigningClock;
 use crate::diagnostic::Diagnostic;
+use crate::roll::clock::Told;
 use crate::sign::key::{Key, PublicKey, Role};
 use crate::time::UnixTime;
 use std::collections::BTreeMap;
@@ -235,6 +237,21 @@ impl Store {
     pub fn is_unsigned(&self, apex: &[u8]) -> bool {
         let path = self.zone_folder(apex).join(JOURNAL_NAME);
         matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
+    }
+
+    /// The moment of the newest fact of any zone: it has passed for certain. What cannot be read is left to whoever asks for
+    /// it by name.
+    pub fn newest_fact(&self) -> UnixTime {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return UnixTime(0) };
+        let journals = entries.flatten().map(|entry| entry.path().join(JOURNAL_NAME)).filter(|path| is_there(path));
+        let read = |path| JournalFile::read(Arc::clone(&self.disk), path).ok().flatten();
+        journals.filter_map(read).map(|journal| journal.facts().time).max().unwrap_or(UnixTime(0))
+    }
+
+    /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
+    /// fact of any zone.
+    pub fn signing_clock(&self, least: UnixTime) -> (SigningClock, Told) {
+        SigningClock::start(&self.folder, Arc::clone(&self.disk), least)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.

@@ -4,6 +4,7 @@
 
 mod commands;
 mod keys;
+mod parents;
 mod publish;
 mod rolls;
 mod start;
@@ -18,9 +19,11 @@ use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
+use crate::control::observe::anchors::Anchors;
 use crate::control::outside::{Disk, settled_scan, signed_anyway};
 use crate::control::protocol::{Line, Request, Status};
 use crate::control::rolls::Rolls;
+use crate::control::rolls::clock::Clock;
 use crate::control::rolls::observer::{Observer, Seen};
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{LastGood, Store};
@@ -85,8 +88,16 @@ struct Mind {
     view: Arc<ArcSwap<View>>,
     store: Store,
     rolls: Rolls,
+    /// What signatures and waits go by, and when it was read last.
+    clock: Clock,
+    clock_read: Instant,
     /// Looks at zones from outside; none before the server can answer.
     observer: Option<Observer>,
+    /// Where trust in parents begins; none: it cannot be read.
+    anchors: Option<Arc<Anchors>>,
+    /// What stands against keys, and whether that may have changed.
+    key_findings: Vec<Diagnostic>,
+    is_news: bool,
     watcher: Watcher,
     files: Files,
     world: World,
@@ -109,7 +120,7 @@ struct Mind {
 }
 
 impl Mind {
-    fn new(options: Options, store: Store, watcher: Watcher) -> (Mind, Box<Tell>) {
+    fn new(options: Options, store: Store, watcher: Watcher, clock: Clock) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let world = World::new(options.config.clone(), shown);
@@ -126,8 +137,13 @@ impl Mind {
             metrics: options.metrics,
             view: Arc::default(),
             store,
-            rolls: Rolls::default(),
+            rolls: Rolls::new(clock.shift()),
+            clock,
+            clock_read: Instant::now(),
             observer: None,
+            anchors: None,
+            key_findings: Vec::new(),
+            is_news: false,
             watcher,
             version: 0,
             waits: Waits::default(),
@@ -176,9 +192,18 @@ impl Mind {
                 Err(false) if self.is_busy() => self.scan_on(),
                 Err(false) => self.tick(),
             }
+            self.read_clock();
             self.roll_on();
             self.end_reloads();
             self.waits.settle(&self.world, Instant::now());
+        }
+    }
+
+    /// Reads the clocks every few seconds, whatever else is done.
+    fn read_clock(&mut self) {
+        if self.clock_read.elapsed() >= SLEEP_MAX {
+            self.clock_read = Instant::now();
+            self.tick_clock();
         }
     }
 
@@ -206,6 +231,8 @@ impl Mind {
         let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
         self.restore(pools.as_deref(), &masters.collect());
         self.own_findings = signed_anyway(&self.config, &self.world);
+        let anchors = self.read_anchors();
+        self.own_findings.extend(anchors);
         self.publish();
     }
 

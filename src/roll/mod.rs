@@ -30,6 +30,7 @@ pub mod phase;
 pub mod plan;
 pub mod sim;
 pub mod step;
+pub mod turn;
 pub mod words;
 
 use crate::time::Seconds;

@@ -2,6 +2,7 @@
 //!
 //! Pure. Keys that the facts do not name have no part in anything.
 
+use super::Shift;
 use crate::config::{self, Policy};
 use crate::control::observe::own::OwnExpected;
 use crate::control::zones::parts;
@@ -27,19 +28,30 @@ pub fn wish(facts: &ZoneFacts, parent_is_ours: bool) -> ParentWish {
     if parent_is_ours { ParentWish::Unsaid } else { parts::wish(facts) }
 }
 
+/// The policy with signatures that are valid by every reading of the clocks; the grids stay.
+fn shifted(policy: &Policy, shift: Shift) -> Policy {
+    Policy {
+        inception_before: policy.inception_before + shift.before,
+        signature_life: policy.signature_life + shift.after,
+        dnskey_life: policy.dnskey_life + shift.after,
+        dnskey_refresh: policy.dnskey_refresh + shift.after,
+        ..policy.clone()
+    }
+}
+
 /// The key set that the facts ask for; each of its keys has proved itself.
 ///
 /// # Errors
 /// Why it must not serve, in words.
 pub fn key_set(
     zone: &ZoneState,
-    policy: &Policy,
+    shift: Shift,
     facts: &ZoneFacts,
     private: &BTreeMap<u16, Key>,
     challenge: &[u8],
 ) -> Result<KeySet, String> {
-    let wish = wish(facts, zone.parent.is_some());
-    KeySet::new(&zone.apex, &parts::parts(facts, private), wish, policy, challenge)
+    let (wish, policy) = (wish(facts, zone.parent.is_some()), shifted(&zone.policy, shift));
+    KeySet::new(&zone.apex, &parts::parts(facts, private), wish, &policy, challenge)
 }
 
 /// What the addresses of this server must answer for a zone whose private halves these are.

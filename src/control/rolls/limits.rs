@@ -2,15 +2,23 @@
 //!
 //! Pure. Where that rises, it is recorded before anything is served that may stay so long.
 
+use super::Shift;
 use crate::config::Policy;
 use crate::roll::facts::Limits;
+use crate::time::Seconds;
 use crate::zone::content::Content;
 use crate::zone::endpoint::TENANT_TTL;
 
+/// Signatures that cover a doubted clock count as longer by this, at most: beyond it only caches that ignore TTLs could hold
+/// them, and a clock that was years ahead must not stop rolls for years.
+const SHIFT_MAX: Seconds = 30 * 86_400;
+
 /// The limits of a zone that serves `content`.
-pub fn of(policy: &Policy, content: &Content, has_tenants: bool) -> Limits {
+pub fn of(policy: &Policy, content: &Content, has_tenants: bool, shift: Shift) -> Limits {
     let tenants = if has_tenants { TENANT_TTL } else { 0 };
-    limits(policy, content.ttl_max.max(tenants), content.negative_ttl)
+    let limits = limits(policy, content.ttl_max.max(tenants), content.negative_ttl);
+    let after = shift.after.min(SHIFT_MAX);
+    Limits { dnskey_life: limits.dnskey_life + after, data_life: limits.data_life + after, ..limits }
 }
 
 /// The limits of a zone that has served nothing yet, whose file writes TTLs up to this.

@@ -4,9 +4,12 @@
 //! itself before it is recorded, and nothing counts as served that was not seen on the wire.
 
 pub mod build;
+pub mod clock;
+pub mod findings;
 pub mod import;
 pub mod limits;
 pub mod observer;
 pub mod state;
 
+pub use clock::Shift;
 pub use state::{Look, Rolls, ZoneRoll};

@@ -3,7 +3,7 @@
 //! A zone's journal has one owner, and this is it. Private halves are read once; what cannot be used is tried again when an
 //! operator asks for it.
 
-use super::{build, limits};
+use super::{Shift, build, limits};
 use crate::control::outside::{challenge, unproved};
 use crate::control::store::{Store, ZoneKeys};
 use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
@@ -22,11 +22,17 @@ use std::time::{Duration, Instant};
 
 use crate::control::journal_file::{AppendFault, JournalFile};
 
+/// After a start, parents that others serve are first asked after this, at most: a server that starts has other things to
+/// do, and one that is only tried asks nobody.
+const PARENT_FIRST: Duration = Duration::from_secs(60);
+
 /// All zones that have keys.
 #[derive(Default)]
 pub struct Rolls {
     /// The zones whose journals are open.
     pub zones: BTreeMap<Name, ZoneRoll>,
+    /// How signatures cover all readings of the clocks.
+    pub shift: Shift,
     /// Zones whose journals say that they are unsigned, and that need not be open.
     unsigned: BTreeSet<Name>,
     /// Zones that this process served unsigned, and the highest TTL that they had.
@@ -78,16 +84,18 @@ struct Built {
     ds: check::KeySet,
     wish: ParentWish,
     unsigned: bool,
+    shift: Shift,
 }
 
 impl Built {
-    fn of(facts: &ZoneFacts, zone: &ZoneState) -> Built {
+    fn of(facts: &ZoneFacts, zone: &ZoneState, shift: Shift) -> Built {
         Built {
             keys: facts.key_set(),
             data: facts.signers(),
             ds: facts.ds_wanted.clone(),
             wish: build::wish(facts, zone.parent.is_some()),
             unsigned: facts.unsigned,
+            shift,
         }
     }
 }
@@ -179,27 +187,27 @@ impl ZoneRoll {
     ///
     /// # Errors
     /// Why it must not serve.
-    pub fn key_set(&self, zone: &ZoneState, facts: &ZoneFacts) -> Result<KeySet, String> {
-        let mut set = build::key_set(zone, &zone.policy, facts, &self.private, &challenge())?;
+    pub fn key_set(&self, zone: &ZoneState, facts: &ZoneFacts, shift: Shift) -> Result<KeySet, String> {
+        let mut set = build::key_set(zone, shift, facts, &self.private, &challenge())?;
         set.findings.clone_from(&self.found);
         Ok(set)
     }
 
     /// What is served is made from the facts as they are.
-    pub fn was_built(&mut self, zone: &ZoneState) {
-        self.built = Some(Built::of(self.facts(), zone));
+    pub fn was_built(&mut self, zone: &ZoneState, shift: Shift) {
+        self.built = Some(Built::of(self.facts(), zone, shift));
     }
 
     /// The key set of the facts as they are, where it is not the one that is served already.
-    pub fn renewed(&mut self, zone: &ZoneState) -> Option<Result<Keys, String>> {
-        let now = Built::of(self.facts(), zone);
+    pub fn renewed(&mut self, zone: &ZoneState, shift: Shift) -> Option<Result<Keys, String>> {
+        let now = Built::of(self.facts(), zone, shift);
         if self.built.as_ref() == Some(&now) {
             return None;
         }
         let keys = if self.facts().unsigned {
             Ok(Keys::None)
         } else {
-            self.key_set(zone, self.facts()).map(|set| Keys::Loaded(Box::new(set)))
+            self.key_set(zone, self.facts(), shift).map(|set| Keys::Loaded(Box::new(set)))
         };
         if keys.is_ok() {
             self.built = Some(now);
@@ -209,6 +217,11 @@ impl ZoneRoll {
 }
 
 impl Rolls {
+    /// No zones yet.
+    pub fn new(shift: Shift) -> Rolls {
+        Rolls { shift, ..Rolls::default() }
+    }
+
     /// The keys of a zone: those that it has here already, or those of its folder, made at its first start.
     pub fn keys(&mut self, store: &Store, folder: &Path, zone: &ZoneState, now: UnixTime) -> Keys {
         if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)
@@ -216,9 +229,10 @@ impl Rolls {
         {
             return Keys::Frozen(frozen);
         }
+        let shift = self.shift;
         let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
         roll.built = None;
-        match roll.renewed(zone) {
+        match roll.renewed(zone, shift) {
             Some(Ok(keys)) => {
                 if let Keys::Loaded(set) = &keys {
                     tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
@@ -242,7 +256,11 @@ impl Rolls {
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
         let loaded = loaded.map_err(|frozen| frozen.diagnostic())?;
-        self.zones.insert(zone.apex.clone(), ZoneRoll::new(loaded));
+        let mut roll = ZoneRoll::new(loaded);
+        if zone.parent.is_none() {
+            roll.parent.at += PARENT_FIRST.min(Duration::from_secs(zone.policy.parent_poll));
+        }
+        self.zones.insert(zone.apex.clone(), roll);
         Ok(())
     }
 
@@ -273,7 +291,7 @@ impl Rolls {
     /// A zone is served unsigned: that may stay in caches when it gets keys.
     pub fn note_unsigned(&mut self, zone: &ZoneState) {
         let Some(content) = zone.content() else { return };
-        let ttl = limits::of(&zone.policy, content, true).data_ttl;
+        let ttl = limits::of(&zone.policy, content, true, Shift::default()).data_ttl;
         let before = self.served_unsigned.entry(zone.apex.clone()).or_default();
         *before = ttl.max(*before);
     }

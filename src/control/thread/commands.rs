@@ -35,6 +35,8 @@ impl Mind {
         self.take_in(changes);
         self.own_findings = warnings;
         self.own_findings.extend(signed_anyway(&self.config, &self.world));
+        let anchors = self.read_anchors();
+        self.own_findings.extend(anchors);
         self.publish();
         tracing::info!(SNAPSHOT = self.version, "reloaded");
         Ok(())

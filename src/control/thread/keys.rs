@@ -64,13 +64,13 @@ impl Mind {
         for (apex, zone) in &self.world.zones {
             let is_wanted = one.as_ref().map_or(zone.signed || self.rolls.zones.contains_key(apex), |one| one == apex);
             if is_wanted {
-                self.report(zone, report, reply);
+                self.describe(zone, report, reply);
             }
         }
         Ok(())
     }
 
-    fn report(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
+    fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
         let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
         let Some(roll) = roll else {
             let (what, fix) = match &zone.keys {
@@ -80,7 +80,7 @@ impl Mind {
                     ("it has no keys before it has content".to_owned(), "mend its master file".to_owned())
                 }
             };
-            let info = broken(&zone.apex, &zone.policy.name, self.version, (&what, &fix), time::now());
+            let info = broken(&zone.apex, &zone.policy.name, self.version, (&what, &fix), time::wall());
             return match report {
                 Report::Info => item(&info, reply),
                 Report::Plan { .. } => {
@@ -100,7 +100,7 @@ impl Mind {
 
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
         let (policy, now) = (roll_policy(&zone.policy), time::now());
-        let plan = plan(facts, &policy, &rolls::conditions(roll), now);
+        let plan = plan(facts, &policy, &rolls::conditions(roll, self.clock.doubt()), now);
         tell(&About {
             apex: &zone.apex,
             facts,
@@ -108,10 +108,10 @@ impl Mind {
             policy_name: &zone.policy.name,
             plan: &plan,
             snapshot: self.version,
-            clock: "",
+            clock: self.clock.words(),
             faults: &roll.silent,
             now,
-            ahead: 0,
+            ahead: self.clock.ahead(),
         });
     }
 
@@ -125,15 +125,21 @@ impl Mind {
                 let unsigned_wanted = !self.config.zone_settings(text.trim_end_matches('.')).signed;
                 insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), now)
             }
-            false => roll_request(roll.facts(), &roll_policy(&state.policy), &rolls::conditions(roll), asked, now),
+            false => roll_request(
+                roll.facts(),
+                &roll_policy(&state.policy),
+                &rolls::conditions(roll, self.clock.doubt()),
+                asked,
+                now,
+            ),
         };
-        let facts = facts.map_err(|refused: Refused| (4, refused.message(0)))?;
+        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.ahead())))?;
         let then = after(roll.facts(), &facts, now).map_err(|why| (4, why))?;
         if !dry_run {
             self.record(&apex, facts)?;
         }
         let state = self.world.zones.get(&apex).ok_or((1, String::new()))?;
-        self.report(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply);
+        self.describe(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply);
         Ok(())
     }
 
@@ -170,9 +176,13 @@ impl Mind {
         &mut self,
         zone: &str,
         reason: String,
-        (_clock, dry_run): (bool, bool),
+        (clock, dry_run): (bool, bool),
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
+        if clock && !dry_run && self.clock.confirm() {
+            tracing::info!("an operator confirms that the wall clock is right");
+            self.take_clock();
+        }
         self.mark(zone, Fact::Resumed { reason }, dry_run, reply)
     }
 
@@ -212,10 +222,10 @@ impl Mind {
                 policy_name: &policy.name,
                 plan: &plan,
                 snapshot: self.version,
-                clock: "",
+                clock: self.clock.words(),
                 faults: &[],
                 now,
-                ahead: 0,
+                ahead: self.clock.ahead(),
             }),
             reply,
         );

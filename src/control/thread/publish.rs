@@ -23,7 +23,13 @@ impl Mind {
         self.previous.retain(|old| Arc::strong_count(old) > 1);
         self.previous.push(self.slot.swap(snapshot));
         self.note_published();
-        let more: Vec<Diagnostic> = self.own_findings.iter().chain(&self.disk_findings).cloned().collect();
+        self.report();
+    }
+
+    /// Tells what stands now about the snapshot that answers.
+    pub(super) fn report(&mut self) {
+        let more = self.own_findings.iter().chain(&self.disk_findings).chain(&self.key_findings);
+        let more: Vec<Diagnostic> = more.cloned().collect();
         self.findings.update(&self.world, &more);
         let last_scan = self.watcher.counts().last_success.0;
         let view = View::new(&self.world, &self.view.load(), self.findings.shown(), self.version, last_scan);

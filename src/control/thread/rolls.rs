@@ -3,21 +3,20 @@
 //! A step's key set proves itself first, then its fact is made durable, and only then is it served. What was not seen is
 //! never taken for done, however long ago it was published.
 
-use super::{Event, Mind, StartFault, disk};
+use super::{Event, Mind, StartFault, disk, parents};
 use crate::control::keys_offline::roll_policy;
 use crate::control::observe::walk::Ways;
+use crate::control::rolls::findings::findings;
 use crate::control::rolls::observer::{Look, Observer, Seen, reachable};
-use crate::control::rolls::{ZoneRoll, build, limits};
+use crate::control::rolls::{Shift, ZoneRoll, build, limits};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
 use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
-use crate::roll::parent::match_ds;
-use crate::roll::plan::plan;
+use crate::roll::plan::{Blocker, plan};
 use crate::roll::step::Step;
-use crate::roll::{Conditions, words};
+use crate::roll::{Conditions, turn, words};
 use crate::time::{self, UnixTime};
-use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -35,9 +34,6 @@ const SETTLED: Duration = Duration::from_secs(1);
 const UNSEEN_MAX: Duration = Duration::from_secs(60);
 /// How often all zones are looked at from outside though nothing changed (I34 of the design).
 const AT_REST: Duration = Duration::from_secs(600);
-/// How often our own parent zone is asked for a DS that is awaited.
-const OWN_PARENT: Duration = Duration::from_secs(1);
-
 /// What a step led to.
 enum Taken {
     /// It is done, and nothing that is served changes.
@@ -61,6 +57,7 @@ impl Mind {
     /// Takes the steps that are due, and asks for the looks that are.
     pub(super) fn roll_on(&mut self) {
         if self.rolls_next().is_none_or(|at| at > Instant::now()) {
+            self.tell_news();
             return;
         }
         for _ in 0..ROUNDS_MAX {
@@ -79,6 +76,7 @@ impl Mind {
             self.publish();
         }
         self.ask_looks();
+        self.tell_news();
     }
 
     fn due(&self) -> Vec<Name> {
@@ -88,16 +86,19 @@ impl Mind {
 
     /// Takes the steps of a zone that may be taken now, up to the first that is to be served: its keys from then on.
     fn advance(&mut self, apex: &Name) -> Option<Keys> {
+        let turn = self.turn(apex);
         let zone = self.world.zones.get(apex)?;
         let is_ready = matches!(zone.keys, Keys::Loaded(_)) && zone.content().is_some();
+        let shift = self.rolls.shift;
         let roll = self.rolls.zones.get_mut(apex)?;
+        self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
         if !is_ready {
             return None;
         }
         for _ in 0..STEPS_MAX {
             let now = time::now();
-            let conditions = conditions(roll);
+            let conditions = Conditions { turn: turn.clone(), ..conditions(roll, self.clock.doubt()) };
             let plan = plan(roll.facts(), &roll_policy(&zone.policy), &conditions, now);
             let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
@@ -107,13 +108,17 @@ impl Mind {
                 return None;
             };
             let text = words::step(roll.facts(), &step);
-            match take(&self.store, zone, roll, &step, now) {
+            match take(&self.store, zone, roll, (&step, shift), now) {
                 Taken::Quietly => tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), "{text}"),
                 Taken::Serving(keys) => {
                     let snapshot = self.version + 1;
                     tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), SNAPSHOT = snapshot, "{text}");
+                    let is_end = matches!(step, Step::Remove(_));
                     roll.open_steps.push((step, text));
                     roll.due = Instant::now();
+                    if is_end {
+                        self.next_turns();
+                    }
                     return Some(keys);
                 }
                 Taken::Not => {
@@ -124,6 +129,50 @@ impl Mind {
         }
         roll.due = Instant::now();
         None
+    }
+
+    /// Which zone is to roll before this one does by itself.
+    fn turn(&self, apex: &Name) -> Option<String> {
+        let name = |apex: &Name| apex.to_string().trim_end_matches('.').to_owned();
+        let below_ours = |apex: &Name| self.world.zones.get(apex).filter(|zone| zone.parent.is_some());
+        let zone = below_ours(apex)?;
+        let standing = |apex: &Name, zone: &ZoneState, roll: &ZoneRoll| {
+            turn::Standing::of(name(apex), roll.facts(), &roll_policy(&zone.policy))
+        };
+        let (now, own) = (time::now(), standing(apex, zone, self.rolls.zones.get(apex)?));
+        // Only at the end of a life it matters whose turn it is.
+        own.life.filter(|(_, due)| *due <= now && !own.is_rolling)?;
+        let all = self.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
+        let (all, rolls): (Vec<_>, _) = (all.collect(), &self.config.rolls);
+        turn::waits_for(&own.zone, &all, rolls.canary.as_deref(), rolls.together, now).map(str::to_owned)
+    }
+
+    /// A roll has ended: those that waited for it look again.
+    fn next_turns(&mut self) {
+        let waits = |roll: &&mut ZoneRoll| {
+            roll.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Turn(_)))
+        };
+        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
+    }
+
+    /// The clocks are read; where they begin or cease to agree, all zones take note.
+    pub(super) fn tick_clock(&mut self) {
+        if self.clock.tick() {
+            self.take_clock();
+        }
+    }
+
+    /// What the clocks tell has changed.
+    pub(super) fn take_clock(&mut self) {
+        let shift = self.clock.shift();
+        for roll in self.rolls.zones.values_mut() {
+            roll.due = Instant::now();
+        }
+        self.is_news = true;
+        if self.rolls.shift != shift {
+            self.rolls.shift = shift;
+            self.publish();
+        }
     }
 
     /// Starts to look at zones from outside.
@@ -139,12 +188,12 @@ impl Mind {
 
     /// Before a publication: keys are those of the facts, also where the parent became ours meanwhile.
     pub(super) fn renew_keys(&mut self) {
-        let mut renewed = Vec::new();
+        let (mut renewed, shift) = (Vec::new(), self.rolls.shift);
         for (apex, roll) in &mut self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
-            match roll.renewed(zone) {
+            match roll.renewed(zone, shift) {
                 Some(Ok(keys)) => renewed.push((apex.clone(), keys)),
                 // What is served proved itself, and stays.
                 Some(Err(reason)) => roll.refused = Some(reason),
@@ -159,7 +208,7 @@ impl Mind {
 
     /// Before a publication: what is to be served may stay in caches this long.
     pub(super) fn note_limits(&mut self) {
-        let now = time::now();
+        let (now, shift) = (time::now(), self.rolls.shift);
         for zone in self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None)) {
             self.rolls.note_unsigned(zone);
         }
@@ -169,7 +218,7 @@ impl Mind {
             };
             let Some(content) = zone.content() else { continue };
             roll.has_tenants |= !zone.tenants.table.is_empty();
-            let limits = limits::of(&zone.policy, content, roll.has_tenants);
+            let limits = limits::of(&zone.policy, content, roll.has_tenants, shift);
             if roll.facts().limits_next != Some(limits) {
                 roll.record(Fact::Limits(limits), now);
             }
@@ -218,58 +267,57 @@ impl Mind {
         }
     }
 
-    /// How the parent of a zone is looked at; none where that cannot be said now.
-    fn parent_look(&self, zone: &ZoneState, server: Option<SocketAddr>) -> Option<Look> {
-        let parent = zone.parent.as_ref()?;
-        let keys = match &self.world.zones.get(parent)?.keys {
-            Keys::None => None,
-            Keys::Loaded(set) => Some(set.published.iter().map(|(key, _)| key.dnskey_data()).collect()),
-            Keys::Wanted | Keys::Frozen(_) => return None,
-        };
-        Some(Look::OwnParent { zone: parent.clone(), keys, server: server? })
-    }
-
     /// Something was seen.
     pub(super) fn seen(&mut self, apex: &Name, seen: Seen) {
+        let poll = self.world.zones.get(apex).map_or(0, |zone| zone.policy.parent_poll);
+        let is_ours = self.world.zones.get(apex).is_some_and(|zone| zone.parent.is_some());
         let Some(roll) = self.rolls.zones.get_mut(apex) else { return };
+        let mut is_ds_seen = false;
         match seen {
-            Seen::Own { through, outcome } => match outcome {
-                Ok(facts) => {
-                    roll.own.answered(Vec::new(), AT_REST);
-                    own_seen(apex, roll, through, (facts.dnskey_ttl, facts.keys_expire), self.version);
-                }
-                Err(faults) => {
-                    let after = SETTLED * 2u32.saturating_pow(roll.own.failures.min(6));
-                    roll.own.answered(faults.into_iter().map(|fault| fault.what).collect(), after.min(UNSEEN_MAX));
-                }
-            },
-            Seen::OwnParent { server, outcome } => {
-                let servers = [server.to_string()];
-                note_servers(roll, &servers, true, 0);
-                roll.silent.clear();
-                match outcome {
-                    Ok(seen) => {
-                        note_ds(apex, roll, &server.to_string(), &seen);
-                        let is_settled = roll.facts().parent.agreed() == Some(&roll.facts().ds_wanted);
-                        roll.parent.answered(Vec::new(), if is_settled { AT_REST } else { OWN_PARENT });
-                    }
-                    Err(why) => {
-                        roll.silent.push((server.to_string(), why.clone()));
-                        roll.parent.answered(vec![format!("{server}: {why}")], OWN_PARENT);
-                    }
-                }
-                roll.due = Instant::now();
+            Seen::Own { through, outcome: Ok(facts) } => {
+                roll.own.answered(Vec::new(), AT_REST);
+                is_ds_seen = own_seen(apex, roll, through, (facts.dnskey_ttl, facts.keys_expire), self.version);
             }
-            Seen::Parent(_) | Seen::Told(_) => {}
+            Seen::Own { outcome: Err(faults), .. } => {
+                let after = SETTLED * 2u32.saturating_pow(roll.own.failures.min(6));
+                roll.own.answered(faults.into_iter().map(|fault| fault.what).collect(), after.min(UNSEEN_MAX));
+            }
+            Seen::OwnParent { server, outcome } => parents::own_parent_seen(apex, roll, server, outcome),
+            Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll),
+            Seen::Told(told) => parents::told(apex, &told),
+        }
+        self.is_news = true;
+        if is_ds_seen && !is_ours {
+            self.tell_parent(apex);
+        }
+    }
+
+    /// What stands against keys now; it is told where it changed.
+    pub(super) fn tell_news(&mut self) {
+        if !std::mem::take(&mut self.is_news) {
+            return;
+        }
+        let mut found = self.clock.findings(&self.config.keys);
+        for (apex, roll) in &self.rolls.zones {
+            let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
+                continue;
+            };
+            let text = apex.to_string();
+            found.extend(findings(text.trim_end_matches('.'), &self.world.shown(&zone.path), roll));
+        }
+        if found != self.key_findings {
+            self.key_findings = found;
+            self.report();
         }
     }
 }
 
-fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32, UnixTime), snapshot: u64) {
+/// Our addresses answer as the facts say; true where a DS set that is wanted was seen for the first time.
+fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32, UnixTime), snapshot: u64) -> bool {
     if through != roll.published {
         // It was published again meanwhile, and that is what must be seen.
         roll.own.within(SETTLED);
-        return;
+        return false;
     }
     let now = time::now();
     let fact = Fact::ZoneServed {
@@ -283,43 +331,18 @@ fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32
     };
     if build::is_unseen(roll.facts()) && !roll.record(fact, now) {
         roll.own.within(RETRY);
-        return;
+        return false;
     }
+    let is_ds_seen = roll.open_steps.iter().any(|(step, _)| matches!(step, Step::WantDs(_)));
     for (step, text) in std::mem::take(&mut roll.open_steps) {
         tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), SNAPSHOT = snapshot, "seen on the wire: {text}");
     }
+    is_ds_seen
 }
 
-/// Records who answers for the parent, where that is new.
-fn note_servers(roll: &mut ZoneRoll, servers: &[String], own: bool, rounds_apart: u64) {
-    let parent = &roll.facts().parent;
-    let known = parent.servers.iter().map(|server| &server.address);
-    if known.eq(servers.iter()) && parent.own == own && parent.rounds_apart == rounds_apart {
-        return;
-    }
-    roll.record(Fact::ParentServers { servers: servers.to_vec(), own, rounds_apart }, time::now());
-}
-
-/// Records what an address of the parent gave, where that is news.
-fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &crate::control::observe::chain::DsSeen) {
-    use crate::roll::check::{KeyId, KeySet};
-    let now = time::now();
-    let facts = roll.facts();
-    let (tags, unknown) = match_ds(apex, facts.keys.iter().map(|key| &key.public), &seen.ds);
-    let ours = facts.keys.iter().filter(|key| tags.contains(&key.public.tag)).map(|key| key.id);
-    let decode = |hex: &String| data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
-    let set: KeySet = ours.chain(unknown.iter().map(|hex| KeyId::foreign(&decode(hex)))).collect();
-    let (ttl, span) = (seen.ttl.max(seen.original_ttl), seen.expires.0.saturating_sub(seen.inception.0));
-    if !facts.parent.is_news(server, &set, (ttl, span), now) {
-        return;
-    }
-    let (server, expires) = (server.to_owned(), seen.expires.0);
-    roll.record(Fact::ParentSaw { server, tags, unknown, ttl, signature_span: span, expires }, now);
-}
-
-pub(super) fn conditions(roll: &ZoneRoll) -> Conditions {
+pub(super) fn conditions(roll: &ZoneRoll, clock: Option<&str>) -> Conditions {
     Conditions {
-        clock: None,
+        clock: clock.map(str::to_owned),
         disk: roll.disk.clone(),
         unreadable: roll.unreadable.clone(),
         silent: roll.silent.iter().map(|(address, _)| address.clone()).collect(),
@@ -332,7 +355,7 @@ fn take(
     store: &crate::control::store::Store,
     zone: &ZoneState,
     roll: &mut ZoneRoll,
-    step: &Step,
+    (step, shift): (&Step, Shift),
     now: UnixTime,
 ) -> Taken {
     if let Step::Create { role, algorithm } = step {
@@ -361,7 +384,7 @@ fn take(
     let candidate = facts.take(&fact, now).and_then(|()| match facts.unsigned {
         true => Ok(Keys::None),
         // I10 of the design: what is to be served proves itself before anybody may see it.
-        false => roll.key_set(zone, &facts).map(|set| Keys::Loaded(Box::new(set))),
+        false => roll.key_set(zone, &facts, shift).map(|set| Keys::Loaded(Box::new(set))),
     });
     match candidate {
         Err(reason) => {
@@ -375,7 +398,7 @@ fn take(
         }
         Ok(keys) => {
             roll.refused = None;
-            roll.was_built(zone);
+            roll.was_built(zone, shift);
             Taken::Serving(keys)
         }
     }

@@ -5,6 +5,7 @@ use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::progress::Progress;
 use crate::control::protocol::Status;
+use crate::control::rolls::clock::Clock;
 use crate::control::socket::{self, Desk};
 use crate::control::store::{Store, StoreFault};
 use crate::control::watch::Watcher;
@@ -120,7 +121,8 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let wake = events.clone();
     let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
         .map_err(|cause| StartFault::System { what: "watch the folder of zones", cause })?;
-    let (mut mind, tell) = Mind::new(options, store, watcher);
+    let clock = Clock::new(store.signing_clock(store.newest_fact()));
+    let (mut mind, tell) = Mind::new(options, store, watcher, clock);
     let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;
     mind.first_scan();
     drop(teller);

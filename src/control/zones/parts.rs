@@ -81,3 +81,80 @@ pub fn lack(facts: &ZoneFacts, is_readable: impl Fn(u16) -> bool) -> Option<Lack
 fn signs_data(key: &KeyFacts) -> bool {
     key.role != Role::Ksk && key.signs_data()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roll::facts::{Fact, KeyLayout, key_file_name};
+    use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, generate_pkcs8};
+    use crate::time::UnixTime;
+    use data_encoding::BASE64;
+
+    fn key(role: Role, algorithm: u8) -> Key {
+        let der = generate_pkcs8(algorithm).expect("a new key");
+        Key::from_pkcs8(role.flags(), algorithm, &der).expect("a key")
+    }
+
+    /// A zone with these keys: all are published, those with `true` sign data, and those that a DS may point at have one.
+    fn zone(keys: &[(&Key, Role, bool)]) -> ZoneFacts {
+        let mut facts = vec![Fact::FirstKeysIntended { layout: KeyLayout::Csk, algorithm: 15 }];
+        for (key, role, signs) in keys {
+            let (public, tag) = (key.public_half(), key.tag);
+            let file = key_file_name(*role, &public);
+            let (algorithm, flags, public) = (key.algorithm, key.flags, BASE64.encode(&public.public));
+            facts.push(Fact::KeyCreated { tag, algorithm, flags, role: *role, public, file });
+            facts.push(Fact::KeyPublished { tag });
+            facts.extend(signs.then_some(Fact::KeyActivated { tag }));
+        }
+        facts.push(Fact::FirstKeysDone {});
+        after(ZoneFacts::default(), &facts)
+    }
+
+    fn after(mut zone: ZoneFacts, facts: &[Fact]) -> ZoneFacts {
+        facts.iter().for_each(|fact| zone.take(fact, UnixTime(1)).expect("it follows"));
+        zone
+    }
+
+    #[test]
+    fn every_key_that_signs_data_and_one_of_each_wanted_algorithm_must_be_readable() {
+        let [ksk, other, zsk] = [Role::Ksk, Role::Ksk, Role::Zsk].map(|role| key(role, ED25519_NUMBER));
+        let (next, p256) = (key(Role::Zsk, ED25519_NUMBER), key(Role::Ksk, ECDSA_P256));
+        let keys =
+            [(&ksk, Role::Ksk, true), (&other, Role::Ksk, true), (&zsk, Role::Zsk, true), (&next, Role::Zsk, false)];
+        let facts = zone(&keys);
+        let without = |facts: &ZoneFacts, lost: &[&Key]| lack(facts, |tag| lost.iter().all(|key| key.tag != tag));
+        assert_eq!(without(&facts, &[&next]), None);
+        assert_eq!(without(&facts, &[&zsk]), Some(Lack::Key(zsk.tag)));
+        assert_eq!(without(&facts, &[&ksk]), None, "the other one is in the DS too");
+        assert_eq!(without(&facts, &[&ksk, &other]), Some(Lack::Key(ksk.tag)));
+        let narrower = after(facts.clone(), &[Fact::DsWanted { tags: vec![ksk.tag] }]);
+        assert_eq!(without(&narrower, &[&ksk]), Some(Lack::Key(ksk.tag)));
+        let none = after(facts.clone(), &[Fact::DsWanted { tags: vec![] }]);
+        assert_eq!((without(&none, &[&ksk]), without(&none, &[&ksk, &other])), (None, Some(Lack::Key(ksk.tag))));
+        let two = zone(&[(&ksk, Role::Ksk, true), (&p256, Role::Ksk, true), (&zsk, Role::Zsk, true)]);
+        assert_eq!(without(&two, &[&p256]), Some(Lack::Key(p256.tag)));
+        assert_eq!(without(&zone(&[(&ksk, Role::Ksk, true)]), &[]), Some(Lack::Signer));
+        assert_eq!(without(&zone(&[(&zsk, Role::Zsk, true)]), &[]), Some(Lack::Entry));
+        assert_eq!(without(&after(facts, &[Fact::Unsigned {}]), &[&ksk, &other, &zsk, &next]), None);
+    }
+
+    #[test]
+    fn parts_are_what_the_facts_say_and_what_cannot_be_read_signs_no_keys() {
+        let [ksk, other, zsk] = [Role::Ksk, Role::Ksk, Role::Zsk].map(|role| key(role, ED25519_NUMBER));
+        let facts = zone(&[(&ksk, Role::Ksk, true), (&other, Role::Ksk, true), (&zsk, Role::Zsk, true)]);
+        let facts = after(facts, &[Fact::DsWanted { tags: vec![ksk.tag] }]);
+        let private = BTreeMap::from([(ksk.tag, ksk.clone()), (zsk.tag, zsk.clone())]);
+        let does = |facts: &ZoneFacts| -> Vec<[bool; 5]> {
+            let parts = parts(facts, &private);
+            parts.iter().map(|p| [p.published, p.signs_keys, p.signs_data, p.wanted_ds, p.private.is_some()]).collect()
+        };
+        let (ksk_does, other_does) = ([true, true, false, true, true], [true, false, false, false, false]);
+        assert_eq!(does(&facts), [ksk_does, other_does, [true, false, true, false, true]]);
+        let facts = after(facts, &[Fact::KeyRemoved { tag: zsk.tag }, Fact::KeyRemoved { tag: other.tag }]);
+        assert_eq!(does(&facts), [ksk_does, [false, false, true, false, true]], "it signs on, unpublished");
+        assert_eq!(wish(&facts), ParentWish::Wanted);
+        let none = after(facts, &[Fact::DsWanted { tags: vec![] }]);
+        assert_eq!(wish(&none), ParentWish::Unsaid);
+        assert_eq!(wish(&after(none, &[Fact::InsecureWanted {}])), ParentWish::Delete);
+    }
+}

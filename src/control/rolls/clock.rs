@@ -1,0 +1,106 @@
+//! The signing clock as the control thread keeps it: what it tells of doubt, and how signatures cover all readings.
+//!
+//! A doubt stops removals in all zones; signatures go on, valid by whichever clock is right.
+
+use crate::control::signing_clock::SigningClock;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::roll::clock::Told;
+use crate::time::{self, Seconds};
+use std::path::Path;
+
+/// By how much signatures begin earlier and end later, so that they are valid by every reading of the clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shift {
+    /// Earlier by this.
+    pub before: Seconds,
+    /// Later by this.
+    pub after: Seconds,
+}
+
+/// Differences are rounded up to this, so that a second more makes no signature anew.
+const ROUNDED: Seconds = 3600;
+/// A difference that is within what clocks drift needs no other signatures: they begin a day ago.
+const DRIFT: Seconds = 300;
+
+impl Shift {
+    fn of(told: &Told) -> Shift {
+        let rounded = |span: Seconds| if span <= DRIFT { 0 } else { span.div_ceil(ROUNDED) * ROUNDED };
+        Shift {
+            before: rounded(told.time.0.saturating_sub(told.low.0)),
+            after: rounded(told.high.0.saturating_sub(told.time.0)),
+        }
+    }
+}
+
+/// The clock, and what it told last.
+pub struct Clock {
+    clock: SigningClock,
+    told: Told,
+}
+
+impl Clock {
+    /// A clock that was just started.
+    pub fn new((clock, told): (SigningClock, Told)) -> Clock {
+        Clock { clock, told }
+    }
+
+    /// Reads the clocks; true where what follows from them changed.
+    pub fn tick(&mut self) -> bool {
+        let told = self.clock.tick();
+        self.take(told)
+    }
+
+    /// An operator has looked: the wall clock is right.
+    pub fn confirm(&mut self) -> bool {
+        let told = self.clock.confirm();
+        self.take(told)
+    }
+
+    fn take(&mut self, told: Told) -> bool {
+        let is_news = told.doubt.is_some() != self.told.doubt.is_some()
+            || told.note.is_some() != self.told.note.is_some()
+            || Shift::of(&told) != Shift::of(&self.told);
+        // The words of a doubt that stands count seconds; the first ones are as good.
+        let doubt = if told.doubt.is_some() { self.told.doubt.take().or(told.doubt) } else { None };
+        let note = if told.note.is_some() { self.told.note.take().or(told.note) } else { None };
+        self.told = Told { doubt, note, ..told };
+        is_news
+    }
+
+    /// Why removals stop.
+    pub fn doubt(&self) -> Option<&str> {
+        self.told.doubt.as_deref()
+    }
+
+    /// What is to be said about it; empty: nothing.
+    pub fn words(&self) -> &str {
+        self.told.doubt.as_deref().or(self.told.note.as_deref()).unwrap_or_default()
+    }
+
+    /// How signatures cover all readings.
+    pub fn shift(&self) -> Shift {
+        Shift::of(&self.told)
+    }
+
+    /// The wall clock minus the signing clock, in seconds.
+    pub fn ahead(&self) -> i64 {
+        let (wall, now) = (time::wall().0, time::now().0);
+        let ahead = i64::try_from(wall).unwrap_or(i64::MAX) - i64::try_from(now).unwrap_or(i64::MAX);
+        if ahead.abs() <= 1 { 0 } else { ahead }
+    }
+
+    /// What stands against it.
+    pub fn findings(&self, keys: &Path) -> Vec<Diagnostic> {
+        let place = || Place::file(keys.display().to_string());
+        let help = "set the clock (chronyc tracking, timedatectl); if it is right, `mxseal keys resume ZONE --clock`";
+        let doubt = self.told.doubt.iter().map(|doubt| {
+            let message = format!("the clock cannot be trusted: {doubt}; no key is removed meanwhile");
+            Diagnostic::error("MX5520", place(), message, help)
+        });
+        let note = self.told.note.iter().map(|note| {
+            let message = format!("rolls go on later than they might: {note}");
+            Diagnostic::warning("MX5521", place(), message, help)
+        });
+        doubt.chain(note).chain(self.clock.findings()).collect()
+    }
+}

@@ -1,0 +1,239 @@
+//! The signing clock of this machine: what the clocks say, what was believed before, and the mark between two starts.
+//!
+//! It decides nothing: [`crate::roll::clock`] judges the readings. It steers [`time::now`], and never stops for a disk that
+//! refuses the mark: then the next start knows less and waits longer.
+
+use super::durable::{self, Disk};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::roll::clock::{self, Mark, Reading, Told};
+use crate::time::{self, Seconds, UnixTime};
+use rustix::time::ClockId;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file of the mark in `keys/`. No zone's folder begins with a dot.
+pub const CLOCK_NAME: &str = ".clock";
+/// How often the mark is written: after a power cut the clock is late by this much at most, where the wall clock is wrong.
+const KEPT_EVERY: Seconds = 60;
+/// Octets of the file, at most: ten times a mark.
+const MARK_OCTETS_MAX: usize = 4096;
+/// What differs between any two starts of the machine (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The clock and its mark.
+pub struct SigningClock {
+    disk: Arc<Disk>,
+    path: PathBuf,
+    boot: String,
+    mark: Mark,
+    /// Uptime when the mark was last written, or was to be; none: it is due.
+    kept: Option<Seconds>,
+    damaged: Option<String>,
+    unkept: Option<String>,
+}
+
+impl SigningClock {
+    /// Goes on from the mark in `keys`, or from the wall clock where there is none that can be believed, and then never
+    /// before `least`. The time of the process goes by it from here on.
+    pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime) -> (SigningClock, Told) {
+        let boot = boot();
+        let now = reading(&boot);
+        let (clock, told) = SigningClock::start_at(keys, disk, least, now);
+        time::steer(told.time);
+        (clock, told)
+    }
+
+    fn start_at(keys: &Path, disk: Arc<Disk>, least: UnixTime, now: Reading) -> (SigningClock, Told) {
+        let path = keys.join(CLOCK_NAME);
+        let (mark, damaged) = match read(&path) {
+            Ok(mark) => (mark, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let mut told = mark.map_or_else(|| clock::first(&now, least), |mark| clock::next(&mark, &now));
+        if told.time < least {
+            // The mark is up to a minute older than the newest fact.
+            told = clock::next(&Mark { time: least.0, ..told.mark }, &now);
+        }
+        let mark = told.mark.clone();
+        let mut clock = SigningClock { disk, path, boot: now.boot, mark, kept: None, damaged, unkept: None };
+        clock.take(&told);
+        (clock, told)
+    }
+
+    /// The moment now. Call it every few seconds: between two calls time goes by the monotonic clock alone.
+    pub fn tick(&mut self) -> Told {
+        let told = self.tick_at(&reading(&self.boot));
+        time::steer(told.time);
+        told
+    }
+
+    fn tick_at(&mut self, now: &Reading) -> Told {
+        let told = clock::next(&self.mark, now);
+        self.take(&told);
+        told
+    }
+
+    /// An operator has looked, and the wall clock is right.
+    pub fn confirm(&mut self) -> Told {
+        let told = self.confirm_at(&reading(&self.boot));
+        time::steer(told.time);
+        told
+    }
+
+    fn confirm_at(&mut self, now: &Reading) -> Told {
+        let told = clock::confirm(&self.mark, now);
+        self.kept = None;
+        self.take(&told);
+        told
+    }
+
+    /// What an operator should know about the mark. Nothing stops for it.
+    pub fn findings(&self) -> Vec<Diagnostic> {
+        let place = || Place::file(self.path.display().to_string());
+        let damaged = self.damaged.iter().map(|reason| {
+            let message = format!("the mark of the clock cannot be used ({reason}): time goes on from the wall clock");
+            let help = "check that the wall clock is right, and find out who damaged the file; it is written anew";
+            Diagnostic::warning("MX5023", place(), message, help)
+        });
+        let unkept = self.unkept.iter().map(|reason| {
+            let help = "repair this: a start before that knows less about the time, and waits longer";
+            Diagnostic::warning("MX5024", place(), format!("the mark of the clock is not kept: {reason}"), help)
+        });
+        damaged.chain(unkept).collect()
+    }
+
+    fn take(&mut self, told: &Told) {
+        self.mark = told.mark.clone();
+        if self.kept.is_some_and(|kept| self.mark.uptime < kept + KEPT_EVERY) {
+            return;
+        }
+        // Also after a failure: a full disk is not asked again at each tick.
+        self.kept = Some(self.mark.uptime);
+        let written = self.disk.write_whole(&self.path, encode(&self.mark).as_bytes());
+        self.unkept = written.err().map(|fault| fault.to_string());
+    }
+}
+
+/// One line like those of a journal: the CRC-32 of the rest, a space, JSON.
+fn encode(mark: &Mark) -> String {
+    // Numbers and text with fixed keys, for which serde_json cannot fail.
+    let json = serde_json::to_string(mark).unwrap_or_default();
+    format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
+}
+
+/// The mark; none where there is no file.
+fn read(path: &Path) -> Result<Option<Mark>, String> {
+    let file = match durable::open(path) {
+        Err(fault) if durable::is_missing(&fault) => return Ok(None),
+        file => file.map_err(|fault| fault.to_string())?,
+    };
+    let content = durable::read(&file, path, MARK_OCTETS_MAX).map_err(|fault| fault.to_string())?;
+    let text = String::from_utf8(content).map_err(|_| "it is not text".to_owned())?;
+    let (head, json) = text.trim_end_matches('\n').split_once(' ').ok_or("it is not a checksum and a mark")?;
+    if head != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
+        return Err("its checksum does not fit".to_owned());
+    }
+    serde_json::from_str(json).map(Some).map_err(|fault| fault.to_string())
+}
+
+fn reading(boot: &str) -> Reading {
+    let uptime = rustix::time::clock_gettime(ClockId::Boottime).tv_sec;
+    Reading { wall: time::wall(), uptime: u64::try_from(uptime).unwrap_or(0), boot: boot.to_owned() }
+}
+
+/// Without /proc each start of the process counts as one of the machine: time off is then believed up to its budget only.
+fn boot() -> String {
+    let own = || format!("process {} at {}", std::process::id(), time::wall().0);
+    std::fs::read_to_string(BOOT_ID).map_or_else(|_| own(), |id| id.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    const START: u64 = 1_800_000_000;
+
+    fn reading_of(wall: u64, uptime: u64, boot: &str) -> Reading {
+        Reading { wall: UnixTime(wall), uptime, boot: boot.to_owned() }
+    }
+
+    /// The moment told at a start with these readings.
+    fn started(keys: &Path, least: u64, now: Reading) -> (SigningClock, Told) {
+        SigningClock::start_at(keys, Arc::default(), UnixTime(least), now)
+    }
+
+    #[test]
+    fn a_restart_goes_on_from_the_mark_and_never_before_the_newest_fact() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let (mut clock, told) = started(keys.path(), 0, reading_of(START, 100, "a"));
+        assert_eq!((told.time, clock.findings().len()), (UnixTime(START), 0));
+        assert_eq!(clock.tick_at(&reading_of(START + 90, 190, "a")).time, UnixTime(START + 90));
+        drop(clock);
+        let (_, told) = started(keys.path(), 0, reading_of(5, 200, "a"));
+        assert_eq!(told.time, UnixTime(START + 100), "the same boot, and a wall clock that jumped");
+        let (_, told) = started(keys.path(), START + 150, reading_of(5, 5, "b"));
+        assert_eq!(told.time, UnixTime(START + 150), "another boot, in 1970");
+        assert!(told.doubt.is_some());
+    }
+
+    #[test]
+    fn the_mark_is_written_at_most_once_a_minute_and_at_once_when_confirmed() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let (mut clock, _) = started(keys.path(), 0, reading_of(START, 100, "a"));
+        let time = || read(&keys.path().join(CLOCK_NAME)).expect("good").expect("there").time;
+        clock.tick_at(&reading_of(START + 59, 159, "a"));
+        assert_eq!(time(), START);
+        clock.tick_at(&reading_of(START + 60, 160, "a"));
+        assert_eq!(time(), START + 60);
+        let told = clock.confirm_at(&reading_of(START + 9000, 161, "a"));
+        assert_eq!((told.time, time()), (UnixTime(START + 9000), START + 9000));
+    }
+
+    #[test]
+    fn a_mark_that_is_damaged_anywhere_is_reported_and_written_anew() {
+        let keys = tempfile::tempdir().expect("a folder");
+        drop(started(keys.path(), 0, reading_of(START, 100, "a")));
+        let path = keys.path().join(CLOCK_NAME);
+        let whole = std::fs::read(&path).expect("read");
+        let flips = (0..whole.len() - 1).map(|at| {
+            let mut octets = whole.clone();
+            octets[at] ^= 1;
+            octets
+        });
+        for octets in flips.chain([Vec::new(), vec![b'x'; MARK_OCTETS_MAX + 1], vec![0xff; 9]]) {
+            std::fs::write(&path, octets).expect("written");
+            let (clock, told) = started(keys.path(), START + 7, reading_of(9, 9, "b"));
+            assert_eq!((told.time, clock.findings().len()), (UnixTime(START + 7), 1));
+            assert!(read(&path).is_ok_and(|mark| mark.is_some_and(|mark| mark.time == START + 7)));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_refuses_the_mark_is_reported_and_time_goes_on() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let full = Arc::new(AtomicBool::new(true));
+        let asked = Arc::clone(&full);
+        let failpoint = Box::new(move |_, _: &Path| match asked.load(Ordering::Relaxed) {
+            true => Err(std::io::Error::from_raw_os_error(libc::ENOSPC)),
+            false => Ok(()),
+        });
+        let disk = Arc::new(Disk::with_failpoint(failpoint));
+        let (mut clock, told) = SigningClock::start_at(keys.path(), disk, UnixTime(0), reading_of(START, 100, "a"));
+        assert_eq!((told.time, clock.findings().len()), (UnixTime(START), 1));
+        full.store(false, Ordering::Relaxed);
+        assert_eq!(clock.tick_at(&reading_of(START + 60, 160, "a")).time, UnixTime(START + 60));
+        assert!(clock.findings().is_empty());
+    }
+
+    #[test]
+    fn the_clocks_of_this_machine_are_read() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let before = time::wall();
+        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0));
+        assert!((before..=time::wall()).contains(&told.time));
+        assert!(!clock.boot.is_empty() && boot() == clock.boot);
+        assert!(clock.tick().time >= told.time);
+        assert!((told.time..=time::wall().after(1)).contains(&time::now()), "the time of the process goes by it");
+    }
+}

@@ -1,0 +1,188 @@
+//! What parents were seen to have, and whom they want told: facts for the zones below them.
+//!
+//! A round in which an address is not known or silent changes nothing but what is said about it.
+
+use super::Mind;
+use crate::control::observe::anchors::Anchors;
+use crate::control::observe::chain::DsSeen;
+use crate::control::observe::client::Trouble;
+use crate::control::observe::notify::Told;
+use crate::control::observe::parent::{AddressSaw, ParentRound, SawFault};
+use crate::control::rolls::ZoneRoll;
+use crate::control::rolls::observer::Look;
+use crate::control::zones::{Keys, ZoneState};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::dns::name::Name;
+use crate::roll::check::{KeyId, KeySet};
+use crate::roll::facts::Fact;
+use crate::roll::goal::Focus;
+use crate::roll::parent::match_ds;
+use crate::time;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often our own parent zone is asked for a DS that is awaited.
+const OWN_PARENT: Duration = Duration::from_secs(1);
+/// How often it is asked otherwise.
+const OWN_PARENT_AT_REST: Duration = Duration::from_secs(600);
+/// How often a parent that others serve is asked while nothing is awaited.
+const PARENT_AT_REST: Duration = Duration::from_secs(3600);
+/// Octets of a file of anchors, at most: a few hundred records.
+const ANCHORS_OCTETS_MAX: u64 = 256 * 1024;
+
+impl Mind {
+    /// How the parent of a zone is looked at; none where that cannot be said now.
+    pub(super) fn parent_look(&self, zone: &ZoneState, own: Option<SocketAddr>) -> Option<Look> {
+        let Some(parent) = &zone.parent else {
+            let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.anchors.as_ref()?));
+            return Some(Look::Parent { parents, anchors });
+        };
+        let keys = match &self.world.zones.get(parent)?.keys {
+            Keys::None => None,
+            Keys::Loaded(set) => Some(set.published.iter().map(|(key, _)| key.dnskey_data()).collect()),
+            Keys::Wanted | Keys::Frozen(_) => return None,
+        };
+        Some(Look::OwnParent { zone: parent.clone(), keys, server: own? })
+    }
+
+    fn parents(&self, apex: &Name) -> Vec<SocketAddr> {
+        let text = apex.to_string();
+        self.config.zone_settings(text.trim_end_matches('.')).parents
+    }
+
+    /// The parent is told that CDS changed, where it wants to be (RFC 9859).
+    pub(super) fn tell_parent(&self, apex: &Name) {
+        if let (Some(observer), Some(anchors)) = (&self.observer, &self.anchors) {
+            let parents = self.parents(apex);
+            observer.ask(apex, Look::Tell { parents, anchors: Arc::clone(anchors) });
+        }
+    }
+
+    /// Reads where trust begins; without it no parent of others is asked.
+    pub(super) fn read_anchors(&mut self) -> Option<Diagnostic> {
+        let Some(file) = self.config.rolls.anchors.clone() else {
+            self.anchors = Some(Arc::new(Anchors::root()));
+            return None;
+        };
+        let read = read(&file).and_then(|text| Anchors::parse(&text).map_err(|fault| fault.to_string()));
+        let shown = file.display().to_string();
+        let (anchors, fault) = match read {
+            Ok(anchors) => (Some(Arc::new(anchors)), None),
+            Err(why) => (None, Some(format!("the trust anchors cannot be used: {why}"))),
+        };
+        self.anchors = anchors;
+        let help =
+            "mend the file, then `mxseal reload`; until then no DS is looked for at parents, so rolls wait for it";
+        fault.map(|message| Diagnostic::error("MX5513", Place::file(shown), message, help))
+    }
+}
+
+fn read(file: &std::path::Path) -> Result<String, String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).map_err(|fault| fault.to_string())?;
+    opened.take(ANCHORS_OCTETS_MAX).read_to_string(&mut text).map_err(|fault| fault.to_string())?;
+    Ok(text)
+}
+
+/// Our own parent zone was asked.
+pub(super) fn own_parent_seen(apex: &Name, roll: &mut ZoneRoll, server: SocketAddr, seen: Result<DsSeen, String>) {
+    let server = server.to_string();
+    note_servers(roll, std::slice::from_ref(&server), true, 0);
+    roll.silent.clear();
+    let span = match seen {
+        Ok(seen) => {
+            note_ds(apex, roll, &server, &seen);
+            if is_settled(roll) { OWN_PARENT_AT_REST } else { OWN_PARENT }
+        }
+        Err(why) => {
+            roll.silent.push((server, why));
+            OWN_PARENT
+        }
+    };
+    roll.parent.answered(Vec::new(), span);
+    roll.due = Instant::now();
+}
+
+/// A parent that others serve was asked, at all of its addresses.
+pub(super) fn parent_seen(apex: &Name, roll: &mut ZoneRoll, round: &ParentRound, poll: u64) {
+    let counted: Vec<&AddressSaw> = round.asked.iter().filter(|saw| !is_excused(saw, round)).collect();
+    if round.missing.is_empty() && !counted.is_empty() {
+        let servers: Vec<String> = counted.iter().map(|saw| saw.server.to_string()).collect();
+        note_servers(roll, &servers, false, poll);
+    }
+    roll.silent.clear();
+    for missing in &round.missing {
+        let name = missing.name_server.as_ref().map_or_else(|| "the parent".to_owned(), ToString::to_string);
+        roll.silent.push((name, missing.why.clone()));
+    }
+    for saw in counted {
+        match &saw.outcome {
+            Ok(seen) => note_ds(apex, roll, &saw.server.to_string(), seen),
+            Err(fault) => roll.silent.push((saw.server.to_string(), fault.to_string())),
+        }
+    }
+    let is_quiet = is_settled(roll) && roll.plan.as_ref().is_none_or(|plan| plan.focus == Focus::Rest);
+    let poll = Duration::from_secs(poll);
+    roll.parent.answered(Vec::new(), if is_quiet { PARENT_AT_REST.max(poll) } else { poll });
+    roll.due = Instant::now();
+}
+
+/// An address of a family that this machine cannot reach, where the same name server answered at another.
+fn is_excused(saw: &AddressSaw, round: &ParentRound) -> bool {
+    let is_unreachable =
+        matches!(&saw.outcome, Err(SawFault::Ask(fault)) if matches!(fault.trouble, Trouble::NoRoute(_)));
+    let answered = |other: &AddressSaw| other.name_server == saw.name_server && other.outcome.is_ok();
+    is_unreachable && saw.name_server.is_some() && round.asked.iter().any(answered)
+}
+
+/// Whom the parent wants told was told.
+pub(super) fn told(apex: &Name, told: &Result<Vec<Told>, String>) {
+    match told {
+        Ok(told) if told.is_empty() => tracing::info!(ZONE = %apex, "the parent wants nobody told of CDS"),
+        Ok(told) => {
+            for one in told {
+                let (target, server) = (one.target.target.to_string(), one.server);
+                match &one.outcome {
+                    Ok(code) => tracing::info!(ZONE = %apex, %target, %server, code, "told of new CDS (RFC 9859)"),
+                    Err(fault) => tracing::warn!(ZONE = %apex, %target, "not told of new CDS: {fault}"),
+                }
+            }
+        }
+        Err(why) => tracing::info!(ZONE = %apex, "nobody was told of new CDS: {why}"),
+    }
+}
+
+fn is_settled(roll: &ZoneRoll) -> bool {
+    roll.facts().parent.agreed() == Some(&roll.facts().ds_wanted)
+}
+
+/// Records who answers for the parent, where that is new.
+fn note_servers(roll: &mut ZoneRoll, servers: &[String], own: bool, rounds_apart: u64) {
+    let parent = &roll.facts().parent;
+    let known = parent.servers.iter().map(|server| &server.address);
+    if known.eq(servers.iter()) && parent.own == own && parent.rounds_apart == rounds_apart {
+        return;
+    }
+    roll.record(Fact::ParentServers { servers: servers.to_vec(), own, rounds_apart }, time::now());
+}
+
+/// Records what an address of the parent gave, where that is news.
+fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &DsSeen) {
+    let now = time::now();
+    let facts = roll.facts();
+    let (tags, unknown) = match_ds(apex, facts.keys.iter().map(|key| &key.public), &seen.ds);
+    let ours = facts.keys.iter().filter(|key| tags.contains(&key.public.tag)).map(|key| key.id);
+    let decode = |hex: &String| data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
+    let set: KeySet = ours.chain(unknown.iter().map(|hex| KeyId::foreign(&decode(hex)))).collect();
+    let (ttl, span) = (seen.ttl.max(seen.original_ttl), seen.expires.0.saturating_sub(seen.inception.0));
+    if !facts.parent.is_news(server, &set, (ttl, span), now) {
+        return;
+    }
+    let text = set.iter().map(|id| id.tag.to_string()).collect::<Vec<_>>().join(", ");
+    let text = if text.is_empty() { "no DS".to_owned() } else { format!("the DS of {text}") };
+    tracing::info!(ZONE = %apex, "seen at the parent, {server}: {text}");
+    let (server, expires) = (server.to_owned(), seen.expires.0);
+    roll.record(Fact::ParentSaw { server, tags, unknown, ttl, signature_span: span, expires }, now);
+}

@@ -1,0 +1,11 @@
+//! Keys roll in a real server, in seconds: all that a resolver may hold validates at every moment, and every roll ends.
+#![allow(clippy::panic, clippy::print_stdout, dead_code, reason = "a test ends at the first surprise")]
+
+#[path = "rolls_control/judge.rs"]
+mod judge;
+#[path = "live/mod.rs"]
+mod live;
+#[path = "rolls_control/registry.rs"]
+mod registry;
+#[path = "rolls_control/shard.rs"]
+mod shard;

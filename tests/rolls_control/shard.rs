@@ -1,0 +1,91 @@
+//! Zones whose parent is served here: nothing is asked of anybody.
+
+use crate::judge::{Judge, configure, master, policy, status, tags, until_rolled};
+use crate::live::{World, mxseal};
+
+fn world(shard: &str) -> World {
+    let world = World::new();
+    let parent = policy("top", "keys = \"csk\"\n");
+    let zone = "[zone.\"mx.example\"]\npolicy = \"top\"\nparents = [\"{ip}:5399\"]\n";
+    configure(&world, &format!("{zone}{parent}{}", policy("shard", shard)));
+    world.write("zones/mx.example.zone", &master("mx.example", ""));
+    world.write("zones/a.mx.example.zone", &master("a.mx.example", "www A 192.0.2.80\n"));
+    world
+}
+
+fn in_use(world: &World) -> Vec<u64> {
+    tags(&status(world, "a.mx.example"), &["active"])
+}
+
+#[test]
+fn a_csk_at_the_end_of_its_life_is_replaced_and_nothing_is_bogus_meanwhile() {
+    let world = world("csk_lifetime = \"8s\"\n");
+    let mut server = world.serve("a.mx.example");
+    let first = in_use(&world);
+    let judge = Judge::start(world.at(0), "a.mx.example");
+    server.poll_until("the end of the roll", || {
+        let status = status(&world, "a.mx.example");
+        (tags(&status, &["removed"]) == first).then_some(())
+    });
+    assert!(judge.ended() > 100);
+    let journal = world.read("keys/a.mx.example/journal");
+    assert!(journal.contains("\"key_switched\"") && journal.contains("\"ds_wanted\""), "{journal}");
+}
+
+#[test]
+fn a_zsk_roll_goes_on_after_the_process_was_killed_at_any_moment() {
+    let world = world("keys = \"ksk+zsk\"\nzsk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let judge = Judge::start(world.at(0), "a.mx.example");
+    let old = tags(&status(&world, "a.mx.example"), &["active"]);
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    for mark in ["\"key_switched\"", "\"key_removed\""] {
+        server.poll_until("the step", || world.read("keys/a.mx.example/journal").contains(mark).then_some(()));
+        server.kill();
+        server = world.serve("a.mx.example");
+    }
+    let zsk = server.poll_until("the end of the roll", || {
+        let status = status(&world, "a.mx.example");
+        let gone = tags(&status, &["removed"]);
+        (status["state"] == "at rest" && gone.len() == 1 && tags(&status, &["ready"]).len() == 1).then_some(gone)
+    });
+    assert!(zsk.iter().all(|tag| old.contains(tag)));
+    assert!(judge.ended() > 100);
+}
+
+#[test]
+fn a_roll_by_command_is_shown_held_resumed_and_ends() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let old = in_use(&world);
+    let size = world.read("keys/a.mx.example/journal").len();
+    let dry = world.said(mxseal(), &["keys", "roll", "a.mx.example", "--dry-run"]);
+    assert!(dry.contains("publish") && dry.contains("remove"), "{dry}");
+    assert_eq!(world.read("keys/a.mx.example/journal").matches("roll_wanted").count(), 0, "{size}");
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    world.said(mxseal(), &["keys", "hold", "a.mx.example", "--reason", "a look"]);
+    assert_eq!(status(&world, "a.mx.example")["state"], "held");
+    assert_eq!(world.run(mxseal(), &["keys", "roll", "a.mx.example"]).status.code(), Some(4), "held");
+    world.said(mxseal(), &["keys", "resume", "a.mx.example"]);
+    assert_eq!(world.run(mxseal(), &["keys", "roll", "a.mx.example"]).status.code(), Some(4), "under way");
+    let now = until_rolled(&mut server, &world, "a.mx.example", &old);
+    assert_eq!(now.len(), 1);
+}
+
+#[test]
+fn a_quiet_start_records_nothing_new() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    server
+        .poll_until("the parent's DS", || world.read("keys/a.mx.example/journal").contains("parent_saw").then_some(()));
+    server.kill();
+    let before = world.read("keys/a.mx.example/journal");
+    let mut server = world.serve("a.mx.example");
+    // A roll shows that the server has looked at all it wanted to look at before.
+    let old = in_use(&world);
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    until_rolled(&mut server, &world, "a.mx.example", &old);
+    let after = world.read("keys/a.mx.example/journal");
+    let next = after.strip_prefix(&before).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+    assert!(next.contains("roll_wanted"), "{next}");
+}
