@@ -116,9 +116,8 @@ fn sentences(info: &KeysInfo) -> Table {
 /// Whether some address of a registry shows another DS than the one wanted.
 fn wants_handover(info: &KeysInfo) -> bool {
     let shows = |server: &ParentServerInfo| server.ds.as_ref() == Some(&info.ds_wanted) && server.unknown.is_empty();
-    info.parent == "registry"
-        && !info.ds_wanted.is_empty()
-        && !(!info.parent_servers.is_empty() && info.parent_servers.iter().all(shows))
+    let is_shown = !info.parent_servers.is_empty() && info.parent_servers.iter().all(shows);
+    info.parent == "registry" && !info.ds_wanted.is_empty() && !is_shown
 }
 
 /// The DS in the three forms that registrars ask for.
