@@ -1,5 +1,4 @@
-//! `keys status`: what was done, what waits, what a person must do, and what the server will do; four headings that never
-//! mix.
+//! `keys status`: what was done, what waits, what a person must do, and what the server will do, never mixed.
 //!
 //! It adds nothing to what the server says but the forms in which registrars want a DS.
 
