@@ -199,6 +199,24 @@ pub struct ZoneGauges {
     pub signatures_wanted: u64,
     /// Its keys.
     pub keys: Vec<KeyGauge>,
+    /// The step that its keys wait for next, by its verb, and when it may be taken; none: no moment is known.
+    pub next_event: Option<(&'static str, UnixTime)>,
+    /// Whether each address of its parent shows just the wanted DS; none: not looked at, or none is wanted.
+    pub parent_ds_match: Option<bool>,
+    /// Whether something freezes its keys, so that nothing is taken away.
+    pub roll_blocked: bool,
+}
+
+impl ZoneGauges {
+    /// Shows how the keys of the zone stand: what comes next, whether the parent fits, whether something freezes them.
+    pub fn set_rolls(
+        &mut self,
+        next_event: Option<(&'static str, UnixTime)>,
+        parent_ds_match: Option<bool>,
+        roll_blocked: bool,
+    ) {
+        (self.next_event, self.parent_ds_match, self.roll_blocked) = (next_event, parent_ds_match, roll_blocked);
+    }
 }
 
 /// One key.
@@ -208,7 +226,7 @@ pub struct KeyGauge {
     pub tag: u16,
     /// `ksk`, `zsk`, `csk`.
     pub role: &'static str,
-    /// A word of the lifecycle: `published`, `active`, `retired`.
+    /// Its phase: `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
     pub state: &'static str,
 }
 

@@ -95,7 +95,23 @@ impl Picture {
                 (labels, 1.0)
             })
         });
-        page.gauges("key_state", "The state that each key is in", keys)
+        page.gauges("key_state", "The state that each key is in", keys)?;
+        self.rolls(page)
+    }
+
+    fn rolls(&self, page: &mut Page<'_>) -> fmt::Result {
+        let zones = &self.gauges.zones;
+        let next = zones.iter().filter_map(|(zone, gauges)| {
+            let (event, at) = gauges.next_event?;
+            Some((vec![("zone", zone.clone()), ("event", event.to_owned())], seconds(at.0)))
+        });
+        page.gauges("key_next_event_timestamp_seconds", "When the next step with keys may be taken", next)?;
+        let fits = zones.iter().filter_map(|(zone, gauges)| {
+            gauges.parent_ds_match.map(|fits| (one("zone", zone), seconds(u64::from(fits))))
+        });
+        page.gauges("parent_ds_match", "Whether each address of the parent shows just the wanted DS", fits)?;
+        let blocked = zones.iter().map(|(zone, gauges)| (one("zone", zone), seconds(u64::from(gauges.roll_blocked))));
+        page.gauges("roll_blocked", "Whether something in doubt keeps keys from being taken away", blocked)
     }
 
     fn tenants_and_files(&self, page: &mut Page<'_>) -> fmt::Result {

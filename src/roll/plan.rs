@@ -130,7 +130,9 @@ pub fn plan(facts: &ZoneFacts, policy: &Policy, conditions: &Conditions, now: Un
     consider(steps, facts, policy, caution, &mut plan, now);
     if goal.focus == Focus::Rest && plan.next.is_none() {
         lifetimes(&goal, policy, conditions, &mut plan, now);
-        plan.wake_at = facts.keys.iter().filter_map(tombstone).chain([plan.wake_at]).min().unwrap_or(now);
+        // One that is due and may not be wiped now brings nothing forward, or its owner would look all the time.
+        let wiped = facts.keys.iter().filter_map(tombstone).filter(|at| *at > now);
+        plan.wake_at = wiped.chain([plan.wake_at]).min().unwrap_or(now);
     }
     plan
 }

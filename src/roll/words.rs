@@ -47,7 +47,8 @@ pub fn key_to_come(facts: &ZoneFacts, tag: u16, invented: &[u16]) -> String {
     let was_used = known.outgoing.is_some() || known.retired.is_some() || !known.is_live();
     match known.role {
         _ if was_used => format!("the old {role}"),
-        _ if known.signs_data() || facts.ds_wanted.has(known.id) => format!("the {role} then in use"),
+        Role::Ksk if facts.ds_wanted.has(known.id) => format!("the {role} then in use"),
+        _ if known.signs_data() => format!("the {role} then in use"),
         Role::Zsk => format!("the next {role}"),
         Role::Ksk | Role::Csk => format!("the new {role}"),
     }

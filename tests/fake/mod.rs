@@ -2,7 +2,9 @@
 //!
 //! The fake answers from a `World` that a test sets; it reads no file but to see whether a tenant's is there.
 
-use mxseal::control::protocol::{Explained, Finding, Line, PoolInfo, Request, Status, TenantInfo, ZoneInfo};
+use mxseal::control::protocol::{
+    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantInfo, ZoneInfo,
+};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -19,6 +21,10 @@ pub struct World {
     pub zone_findings: Vec<Finding>,
     pub reload: (Vec<Finding>, u8, String),
     pub explained: Option<Explained>,
+    pub keys: Vec<KeysInfo>,
+    pub plans: Vec<KeysPlan>,
+    /// Why a roll, a hold, a resume or an import is refused; `None`: it is not.
+    pub refusal: Option<String>,
     /// How waiting ends; `None`: well, as the files are.
     pub wait: Option<(u8, String)>,
     /// Sent instead of any answer.
@@ -247,8 +253,35 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
         Request::PoolShow { pool } => {
             one(world.pools.iter().find(|info| info.pool == *pool).map(|info| json!(info)), "no such pool")
         }
+        Request::KeysStatus { zone } => {
+            of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), zone.as_deref(), 1)
+        }
+        Request::KeysPlan { zone, .. } => {
+            of_zone(world.plans.iter().map(|plan| (&plan.zone, json!(plan))), zone.as_deref(), 0)
+        }
+        Request::KeysRoll { zone, .. } => match &world.refusal {
+            Some(reason) => (Vec::new(), 4, reason.clone()),
+            None => of_zone(world.plans.iter().map(|plan| (&plan.zone, json!(plan))), Some(zone), 0),
+        },
+        Request::KeysHold { zone, .. } | Request::KeysResume { zone, .. } | Request::KeysImport { zone, .. } => {
+            match &world.refusal {
+                Some(reason) => (Vec::new(), 4, reason.clone()),
+                None => of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), Some(zone), 0),
+            }
+        }
         Request::Explain { .. } => one(world.explained.as_ref().map(|explained| json!(explained)), "no such type"),
     }
+}
+
+/// The items of one zone or all; a status with blockers ends with `stopped`.
+fn of_zone<'a>(items: impl Iterator<Item = (&'a String, Value)>, zone: Option<&str>, stopped: u8) -> Reply {
+    let found: Vec<Value> =
+        items.filter(|(name, _)| zone.is_none_or(|zone| zone == *name)).map(|item| item.1).collect();
+    if let Some(zone) = zone.filter(|_| found.is_empty()) {
+        return (found, 1, format!("there is no zone {zone} here"));
+    }
+    let is_stopped = found.iter().any(|item| item["blockers"].as_array().is_some_and(|some| !some.is_empty()));
+    (found, if is_stopped { stopped } else { 0 }, String::new())
 }
 
 fn wait(world: &mut World, folder: &Path, domain: &str, zone: &str, present: bool) -> Reply {

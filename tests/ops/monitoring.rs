@@ -20,12 +20,13 @@ fn full_metrics() -> Metrics {
         gauges.tenants = TenantGauges { served: 1_000_000, last_good: 2, broken: 1, held: 0 };
         gauges.watch =
             WatchGauges { last_success: UnixTime(1_800_000_000), lag_seconds: 0.25, ..WatchGauges::default() };
-        let zone = ZoneGauges {
+        let mut zone = ZoneGauges {
             data_expiry: Some(UnixTime(1_800_200_000)),
             dnskey_expiry: Some(UnixTime(1_801_000_000)),
             keys: vec![KeyGauge { tag: 3375, role: "csk", state: "active" }],
             ..ZoneGauges::default()
         };
+        zone.set_rolls(Some(("remove", UnixTime(1_800_300_000))), Some(true), true);
         gauges.zones.insert("mx.example.".to_owned(), zone);
         gauges.zones.insert("odd\"quote\\zone.".to_owned(), ZoneGauges::default());
     });
@@ -61,7 +62,7 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         for key in keys.filter(|key| !key.is_empty()) {
             let known = [
                 "proto", "family", "qtype", "rcode", "reason", "class", "dry_run", "zone", "set", "tag", "role",
-                "state", "version",
+                "state", "version", "event",
             ];
             assert!(known.contains(&key), "{key} could name a tenant or a client");
         }
@@ -73,6 +74,9 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         r#"mxseal_tenants{state="served"} 1000000.0"#,
         r#"mxseal_zone_rrsig_min_expiry_timestamp_seconds{zone="mx.example.",set="data"} 1800200000.0"#,
         r#"mxseal_key_state{zone="mx.example.",tag="3375",role="csk",state="active"} 1.0"#,
+        r#"mxseal_key_next_event_timestamp_seconds{zone="mx.example.",event="remove"} 1800300000.0"#,
+        r#"mxseal_parent_ds_match{zone="mx.example."} 1.0"#,
+        r#"mxseal_roll_blocked{zone="mx.example."} 1.0"#,
         r#"mxseal_held_tenants{zone="odd\"quote\\zone."} 0.0"#,
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

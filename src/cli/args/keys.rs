@@ -82,7 +82,7 @@ pub enum KeysVerb {
     /// Files are readable by their owner only, and none is ever written over. A private key that leaves this machine can be
     /// used by whoever has it.
     #[command(after_help = page(
-        &["mxseal keys export mx.example --to /root/keys", "mxseal keys export mx.example --to . --format pem --tag 39004"],
+        &["mxseal keys export mx.example --to /mnt/stick", "mxseal keys export mx.example --to . --format pem --tag 39004"],
         &[(0, "they are written"), (1, "no such zone or key, or a file is there already")],
     ))]
     Export(Export),

@@ -117,6 +117,7 @@ fn zone(body: &mut String, plan: &KeysPlan, y: u32) -> u32 {
     for (row, bar) in (0..).zip(&plan.bars) {
         key(body, plan, bar, top + LINE + ROW * row);
     }
+    now(body, top, bottom);
     at = bottom + 2 * LINE;
     for step in plan.steps.iter().take(STEPS_MAX) {
         body.push_str(&format!("<text class=\"soft\" y=\"{}\">{}</text>\n", at + 11, minute(step.at)));
@@ -129,7 +130,13 @@ fn zone(body: &mut String, plan: &KeysPlan, y: u32) -> u32 {
     at + LINE
 }
 
-/// Moments along the width, and the line of now.
+/// The line of now, over all bars.
+fn now(body: &mut String, top: u32, bottom: u32) {
+    body.push_str(&format!("<line class=\"now\" x1=\"{BEFORE}%\" x2=\"{BEFORE}%\" y1=\"{top}\" y2=\"{bottom}\"/>"));
+    body.push_str(&format!("<text class=\"nowtext\" x=\"0\" y=\"{}\">now</text>\n", bottom + 14));
+}
+
+/// Moments along the width.
 fn axis(body: &mut String, plan: &KeysPlan, top: u32, bottom: u32) {
     let span = plan.until.saturating_sub(plan.from);
     for part in 1..=3 {
@@ -143,15 +150,13 @@ fn axis(body: &mut String, plan: &KeysPlan, top: u32, bottom: u32) {
             bottom + 14
         ));
     }
-    body.push_str(&format!("<line class=\"now\" x1=\"{BEFORE}%\" x2=\"{BEFORE}%\" y1=\"{top}\" y2=\"{bottom}\"/>"));
-    body.push_str(&format!("<text class=\"nowtext\" x=\"0\" y=\"{}\">now</text>\n", bottom + 14));
 }
 
 /// A key: its name, and below it its phases.
 fn key(body: &mut String, plan: &KeysPlan, bar: &KeyBar, y: u32) {
     let role = escape(&bar.role.to_uppercase());
     let tag = bar.tag.map_or_else(|| "to be made".to_owned(), |tag| tag.to_string());
-    body.push_str(&format!("<text class=\"key\" x=\"{}%\" y=\"{}\">{role} {tag}<tspan class=\"soft\" font-weight=\"400\"> algorithm {}</tspan></text>\n",
+    body.push_str(&format!("<text class=\"key\" x=\"{}%\" y=\"{}\">{role} {tag}<tspan class=\"soft\" font-weight=\"400\" dx=\"6\">algorithm {}</tspan></text>\n",
         BEFORE + 0.6, y + 12, bar.algorithm));
     let ends = bar.phases.iter().skip(1).map(|(at, _)| *at).chain([plan.until]);
     for ((count, (begin, phase)), end) in bar.phases.iter().enumerate().zip(ends) {
@@ -226,4 +231,74 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::protocol::{BlockerInfo, PlannedStep};
+
+    const DAY: u64 = 86_400;
+
+    fn plan() -> KeysPlan {
+        let now = 1_795_338_000;
+        let step = PlannedStep { at: now + DAY, text: "publish <b>&\"".to_owned(), ..PlannedStep::default() };
+        let names = ["staged", "rumoured", "ready", "active", "retiring", "removed", "destroyed", "new <word>"];
+        let phases = (0..).zip(names).map(|(count, name)| (now + count * 50 * DAY, name.to_owned())).collect();
+        KeysPlan {
+            zone: "a&b.example.".to_owned(),
+            from: now,
+            until: now + 400 * DAY,
+            steps: vec![step; STEPS_MAX + 2],
+            bars: vec![KeyBar { tag: Some(7), role: "zsk".to_owned(), algorithm: 13, phases }],
+            blockers: vec![BlockerInfo { what: "a \u{1b}[2J doubt".to_owned(), ..BlockerInfo::default() }],
+        }
+    }
+
+    /// Elements that open and close each other's names in order; no attribute is left open.
+    fn well_formed(text: &str) -> bool {
+        let mut open = Vec::new();
+        for tag in text.split('<').skip(1) {
+            let Some((tag, _)) = tag.split_once('>') else { return false };
+            let name: String = tag.trim_start_matches('/').chars().take_while(|c| c.is_alphanumeric()).collect();
+            match (tag.starts_with('/'), tag.ends_with('/')) {
+                (true, _) if open.pop() != Some(name.clone()) => return false,
+                (true, _) | (_, true) => {}
+                (false, false) => open.push(name),
+            }
+            if tag.matches('"').count() % 2 == 1 {
+                return false;
+            }
+        }
+        open.is_empty()
+    }
+
+    #[test]
+    fn the_picture_is_well_formed_and_every_text_is_escaped() {
+        let svg = text(&[plan(), plan()]);
+        assert!(well_formed(&svg) && !well_formed("<a><b></a>"), "{svg}");
+        for raw in ["<b>", "a&b", "\u{1b}", "<script", "new <word>", "NaN"] {
+            assert!(!svg.contains(raw), "{raw}");
+        }
+        assert!(
+            svg.contains("a&amp;b.example") && svg.contains("&lt;b&gt;&amp;&quot;") && svg.contains("and 2 more steps")
+        );
+    }
+
+    #[test]
+    fn a_phase_has_a_colour_a_pattern_where_it_waits_and_a_name() {
+        let svg = text(&[plan()]);
+        for (phase, _) in PHASES {
+            assert!(svg.contains(&format!("<rect class=\"{phase}\"")), "{phase}");
+            assert_eq!(svg.contains(&format!("n-{phase} wide\"")), phase != "removed", "{phase}");
+        }
+        assert!(svg.contains("url(#wait)") && svg.contains("url(#dots)"));
+        assert!(!svg.contains("class=\"destroyed\""), "what is gone has no bar");
+    }
+
+    #[test]
+    fn an_empty_calendar_is_a_picture_too() {
+        let nothing = KeysPlan { zone: "example.".to_owned(), ..KeysPlan::default() };
+        assert!(well_formed(&text(&[nothing])) && well_formed(&text(&[])));
+    }
 }

@@ -6,6 +6,7 @@ use super::judge::RESOLVERS;
 use super::parent::Parent;
 use super::world::{Bogus, Count, DEATHS, World};
 use crate::roll::Policy;
+use crate::roll::check::KeySet;
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::goal::Focus;
@@ -202,7 +203,9 @@ impl Chaos {
     fn revert(&mut self) {
         let world = &mut self.world;
         let published = world.facts.key_set().published;
-        let is_safe = world.parent.before.as_ref().is_some_and(|before| before.iter().all(|id| published.has(id)));
+        // Back to no DS at all, beside one that nobody asked for, is bogus by itself, whatever the server does.
+        let fits = |before: &KeySet| !before.is_empty() && before.iter().all(|id| published.has(id));
+        let is_safe = world.parent.before.as_ref().is_some_and(fits);
         if !world.parent.own && is_safe && world.facts.parent.agreed().is_none() {
             world.parent.revert(UnixTime(world.time));
         }
