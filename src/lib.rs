@@ -16,7 +16,7 @@
 //! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
 //! ```text
 //! main → cli → { control, serve } → pure
-//! control → answer, config, diagnostic, dns, metrics, sign, time, zone
+//! control → answer, config, diagnostic, dns, metrics, roll, sign, time, zone          roll → sign, time
 //! serve   → answer, metrics, time             answer  → dns, sign, time, zone       metrics → answer, dns, time
 //! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign
 //! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing

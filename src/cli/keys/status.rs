@@ -1,5 +1,4 @@
-//! `keys status`: what was done, what waits, what a person must do, and what the server will do; four headings that never
-//! mix.
+//! `keys status`: what was done, what waits, what a person must do, and what the server will do, never mixed.
 //!
 //! It adds nothing to what the server says but the forms in which registrars want a DS.
 
@@ -116,9 +115,8 @@ fn sentences(info: &KeysInfo) -> Table {
 /// Whether some address of a registry shows another DS than the one wanted.
 fn wants_handover(info: &KeysInfo) -> bool {
     let shows = |server: &ParentServerInfo| server.ds.as_ref() == Some(&info.ds_wanted) && server.unknown.is_empty();
-    info.parent == "registry"
-        && !info.ds_wanted.is_empty()
-        && !(!info.parent_servers.is_empty() && info.parent_servers.iter().all(shows))
+    let is_shown = !info.parent_servers.is_empty() && info.parent_servers.iter().all(shows);
+    info.parent == "registry" && !info.ds_wanted.is_empty() && !is_shown
 }
 
 /// The DS in the three forms that registrars ask for.

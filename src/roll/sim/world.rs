@@ -470,10 +470,9 @@ impl World {
             // No other fact is kept there.
             _ => 0,
         };
-        through < self.served.record && self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none())
-            || (through < self.served.record
-                && self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none()))
-            || self.facts.limits != self.facts.limits_next
+        let old_keys = self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none());
+        let old_data = self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none());
+        (through < self.served.record && (old_keys || old_data)) || self.facts.limits != self.facts.limits_next
     }
 
     /// What is served is seen on the wire.
