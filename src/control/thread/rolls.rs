@@ -96,6 +96,12 @@ impl Mind {
         if !is_ready {
             return None;
         }
+        // No wait counts what no clock has counted, so that is recorded before anything is decided.
+        let correction = roll.facts().correction(self.clock.credited());
+        if correction.is_some_and(|fact| !roll.record(fact, time::now())) {
+            roll.due = Instant::now() + RETRY;
+            return None;
+        }
         for _ in 0..STEPS_MAX {
             let now = time::now();
             let conditions = Conditions { turn: turn.clone(), ..conditions(roll, self.clock.doubt()) };

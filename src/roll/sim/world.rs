@@ -3,10 +3,14 @@
 //! It decides by [`plan`] alone, and sees of the world only what a real server would: its own answers, the parent's, and
 //! its clocks.
 
-use super::judge::{Judge, RESOLVERS, Resolver};
+use super::judge::{Judge, RESOLVERS};
+pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
+
+use super::eyes::SEEN_AFTER;
+use super::kinds::{Machine, Served};
 use super::parent::Parent;
-use crate::roll::check::{Conflict, KeyId, KeySet, Keys};
-use crate::roll::clock::{self, Mark, Reading, Told};
+use crate::roll::check::{KeySet, Keys};
+use crate::roll::clock::{self, Reading, Told};
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::{Plan, plan};
@@ -17,71 +21,6 @@ use std::collections::VecDeque;
 
 /// Lines of the past that a failure shows.
 const TRACE_MAX: usize = 60;
-/// How long after it was published something is seen on the wire.
-const SEEN_AFTER: Seconds = 2;
-/// Seconds between rounds over a parent that has nothing new: more often would find nothing.
-const ROUND_AT_REST: Seconds = 86_400;
-/// The same while something is awaited; rounds that could find something come in time all the same.
-const ROUND_AWAITED: Seconds = 12 * 3600;
-
-/// What went wrong.
-#[derive(Clone, Debug)]
-pub struct Bogus {
-    /// True time.
-    pub at: UnixTime,
-    /// What is wrong.
-    pub what: Wrong,
-    /// What happened before.
-    pub trace: Vec<String>,
-}
-
-/// What is wrong.
-#[derive(Clone, Debug)]
-pub enum Wrong {
-    /// What a resolver may hold does not fit.
-    Mixture(Resolver, Box<Conflict>),
-    /// The zone was insecure without anybody's wish.
-    Bare,
-    /// A step was decided that cannot follow from the facts.
-    Refused(String),
-}
-
-/// How a process ends at a labelled point (lifecycle § 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
-    /// Before the fact is written.
-    BeforeWrite,
-    /// While it is written: the line is torn, and does not count.
-    TornWrite,
-    /// After the fact is durable, before anything follows from it.
-    AfterWrite,
-    /// After it is served, before that was seen.
-    AfterAct,
-}
-
-/// All of them.
-pub const DEATHS: [Death; 4] = [Death::BeforeWrite, Death::TornWrite, Death::AfterWrite, Death::AfterAct];
-
-/// What is served.
-#[derive(Clone, Debug, Default)]
-struct Served {
-    keys: Keys,
-    data: KeySet,
-    cds: KeySet,
-    record: u64,
-    at: u64,
-    limits: Limits,
-}
-
-/// The clocks of the machine, in true seconds.
-#[derive(Clone, Debug)]
-struct Machine {
-    /// Wall clock minus true time.
-    offset: i64,
-    boot: u64,
-    booted_at: u64,
-    mark: Option<Mark>,
-}
 
 /// The world.
 #[derive(Clone, Debug)]
@@ -117,24 +56,11 @@ pub struct World {
     /// Every step with its moment, for the timeline; none: not kept.
     pub steps: Option<Vec<(UnixTime, String)>>,
     unsigned_before: Option<u32>,
-    judge: Judge,
-    served: Served,
-    machine: Machine,
-    polled_at: u64,
-    seed: u64,
-}
-
-/// Numbers of a simulation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Events, each judged.
-    pub steps: u64,
-    /// Keys removed because another took their place.
-    pub rolls: u64,
-    /// Ends of the process that were not asked for.
-    pub crashes: u64,
-    /// Steps that were taken back or refused because something was in doubt.
-    pub freezes: u64,
+    pub(super) judge: Judge,
+    pub(super) served: Served,
+    pub(super) machine: Machine,
+    pub(super) polled_at: u64,
+    pub(super) seed: u64,
 }
 
 impl World {
@@ -247,7 +173,7 @@ impl World {
         self.trace.push_back(format!("day {day} {:>5} s  {text}", self.time % 86_400));
     }
 
-    fn write(&mut self, fact: &Fact) {
+    pub(super) fn write(&mut self, fact: &Fact) {
         // A command that cannot follow is refused, and changes nothing.
         let _ = self.try_write(fact);
     }
@@ -282,8 +208,7 @@ impl World {
     }
 
     fn believe(&mut self, told: Told) -> Told {
-        if told.credited > 0 && self.facts.first.is_some() {
-            let corrected = Fact::ClockCorrected { by: told.credited };
+        if let Some(corrected) = self.facts.correction(told.mark.credited) {
             let _ = self.facts.take(&corrected, told.time);
         }
         self.machine.mark = Some(told.mark.clone());
@@ -434,21 +359,6 @@ impl World {
         Ok(plan)
     }
 
-    fn round(&self) -> Seconds {
-        let parent = &self.facts.parent;
-        let shown = self.parent.sets();
-        let is_news = |saw: Option<&crate::roll::parent::Saw>| {
-            saw.is_none_or(|saw| {
-                !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart)
-            })
-        };
-        let answers = |address: &str| self.parent.servers.iter().any(|other| other.address == address && other.answers);
-        if parent.servers.iter().any(|server| answers(&server.address) && is_news(server.saw.as_ref())) {
-            return parent.rounds_apart.max(1);
-        }
-        if parent.agreed() == Some(&self.facts.ds_wanted) { ROUND_AT_REST } else { ROUND_AWAITED }
-    }
-
     fn pass(&mut self, plan: &Plan, now: UnixTime, until: u64) {
         let mut next = self.time + plan.wake_at.0.saturating_sub(now.0).max(1);
         next = next.min(self.polled_at + self.round());
@@ -462,69 +372,6 @@ impl World {
             next = next.min(self.stalled_until);
         }
         self.time = next.max(self.time + 1).min(until.max(self.time + 1));
-    }
-
-    fn unseen(&self) -> bool {
-        let through = match &self.facts.served {
-            Some(Fact::ZoneServed { through, .. }) => *through,
-            // No other fact is kept there.
-            _ => 0,
-        };
-        let old_keys = self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none());
-        let old_data = self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none());
-        (through < self.served.record && (old_keys || old_data)) || self.facts.limits != self.facts.limits_next
-    }
-
-    /// What is served is seen on the wire.
-    fn see(&mut self) {
-        if !self.unseen() || self.time < self.served.at + SEEN_AFTER {
-            return;
-        }
-        self.write(&Fact::ZoneServed {
-            instance: 0,
-            snapshot: self.served.record,
-            first_seen: self.served.at,
-            last_seen: self.time,
-            ttl: self.served.limits.dnskey_ttl,
-            expires: self.time + self.served.limits.dnskey_life,
-            through: self.served.record,
-        });
-    }
-
-    /// A round over the parent's addresses.
-    pub fn poll(&mut self) {
-        self.polled_at = self.time;
-        self.conditions.silent.clear();
-        let now = self.clock().time;
-        for server in self.parent.servers.clone() {
-            if !server.answers {
-                self.conditions.silent.push(server.address);
-                continue;
-            }
-            let shown = self.parent.serves(&server);
-            let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
-            let ours: KeySet = shown.iter().filter(is_ours).collect();
-            let hex = |ds: &[u8]| data_encoding::HEXLOWER.encode(ds);
-            let mut unknown: Vec<String> = server.shown_extra().map(|ds| hex(ds)).into_iter().collect();
-            // Keys of a later life, where the journal is an old one.
-            let later = |id: &KeyId| server.set.has(*id) && !is_ours(id);
-            unknown.extend(shown.iter().filter(later).map(|id| hex(&id.print.to_be_bytes())));
-            let foreign = unknown.iter().filter_map(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
-            let set: KeySet = ours.iter().chain(foreign.map(|ds| KeyId::foreign(&ds))).collect();
-            let tags = ours.iter().map(|id| id.tag).collect();
-            let limits = (self.parent.ttl, self.parent.life);
-            if !self.facts.parent.is_news(&server.address, &set, limits, now) {
-                continue;
-            }
-            self.write(&Fact::ParentSaw {
-                server: server.address,
-                tags,
-                unknown,
-                ttl: self.parent.ttl,
-                signature_span: self.parent.life,
-                expires: now.0 + self.parent.life,
-            });
-        }
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {
