@@ -241,7 +241,7 @@ mod tests {
     fn the_clocks_of_this_machine_are_read() {
         let keys = tempfile::tempdir().expect("a folder");
         let before = time::wall();
-        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0));
+        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0);
         assert!((before..=time::wall()).contains(&told.time));
         assert!(!clock.boot.is_empty() && boot() == clock.boot);
         assert!(clock.tick().time >= told.time);
