@@ -250,7 +250,8 @@ impl Mind {
             let is_due = |look: &crate::control::rolls::Look| !look.is_asked && look.at <= now;
             if is_due(&roll.own) {
                 let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
-                let is_asked = observer.ask(apex, Look::Own { expected, through: roll.published });
+                let look = Look::Own { expected: Box::new(expected), through: roll.published };
+                let is_asked = observer.ask(apex, look);
                 asked.push((apex.clone(), true, is_asked));
             }
             if is_due(&roll.parent) {
