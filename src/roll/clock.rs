@@ -198,11 +198,11 @@ mod tests {
         let told = next(&told.mark, &reading(START + 3600, 10, "b"));
         assert_eq!((told.time, told.doubt), (UnixTime(START + 3600), None));
         let told = next(&told.mark, &reading(START + 3600 + 3 * DAY, 10, "c"));
-        assert_eq!(told.time, UnixTime(START + 12 * 3600 + 10));
+        assert_eq!(told.time, UnixTime(START + 12 * 3600 + 20), "twelve hours off, and ten seconds on, twice");
         assert_eq!(told.doubt, None);
         assert!(told.note.is_some() && told.high == UnixTime(START + 3600 + 3 * DAY));
         let told = next(&told.mark, &reading(START + 3700 + 3 * DAY, 110, "c"));
-        assert_eq!((told.time, told.doubt), (UnixTime(START + 12 * 3600 + 110), None));
+        assert_eq!((told.time, told.doubt), (UnixTime(START + 12 * 3600 + 120), None));
         let told = confirm(&told.mark, &reading(START + 3710 + 3 * DAY, 120, "c"));
         assert_eq!((told.time, told.note), (UnixTime(START + 3710 + 3 * DAY), None));
     }
