@@ -14,7 +14,9 @@ mod live;
 mod rolls {
     mod askers;
     mod fixture;
+    mod imports;
     mod parent;
+    mod relay;
     mod steady;
     mod turns;
 }

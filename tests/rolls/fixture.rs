@@ -1,9 +1,10 @@
 //! A world for rolls: our zones with waits of seconds, a parent of another make above them, resolvers that validate.
 
-use super::askers::{Askers, Verdicts};
+use super::askers::{Askers, BELOW, Verdicts};
 use super::parent::{Maker, Parent};
 use crate::live::wire::{Ask, SOA};
-use crate::live::{Running, World, has, program};
+use crate::live::{Running, World, has, mxseal, program};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ const RESOLVERS: [(u16, &str); 2] = [
 /// All that a roll needs. Threads first: they end before what they ask.
 pub struct Lab {
     pub askers: Askers,
-    pub parent: Parent,
+    pub parent: Option<Parent>,
     pub resolvers: Vec<Running>,
     pub server: Running,
     pub world: Arc<World>,
@@ -69,7 +70,8 @@ pub fn prepared(maker: Maker) -> (Arc<World>, Parent) {
 
 fn write(world: &World, parent: &Parent) {
     let more = format!("[zone.\"mx.example\"]\nparents = [\"{}\"]\n", parent.at);
-    world.write("mxseal.toml", &format!("{CONFIG}{more}[policy.registry]{POLICY}[policy.shard]{POLICY}"));
+    let policies = format!("[policy.registry]{POLICY}parent_poll = \"1s\"\n[policy.shard]{POLICY}");
+    world.write("mxseal.toml", &format!("{CONFIG}{more}[rolls]\nanchors = \"anchors\"\n{policies}"));
     world.write("anchors", &parent.anchor);
     world.write("zones/mx.example.zone", MX);
     world.write("zones/plain.mx.example.zone", &MX[..MX.find("@ TXT").unwrap()].replace("ns1 A", "www A {ip}\nns1 A"));
@@ -91,12 +93,26 @@ fn write(world: &World, parent: &Parent) {
 /// Everything running, the DS in the parent, the judges asking.
 pub fn start(maker: Maker) -> Lab {
     let (world, mut parent) = prepared(maker);
-    let server = world.serve("mx.example");
-    parent.set_ds(ds_data(&world.ds("mx.example")));
-    let resolvers = resolvers(&world, &parent);
+    let mut server = world.serve("mx.example");
     parent.follow(world.at(1));
-    let askers = Askers::start(&world, &RESOLVERS.map(|(number, _)| world.at(number)));
-    Lab { askers, parent, resolvers, server, world, cuts: 0 }
+    // The parent is first seen without the DS, then with it: so it is known how long caches may have it.
+    for ds in [Vec::new(), ds_data(&world.ds("mx.example"))] {
+        let count = ds.len();
+        parent.set_ds(ds);
+        server.poll_until("the DS that the server sees at the parent", || seen_at_parent(&world, count));
+    }
+    let ours = world.at(0);
+    let zones = ["mx.example", "a-v1.mx.example", "b-v1.mx.example", "plain.mx.example"].map(|zone| (zone, ours));
+    let resolvers = resolvers(&world, &parent.anchor, &[&[("example", parent.at)][..], &zones].concat());
+    let askers = Askers::start(&world, &at(&world), BELOW);
+    Lab { askers, parent: Some(parent), resolvers, server, world, cuts: 0 }
+}
+
+fn seen_at_parent(world: &World, count: usize) -> Option<()> {
+    let output = world.run(mxseal(), &["-o", "json", "keys", "status", "mx.example"]);
+    let info: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    let ds = info["parent_servers"].get(0)?["ds"].as_array()?;
+    (ds.len() == count).then_some(())
 }
 
 /// The data of the DS records among what `zone ds` prints.
@@ -105,9 +121,23 @@ pub fn ds_data(said: &str) -> Vec<String> {
 }
 
 /// Starts every resolver.
-pub fn resolvers(world: &World, parent: &Parent) -> Vec<Running> {
-    world.write("bind.keys", &static_anchor(&parent.anchor));
-    RESOLVERS.iter().map(|(number, how)| unbound(world, *number, how, parent)).collect()
+pub fn resolvers(world: &World, anchor: &str, zones: &[(&str, SocketAddr)]) -> Vec<Running> {
+    world.write("anchors", anchor);
+    world.write("bind.keys", &static_anchor(anchor));
+    RESOLVERS.iter().map(|(number, how)| unbound(world, *number, how, zones)).collect()
+}
+
+/// Where they answer.
+pub fn at(world: &World) -> [SocketAddr; 2] {
+    RESOLVERS.map(|(number, _)| world.at(number))
+}
+
+/// A server with one zone, and room for another, whose parent is silent.
+pub fn write_alone(world: &World, guest: &str, zone: &str) {
+    let more: String =
+        [guest, zone].map(|zone| format!("[zone.\"{zone}\"]\nparents = [\"{}\"]\n", world.at(9))).concat();
+    world.write("mxseal.toml", &format!("{CONFIG}{more}[policy.registry]{POLICY}parent_poll = \"1s\"\n"));
+    world.write(&format!("zones/{zone}.zone"), MX.split("plain NS").next().unwrap());
 }
 
 /// The anchor as BIND's programs read it.
@@ -118,18 +148,13 @@ fn static_anchor(anchor: &str) -> String {
     format!("trust-anchors {{\n  \"{}\" static-ds {numbers} \"{digest}\";\n}};\n", words[0])
 }
 
-fn unbound(world: &World, number: u16, how: &str, parent: &Parent) -> Running {
+fn unbound(world: &World, number: u16, how: &str, zones: &[(&str, SocketAddr)]) -> Running {
     let port = crate::live::PORT + number;
-    let ours = world.at(0);
-    let zones = [
-        ("example", parent.at),
-        ("mx.example", ours),
-        ("a-v1.mx.example", ours),
-        ("b-v1.mx.example", ours),
-        ("plain.mx.example", ours),
-    ];
     // All zones as stubs: delegations lead to port 53.
-    let stubs = zones.map(|(zone, at)| format!("stub-zone:\n  name: {zone}\n  stub-addr: {}@{}\n", at.ip(), at.port()));
+    let stub = |(zone, at): &(&str, SocketAddr)| {
+        format!("stub-zone:\n  name: {zone}\n  stub-addr: {}@{}\n", at.ip(), at.port())
+    };
+    let stubs: String = zones.iter().map(stub).collect();
     let text = format!(
         "server:\n  interface: {{ip}}\n  port: {port}\n  outgoing-interface: 127.0.0.1\n  do-daemonize: no\n  chroot: \"\"\n  \
          username: \"\"\n  directory: \"{}\"\n  pidfile: \"\"\n  use-syslog: no\n  val-log-level: 2\n  \
@@ -140,14 +165,14 @@ fn unbound(world: &World, number: u16, how: &str, parent: &Parent) -> Running {
          infra-cache-max-rtt: 500\n  infra-cache-min-rtt: 50\n  infra-keep-probing: yes\n  {how}\
          remote-control:\n  control-enable: no\n{}",
         world.path("").display(),
-        stubs.concat()
+        stubs
     );
     let (name, file) = (format!("unbound{number}"), format!("unbound{number}.conf"));
     world.write(&file, &text);
     let mut running = world.start(&name, &program("unbound"), &["-d", "-c", &file]);
     running.poll_until("unbound", || {
-        let reply = Ask::recursive("mx.example", SOA).once(world.at(number), Duration::from_millis(300));
-        reply.filter(|reply| reply.ad)
+        let reply = Ask::recursive(zones.last().unwrap().0, SOA).once(world.at(number), Duration::from_millis(300));
+        reply.filter(|reply| reply.rcode == 0)
     });
     running
 }

@@ -4,7 +4,7 @@
 //! and a child that waits for the longest life of a signature would wait as long.
 
 use crate::live::wire::{Ask, CDS, SOA};
-use crate::live::{Running, World, poll_until, program};
+use crate::live::{Running, World, program};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -88,10 +88,6 @@ impl Parent {
     pub fn follow(&mut self, resolver: SocketAddr) {
         let (shared, stop) = (Arc::clone(&self.shared), Arc::clone(&self.stop));
         self.clerk = Some(std::thread::spawn(move || poll_child(&shared, resolver, &stop)));
-    }
-
-    pub fn ds(&self) -> Vec<String> {
-        self.shared.zone.lock().unwrap().ds.clone()
     }
 }
 
@@ -201,9 +197,4 @@ fn bind(world: &World) -> (SocketAddr, Running) {
         ),
     );
     (at, world.start("parent", &program("named"), &["-g", "-n", "1", "-c", "parent.conf"]))
-}
-
-/// Waits until the parent gives exactly these DS records.
-pub fn wait_for_ds(parent: &Parent, holds: impl Fn(&[String]) -> bool) {
-    poll_until("the DS in the parent", || holds(&parent.ds()).then_some(()));
 }

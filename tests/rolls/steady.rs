@@ -45,7 +45,7 @@ fn keys_that_are_replaced_at_once_with_their_ds_are_bogus_and_the_judges_say_so(
     lab.server.kill();
     let config = lab.world.read("twin.toml").replace("5306", "5300");
     lab.world.write("mxseal.toml", &config);
-    lab.parent.set_ds(ds);
+    lab.parent.as_ref().unwrap().set_ds(ds);
     lab.server = lab.world.serve("mx.example");
     poll_until("a fault", || (lab.askers.bad() > 0).then_some(()));
     let verdicts = lab.askers.end();

@@ -18,7 +18,7 @@ const BETWEEN_CUTS: Duration = Duration::from_secs(2);
 
 /// Whether our server is ended by kill -9 every few seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Power {
+pub enum Power {
     Steady,
     Failing,
 }
@@ -49,7 +49,7 @@ impl Lab {
     }
 
     /// Begins a roll; the tags that it is to take away.
-    fn roll(&self, zone: &str, role: &str, more: &[&str]) -> Vec<u64> {
+    pub fn roll(&self, zone: &str, role: &str, more: &[&str]) -> Vec<u64> {
         let info = self.status(zone).unwrap();
         let old = active(&info, role);
         assert!(!old.is_empty(), "{info:#}");
@@ -59,7 +59,7 @@ impl Lab {
     }
 
     /// Looks until a roll has ended and none of `old` is published any more, or a judge found a fault.
-    fn poll_rolled(&mut self, zone: &str, old: &[u64], power: Power) {
+    pub fn poll_rolled(&mut self, zone: &str, old: &[u64], power: Power) {
         let begun = Instant::now();
         let (mut last, mut dice, mut cut) = (Value::Null, Dice(0x5eed_0012), Instant::now());
         while self.askers.bad() == 0 {
@@ -83,7 +83,7 @@ impl Lab {
         }
     }
 
-    fn wait_after(&self) {
+    pub fn wait_after(&self) {
         let begun = Instant::now();
         poll_until("its end", || (begun.elapsed() > AFTER || self.askers.bad() > 0).then_some(()));
     }
@@ -109,6 +109,26 @@ fn an_algorithm_roll_is_never_bogus_for_resolvers_that_demand_every_algorithm() 
     lab.wait_after();
     let verdicts = lab.good("an algorithm roll of a-v1.mx.example");
     assert!(verdicts.good > 1000 && verdicts.delv > 20, "{verdicts}");
+}
+
+/// The registry takes the DS out of CDS, late as registries are.
+fn ksk_roll_below(maker: Maker) {
+    let mut lab = fixture::start(maker);
+    let ksk = lab.roll("mx.example", "ksk", &["--role", "ksk"]);
+    lab.poll_rolled("mx.example", &ksk, Steady);
+    lab.wait_after();
+    let verdicts = lab.good(&format!("a KSK roll below {maker:?}"));
+    assert!(verdicts.good > 1000 && verdicts.delv > 20, "{verdicts}");
+}
+
+#[test]
+fn a_ksk_roll_below_a_parent_served_by_knot_is_never_bogus() {
+    ksk_roll_below(Maker::Knot);
+}
+
+#[test]
+fn a_ksk_roll_below_a_parent_served_by_bind_is_never_bogus() {
+    ksk_roll_below(Maker::Bind);
 }
 
 #[test]

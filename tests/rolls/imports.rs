@@ -1,0 +1,162 @@
+//! A zone that another server signed moves over with its keys, while resolvers go on asking.
+
+use super::askers::{Askers, Scope};
+use super::fixture;
+use super::relay::Relay;
+use crate::live::wire::*;
+use crate::live::{Running, World, has, mxseal, poll_until, program};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ZONE: &str = "$TTL 2\n@ IN SOA ns1 hostmaster 1 4h 1h 2w 2\n@ NS ns1\nns1 A {ip}\n@ TXT \"moved\"\nwww A 192.0.2.80\n\
+    *.wild A 192.0.2.77\nalias CNAME www\n_25._tcp.www TLSA 3 1 1 109031c05318848ba78ba04165baaad1e1cd00daf51a4164a268c52c2c3a93f1\n";
+
+/// Every kind of answer that it has.
+const MOVED: Scope = Scope {
+    root: "moved.example",
+    kinds: &[
+        ("www.moved.example", A, true),
+        ("www.moved.example", AAAA, true),
+        ("no{n}.moved.example", A, true),
+        ("_25._tcp.www.moved.example", TLSA, true),
+        ("moved.example", DNSKEY, true),
+        ("x{n}.wild.moved.example", A, true),
+        ("alias.moved.example", A, true),
+        ("moved.example", SOA, true),
+        ("x{n}.wild.moved.example", MX, true),
+        ("moved.example", TXT, true),
+        ("moved.example", NS, true),
+    ],
+};
+
+/// How long each server is asked before something happens.
+const WHILE: Duration = Duration::from_secs(4);
+
+/// The server that has the zone first: where it is, its process, the files of its keys.
+struct Old {
+    at: SocketAddr,
+    _server: Running,
+    keys: Vec<String>,
+}
+
+fn knot(world: &World) -> Old {
+    world.write(
+        "old.conf",
+        "server:\n  rundir: old\n  listen: {ip}@5303\n  background-workers: 1\n  udp-workers: 1\n  tcp-workers: 1\n\
+         database:\n  storage: old\nlog:\n  - target: stderr\n    any: warning\n\
+         policy:\n  - id: own\n    algorithm: ECDSAP256SHA256\n    rrsig-lifetime: 16s\n    rrsig-refresh: 8s\n    \
+         rrsig-pre-refresh: 2s\n    dnskey-ttl: 2s\n    zone-max-ttl: 2s\n    propagation-delay: 1s\n    \
+         cds-cdnskey-publish: none\nzone:\n  - domain: moved.example\n    storage: old\n    file: zone\n    \
+         zonefile-sync: -1\n    journal-content: all\n    semantic-checks: off\n    dnssec-signing: on\n    \
+         dnssec-policy: own\n",
+    );
+    world.write("old/zone", ZONE);
+    let mut server = world.start("old", &program("knotd"), &["-c", "old.conf"]);
+    let keys = signed(&mut server, world.at(3));
+    let list = world.said(&program("keymgr"), &["-c", "old.conf", "moved.example", "list"]);
+    let mut files = Vec::new();
+    for data in keys {
+        let tag = mxseal::sign::key::key_tag(&data).to_string();
+        let line = list.lines().find(|line| line.split_whitespace().nth(1) == Some(&tag)).unwrap();
+        let pem = world.read(&format!("old/keys/keys/{}.pem", line.split_whitespace().next().unwrap()));
+        let flags = u16::from_be_bytes([data[0], data[1]]);
+        let public = data_encoding::BASE64.encode(&data[4..]);
+        world.write(&format!("brought/{tag}.pem"), &pem);
+        world.write(
+            &format!("brought/{tag}.key"),
+            &format!("moved.example. IN DNSKEY {flags} 3 {} {public}\n", data[3]),
+        );
+        files.push(format!("brought/{tag}.pem"));
+    }
+    Old { at: world.at(3), _server: server, keys: files }
+}
+
+fn bind(world: &World) -> Old {
+    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    world.write(
+        "old.conf",
+        &format!(
+            "options {{\n directory \"{}\"; pid-file none; session-keyfile none; listen-on port {} {{ 127.0.0.1; }};\n \
+             listen-on-v6 {{ none; }}; recursion no; dnssec-validation no; notify no; allow-transfer {{ none; }};\n}};\n\
+             controls {{ }};\ndnssec-policy short {{ keys {{ ksk key-directory lifetime unlimited algorithm 13; zsk \
+             key-directory lifetime unlimited algorithm 13; }}; signatures-validity PT16S; signatures-validity-dnskey \
+             PT16S; signatures-refresh PT8S; signatures-jitter PT2S; dnskey-ttl PT2S; max-zone-ttl PT2S; }};\n\
+             zone \"moved.example\" {{ type primary; file \"zone\"; dnssec-policy short; inline-signing yes; }};\n",
+            world.path("old").display(),
+            at.port()
+        ),
+    );
+    world.write("old/zone", ZONE);
+    let mut server = world.start("old", &program("named"), &["-g", "-n", "1", "-c", "old.conf"]);
+    signed(&mut server, at);
+    Old { at, _server: server, keys: vec!["old".to_owned()] }
+}
+
+/// Waits until the zone is signed; its DNSKEY data.
+fn signed(server: &mut Running, at: SocketAddr) -> Vec<Vec<u8>> {
+    let ask = |rtype| Ask::of("moved.example", rtype).once(at, Duration::from_millis(300));
+    server.poll_until("a signed zone", || {
+        ask(SOA).filter(|reply| reply.has(RRSIG))?;
+        let keys = ask(DNSKEY).filter(|reply| reply.has(RRSIG))?.answer;
+        let keys: Vec<_> = keys.into_iter().filter(|record| record.rtype == DNSKEY).map(|record| record.data).collect();
+        (keys.len() == 2).then_some(keys)
+    })
+}
+
+fn wait_while(askers: &Askers) {
+    let begun = Instant::now();
+    poll_until("its end", || (begun.elapsed() > WHILE || askers.bad() > 0).then_some(()));
+}
+
+fn moves_over(maker: &str, old: impl Fn(&World) -> Old) {
+    for judge in ["unbound", "delv", "knotd", "named"] {
+        has(judge);
+    }
+    let world = Arc::new(World::new());
+    fixture::write_alone(&world, "moved.example", "other.example");
+    let old = old(&world);
+    let relay = Relay::start(&world, old.at);
+    let keys = signed_keys(&world, old.at);
+    let entry = keys.iter().find(|key| key[1] & 1 == 1).unwrap();
+    let mut owner = wire_name("moved.example");
+    owner.extend(entry);
+    let digest = data_encoding::HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, &owner).as_ref());
+    let anchor = format!("moved.example. IN DS {} 13 2 {digest}\n", mxseal::sign::key::key_tag(entry));
+    let resolvers = fixture::resolvers(&world, &anchor, &[("moved.example", relay.at)]);
+    let askers = Askers::start(&world, &fixture::at(&world), MOVED);
+    wait_while(&askers);
+    let server = world.serve("other.example");
+    let files: Vec<&str> = old.keys.iter().map(String::as_str).collect();
+    let fixed = ["keys", "import", "moved.example", "--ttl", "2", "--life", "20s"];
+    world.said(mxseal(), &[&fixed[..], &files].concat());
+    world.write("zones/moved.example.zone", ZONE);
+    poll_until("the zone here", || {
+        Ask::of("moved.example", SOA).once(world.at(0), Duration::from_millis(300)).filter(|reply| reply.has(RRSIG))
+    });
+    relay.turn_to(world.at(0));
+    let parent = None;
+    let mut lab = fixture::Lab { askers, parent, resolvers, server, world, cuts: 0 };
+    wait_while(&lab.askers);
+    let zsk = lab.roll("moved.example", "zsk", &["--role", "zsk"]);
+    lab.poll_rolled("moved.example", &zsk, super::turns::Power::Steady);
+    lab.wait_after();
+    let verdicts = lab.good(&format!("a zone moved from {maker}, and a ZSK roll here"));
+    assert!(verdicts.good > 1000 && verdicts.delv > 20, "{verdicts}");
+}
+
+fn signed_keys(world: &World, at: SocketAddr) -> Vec<Vec<u8>> {
+    let reply = Ask::of("moved.example", DNSKEY).tcp().send(at);
+    assert!(world.path("").is_dir() && reply.has(DNSKEY));
+    reply.answer.into_iter().filter(|record| record.rtype == DNSKEY).map(|record| record.data).collect()
+}
+
+#[test]
+fn a_zone_signed_by_knot_moves_over_with_its_keys_and_is_never_bogus() {
+    moves_over("Knot", knot);
+}
+
+#[test]
+fn a_zone_signed_by_bind_moves_over_with_its_keys_and_is_never_bogus() {
+    moves_over("BIND", bind);
+}
