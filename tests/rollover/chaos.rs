@@ -1,5 +1,7 @@
-//! Years with all faults, by seed: a fixed budget here, a longer one by `ROLLOVER_SEEDS=1000 cargo test --release --test
-//! rollover years`, and one seed again by `ROLLOVER_FIRST=17 ROLLOVER_SEEDS=1`.
+//! Years with all faults, by seed.
+//!
+//! A fixed budget here; a longer one by `ROLLOVER_SEEDS=1000 cargo test --release --test rollover years`, and one seed again
+//! by `ROLLOVER_FIRST=17 ROLLOVER_SEEDS=1`.
 
 use super::lab::{DAY, HOUR, LIVES};
 use mxseal::roll::Policy;

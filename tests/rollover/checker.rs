@@ -1,5 +1,7 @@
-//! The one rule, in cases that a DNS person reads: D is the DS set, K the DNSKEY set (`!` marks keys that sign it), R the
-//! keys that signed data; letters are keys of algorithm 13, digits those of 15; `-` is nothing.
+//! The one rule, in cases that a DNS person reads.
+//!
+//! D is the DS set, K the DNSKEY set (`!` marks keys that sign it), R the keys that signed data; letters are keys of
+//! algorithm 13, digits those of 15; `-` is nothing.
 
 use super::lab::validate;
 use mxseal::roll::check::{History, KeyId, KeySet, Keys, Span, never_bogus};

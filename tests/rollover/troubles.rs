@@ -1,5 +1,6 @@
-//! The scenarios of trouble by number: storage, clocks, downtime, people. The zone goes on, nothing is removed, and what
-//! stands in the way has a name.
+//! The scenarios of trouble by number: storage, clocks, downtime, people.
+//!
+//! The zone goes on, nothing is removed, and what stands in the way has a name.
 
 use super::lab::{DAY, HOUR, blockers, finish, in_use, pass, registry, resume, roll, shard, told};
 use mxseal::roll::facts::Fact;

@@ -238,29 +238,8 @@ impl World {
         }
     }
 
-    /// The process ends; the machine too, where `reboot`. It is down for `seconds`.
-    pub fn crash(&mut self, seconds: Seconds, reboot: bool) -> Result<(), Box<Bogus>> {
-        self.say(&format!("the process ends for {seconds} s{}", if reboot { ", and the machine" } else { "" }));
-        self.count.crashes += 1;
-        self.is_up = false;
-        self.judge.silence(self.now());
-        let until = self.time + seconds;
-        while self.time < until {
-            let next = self.parent.next().map_or(until, |next| next.0.clamp(self.time + 1, until));
-            self.time = next;
-            self.look_at_parent()?;
-        }
-        if reboot {
-            self.machine.boot += 1;
-            self.machine.booted_at = self.time - 30.min(seconds);
-        }
-        self.is_up = true;
-        self.publish();
-        self.judge()
-    }
-
     /// Serves what the facts say.
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         if self.facts.limits_next != Some(self.limits) {
             self.write(&Fact::Limits(self.limits));
         }
@@ -308,7 +287,7 @@ impl World {
     }
 
     /// Nothing is bogus now, nor will be with what is held now.
-    fn judge(&mut self) -> Result<(), Box<Bogus>> {
+    pub(super) fn judge(&mut self) -> Result<(), Box<Bogus>> {
         self.count.steps += 1;
         let now = self.now();
         let resolvers = if self.was_urgent { &RESOLVERS[..1] } else { &RESOLVERS[..] };
@@ -374,7 +353,7 @@ impl World {
         self.time = next.max(self.time + 1).min(until.max(self.time + 1));
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {
+    pub(super) fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {
         // Time passes with every step, so that one that changes nothing cannot hold up the years.
         self.time += 1;
         let text = words::step(&self.facts, step);
@@ -404,20 +383,5 @@ impl World {
             return self.crash_by_chance();
         }
         Ok(())
-    }
-
-    /// Whether the process ends here: at the labelled point that was chosen, in one of these ways.
-    fn dies(&mut self, ways: &[Death]) -> bool {
-        let Some((left, way)) = self.death else { return false };
-        if !ways.contains(&way) {
-            return false;
-        }
-        self.death = if left == 0 { None } else { Some((left - 1, way)) };
-        left == 0
-    }
-
-    fn crash_by_chance(&mut self) -> Result<(), Box<Bogus>> {
-        let (seconds, reboot) = (1 + self.chance() % 7200, self.chance().is_multiple_of(4));
-        self.crash(seconds, reboot)
     }
 }
