@@ -4,10 +4,12 @@
 //! once. Nothing outside this folder fills in a default.
 
 mod policy;
+mod rolls;
 mod sections;
 
 pub use policy::{KeyLayout, Policy};
-pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Rolls, Server};
+pub use rolls::Rolls;
+pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Server};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{Name, ROOT};
@@ -158,7 +160,7 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         encrypted: sections::encrypted(reader, table),
         metrics: sections::metrics(reader, table),
         log: sections::log(reader, table),
-        rolls: sections::rolls(reader, table),
+        rolls: rolls::rolls(reader, table),
         zone: zones(reader, table, &policy),
         policy,
     };

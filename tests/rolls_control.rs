@@ -1,5 +1,11 @@
 //! Keys roll in a real server, in seconds: all that a resolver may hold validates at every moment, and every roll ends.
-#![allow(clippy::panic, clippy::print_stdout, dead_code, reason = "a test ends at the first surprise")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test ends at the first surprise"
+)]
 
 #[path = "rolls_control/judge.rs"]
 mod judge;

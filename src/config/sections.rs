@@ -56,11 +56,6 @@ const SERVER_KEYS: &[&str] = &[
 const RATE_LIMIT_KEYS: &[&str] = &["answers_per_second", "limit_loopback", "dry_run"];
 const ENCRYPTED_KEYS: &[&str] = &["dot", "doq", "certificate", "key"];
 const METRICS_KEYS: &[&str] = &["listen"];
-const ROLLS_KEYS: &[&str] = &["canary", "together", "anchors"];
-/// Rolls that begin by themselves in one go: what goes wrong with one is seen before the next.
-const ROLLS_TOGETHER: usize = 1;
-/// More than any server has zones below its own.
-const ROLLS_TOGETHER_MAX: i64 = 100_000;
 const LOG_KEYS: &[&str] = &["format", "level"];
 
 /// Sockets for plain DNS, and their limits.
@@ -107,23 +102,6 @@ pub struct Encrypted {
     pub doq: Vec<SocketAddr>,
     /// Certificate chain and private key (PEM); none: self-made, as opportunistic use needs no more (RFC 9539 § 3.1).
     pub identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// In which order keys roll by themselves, and whom to believe about parents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rolls {
-    /// The zone that rolls first, lower case without final dot; the others follow once its roll has ended.
-    pub canary: Option<String>,
-    /// Zones below ours that roll by themselves at once, at most.
-    pub together: usize,
-    /// File of trust anchors (DS or DNSKEY records); none: those of the root.
-    pub anchors: Option<PathBuf>,
-}
-
-impl Default for Rolls {
-    fn default() -> Rolls {
-        Rolls { canary: None, together: ROLLS_TOGETHER, anchors: None }
-    }
 }
 
 /// What is logged, and how.
@@ -252,25 +230,6 @@ pub fn encrypted(reader: &mut Reader<'_>, table: &Table) -> Encrypted {
         reader.warning("MX1104", at.span, message, "write dot = [\"192.0.2.53:853\"]");
     }
     Encrypted { dot, doq, identity }
-}
-
-pub fn rolls(reader: &mut Reader<'_>, table: &Table) -> Rolls {
-    let default = Rolls::default();
-    let Some(at) = reader.table(table, "rolls") else { return default };
-    reader.refuse_unknown(at.value, "[rolls]", ROLLS_KEYS);
-    let canary = reader.text(at.value, "canary").filter(|at| !at.value.is_empty());
-    let canary = canary.and_then(|at| match super::apex(at.value) {
-        Ok(apex) => Some(apex),
-        Err(message) => {
-            reader.error("MX1011", at.span, message, "name a zone, as in canary = \"a-v1.mx.example\"");
-            None
-        }
-    });
-    Rolls {
-        canary,
-        together: within(reader, at.value, "together", 1, ROLLS_TOGETHER_MAX).unwrap_or(default.together),
-        anchors: path(reader, at.value, "anchors"),
-    }
 }
 
 pub fn metrics(reader: &mut Reader<'_>, table: &Table) -> Option<SocketAddr> {
@@ -416,6 +375,12 @@ fn tcp_idle(reader: &mut Reader<'_>, table: &Table) -> Option<Seconds> {
     }
 }
 
-fn within<T: TryFrom<i64>>(reader: &mut Reader<'_>, table: &Table, key: &str, least: i64, most: i64) -> Option<T> {
+pub(super) fn within<T: TryFrom<i64>>(
+    reader: &mut Reader<'_>,
+    table: &Table,
+    key: &str,
+    least: i64,
+    most: i64,
+) -> Option<T> {
     T::try_from(number(reader, table, key, least..=most)?).ok()
 }

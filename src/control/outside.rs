@@ -97,6 +97,11 @@ impl Outside for ReadOnly<'_> {
         side_by_side(files, read)
     }
 
+    fn is_unsigned(&mut self, apex: &Name) -> bool {
+        let facts = crate::control::keys_offline::read_facts(&self.config.keys, apex);
+        facts.is_ok_and(|facts| facts.is_some_and(|facts| facts.unsigned))
+    }
+
     fn was_signed(&mut self, apex: &Name) -> bool {
         store::read_keys(&self.config.keys, apex).map_or(true, |keys| !keys.is_empty())
     }
@@ -227,8 +232,8 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
         if zone.signed && !config.zone_settings(text).signed {
             let message =
                 format!("`signed = false` for {text}, but it has keys: it stays signed, or it would be bogus");
-            let help = "its DS must leave the parent first; until that roll exists, remove `signed = false`";
-            found.push(Diagnostic::error(SIGNED_ANYWAY, Place::file("mxseal.toml"), message, help));
+            let help = format!("its DS must leave the parent first: `mxseal keys roll {text} --insecure`");
+            found.push(Diagnostic::error(SIGNED_ANYWAY, Place::file("mxseal.toml"), message, &help));
         }
     }
     found

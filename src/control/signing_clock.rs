@@ -35,10 +35,15 @@ pub struct SigningClock {
 impl SigningClock {
     /// Goes on from the mark in `keys`, or from the wall clock where there is none that can be believed, and then never
     /// before `least`. The time of the process goes by it from here on.
-    pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime) -> (SigningClock, Told) {
+    /// `corrected` is what zones have recorded of its corrections: where the mark is lost, its credit goes on from there.
+    pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
         let boot = boot();
         let now = reading(&boot);
-        let (clock, told) = SigningClock::start_at(keys, disk, least, now);
+        let (mut clock, mut told) = SigningClock::start_at(keys, disk, least, now);
+        if told.mark.credited < corrected {
+            told.mark.credited += corrected;
+            clock.mark.credited = told.mark.credited;
+        }
         time::steer(told.time);
         (clock, told)
     }
@@ -52,12 +57,18 @@ impl SigningClock {
         let mut told = mark.map_or_else(|| clock::first(&now, least), |mark| clock::next(&mark, &now));
         if told.time < least {
             // The mark is up to a minute older than the newest fact.
-            told = clock::next(&Mark { time: least.0, ..told.mark }, &now);
+            let credited = told.mark.credited + (least.0 - told.time.0);
+            told = clock::next(&Mark { time: least.0, credited, ..told.mark }, &now);
         }
         let mark = told.mark.clone();
         let mut clock = SigningClock { disk, path, boot: now.boot, mark, kept: None, damaged, unkept: None };
         clock.take(&told);
         (clock, told)
+    }
+
+    /// Seconds of its time that no clock counted, in all.
+    pub fn credited(&self) -> Seconds {
+        self.mark.credited
     }
 
     /// The moment now. Call it every few seconds: between two calls time goes by the monotonic clock alone.
@@ -230,7 +241,7 @@ mod tests {
     fn the_clocks_of_this_machine_are_read() {
         let keys = tempfile::tempdir().expect("a folder");
         let before = time::wall();
-        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0));
+        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0);
         assert!((before..=time::wall()).contains(&told.time));
         assert!(!clock.boot.is_empty() && boot() == clock.boot);
         assert!(clock.tick().time >= told.time);

@@ -29,7 +29,7 @@ use super::signing_clock::SigningClock;
 use crate::diagnostic::Diagnostic;
 use crate::roll::clock::Told;
 use crate::sign::key::{Key, PublicKey, Role};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
@@ -239,19 +239,21 @@ impl Store {
         matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
     }
 
-    /// The moment of the newest fact of any zone: it has passed for certain. What cannot be read is left to whoever asks for
-    /// it by name.
-    pub fn newest_fact(&self) -> UnixTime {
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return UnixTime(0) };
+    /// The moment of the newest fact of any zone, which has passed for certain, and how much zones have recorded of the
+    /// clock's corrections. What cannot be read is left to whoever asks for it by name.
+    pub fn newest_fact(&self) -> (UnixTime, Seconds) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return (UnixTime(0), 0) };
         let journals = entries.flatten().map(|entry| entry.path().join(JOURNAL_NAME)).filter(|path| is_there(path));
         let read = |path| JournalFile::read(Arc::clone(&self.disk), path).ok().flatten();
-        journals.filter_map(read).map(|journal| journal.facts().time).max().unwrap_or(UnixTime(0))
+        journals.filter_map(read).fold((UnixTime(0), 0), |(time, corrected), journal| {
+            (time.max(journal.facts().time), corrected.max(journal.facts().corrected))
+        })
     }
 
     /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
     /// fact of any zone.
-    pub fn signing_clock(&self, least: UnixTime) -> (SigningClock, Told) {
-        SigningClock::start(&self.folder, Arc::clone(&self.disk), least)
+    pub fn signing_clock(&self, (least, corrected): (UnixTime, Seconds)) -> (SigningClock, Told) {
+        SigningClock::start(&self.folder, Arc::clone(&self.disk), least, corrected)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.

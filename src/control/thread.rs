@@ -8,6 +8,7 @@ mod parents;
 mod publish;
 mod rolls;
 mod start;
+mod turns;
 
 pub use start::{Control, Options, ReadConfig, StartFault, start};
 use start::{Tell, spawn};

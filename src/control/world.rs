@@ -3,6 +3,7 @@
 //! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
 
 mod files;
+mod keys;
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -280,24 +281,6 @@ impl World {
         if self.zones.len() != before {
             self.build(outside);
         }
-    }
-
-    /// Zones whose keys could not be used are tried again.
-    pub fn thaw(&mut self, outside: &mut dyn Outside) {
-        for zone in self.zones.values_mut().filter(|zone| matches!(zone.keys, Keys::Frozen(_))) {
-            zone.keys = Keys::Wanted;
-        }
-        self.build(outside);
-    }
-
-    /// Gives zones the keys that they use from now on.
-    pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
-        for (apex, keys) in keys {
-            if let Some(zone) = self.zones.get_mut(&apex) {
-                zone.keys = keys;
-            }
-        }
-        self.build(outside);
     }
 
     /// Files that master files include, below `zones/`.

@@ -216,6 +216,7 @@ impl ZoneState {
         self.content_is_good = content.is_some();
         match (content, &self.good) {
             (Some(content), _) => {
+                self.content.iter().for_each(|before| content.adopt(before));
                 self.content = Some(Arc::new(content));
                 self.good = Some(Arc::clone(&next.parsed));
             }
@@ -365,6 +366,33 @@ mod tests {
     fn key() -> Arc<Key> {
         let der = generate_pkcs8(ECDSA_P256).expect("a new key");
         Arc::new(Key::from_pkcs8(ENTRY_FLAGS, ECDSA_P256, &der).expect("a key"))
+    }
+
+    #[test]
+    fn a_roll_of_entry_keys_leaves_the_signatures_over_data_warm_and_the_other_way_round() {
+        let apex = Name::parse("mx.example", ROOT).expect("a name");
+        let policy = Policy::shard();
+        let [one, two, three] = [key(), key(), key()];
+        let signing = |data: &Arc<Key>, entry: &[&Arc<Key>]| {
+            let entry = entry.iter().map(|key| Arc::clone(key)).collect();
+            let windows = (policy.data_signatures(), policy.dnskey_signatures());
+            Signing::new(apex.clone(), vec![Arc::clone(data)], entry, windows.0, windows.1).expect("keys")
+        };
+        let data = Subject { owner: &apex, rtype: rt::TXT, ttl: 300, data: SubjectData::One(b"\x01x") };
+        let keys = Subject { rtype: rt::DNSKEY, ..data };
+        let (of_data, of_keys) = (Slot::default(), Slot::default());
+        let before = signing(&one, &[&two]);
+        before.warm(&data, &of_data, NOW).expect("signed");
+        before.warm(&keys, &of_keys, NOW).expect("signed");
+        for (after, data_stays, keys_stay) in [
+            (signing(&one, &[&two, &three]), true, true),
+            (signing(&one, &[&three]), true, false),
+            (signing(&three, &[&two]), false, true),
+        ] {
+            assert!(!after.is_same(&before));
+            assert_eq!(after.kept(&data, Place::Own(&of_data), NOW).is_some(), data_stays);
+            assert_eq!(after.kept(&keys, Place::Own(&of_keys), NOW).is_some(), keys_stay);
+        }
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub struct Mark {
     pub followed: u64,
     /// When that day began, in seconds of uptime.
     pub followed_since: u64,
+    /// Seconds of the time that no clock of the machine counted, in all: time off, or an operator's word. No wait counts
+    /// them: each zone records what it has not yet ([`super::facts::Fact::ClockCorrected`]) before it decides anything.
+    #[serde(default)]
+    pub credited: u64,
 }
 
 /// A moment, and between which moments the truth lies.
@@ -63,9 +67,6 @@ pub struct Told {
     pub doubt: Option<String>,
     /// What an operator may want to know, and nothing stops for: time off that does not count.
     pub note: Option<String>,
-    /// Seconds of `time` that no clock of the machine counted: time off, or an operator's word. No wait counts them, so
-    /// they are recorded ([`super::facts::Fact::ClockCorrected`]) before the mark is kept.
-    pub credited: Seconds,
     /// What to keep for the next reading.
     pub mark: Mark,
 }
@@ -80,6 +81,7 @@ pub fn first(reading: &Reading, least: UnixTime) -> Told {
         believed_off: 0,
         followed: 0,
         followed_since: reading.uptime,
+        credited: if least.0 > 0 { reading.wall.0.saturating_sub(least.0) } else { 0 },
     };
     judge(mark, reading)
 }
@@ -98,10 +100,11 @@ pub fn next(mark: &Mark, reading: &Reading) -> Told {
     let room = BELIEVED_OFF_MAX.saturating_sub(mark.believed_off);
     let believed = if off > AHEAD_MAX { 0 } else { off.min(room) };
     mark.believed_off += believed;
+    mark.credited += believed;
     mark.time += believed + reading.uptime.min(reading.wall.0.saturating_sub(mark.time));
     (mark.uptime, mark.boot) = (reading.uptime, reading.boot.clone());
     (mark.followed, mark.followed_since) = (0, reading.uptime);
-    let mut told = Told { credited: believed, ..judge(mark, reading) };
+    let mut told = judge(mark, reading);
     // Being late by time off is safe: no doubt stops anything for it.
     if reading.wall >= told.time && off <= AHEAD_MAX {
         told.doubt = None;
@@ -112,7 +115,8 @@ pub fn next(mark: &Mark, reading: &Reading) -> Told {
 /// An operator has looked: the wall clock is right.
 pub fn confirm(mark: &Mark, reading: &Reading) -> Told {
     let told = first(reading, UnixTime(mark.time.min(reading.wall.0)));
-    Told { credited: told.time.0.saturating_sub(mark.time), ..told }
+    let credited = mark.credited + told.time.0.saturating_sub(mark.time);
+    Told { mark: Mark { credited, ..told.mark.clone() }, ..told }
 }
 
 /// Small differences are drift; the wall clock is followed forward, within its budget, and never back.
@@ -142,7 +146,7 @@ fn judge(mark: Mark, reading: &Reading) -> Told {
         (..) => Some(lag.clone()),
     };
     let note = (ahead > DOUBTFUL && doubt.is_none()).then_some(lag);
-    Told { time, low, high, doubt, note, credited: 0, mark }
+    Told { time, low, high, doubt, note, mark }
 }
 
 #[cfg(test)]
@@ -198,11 +202,11 @@ mod tests {
         let told = next(&told.mark, &reading(START + 3600, 10, "b"));
         assert_eq!((told.time, told.doubt), (UnixTime(START + 3600), None));
         let told = next(&told.mark, &reading(START + 3600 + 3 * DAY, 10, "c"));
-        assert_eq!(told.time, UnixTime(START + 12 * 3600 + 10));
+        assert_eq!(told.time, UnixTime(START + 12 * 3600 + 20), "twelve hours off, and ten seconds on, twice");
         assert_eq!(told.doubt, None);
         assert!(told.note.is_some() && told.high == UnixTime(START + 3600 + 3 * DAY));
         let told = next(&told.mark, &reading(START + 3700 + 3 * DAY, 110, "c"));
-        assert_eq!((told.time, told.doubt), (UnixTime(START + 12 * 3600 + 110), None));
+        assert_eq!((told.time, told.doubt), (UnixTime(START + 12 * 3600 + 120), None));
         let told = confirm(&told.mark, &reading(START + 3710 + 3 * DAY, 120, "c"));
         assert_eq!((told.time, told.note), (UnixTime(START + 3710 + 3 * DAY), None));
     }

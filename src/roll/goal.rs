@@ -143,12 +143,12 @@ impl<'f> Goal<'f> {
 
     /// Another algorithm signs first, is published then, and gets its DS last (RFC 6781 § 4.1.4).
     fn all(&self, facts: &ZoneFacts, steps: &mut Vec<Step>) {
-        let is_new = self.data.is_some_and(|data| {
-            let signers = facts.signers();
-            !signers.is_empty() && signers.iter().all(|id| id.algorithm != data.public.algorithm)
-        });
-        if is_new {
-            steps.extend(self.data.map(|key| Step::Sign(key.public.tag)));
+        let is_published = facts.key_set().published.iter().any(|id| id.algorithm == self.algorithm);
+        if let Some(data) = self.data.filter(|data| !is_published && !data.signs_data()) {
+            // What signed for that algorithm until now was never published: another goal came in between.
+            let to = data.public.tag;
+            let before = facts.keys.iter().find(|key| key.signs_data() && key.public.algorithm == self.algorithm);
+            steps.push(before.map_or(Step::Sign(to), |from| Step::Switch { from: from.public.tag, to }));
             return;
         }
         self.publish(self.data, steps);

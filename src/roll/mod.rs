@@ -25,6 +25,7 @@ pub mod fold;
 pub mod forecast;
 pub mod goal;
 pub mod invented;
+pub mod item;
 pub mod parent;
 pub mod phase;
 pub mod plan;

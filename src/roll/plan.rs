@@ -11,7 +11,7 @@ use crate::sign::key::Role;
 use crate::time::UnixTime;
 
 /// When to look again where nothing is known to happen.
-const LOOK_AGAIN: u64 = 3600;
+const LOOK_AGAIN: u64 = 86_400;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]

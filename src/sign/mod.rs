@@ -44,8 +44,12 @@ pub struct Signing {
     further: Option<Box<Further>>,
     data: SignaturePolicy,
     dnskey: SignaturePolicy,
-    /// Differs whenever keys or windows differ; part of each stamp.
+    /// Differs whenever keys or windows differ.
     id: u64,
+    /// The same for the first key and the windows of data, and of key sets: part of the stamps of their signatures, so
+    /// that a roll of one leaves those of the other warm.
+    data_id: u64,
+    apex_id: u64,
 }
 
 /// An RRset about to be signed.
@@ -141,7 +145,9 @@ impl Signing {
         let further = Further::new(&data_keys, &entry_keys);
         let data_key = data_keys.into_iter().next().ok_or(KeysFault::None("the zone's data"))?;
         let apex_key = entry_keys.into_iter().next().ok_or(KeysFault::None("DNSKEY, CDS and CDNSKEY"))?;
-        Ok(Signing { apex, data_key, apex_key, further, data, dnskey, id })
+        let data_id = identify(&apex, [std::slice::from_ref(&data_key), &[]], [&data, &data]);
+        let apex_id = identify(&apex, [&[], std::slice::from_ref(&apex_key)], [&dnskey, &dnskey]);
+        Ok(Signing { apex, data_key, apex_key, further, data, dnskey, id, data_id, apex_id })
     }
 
     /// Whether what one keeps is good for the other: the same keys and windows.
@@ -316,7 +322,11 @@ impl Signing {
             SubjectData::Set(set) => set.digest,
             SubjectData::One(data) => digest(subject.rtype, subject.ttl, data),
         };
-        (content ^ owner ^ self.id).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(subject.rtype)
+        let id = match subject.rtype {
+            rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY => self.apex_id,
+            _ => self.data_id,
+        };
+        (content ^ owner ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(subject.rtype)
     }
 }
 

@@ -139,6 +139,18 @@ impl Content {
         Some(format!("{}:{line}", self.files.get(usize::from(*file))?))
     }
 
+    /// Takes over the signatures that `before` kept; a stamp tells later whether one is still good.
+    pub fn adopt(&self, before: &Content) {
+        for (name, node) in self.nodes() {
+            let Some(old) = before.node(name) else { continue };
+            for (set, slot) in node.sets() {
+                if let Some((_, kept)) = old.set(set.rtype) {
+                    slot.copy_from(kept);
+                }
+            }
+        }
+    }
+
     /// What the parent of this zone hands out for it; `ds` is empty for an unsigned zone.
     pub fn delegation(&self, apex: &Name, ds: Vec<Vec<u8>>) -> Delegation {
         let mut glue = Vec::new();

@@ -244,7 +244,7 @@ fn signed(layout: KeyLayout, algorithm: u8) -> Place {
     place.write("zones/mx.example.zone", ZONE_FILE);
     let store = Store::open(&place.path("keys")).expect("a store");
     let apex = Name::parse("mx.example", ROOT).expect("a name");
-    assert!(store.zone_keys(&apex, layout, algorithm, UnixTime(NOW)).is_ok());
+    assert!(store.zone_keys(&apex, layout, algorithm, &[], UnixTime(NOW)).is_ok());
     place
 }
 

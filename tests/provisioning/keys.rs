@@ -50,7 +50,8 @@ fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
     let file = key_files(&server, "a.mx.example").remove(0);
     let key = fs::read(&file).expect("read");
     let other = fs::read(key_files(&server, "mx.example").remove(0)).expect("read");
-    let set_mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+    let copy = file.parent().expect("a folder").join("copy").join(file.file_name().expect("a name"));
+    let set_mode = |file: &PathBuf, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("set");
     for (what, reason) in [
         ("missing", "names this key"),
         ("a folder", "cannot"),
@@ -58,15 +59,18 @@ fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
         ("swapped", "is not the published key"),
         ("empty", "PRIVATE KEY"),
     ] {
-        match what {
-            "missing" => fs::remove_file(&file).expect("removed"),
-            "a folder" => {
-                fs::remove_file(&file).expect("removed");
-                fs::create_dir(&file).expect("made");
+        // Both files: one good one would be used.
+        for file in [&copy, &file] {
+            match what {
+                "missing" => fs::remove_file(file).expect("removed"),
+                "a folder" => {
+                    fs::remove_file(file).expect("removed");
+                    fs::create_dir(file).expect("made");
+                }
+                "open" => set_mode(file, 0o644),
+                "swapped" => fs::write(file, &other).expect("written"),
+                _ => fs::write(file, "").expect("written"),
             }
-            "open" => set_mode(0o644),
-            "swapped" => fs::write(&file, &other).expect("written"),
-            _ => fs::write(&file, "").expect("written"),
         }
         let names: Vec<PathBuf> =
             content(&server, "a.mx.example").into_keys().filter(|path| !path.ends_with("last-good.ndjson")).collect();
@@ -76,11 +80,13 @@ fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
             content(&server, "a.mx.example").into_keys().filter(|path| !path.ends_with("last-good.ndjson")).collect();
         assert_eq!(names, after, "{what}: no key is made");
         // Put back, a reload is enough.
-        if file.is_dir() {
-            fs::remove_dir(&file).expect("removed");
+        for file in [&copy, &file] {
+            if file.is_dir() {
+                fs::remove_dir(file).expect("removed");
+            }
+            fs::write(file, &key).expect("written");
+            set_mode(file, 0o600);
         }
-        fs::write(&file, &key).expect("written");
-        set_mode(0o600);
         server.run(&["reload"]).ends(0);
         assert_eq!(server.address("x-example"), EU, "{what}");
         assert_eq!(server.ask("a.mx.example", "DNSKEY"), dnskey, "{what}: the same key as ever");
@@ -92,11 +98,9 @@ fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
 fn a_lost_journal_is_never_taken_for_a_first_start() {
     let mut server = Server::started();
     server.stop();
-    let journal =
-        fs::read_dir(server.path("keys/a.mx.example")).expect("the folder").map(|e| e.expect("an entry").path());
-    let journal =
-        journal.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("journal")));
-    journal.for_each(|path| fs::remove_file(path).expect("removed"));
+    for journal in ["journal", "copy/journal"] {
+        fs::remove_file(server.path("keys/a.mx.example").join(journal)).expect("removed");
+    }
     let keys = key_files(&server, "a.mx.example");
     server.start();
     is_frozen(&server, "missing");

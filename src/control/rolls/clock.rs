@@ -67,6 +67,11 @@ impl Clock {
         is_news
     }
 
+    /// Seconds of its time that no clock counted, in all.
+    pub fn credited(&self) -> Seconds {
+        self.clock.credited()
+    }
+
     /// Why removals stop.
     pub fn doubt(&self) -> Option<&str> {
         self.told.doubt.as_deref()

@@ -33,7 +33,7 @@ pub fn findings(zone: &str, file: &str, roll: &ZoneRoll) -> Vec<Diagnostic> {
     }
     if let Some(reason) = roll.disk.as_ref().filter(|_| !found.iter().any(|finding| finding.code == "MX5504")) {
         let message = format!("keys of {zone}: nothing can be recorded: {reason}");
-        found.push(Diagnostic::error("MX5504", place(), message, &words::remedy(zone, &Blocker::Disk(String::new()))));
+        found.push(Diagnostic::error("MX5504", place(), message, words::remedy(zone, &Blocker::Disk(String::new()))));
     }
     if roll.own.failures >= FAILURES_SAID {
         for fault in roll.own.faults.iter().take(FAULTS_MAX) {

@@ -30,14 +30,14 @@ pub enum Look {
     /// Our own addresses.
     Own {
         /// What they should answer.
-        expected: OwnExpected,
+        expected: Box<OwnExpected>,
         /// Which of the facts that shows.
         through: u64,
     },
     /// The DS at a parent zone that is served here.
     OwnParent {
         /// The parent zone.
-        zone: Name,
+        zone: Box<Name>,
         /// Its DNSKEY data; none where it is unsigned.
         keys: Option<Vec<Vec<u8>>>,
         /// Where it is asked.
@@ -73,10 +73,10 @@ pub enum Seen {
         /// Who was asked.
         server: SocketAddr,
         /// What it said, or why that proves nothing.
-        outcome: Result<DsSeen, String>,
+        outcome: Result<Box<DsSeen>, String>,
     },
     /// The DS at the parent.
-    Parent(ParentRound),
+    Parent(Box<ParentRound>),
     /// Who was told, or why that is not known.
     Told(Result<Vec<Told>, String>),
 }
@@ -145,13 +145,13 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
         Look::OwnParent { zone: parent, keys, server } => {
             let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());
             let outcome = reply.and_then(|reply| match keys {
-                Some(keys) => chain::ds(&reply, zone, &chain::Keys { zone: parent, keys }, now),
+                Some(keys) => chain::ds(&reply, zone, &chain::Keys { zone: *parent, keys }, now),
                 None => Ok(unsigned(&reply, zone, now)),
             });
-            Seen::OwnParent { server, outcome }
+            Seen::OwnParent { server, outcome: outcome.map(Box::new) }
         }
         Look::Parent { parents, anchors } => {
-            Seen::Parent(look(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now }))
+            Seen::Parent(Box::new(look(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now })))
         }
         Look::Tell { parents, anchors } => {
             Seen::Told(notify_cds(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now }))

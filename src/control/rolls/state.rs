@@ -227,7 +227,7 @@ impl Rolls {
         if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)
             && let Err(frozen) = self.open(store, zone, now)
         {
-            return Keys::Frozen(frozen);
+            return Keys::Frozen(*frozen);
         }
         let shift = self.shift;
         let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
@@ -247,7 +247,7 @@ impl Rolls {
         }
     }
 
-    fn open(&mut self, store: &Store, zone: &ZoneState, now: UnixTime) -> Result<(), Diagnostic> {
+    fn open(&mut self, store: &Store, zone: &ZoneState, now: UnixTime) -> Result<(), Box<Diagnostic>> {
         self.zones.remove(&zone.apex);
         let layout = build::layout(&zone.policy);
         // Caches may hold what was served without signatures, and the first keys' own limits count from the start.
@@ -255,7 +255,7 @@ impl Rolls {
         let limits = limits::written(&zone.policy, zone.written_ttl());
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
-        let loaded = loaded.map_err(|frozen| frozen.diagnostic())?;
+        let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
         let mut roll = ZoneRoll::new(loaded);
         if zone.parent.is_none() {
             roll.parent.at += PARENT_FIRST.min(Duration::from_secs(zone.policy.parent_poll));

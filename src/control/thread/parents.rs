@@ -43,7 +43,7 @@ impl Mind {
             Keys::Loaded(set) => Some(set.published.iter().map(|(key, _)| key.dnskey_data()).collect()),
             Keys::Wanted | Keys::Frozen(_) => return None,
         };
-        Some(Look::OwnParent { zone: parent.clone(), keys, server: own? })
+        Some(Look::OwnParent { zone: Box::new(parent.clone()), keys, server: own? })
     }
 
     fn parents(&self, apex: &Name) -> Vec<SocketAddr> {
@@ -87,7 +87,7 @@ fn read(file: &std::path::Path) -> Result<String, String> {
 }
 
 /// Our own parent zone was asked.
-pub(super) fn own_parent_seen(apex: &Name, roll: &mut ZoneRoll, server: SocketAddr, seen: Result<DsSeen, String>) {
+pub(super) fn own_parent_seen(apex: &Name, roll: &mut ZoneRoll, server: SocketAddr, seen: Result<Box<DsSeen>, String>) {
     let server = server.to_string();
     note_servers(roll, std::slice::from_ref(&server), true, 0);
     roll.silent.clear();

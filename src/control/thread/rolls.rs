@@ -13,9 +13,9 @@ use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
 use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
-use crate::roll::plan::{Blocker, plan};
+use crate::roll::plan::plan;
 use crate::roll::step::Step;
-use crate::roll::{Conditions, turn, words};
+use crate::roll::{Conditions, words};
 use crate::time::{self, UnixTime};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -96,6 +96,12 @@ impl Mind {
         if !is_ready {
             return None;
         }
+        // No wait counts what no clock has counted, so that is recorded before anything is decided.
+        let correction = roll.facts().correction(self.clock.credited());
+        if correction.is_some_and(|fact| !roll.record(fact, time::now())) {
+            roll.due = Instant::now() + RETRY;
+            return None;
+        }
         for _ in 0..STEPS_MAX {
             let now = time::now();
             let conditions = Conditions { turn: turn.clone(), ..conditions(roll, self.clock.doubt()) };
@@ -129,50 +135,6 @@ impl Mind {
         }
         roll.due = Instant::now();
         None
-    }
-
-    /// Which zone is to roll before this one does by itself.
-    fn turn(&self, apex: &Name) -> Option<String> {
-        let name = |apex: &Name| apex.to_string().trim_end_matches('.').to_owned();
-        let below_ours = |apex: &Name| self.world.zones.get(apex).filter(|zone| zone.parent.is_some());
-        let zone = below_ours(apex)?;
-        let standing = |apex: &Name, zone: &ZoneState, roll: &ZoneRoll| {
-            turn::Standing::of(name(apex), roll.facts(), &roll_policy(&zone.policy))
-        };
-        let (now, own) = (time::now(), standing(apex, zone, self.rolls.zones.get(apex)?));
-        // Only at the end of a life it matters whose turn it is.
-        own.life.filter(|(_, due)| *due <= now && !own.is_rolling)?;
-        let all = self.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
-        let (all, rolls): (Vec<_>, _) = (all.collect(), &self.config.rolls);
-        turn::waits_for(&own.zone, &all, rolls.canary.as_deref(), rolls.together, now).map(str::to_owned)
-    }
-
-    /// A roll has ended: those that waited for it look again.
-    fn next_turns(&mut self) {
-        let waits = |roll: &&mut ZoneRoll| {
-            roll.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Turn(_)))
-        };
-        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
-    }
-
-    /// The clocks are read; where they begin or cease to agree, all zones take note.
-    pub(super) fn tick_clock(&mut self) {
-        if self.clock.tick() {
-            self.take_clock();
-        }
-    }
-
-    /// What the clocks tell has changed.
-    pub(super) fn take_clock(&mut self) {
-        let shift = self.clock.shift();
-        for roll in self.rolls.zones.values_mut() {
-            roll.due = Instant::now();
-        }
-        self.is_news = true;
-        if self.rolls.shift != shift {
-            self.rolls.shift = shift;
-            self.publish();
-        }
     }
 
     /// Starts to look at zones from outside.
@@ -250,7 +212,8 @@ impl Mind {
             let is_due = |look: &crate::control::rolls::Look| !look.is_asked && look.at <= now;
             if is_due(&roll.own) {
                 let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
-                let is_asked = observer.ask(apex, Look::Own { expected, through: roll.published });
+                let look = Look::Own { expected: Box::new(expected), through: roll.published };
+                let is_asked = observer.ask(apex, look);
                 asked.push((apex.clone(), true, is_asked));
             }
             if is_due(&roll.parent) {

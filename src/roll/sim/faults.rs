@@ -179,7 +179,6 @@ impl Chaos {
         let count = u64::try_from(world.parent.servers.len()).unwrap_or(1);
         let which = usize::try_from(world.chance() % count).unwrap_or(0);
         let digest = world.chance().to_be_bytes();
-        // Of an algorithm that the zone has: another would be bogus by itself, whatever the server does.
         let algorithm = world.facts.ds_wanted.iter().next().map_or(world.policy.algorithm, |id| id.algorithm);
         let foreign = [&[0, 7, algorithm, 2][..], &digest].concat();
         let kind = world.chance() % 7;
@@ -199,15 +198,18 @@ impl Chaos {
         self.world.look_at_parent()
     }
 
-    /// A registry may put its old set back only as long as the server must expect it: while the old keys are there.
+    /// A registry may put its old set back only as long as the server must expect it: while the old keys are there, and
+    /// where the server can see it. Nobody is safe from a parent that changes its mind twice while it cannot be asked.
     fn revert(&mut self) {
         let world = &mut self.world;
         let published = world.facts.key_set().published;
-        // Back to no DS at all, beside one that nobody asked for, is bogus by itself, whatever the server does.
-        let fits = |before: &KeySet| !before.is_empty() && before.iter().all(|id| published.has(id));
-        let is_safe = world.parent.before.as_ref().is_some_and(fits);
-        if !world.parent.own && is_safe && world.facts.parent.agreed().is_none() {
+        let is_safe = |before: &KeySet| !before.is_empty() && before.iter().all(|id| published.has(id));
+        let is_safe = world.parent.before.as_ref().is_some_and(is_safe);
+        let is_seen = world.is_up && world.parent.servers.iter().all(|server| server.answers);
+        if is_safe && is_seen && !world.parent.own && world.facts.parent.agreed().is_none() {
+            world.parent.delay = Some(DAY);
             world.parent.revert(UnixTime(world.time));
+            world.poll();
         }
     }
 

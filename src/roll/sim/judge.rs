@@ -52,13 +52,15 @@ pub struct Judge {
     ds: Vec<Seen<KeySet>>,
     keys: Vec<Seen<Keys>>,
     data: Vec<Seen<KeySet>>,
+    /// Whether anything new was served since it was judged last.
+    is_new: bool,
 }
 
 impl Judge {
     /// From now on this is served, and nothing else.
     pub fn serve(&mut self, keys: &Keys, data: &KeySet, limits: Limits, now: UnixTime) {
-        replace(&mut self.keys, Some((keys, limits.dnskey_ttl, limits.dnskey_life)), now);
-        replace(&mut self.data, Some((data, limits.data_ttl, limits.data_life)), now);
+        self.is_new |= replace(&mut self.keys, Some((keys, limits.dnskey_ttl, limits.dnskey_life)), now);
+        self.is_new |= replace(&mut self.data, Some((data, limits.data_ttl, limits.data_life)), now);
     }
 
     /// Nothing is served.
@@ -77,17 +79,27 @@ impl Judge {
         for (set, ttl, life) in sets {
             match self.ds.iter_mut().find(|seen| seen.last.is_none() && seen.what == *set) {
                 Some(seen) => change(seen, *ttl, *life, now),
-                None => self.ds.push(begin(set, *ttl, *life, now)),
+                None => {
+                    self.ds.push(begin(set, *ttl, *life, now));
+                    self.is_new = true;
+                }
             }
         }
     }
 
-    /// Whether any mixture that this kind of resolver may hold from now on is bogus.
+    /// Whether any mixture that one of these may hold from now on is bogus. What was served before was judged then, and what
+    /// ends makes nothing worse, so it is looked at again only where something new is served.
     ///
     /// # Errors
     /// The first.
-    pub fn judge(&mut self, resolver: Resolver, now: UnixTime) -> Result<(), Box<Conflict>> {
-        never_bogus(&self.history(resolver, now))
+    pub fn judge(&mut self, resolvers: &[Resolver], now: UnixTime) -> Result<(), (Resolver, Box<Conflict>)> {
+        if !std::mem::take(&mut self.is_new) {
+            return Ok(());
+        }
+        self.forget(now);
+        let judge =
+            |resolver: &Resolver| never_bogus(&self.history(*resolver, now)).map_err(|fault| (*resolver, fault));
+        resolvers.iter().try_for_each(judge)
     }
 
     /// What this kind of resolver may hold from now on.
@@ -100,7 +112,7 @@ impl Judge {
     }
 
     /// Forgets what nobody holds any more.
-    pub fn forget(&mut self, now: UnixTime) {
+    fn forget(&mut self, now: UnixTime) {
         fn old<T>(seen: &Seen<T>, now: UnixTime) -> bool {
             RESOLVERS.iter().all(|resolver| until(seen, *resolver).is_some_and(|until| until < now))
         }
@@ -131,14 +143,19 @@ fn change<T>(seen: &mut Seen<T>, ttl: u32, life: Seconds, now: UnixTime) {
     (seen.ttl, seen.life) = (ttl, life);
 }
 
-fn replace<T: Clone + PartialEq>(all: &mut Vec<Seen<T>>, next: Option<(&T, u32, Seconds)>, now: UnixTime) {
+/// Whether something new is served.
+fn replace<T: Clone + PartialEq>(all: &mut Vec<Seen<T>>, next: Option<(&T, u32, Seconds)>, now: UnixTime) -> bool {
     if let Some(seen) = all.last_mut().filter(|seen| seen.last.is_none()) {
         match next {
-            Some((what, ttl, life)) if seen.what == *what => return change(seen, ttl, life, now),
+            Some((what, ttl, life)) if seen.what == *what => {
+                change(seen, ttl, life, now);
+                return false;
+            }
             _ => seen.last = Some(now),
         }
     }
     all.extend(next.map(|(what, ttl, life)| begin(what, ttl, life, now)));
+    next.is_some()
 }
 
 fn until<T>(seen: &Seen<T>, resolver: Resolver) -> Option<UnixTime> {

@@ -91,9 +91,13 @@ impl Parent {
         }
     }
 
-    /// What an address serves.
+    /// What an address serves. An entry that nobody asked for is one of an algorithm that is there anyway: another would be
+    /// bogus by itself, whatever the server does.
     pub fn serves(&self, server: &ParentServer) -> KeySet {
-        server.extra.as_ref().map_or_else(|| server.set.clone(), |extra| server.set.with(KeyId::foreign(extra)))
+        match server.shown_extra() {
+            Some(extra) => server.set.with(KeyId::foreign(extra)),
+            None => server.set.clone(),
+        }
     }
 
     /// All that is served, for the judge.
@@ -105,5 +109,13 @@ impl Parent {
             }
         }
         sets
+    }
+}
+
+impl ParentServer {
+    /// The entry that nobody asked for, where it is shown.
+    pub fn shown_extra(&self) -> Option<&Vec<u8>> {
+        let is_there = |ds: &&Vec<u8>| self.set.iter().any(|id| Some(&id.algorithm) == ds.get(2));
+        self.extra.as_ref().filter(is_there)
     }
 }

@@ -3,10 +3,14 @@
 //! It decides by [`plan`] alone, and sees of the world only what a real server would: its own answers, the parent's, and
 //! its clocks.
 
-use super::judge::{Judge, RESOLVERS, Resolver};
+use super::judge::{Judge, RESOLVERS};
+pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
+
+use super::eyes::SEEN_AFTER;
+use super::kinds::{Machine, Served};
 use super::parent::Parent;
-use crate::roll::check::{Conflict, KeyId, KeySet, Keys};
-use crate::roll::clock::{self, Mark, Reading, Told};
+use crate::roll::check::{KeySet, Keys};
+use crate::roll::clock::{self, Reading, Told};
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::{Plan, plan};
@@ -17,71 +21,6 @@ use std::collections::VecDeque;
 
 /// Lines of the past that a failure shows.
 const TRACE_MAX: usize = 60;
-/// How long after it was published something is seen on the wire.
-const SEEN_AFTER: Seconds = 2;
-/// Seconds between rounds over a parent that has nothing new: more often would find nothing.
-const ROUND_AT_REST: Seconds = 86_400;
-/// The same while something is awaited; rounds that could find something come in time all the same.
-const ROUND_AWAITED: Seconds = 6 * 3600;
-
-/// What went wrong.
-#[derive(Clone, Debug)]
-pub struct Bogus {
-    /// True time.
-    pub at: UnixTime,
-    /// What is wrong.
-    pub what: Wrong,
-    /// What happened before.
-    pub trace: Vec<String>,
-}
-
-/// What is wrong.
-#[derive(Clone, Debug)]
-pub enum Wrong {
-    /// What a resolver may hold does not fit.
-    Mixture(Resolver, Box<Conflict>),
-    /// The zone was insecure without anybody's wish.
-    Bare,
-    /// A step was decided that cannot follow from the facts.
-    Refused(String),
-}
-
-/// How a process ends at a labelled point (lifecycle § 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
-    /// Before the fact is written.
-    BeforeWrite,
-    /// While it is written: the line is torn, and does not count.
-    TornWrite,
-    /// After the fact is durable, before anything follows from it.
-    AfterWrite,
-    /// After it is served, before that was seen.
-    AfterAct,
-}
-
-/// All of them.
-pub const DEATHS: [Death; 4] = [Death::BeforeWrite, Death::TornWrite, Death::AfterWrite, Death::AfterAct];
-
-/// What is served.
-#[derive(Clone, Debug, Default)]
-struct Served {
-    keys: Keys,
-    data: KeySet,
-    cds: KeySet,
-    record: u64,
-    at: u64,
-    limits: Limits,
-}
-
-/// The clocks of the machine, in true seconds.
-#[derive(Clone, Debug)]
-struct Machine {
-    /// Wall clock minus true time.
-    offset: i64,
-    boot: u64,
-    booted_at: u64,
-    mark: Option<Mark>,
-}
 
 /// The world.
 #[derive(Clone, Debug)]
@@ -100,6 +39,8 @@ pub struct World {
     pub conditions: Conditions,
     /// Whether the process runs.
     pub is_up: bool,
+    /// Until when publications do not reach the wire: what was served before is served on.
+    pub stalled_until: u64,
     /// Where the process ends next: after so many labelled points, and how.
     pub death: Option<(u64, Death)>,
     /// Whether waits of emergencies were used: honest caches only are promised then.
@@ -114,24 +55,12 @@ pub struct World {
     pub trace: VecDeque<String>,
     /// Every step with its moment, for the timeline; none: not kept.
     pub steps: Option<Vec<(UnixTime, String)>>,
-    judge: Judge,
-    served: Served,
-    machine: Machine,
-    polled_at: u64,
-    seed: u64,
-}
-
-/// Numbers of a simulation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Events, each judged.
-    pub steps: u64,
-    /// Keys removed because another took their place.
-    pub rolls: u64,
-    /// Ends of the process that were not asked for.
-    pub crashes: u64,
-    /// Steps that were taken back or refused because something was in doubt.
-    pub freezes: u64,
+    unsigned_before: Option<u32>,
+    pub(super) judge: Judge,
+    pub(super) served: Served,
+    pub(super) machine: Machine,
+    pub(super) polled_at: u64,
+    pub(super) seed: u64,
 }
 
 impl World {
@@ -139,6 +68,19 @@ impl World {
     pub fn new(policy: Policy, limits: Limits, parent: Parent, seed: u64) -> World {
         let time = 1_800_000_000;
         let mut world = World::with_facts(ZoneFacts::default(), policy, limits, parent, time, seed);
+        world.first_keys();
+        world.publish();
+        world
+    }
+
+    /// The same for a zone that was served without signatures until now, with TTLs up to `ttl` seconds.
+    pub fn served_unsigned(policy: Policy, limits: Limits, parent: Parent, ttl: u32) -> World {
+        let time = 1_800_000_000;
+        let mut world = World::with_facts(ZoneFacts::default(), policy, limits, parent, time, 1);
+        let life = u64::from(ttl);
+        let bare = Limits { data_ttl: ttl, data_life: life, dnskey_ttl: ttl, dnskey_life: life };
+        world.judge.serve(&Keys::default(), &KeySet::default(), bare, UnixTime(time - 1));
+        world.unsigned_before = Some(ttl);
         world.first_keys();
         world.publish();
         world
@@ -154,6 +96,7 @@ impl World {
             parent,
             conditions: Conditions::default(),
             is_up: true,
+            stalled_until: 0,
             death: None,
             was_urgent: false,
             is_excused: false,
@@ -161,6 +104,7 @@ impl World {
             count: Count::default(),
             trace: VecDeque::new(),
             steps: None,
+            unsigned_before: None,
             judge: Judge::default(),
             served: Served::default(),
             machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None },
@@ -184,6 +128,9 @@ impl World {
             tag.iter().for_each(|tag| self.write(&Fact::KeyActivated { tag: *tag }));
         }
         self.write(&Fact::Limits(self.limits));
+        if let Some(ttl) = self.unsigned_before {
+            self.write(&Fact::ServedUnsigned { ttl });
+        }
         self.write(&Fact::FirstKeysDone {});
         self.find_parent();
     }
@@ -226,7 +173,7 @@ impl World {
         self.trace.push_back(format!("day {day} {:>5} s  {text}", self.time % 86_400));
     }
 
-    fn write(&mut self, fact: &Fact) {
+    pub(super) fn write(&mut self, fact: &Fact) {
         // A command that cannot follow is refused, and changes nothing.
         let _ = self.try_write(fact);
     }
@@ -261,8 +208,7 @@ impl World {
     }
 
     fn believe(&mut self, told: Told) -> Told {
-        if told.credited > 0 && self.facts.first.is_some() {
-            let corrected = Fact::ClockCorrected { by: told.credited };
+        if let Some(corrected) = self.facts.correction(told.mark.credited) {
             let _ = self.facts.take(&corrected, told.time);
         }
         self.machine.mark = Some(told.mark.clone());
@@ -318,6 +264,9 @@ impl World {
         if self.facts.limits_next != Some(self.limits) {
             self.write(&Fact::Limits(self.limits));
         }
+        if self.time < self.stalled_until {
+            return;
+        }
         self.served = Served {
             keys: self.facts.key_set(),
             data: self.facts.signers(),
@@ -358,18 +307,15 @@ impl World {
         self.judge()
     }
 
-    /// The sixth promise of a simulation: nothing is bogus now, nor will be for what is held now.
+    /// Nothing is bogus now, nor will be with what is held now.
     fn judge(&mut self) -> Result<(), Box<Bogus>> {
         self.count.steps += 1;
         let now = self.now();
-        self.judge.forget(now);
         let resolvers = if self.was_urgent { &RESOLVERS[..1] } else { &RESOLVERS[..] };
-        for resolver in resolvers {
-            if let Err(conflict) = self.judge.judge(*resolver, now)
-                && !self.is_excused
-            {
-                return Err(self.bogus(Wrong::Mixture(*resolver, conflict)));
-            }
+        if let Err((resolver, conflict)) = self.judge.judge(resolvers, now)
+            && !self.is_excused
+        {
+            return Err(self.bogus(Wrong::Mixture(resolver, conflict)));
         }
         if self.judge.is_bare() && !self.may_be_bare && self.facts.parent.secure_since.is_some() && !self.is_excused {
             return Err(self.bogus(Wrong::Bare));
@@ -392,6 +338,10 @@ impl World {
     /// # Errors
     /// What became bogus.
     pub fn go(&mut self, until: u64) -> Result<Plan, Box<Bogus>> {
+        if self.stalled_until > 0 && self.time >= self.stalled_until {
+            self.stalled_until = 0;
+            self.publish();
+        }
         self.look_at_parent()?;
         let told = self.clock();
         self.see();
@@ -409,21 +359,6 @@ impl World {
         Ok(plan)
     }
 
-    fn round(&self) -> Seconds {
-        let parent = &self.facts.parent;
-        let shown = self.parent.sets();
-        let is_news = |saw: Option<&crate::roll::parent::Saw>| {
-            saw.is_none_or(|saw| {
-                !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart)
-            })
-        };
-        let answers = |address: &str| self.parent.servers.iter().any(|other| other.address == address && other.answers);
-        if parent.servers.iter().any(|server| answers(&server.address) && is_news(server.saw.as_ref())) {
-            return parent.rounds_apart.max(1);
-        }
-        if parent.agreed() == Some(&self.facts.ds_wanted) { ROUND_AT_REST } else { ROUND_AWAITED }
-    }
-
     fn pass(&mut self, plan: &Plan, now: UnixTime, until: u64) {
         let mut next = self.time + plan.wake_at.0.saturating_sub(now.0).max(1);
         next = next.min(self.polled_at + self.round());
@@ -433,63 +368,10 @@ impl World {
         if let Some(parent) = self.parent.next() {
             next = next.min(parent.0);
         }
+        if self.stalled_until > self.time {
+            next = next.min(self.stalled_until);
+        }
         self.time = next.max(self.time + 1).min(until.max(self.time + 1));
-    }
-
-    fn unseen(&self) -> bool {
-        let through = match &self.facts.served {
-            Some(Fact::ZoneServed { through, .. }) => *through,
-            // No other fact is kept there.
-            _ => 0,
-        };
-        let old_keys = self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none());
-        let old_data = self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none());
-        (through < self.served.record && (old_keys || old_data)) || self.facts.limits != self.facts.limits_next
-    }
-
-    /// What is served is seen on the wire.
-    fn see(&mut self) {
-        if !self.unseen() || self.time < self.served.at + SEEN_AFTER {
-            return;
-        }
-        self.write(&Fact::ZoneServed {
-            instance: 0,
-            snapshot: self.served.record,
-            first_seen: self.served.at,
-            last_seen: self.time,
-            ttl: self.served.limits.dnskey_ttl,
-            expires: self.time + self.served.limits.dnskey_life,
-            through: self.served.record,
-        });
-    }
-
-    /// A round over the parent's addresses.
-    pub fn poll(&mut self) {
-        self.polled_at = self.time;
-        self.conditions.silent.clear();
-        let now = self.clock().time;
-        for server in self.parent.servers.clone() {
-            if !server.answers {
-                self.conditions.silent.push(server.address);
-                continue;
-            }
-            let set = self.parent.serves(&server);
-            let limits = (self.parent.ttl, self.parent.life);
-            if !self.facts.parent.is_news(&server.address, &set, limits, now) {
-                continue;
-            }
-            let is_ours = |id: &KeyId| self.facts.key_of(*id).is_some();
-            let tags = set.iter().filter(is_ours).map(|id| id.tag).collect();
-            let unknown = server.extra.iter().map(|ds| data_encoding::HEXLOWER.encode(ds)).collect();
-            self.write(&Fact::ParentSaw {
-                server: server.address,
-                tags,
-                unknown,
-                ttl: self.parent.ttl,
-                signature_span: self.parent.life,
-                expires: now.0 + self.parent.life,
-            });
-        }
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {

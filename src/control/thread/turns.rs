@@ -1,0 +1,59 @@
+//! What all zones have in common as they roll: the clock, and whose turn it is.
+//!
+//! A doubt about the clock stops removals everywhere; signatures go on.
+
+use super::Mind;
+use crate::control::keys_offline::roll_policy;
+use crate::control::rolls::ZoneRoll;
+use crate::control::zones::ZoneState;
+use crate::dns::name::Name;
+use crate::roll::plan::Blocker;
+use crate::roll::turn;
+use crate::time;
+use std::time::Instant;
+
+impl Mind {
+    /// Which zone is to roll before this one does by itself.
+    pub(super) fn turn(&self, apex: &Name) -> Option<String> {
+        let name = |apex: &Name| apex.to_string().trim_end_matches('.').to_owned();
+        let below_ours = |apex: &Name| self.world.zones.get(apex).filter(|zone| zone.parent.is_some());
+        let zone = below_ours(apex)?;
+        let standing = |apex: &Name, zone: &ZoneState, roll: &ZoneRoll| {
+            turn::Standing::of(name(apex), roll.facts(), &roll_policy(&zone.policy))
+        };
+        let (now, own) = (time::now(), standing(apex, zone, self.rolls.zones.get(apex)?));
+        // Only at the end of a life it matters whose turn it is.
+        own.life.filter(|(_, due)| *due <= now && !own.is_rolling)?;
+        let all = self.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
+        let (all, rolls): (Vec<_>, _) = (all.collect(), &self.config.rolls);
+        turn::waits_for(&own.zone, &all, rolls.canary.as_deref(), rolls.together, now).map(str::to_owned)
+    }
+
+    /// A roll has ended: those that waited for it look again.
+    pub(super) fn next_turns(&mut self) {
+        let waits = |roll: &&mut ZoneRoll| {
+            roll.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Turn(_)))
+        };
+        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
+    }
+
+    /// The clocks are read; where they begin or cease to agree, all zones take note.
+    pub(super) fn tick_clock(&mut self) {
+        if self.clock.tick() {
+            self.take_clock();
+        }
+    }
+
+    /// What the clocks tell has changed.
+    pub(super) fn take_clock(&mut self) {
+        let shift = self.clock.shift();
+        for roll in self.rolls.zones.values_mut() {
+            roll.due = Instant::now();
+        }
+        self.is_news = true;
+        if self.rolls.shift != shift {
+            self.rolls.shift = shift;
+            self.publish();
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Keys of zones change: what is served is built anew with them, and what their parents say of them.
+//!
+//! Pure. It is told which keys, and decides nothing about them.
+
+use super::{Outside, World};
+use crate::control::zones::Keys;
+use crate::dns::name::Name;
+
+impl World {
+    /// Zones whose keys could not be used are tried again.
+    pub fn thaw(&mut self, outside: &mut dyn Outside) {
+        for zone in self.zones.values_mut().filter(|zone| matches!(zone.keys, Keys::Frozen(_))) {
+            zone.keys = Keys::Wanted;
+        }
+        self.build(outside);
+    }
+
+    /// Gives zones the keys that they use from now on.
+    pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
+        for (apex, keys) in keys {
+            if let Some(zone) = self.zones.get_mut(&apex) {
+                zone.keys = keys;
+            }
+        }
+        self.build(outside);
+    }
+}
