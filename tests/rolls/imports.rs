@@ -109,7 +109,8 @@ fn wait_while(askers: &Askers) {
     poll_until("its end", || (begun.elapsed() > WHILE || askers.bad() > 0).then_some(()));
 }
 
-fn moves_over(maker: &str, old: impl Fn(&World) -> Old) {
+/// The zone at its old server, the resolvers asking through a relay, our server without the zone.
+fn begin(old: impl Fn(&World) -> Old) -> (fixture::Lab, Old, Relay) {
     for judge in ["unbound", "delv", "knotd", "named"] {
         has(judge);
     }
@@ -117,26 +118,29 @@ fn moves_over(maker: &str, old: impl Fn(&World) -> Old) {
     fixture::write_alone(&world, "moved.example", "other.example");
     let old = old(&world);
     let relay = Relay::start(&world, old.at);
-    let keys = signed_keys(&world, old.at);
-    let entry = keys.iter().find(|key| key[1] & 1 == 1).unwrap();
-    let mut owner = wire_name("moved.example");
-    owner.extend(entry);
-    let digest = data_encoding::HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, &owner).as_ref());
-    let anchor = format!("moved.example. IN DS {} 13 2 {digest}\n", mxseal::sign::key::key_tag(entry));
-    let resolvers = fixture::resolvers(&world, &anchor, &[("moved.example", relay.at)]);
+    let resolvers = fixture::resolvers(&world, &anchor(old.at), &[("moved.example", relay.at)]);
     let askers = Askers::start(&world, &fixture::at(&world), MOVED);
-    wait_while(&askers);
     let server = world.serve("other.example");
-    let files: Vec<&str> = old.keys.iter().map(String::as_str).collect();
-    let fixed = ["keys", "import", "moved.example", "--ttl", "2", "--life", "20s"];
-    world.said(mxseal(), &[&fixed[..], &files].concat());
-    world.write("zones/moved.example.zone", ZONE);
+    wait_while(&askers);
+    (fixture::Lab { askers, parent: None, resolvers, server, world, cuts: 0 }, old, relay)
+}
+
+/// The zone's file comes here; once it is answered, the resolvers are turned to us.
+fn turn(lab: &fixture::Lab, relay: &Relay) {
+    lab.world.write("zones/moved.example.zone", ZONE);
     poll_until("the zone here", || {
-        Ask::of("moved.example", SOA).once(world.at(0), Duration::from_millis(300)).filter(|reply| reply.has(RRSIG))
+        let reply = Ask::of("moved.example", SOA).once(lab.world.at(0), Duration::from_millis(300));
+        reply.filter(|reply| reply.has(RRSIG))
     });
-    relay.turn_to(world.at(0));
-    let parent = None;
-    let mut lab = fixture::Lab { askers, parent, resolvers, server, world, cuts: 0 };
+    relay.turn_to(lab.world.at(0));
+}
+
+fn moves_over(maker: &str, old: impl Fn(&World) -> Old) {
+    let (mut lab, old, relay) = begin(old);
+    let files: Vec<&str> = old.keys.iter().map(String::as_str).collect();
+    let fixed = ["keys", "import", "moved.example", "--ttl", "2", "--life", "16s"];
+    lab.world.said(mxseal(), &[&fixed[..], &files].concat());
+    turn(&lab, &relay);
     wait_while(&lab.askers);
     let zsk = lab.roll("moved.example", "zsk", &["--role", "zsk"]);
     lab.poll_rolled("moved.example", &zsk, super::turns::Power::Steady);
@@ -145,10 +149,24 @@ fn moves_over(maker: &str, old: impl Fn(&World) -> Old) {
     assert!(verdicts.good > 1000 && verdicts.delv > 20, "{verdicts}");
 }
 
-fn signed_keys(world: &World, at: SocketAddr) -> Vec<Vec<u8>> {
+#[test]
+fn a_zone_that_moves_over_without_its_keys_is_bogus_and_the_judges_say_so() {
+    let (lab, _old, relay) = begin(knot);
+    assert_eq!(lab.askers.bad(), 0);
+    turn(&lab, &relay);
+    poll_until("a fault", || (lab.askers.bad() > 0).then_some(()));
+    let verdicts = lab.askers.end();
+    println!("moved without its keys: {verdicts}");
+    assert!(verdicts.faults.iter().any(|fault| fault.contains("bogus") || fault.contains("no valid")), "{verdicts}");
+}
+
+/// The DS of its entry key, as a trust anchor.
+fn anchor(at: SocketAddr) -> String {
     let reply = Ask::of("moved.example", DNSKEY).tcp().send(at);
-    assert!(world.path("").is_dir() && reply.has(DNSKEY));
-    reply.answer.into_iter().filter(|record| record.rtype == DNSKEY).map(|record| record.data).collect()
+    let entry = reply.answer.into_iter().find(|record| record.rtype == DNSKEY && record.data[1] & 1 == 1).unwrap().data;
+    let owned = [wire_name("moved.example"), entry.clone()].concat();
+    let digest = data_encoding::HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, &owned).as_ref());
+    format!("moved.example. IN DS {} 13 2 {digest}\n", mxseal::sign::key::key_tag(&entry))
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn an_algorithm_roll_is_never_bogus_for_resolvers_that_demand_every_algorithm() 
     assert!(verdicts.good > 1000 && verdicts.delv > 20, "{verdicts}");
 }
 
-/// The registry takes the DS out of CDS, late as registries are.
+/// The registry takes the DS from CDS, late as registries are.
 fn ksk_roll_below(maker: Maker) {
     let mut lab = fixture::start(maker);
     let ksk = lab.roll("mx.example", "ksk", &["--role", "ksk"]);
@@ -134,13 +134,12 @@ fn a_ksk_roll_below_a_parent_served_by_bind_is_never_bogus() {
 #[test]
 fn rolls_through_kill_9_every_few_seconds_are_never_bogus() {
     let mut lab = fixture::start(Maker::Bind);
-    let zsk = lab.roll("mx.example", "zsk", &["--role", "zsk"]);
+    let ksk = lab.roll("mx.example", "ksk", &["--role", "ksk"]);
     let csk = lab.roll("a-v1.mx.example", "csk", &[]);
     lab.poll_rolled("a-v1.mx.example", &csk, Failing);
-    lab.poll_rolled("mx.example", &zsk, Failing);
+    lab.poll_rolled("mx.example", &ksk, Failing);
     lab.wait_after();
     let cuts = lab.cuts;
-    let verdicts = lab.good("a ZSK roll and a CSK roll through kill -9");
-    println!("{cuts} cuts");
-    assert!(verdicts.good > 1000 && verdicts.delv > 20 && cuts > 3, "{verdicts}");
+    let verdicts = lab.good(&format!("a KSK roll and a CSK roll through kill -9, {cuts} times"));
+    assert!(verdicts.good > 1000 && verdicts.delv > 20 && cuts > 5, "{verdicts}");
 }
