@@ -16,7 +16,7 @@ use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::{Plan, plan};
 use crate::roll::step::Step;
 use crate::roll::{Conditions, Policy, invented, words};
-use crate::time::{Seconds, UnixTime};
+use crate::time::UnixTime;
 use std::collections::VecDeque;
 
 /// Lines of the past that a failure shows.
