@@ -162,7 +162,7 @@ fn unbound(world: &World, number: u16, how: &str, zones: &[(&str, SocketAddr)]) 
          msg-cache-size: 4m\n  rrset-cache-size: 4m\n  trust-anchor-file: \"anchors\"\n  root-hints: \"\"\n  \
          val-sig-skew-min: 0\n  val-sig-skew-max: 0\n  module-config: \"validator iterator\"\n  ede: yes\n  \
          harden-algo-downgrade: yes\n  trust-anchor-signaling: no\n  root-key-sentinel: no\n  udp-connect: no\n  \
-         infra-cache-max-rtt: 500\n  infra-cache-min-rtt: 50\n  infra-keep-probing: yes\n  infra-host-ttl: 1\n  {how}\
+         infra-cache-max-rtt: 500\n  infra-cache-min-rtt: 50\n  infra-keep-probing: yes\n  {how}\
          remote-control:\n  control-enable: no\n{}",
         world.path("").display(),
         stubs
