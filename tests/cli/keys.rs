@@ -360,7 +360,7 @@ fn years_of_the_demo_world_are_simulated_without_a_server() {
     let again = |_| place.run(&[&arguments[..], &["-o", "json"]].concat()).ends(0).object();
     let [one, two] = [0, 1].map(again);
     assert_eq!((&one["zone"], &one["bogus"], &one["stuck"]), (&"mx.example.".into(), &0.into(), &0.into()));
-    assert!(one["steps"].as_u64() > Some(1000) && one["seconds"].is_f64() && one["steps_per_second"].is_f64());
+    assert!(one["steps"].as_u64() > Some(100) && one["seconds"].is_f64() && one["steps_per_second"].is_f64());
     assert_eq!(
         [&one["steps"], &one["rolls"], &one["crashes"]],
         [&two["steps"], &two["rolls"], &two["crashes"]],
