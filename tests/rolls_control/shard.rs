@@ -89,3 +89,35 @@ fn a_quiet_start_records_nothing_new() {
     let next = after.strip_prefix(&before).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
     assert!(next.contains("roll_wanted"), "{next}");
 }
+
+/// A page of metrics, as Prometheus gets it.
+fn metrics(world: &World) -> String {
+    use std::io::{Read, Write};
+    let mut page = String::new();
+    let Ok(mut stream) = std::net::TcpStream::connect(world.at(2)) else { return page };
+    let _ = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut page));
+    page
+}
+
+#[test]
+fn metrics_show_the_phase_of_each_key_the_next_step_the_parent_and_what_freezes() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let text = world.read("mxseal.toml");
+    world.write("mxseal.toml", &text.replace("[metrics]\nlisten = \"\"", "[metrics]\nlisten = \"{ip}:5302\""));
+    let mut server = world.serve("a.mx.example");
+    let old = in_use(&world)[0];
+    let shows = |part: &str| metrics(&world).contains(part).then_some(());
+    let key = |tag: u64, state: &str| {
+        format!("mxseal_key_state{{zone=\"a.mx.example.\",tag=\"{tag}\",role=\"csk\",state=\"{state}\"}} 1")
+    };
+    server.poll_until("a key in use", || shows(&key(old, "active")));
+    server.poll_until("a parent that fits", || shows("mxseal_parent_ds_match{zone=\"a.mx.example.\"} 1"));
+    assert!(shows("mxseal_roll_blocked{zone=\"a.mx.example.\"} 0").is_some());
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    let next = "mxseal_key_next_event_timestamp_seconds{zone=\"a.mx.example.\",event=\"";
+    server.poll_until("a next step", || shows(next));
+    server.poll_until("a key that was removed", || shows(&key(old, "removed")));
+    let now = until_rolled(&mut server, &world, "a.mx.example", &[old])[0];
+    server.poll_until("the new key in use", || shows(&key(now, "active")));
+    server.poll_until("no step that is waited for", || (!metrics(&world).contains(next)).then_some(()));
+}
