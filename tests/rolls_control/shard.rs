@@ -121,3 +121,27 @@ fn metrics_show_the_phase_of_each_key_the_next_step_the_parent_and_what_freezes(
     server.poll_until("the new key in use", || shows(&key(now, "active")));
     server.poll_until("no step that is waited for", || (!metrics(&world).contains(next)).then_some(()));
 }
+
+#[test]
+fn a_restored_key_file_frees_the_zone_at_a_reload() {
+    let world = world("keys = \"ksk+zsk\"\nzsk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let standby = server.poll_until("a standby key", || tags(&status(&world, "a.mx.example"), &["ready"]).pop());
+    server.kill();
+    let name = format!("zsk-13-{standby:05}.pem");
+    let files = [format!("keys/a.mx.example/{name}"), format!("keys/a.mx.example/copy/{name}")];
+    let hidden = |file: &String| world.path(&format!("hidden-{}", file.replace('/', "-")));
+    files.iter().for_each(|file| std::fs::rename(world.path(file), hidden(file)).unwrap());
+    let mut server = world.serve("a.mx.example");
+    server.poll_until("a frozen zone", || (status(&world, "a.mx.example")["state"] == "frozen").then_some(()));
+    assert_eq!(world.run(mxseal(), &["reload"]).status.code(), Some(1), "it is still not there");
+    assert_eq!(status(&world, "a.mx.example")["state"], "frozen");
+    files.iter().for_each(|file| std::fs::rename(hidden(file), world.path(file)).unwrap());
+    world.said(mxseal(), &["reload"]);
+    assert_eq!(status(&world, "a.mx.example")["state"], "at rest");
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    server.poll_until("the end of a roll to that key", || {
+        let status = status(&world, "a.mx.example");
+        (tags(&status, &["active"]).contains(&standby) && status["state"] == "at rest").then_some(())
+    });
+}

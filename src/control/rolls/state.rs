@@ -4,6 +4,7 @@
 //! operator asks for it.
 
 use super::{Shift, build, limits};
+use crate::control::key_load::UNREADABLE;
 use crate::control::outside::{challenge, unproved};
 use crate::control::store::{Store, ZoneKeys};
 use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
@@ -274,6 +275,23 @@ impl Rolls {
     pub fn distrust(&mut self, apex: &Name) {
         if let Some(roll) = self.zones.get_mut(apex) {
             roll.reread = true;
+        }
+    }
+
+    /// Keys that could not be read are tried again, though their zones are served without them; what is served stays as it
+    /// is until the key set with them has proved itself.
+    pub fn read_again(&mut self, store: &Store) {
+        for (apex, roll) in self.zones.iter_mut().filter(|(_, roll)| !roll.unreadable.is_empty()) {
+            let tags: Vec<u16> = roll.unreadable.iter().map(|(tag, _)| *tag).collect();
+            let read = store.read_again(apex, roll.facts(), &tags);
+            for tag in read.private.keys() {
+                tracing::info!(ZONE = %apex, KEY = tag, "its private half can be read again");
+            }
+            roll.private.extend(read.private);
+            roll.unreadable = read.unreadable;
+            roll.found.retain(|found| found.code != UNREADABLE && !read.findings.contains(found));
+            roll.found.extend(read.findings);
+            (roll.built, roll.due) = (None, Instant::now());
         }
     }
 

@@ -30,6 +30,8 @@ impl Mind {
         let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
+        self.rolls.read_again(&self.store);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.refresh_certificates(&mut outside);
         let changes = self.scan();
         self.take_in(changes);
