@@ -194,6 +194,25 @@ impl ZoneRoll {
         Ok(set)
     }
 
+    /// A zone that became unsigned is signed again by the keys that it has; false where they cannot be used.
+    fn sign_again(&mut self, zone: &ZoneState, shift: Shift, now: UnixTime) -> bool {
+        let mut facts = self.facts().clone();
+        let proved = facts.take(&Fact::SignedWanted {}, now).and_then(|()| self.key_set(zone, &facts, shift));
+        match proved {
+            Ok(_) => self.record(Fact::SignedWanted {}, now),
+            Err(reason) => {
+                self.refused = Some(reason);
+                false
+            }
+        }
+    }
+
+    /// Why a zone that became unsigned is not signed again, where that was tried.
+    pub fn bare_since(&self) -> Option<&str> {
+        let reason = self.refused.as_deref().or(self.disk.as_deref());
+        reason.filter(|_| self.facts().unsigned)
+    }
+
     /// What is served is made from the facts as they are.
     pub fn was_built(&mut self, zone: &ZoneState, shift: Shift) {
         self.built = Some(Built::of(self.facts(), zone, shift));
@@ -232,6 +251,13 @@ impl Rolls {
         }
         let shift = self.shift;
         let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
+        if roll.facts().unsigned {
+            self.unsigned.remove(&zone.apex);
+            if !roll.sign_again(zone, shift, now) {
+                // It has no DS, so that unsigned it is better served than not at all.
+                return Keys::None;
+            }
+        }
         roll.built = None;
         match roll.renewed(zone, shift) {
             Some(Ok(keys)) => {

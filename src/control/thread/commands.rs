@@ -2,7 +2,7 @@
 
 use super::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
 use crate::config::Config;
-use crate::control::outside::{SIGNED_ANYWAY, signed_anyway};
+use crate::control::outside::SIGNED_ANYWAY;
 use crate::control::protocol::{Line, Request};
 use crate::control::view::finding;
 use crate::control::waits::Wait;
@@ -36,7 +36,8 @@ impl Mind {
         let changes = self.scan();
         self.take_in(changes);
         self.own_findings = warnings;
-        self.own_findings.extend(signed_anyway(&self.config, &self.world));
+        self.take_back_insecure();
+        self.note_goals();
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
         self.publish();
