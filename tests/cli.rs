@@ -309,6 +309,15 @@ fn a_held_removal_is_exit_4_with_zone_counts_and_the_way_out() {
     assert!(place.world().asked.contains(&Request::Reload { allow_shrink: true }));
 }
 
+#[test]
+fn a_refusal_that_is_no_removal_is_not_told_to_allow_removals() {
+    let place = place();
+    let refused = "`signed = false` for a-v1.mx.example, but it has keys";
+    place.world().reload = (vec![finding("error", refused)], 4, refused.to_owned());
+    let ran = place.run(&["reload"]).ends(4);
+    assert!(ran.err.contains(refused) && !ran.err.contains("--allow-shrink"), "{}", ran.err);
+}
+
 // --- tenant add ---
 
 const NEW: &str = "zones/b-v1.mx.example/northwind.example.toml";

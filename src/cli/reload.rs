@@ -52,10 +52,11 @@ fn held(context: &Context, end: End) -> Result<Failure, Stop> {
         .filter(|zone| zone.held > 0)
         .map(|zone| format!("{} (removes {} of {} tenants)", zone.zone, zone.held, zone.tenants))
         .collect();
-    let message = match counts.is_empty() {
-        true => end.message,
-        false => format!("the shrink guard holds removals back: {}", counts.join(", ")),
-    };
+    if counts.is_empty() {
+        // Something else was refused, such as a zone that is to be unsigned at once: a finding above says what to do.
+        return Ok(Failure::new(Exit::Refused, end.message, ""));
+    }
+    let message = format!("the shrink guard holds removals back: {}", counts.join(", "));
     let help = "nothing was removed; if that many are to go, run `mxseal reload --allow-shrink`";
     Ok(Failure::new(Exit::Refused, message, help))
 }

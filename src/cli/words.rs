@@ -17,6 +17,12 @@ pub fn minute(at: u64) -> String {
     stamp.map_or_else(|| format!("second {at}"), |stamp| stamp.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
+/// [`minute`], with seconds where it is less than an hour away: a trial rolls keys within one minute.
+pub fn near(at: u64, now: UnixTime) -> String {
+    const NEAR: Seconds = 3600;
+    if at.abs_diff(now.0) < NEAR { moment(at) } else { minute(at) }
+}
+
 /// The two largest units: `2 d 11 h`, `3 min 5 s`.
 pub fn span(seconds: Seconds) -> String {
     let mut parts = Vec::new();

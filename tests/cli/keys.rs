@@ -112,7 +112,7 @@ fn status_has_four_headings_that_never_mix_and_the_ds_in_three_forms() {
     };
     assert!(line("zone mx.example    rolling").contains("serving snapshot 48213"), "{out}");
     assert!(
-        line("  done").contains("2026-11-22 09:00 UTC ") && line("  done").contains("KSK 3375 published in DNSKEY"),
+        line("  done").contains("2026-11-22 09:00:00 UTC ") && line("  done").contains("KSK 3375 published in DNSKEY"),
         "{out}"
     );
     assert!(
@@ -190,6 +190,8 @@ fn the_plan_becomes_a_calendar_file_and_a_picture() {
     assert!(ics.starts_with("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n") && ics.contains("DTSTART:20261222T090000Z\r\n"));
     let svg = place.run(&["keys", "plan", "--svg", "-"]).ends(0).out;
     assert!(svg.starts_with("<svg ") && svg.contains("to be made") && !svg.contains("<script"), "{svg}");
+    let ran = place.run(&["keys", "plan", "--svg", "zones"]).ends(1);
+    assert!(ran.err.contains("zones cannot be written: it is a folder"), "{}", ran.err);
     let ran = place.run(&["keys", "plan", "--svg", "nowhere/x.svg"]).ends(1);
     assert!(ran.err.contains("nowhere/x.svg cannot be written"), "{}", ran.err);
 }
@@ -216,7 +218,7 @@ fn a_refused_roll_is_exit_4_with_the_reason() {
     assert!(place.run(&["keys", "roll", "mx.example"]).ends(4).err.contains("allowed from 2026-12-06"));
     let error = place.run(&["keys", "roll", "mx.example", "-o", "json"]).ends(4).error();
     assert_eq!(error["exit"], 4);
-    for arguments in [["--emergency", "--back"], ["--insecure", "--back"], ["--confirm", "x"], ["--algorithm", "8"]] {
+    for arguments in [["--emergency", "--back"], ["--insecure", "--back"], ["--confirm", "x"], ["--algorithm", "14"]] {
         let all = [&["keys", "roll", "mx.example"][..], &arguments].concat();
         place.run(&all).ends(2);
     }
@@ -229,9 +231,15 @@ fn hold_and_resume_say_who_and_why_and_may_be_tried() {
     assert!(ran.out.starts_with("Nothing was changed"), "{}", ran.out);
     let asked = Request::KeysHold { zone: "mx.example.".to_owned(), reason: "a move".to_owned(), dry_run: true };
     assert_eq!(place.world().asked.last(), Some(&asked));
+    let ran = place.run(&["keys", "resume", "mx.example"]).ends(0);
+    assert!(ran.out.starts_with("Nothing held the steps of this zone."), "{}", ran.out);
+    place.world().keys[0].state = "held".to_owned();
+    let ran = place.run(&["keys", "resume", "mx.example"]).ends(0);
+    assert!(ran.out.starts_with("zone mx.example"), "{}", ran.out);
     place.run(&["keys", "resume", "mx.example", "--clock"]).ends(0);
     assert!(matches!(place.world().asked.last(), Some(Request::KeysResume { clock: true, dry_run: false, .. })));
     place.run(&["keys", "hold", "mx.example"]).ends(2);
+    place.run(&["keys", "hold", "mx.example", "--reason", " "]).ends(2);
 }
 
 // --- files of keys ---
@@ -321,7 +329,11 @@ fn an_export_of_what_is_not_there_says_so() {
     let ran = from.run(&["keys", "export", "mx.example", "--to", ".", "--tag", "0"]).ends(1);
     assert!(ran.err.contains("has no key 0"), "{}", ran.err);
     assert!(from.run(&["keys", "export", "mail.example", "--to", "."]).ends(1).err.contains("has no keys"));
-    from.run(&["keys", "export", "mx.example", "--to", "nowhere"]).ends(1);
+    let ran = from.run(&["keys", "export", "mx.example", "--to", "nowhere"]).ends(1);
+    assert!(ran.err.contains("nowhere is not a folder") && ran.err.contains("nothing was written"), "{}", ran.err);
+    let ran = from.run(&["keys", "import", "mx.example", "mxseal.toml"]).ends(1);
+    assert!(ran.err.contains("mxseal.toml is no private key"), "{}", ran.err);
+    assert!(from.run(&["keys", "import", "mx.example", "nofile"]).ends(1).err.contains("nofile cannot be read"));
 }
 
 #[test]

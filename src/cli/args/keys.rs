@@ -3,6 +3,7 @@
 //! What contradicts itself is refused here, before anybody is asked.
 
 use super::{FAILED, OK, SILENT, UNREACHABLE, page};
+use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, parse_span};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -149,7 +150,7 @@ pub struct Roll {
     #[arg(long, conflicts_with_all = ["algorithm", "back", "insecure"])]
     pub emergency: bool,
     /// Replace all keys by keys of this algorithm: 13 or 15
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(13..=15), conflicts_with_all = ["role", "back", "insecure"])]
+    #[arg(long, value_name = "N", value_parser = algorithm, conflicts_with_all = ["role", "back", "insecure"])]
     pub algorithm: Option<u8>,
     /// Take the roll under way back
     #[arg(long, conflicts_with = "insecure")]
@@ -171,7 +172,7 @@ pub struct Hold {
     /// Its name; the final dot may be left out
     pub zone: String,
     /// Why, for whoever finds it held
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     pub reason: String,
     /// Show what would be, change nothing
     #[arg(long)]
@@ -270,9 +271,30 @@ fn ttl(text: &str) -> Result<u32, String> {
     u32::try_from(span).map_err(|_| format!("`{text}` is more than a TTL holds"))
 }
 
+/// What a colleague reads at night.
+fn reason(text: &str) -> Result<String, String> {
+    let said = text.trim();
+    if said.is_empty() { Err("say why, for whoever finds the zone held".to_owned()) } else { Ok(said.to_owned()) }
+}
+
+/// Those that keys are made of here.
+fn algorithm(text: &str) -> Result<u8, String> {
+    let known = [ECDSA_P256, ED25519_NUMBER];
+    let found = text.parse().ok().filter(|number| known.contains(number));
+    found.ok_or_else(|| "keys are made of 13 (ECDSA P-256) or 15 (Ed25519)".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_reason_and_an_algorithm_that_is_not_made_here_are_refused() {
+        assert_eq!(reason(" the registry moves "), Ok("the registry moves".to_owned()));
+        assert!(reason("  ").is_err() && reason("").is_err());
+        assert_eq!([algorithm("13"), algorithm("15")], [Ok(13), Ok(15)]);
+        assert!(["8", "14", "x", ""].iter().all(|text| algorithm(text).is_err()));
+    }
 
     #[test]
     fn ttls_are_seconds_or_spans() {

@@ -63,8 +63,18 @@ pub fn hold(context: &Context, asked: &Hold, output: &mut Output) -> Result<Exit
 /// Lets them go on.
 pub fn resume(context: &Context, asked: &Resume, output: &mut Output) -> Result<Exit, Stop> {
     let (clock, dry_run) = (asked.clock, asked.dry_run);
+    let before = Request::KeysStatus { zone: Some(super::apex(&asked.zone)) };
+    let (before, _) = super::ask::<KeysInfo>(context, &before, Some(&asked.zone))?;
     let request = Request::KeysResume { zone: super::apex(&asked.zone), reason: by_whom(), clock, dry_run };
+    if !before.iter().any(is_stopped) && !clock && !output.is_json() {
+        output.line("Nothing held the steps of this zone.")?;
+    }
     show(context, &request, &asked.zone, asked.dry_run, output)
+}
+
+/// Whether there is something that a person may end.
+fn is_stopped(info: &KeysInfo) -> bool {
+    info.state == "held" || info.blockers.iter().any(|blocker| blocker.freezes)
 }
 
 /// Who resumes, for the journal: the person behind `sudo` too.

@@ -42,6 +42,10 @@ pub fn run(context: &Context, asked: &Export, output: &mut Output) -> Result<Exi
         return Err(Failure::new(Exit::Failure, message, format!("see `mxseal keys status {stem}`")).into());
     }
     let ttl = context.config.policy_for(&stem, facts.parent.own).dnskey_ttl;
+    if !asked.to.is_dir() {
+        let message = format!("{} is not a folder", asked.to.display());
+        return Err(Failure::new(Exit::Failure, message, "nothing was written; make it, or name another").into());
+    }
     let mut all = Vec::new();
     for key in keys {
         let der = private_half(&context.config.keys, &apex, key)
@@ -118,11 +122,7 @@ fn write(path: &PathBuf, text: &str) -> Result<(), Failure> {
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| {
         let message = format!("{} cannot be written: {error}", path.display());
-        Failure::new(
-            Exit::Failure,
-            message,
-            "the folder must be there, and writable; remove what was written of this export",
-        )
+        Failure::new(Exit::Failure, message, "the folder must be writable; remove what was written of this export")
     })
 }
 

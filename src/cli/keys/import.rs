@@ -91,6 +91,7 @@ fn pairs(named: &[PathBuf], public: Option<&Path>) -> Result<Vec<Pair>, Failure>
     for private in privates {
         let public = public.map_or_else(|| private.with_extension(PUBLIC), Path::to_owned);
         if !public.exists() {
+            is_private_key(private)?;
             let message = format!("{}: the public file {} is missing", private.display(), public.display());
             let help = "put the .key file beside it, or name a file with its DNSKEY record: --public FILE";
             return Err(Failure::new(Exit::Failure, message, help));
@@ -107,6 +108,16 @@ fn pairs(named: &[PathBuf], public: Option<&Path>) -> Result<Vec<Pair>, Failure>
         return Err(Failure::new(Exit::Failure, message, "keys are K*.private, K*.key and *.pem"));
     }
     Ok(pairs)
+}
+
+/// Whether a file may be a private key at all: one that is named by mistake is better told so than asked for its `.key`.
+fn is_private_key(file: &Path) -> Result<(), Failure> {
+    let text = zeroize::Zeroizing::new(text(file)?);
+    if ["PRIVATE KEY-----", "Private-key-format:"].iter().any(|mark| text.contains(mark)) {
+        return Ok(());
+    }
+    let message = format!("{} is no private key: neither one of BIND's form nor one in PEM", file.display());
+    Err(Failure::new(Exit::Failure, message, "name K*.private, K*.key or *.pem files, or a folder of them"))
 }
 
 /// The key files of a folder.
@@ -152,9 +163,12 @@ fn text(file: &Path) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
+    /// What makes a file look like a private key.
+    const MARK: &str = "Private-key-format: v1.2\n";
+
     fn place(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        names.iter().for_each(|name| std::fs::write(folder.path().join(name), "").expect("a file can be written"));
+        names.iter().for_each(|name| std::fs::write(folder.path().join(name), MARK).expect("a file can be written"));
         folder
     }
 

@@ -7,7 +7,7 @@ use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::{Output, Tone};
 use super::super::table::{Table, plain};
-use super::super::words::{minute, relative};
+use super::super::words::{minute, near, relative};
 use super::{calendar, svg};
 use crate::control::protocol::{KeysPlan, PlannedStep, Request};
 use crate::time::UnixTime;
@@ -53,7 +53,7 @@ pub fn steps<'a>(steps: impl IntoIterator<Item = &'a PlannedStep>, now: u64) -> 
     for step in steps {
         let assumes = if step.assumes.is_empty() { String::new() } else { format!(" (if {})", step.assumes) };
         table.row(vec![
-            plain(format!("  {}", minute(step.at))),
+            plain(format!("  {}", near(step.at, UnixTime(now)))),
             plain(relative(step.at, UnixTime(now))),
             plain(format!("{}{assumes}", step.text)),
         ]);
@@ -66,11 +66,17 @@ fn write(file: &Path, text: &str, output: &mut Output) -> Result<(), Stop> {
     if file == Path::new("-") {
         return output.raw(text.as_bytes());
     }
-    let fault = |error: std::io::Error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::new(Exit::Failure, message, "its folder must be there, and writable")
+    let failed = |why: String, help: &str| {
+        Failure::new(Exit::Failure, format!("{} cannot be written: {why}", file.display()), help)
     };
+    let fault = |error: std::io::Error| failed(error.to_string(), "its folder must be writable");
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if file.is_dir() {
+        return Err(failed("it is a folder".to_owned(), "name a file in it").into());
+    }
+    if !folder.is_dir() {
+        return Err(failed(format!("there is no folder {}", folder.display()), "make it, or name another").into());
+    }
     let mut beside = tempfile::Builder::new();
     // It holds no secret, and others are to see it.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);

@@ -6,8 +6,8 @@ use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
 use super::super::output::{Output, Tone};
 use super::super::table::{Table, plain};
-use super::super::words::{minute, relative};
-use crate::control::protocol::{KeyInfo, KeysInfo, ParentServerInfo, Request};
+use super::super::words::{near, relative};
+use crate::control::protocol::{KeyInfo, KeysInfo, ParentServerInfo, Request, WaitInfo};
 use crate::time::UnixTime;
 
 /// Asks and prints; exit 1 where something stands in the way.
@@ -82,11 +82,9 @@ fn sentences(info: &KeysInfo) -> Table {
             table.row(vec![(Tone::Strong, label), plain(when), (tone, what)]);
         }
     };
-    rows("done", Tone::Plain, info.done.iter().map(|done| (minute(done.at), done.text.clone())).collect());
+    rows("done", Tone::Plain, info.done.iter().map(|done| (near(done.at, now), done.text.clone())).collect());
     let waits = info.waits.iter().map(|wait| match wait.until {
-        Some(until) => {
-            (format!("until {}", minute(until)), format!("{}: {}; nobody needs to act", wait.step, wait.why))
-        }
+        Some(until) => (format!("until {}", near(until, now)), format!("{}; nobody needs to act", step_and_why(wait))),
         None => ("until it is seen".to_owned(), format!("{}: {}", wait.step, wait.why)),
     });
     rows("waiting", Tone::Plain, waits.collect());
@@ -100,7 +98,7 @@ fn sentences(info: &KeysInfo) -> Table {
     let tone = if info.must.is_empty() { Tone::Plain } else { Tone::Caution };
     rows("you must", tone, info.must.iter().map(|line| ("now".to_owned(), line.clone())).collect());
     let when = match info.next_at {
-        Some(at) if at > info.now => format!("at {} ({})", minute(at), relative(at, now)),
+        Some(at) if at > info.now => format!("at {} ({})", near(at, now), relative(at, now)),
         _ => "now".to_owned(),
     };
     let is_timed = info.next_at.is_some() || !info.will.is_empty();
@@ -110,6 +108,11 @@ fn sentences(info: &KeysInfo) -> Table {
         rows("clock", Tone::Caution, vec![(String::new(), info.clock.clone())]);
     }
     table
+}
+
+/// The step that begins a roll says its own reason.
+fn step_and_why(wait: &WaitInfo) -> String {
+    if wait.verb == "begin" { wait.step.clone() } else { format!("{}: {}", wait.step, wait.why) }
 }
 
 /// Whether some address of a registry shows another DS than the one wanted.
@@ -165,7 +168,7 @@ fn keys(info: &KeysInfo) -> Table {
             plain(&key.role),
             plain(key.algorithm.to_string()),
             (tone, key.phase.clone()),
-            plain(minute(since(key))),
+            plain(near(since(key), UnixTime(info.now))),
             plain(why),
         ]);
     }
@@ -201,7 +204,7 @@ fn servers(info: &KeysInfo) -> Table {
         table.row(vec![
             plain(&server.address),
             (if is_good { Tone::Good } else { Tone::Caution }, shown),
-            plain(server.since.map(minute).unwrap_or_default()),
+            plain(server.since.map(|at| near(at, UnixTime(info.now))).unwrap_or_default()),
             (Tone::Bad, notes.join("; ")),
         ]);
     }
