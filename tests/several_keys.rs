@@ -6,6 +6,7 @@ mod support;
 
 use mxseal::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport, respond};
 use mxseal::dns::reply::UDP_SIZE_MAX;
+use mxseal::dns::rrset::Rrset;
 use mxseal::dns::rtype::number as rt;
 use mxseal::sign::memo::Slot;
 use mxseal::sign::{KeysFault, Place, Signing, Subject, SubjectData};
@@ -283,4 +284,21 @@ fn lists_of_keys_that_are_no_way_to_sign_are_refused() {
 #[test]
 fn what_one_key_keeps_is_no_larger_for_there_being_more() {
     assert_eq!(std::mem::size_of::<Slot>(), 80, "a million tenants have six each");
+}
+
+#[test]
+fn a_signature_over_one_ttl_is_not_kept_for_another() {
+    // cascade#797: the TTL that was signed is part of what is signed (RFC 4034 § 3.1.8.1).
+    let world = zone_of("csk");
+    let signing = world.snapshot.zones()[0].signing.as_ref().expect("signed");
+    let owner = wire_name("data.z.");
+    let slot = Slot::default();
+    let set = |ttl| Rrset::new(rt::A, ttl, vec![vec![192, 0, 2, 1]]).expect("an address");
+    let (before, after) = (set(300), set(600));
+    for (set, ttl, is_kept) in [(&before, 300, false), (&before, 300, true), (&after, 600, false), (&after, 600, true)]
+    {
+        let subject = Subject { owner: &owner, rtype: rt::A, ttl, data: SubjectData::Set(set.view()) };
+        assert_eq!(signing.kept(&subject, Place::Own(&slot), UnixTime(NOW)).is_some(), is_kept, "TTL {ttl}");
+        assert!(signing.sign(&subject, Place::Own(&slot), UnixTime(NOW), true).is_ok());
+    }
 }
