@@ -11,6 +11,9 @@
 //!   [`sign`] or [`sign::denial`] } → [`dns::reply::write`] → [`serve`] sends the batch.
 //! * A tenant's way: file event → [`control::watch`] → [`zone::tenant`] parses → [`control::world`] decides → what must
 //!   outlive a restart is durable → snapshot swapped → answered.
+//! * A key's way: a life ends or a command comes → [`control::rolls`] hands over the facts → [`roll::plan`] decides, and
+//!   proves one step → its keys prove themselves, its fact is durable → snapshot swapped → seen on the wire and at the
+//!   parent, which are facts for the next step.
 //!
 //! # Arrows
 //! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
@@ -22,13 +25,18 @@
 //! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing
 //! ```
 //! All but [`cli`], [`serve`] and the shells of [`control`] (`thread`, `outside`, `observe`, `socket`, `warm`, `watch`,
-//! `scan`, `store` and what they stand on) is pure: values in, values out; no clock, files, sockets, threads or logs.
+//! `scan`, `store`, the state, clock and observer of `rolls`, and what they stand on) is pure: values in, values out; no
+//! clock, files, sockets, threads or logs. [`roll`] is pure as a whole, so that [`roll::sim`] lives through years of it.
 //!
 //! # What always holds
 //! * Every answer of a signed zone validates, at every moment, for every resolver: signatures begin a day before they are
 //!   made and are replaced days before they end; a kept signature is for one content, key and policy, and for no other.
 //! * A type bitmap is made from the data that answers are made from, so no denial denies what exists.
 //! * A key that is missing or not to be trusted stops its zone, and never makes another key.
+//! * While keys roll, no mixture of what caches may hold and what is served is bogus: a step that would make one is not
+//!   taken, whoever asks for it. What was not seen never counts as served or gone, and no timeout or clock that jumps
+//!   stands for having seen it.
+//! * Each fact about keys is durable before anything follows from it; what goes on after a crash goes on from these.
 //! * A broken file changes nothing but its own reason; what was good is served on, across restarts too.
 //! * No lock is held and nothing is allocated on the way of a warm answer.
 //! * Octets from the network never panic; if they do, it costs one answer.
@@ -44,11 +52,14 @@
 //! | pool | a fleet of inbound hosts: addresses and certificates that many tenants share by reference |
 //! | snapshot | an immutable view of everything needed to answer, published whole |
 //! | slot | the place of one kept signature |
+//! | roll | the replacement of keys, or of their algorithm or layout, step by step; so is going insecure |
+//! | item | what caches hold and rolls supersede: a DNSKEY RRset, a DS set, the signatures over data |
+//! | standby | the next ZSK, published ahead so that it can sign at once |
 //! | further key | one that signs beside a zone's first key, while keys roll; its signatures lie on its zone's shelf |
 //! | window | from when until when a signature is valid |
 //! | last good | what is served on although its file is broken now |
 //! | held | a removal that waits for `mxseal reload --allow-shrink` |
-//! | frozen | a zone whose keys cannot be trusted; it gets SERVFAIL until they can |
+//! | frozen | a zone with something about its keys in doubt: none is made in place of another, and none taken away, until that ends; if it cannot be signed meanwhile it gets SERVFAIL |
 
 pub mod answer;
 pub mod cli;

@@ -180,6 +180,43 @@ margin = "2h"
     }
 
     #[test]
+    fn the_order_of_rolls_and_the_pace_of_parents_are_read() {
+        let (config, warnings) = good(
+            "version = 1\n[rolls]\ncanary = \"A-V1.mx.example.\"\ntogether = 3\nanchors = \"a.txt\"\n\
+             [policy.registry]\nparent_poll = \"30m\"",
+        );
+        assert_eq!(warnings, vec![]);
+        assert_eq!((config.rolls.canary.as_deref(), config.rolls.together), (Some("a-v1.mx.example"), 3));
+        assert_eq!(config.rolls.anchors, Some(PathBuf::from("a.txt")));
+        assert_eq!(config.policy_for("mx.example", false).parent_poll, 1800);
+        let default = good("version = 1\n[rolls]\ncanary = \"\"").0;
+        assert_eq!((default.rolls.canary, default.rolls.together, default.rolls.anchors), (None, 1, None));
+        let resolved = config.resolve(Path::new("/etc/mxseal"));
+        assert_eq!(resolved.rolls.anchors, Some("/etc/mxseal/a.txt".into()));
+    }
+
+    #[test]
+    fn faults_in_the_order_of_rolls_have_their_places() {
+        let cases: &[(&str, &[Found])] = &[
+            ("version = 1\nrolls = 3", &[("MX1003", 2, 9)]),
+            ("version = 1\n[rolls]\ncanari = \"a.b\"", &[("MX1002", 3, 1)]),
+            ("version = 1\n[rolls]\ncanary = 1", &[("MX1003", 3, 10)]),
+            ("version = 1\n[rolls]\ncanary = \"a..b\"", &[("MX1011", 3, 10)]),
+            ("version = 1\n[rolls]\ntogether = \"all\"", &[("MX1003", 3, 12)]),
+            ("version = 1\n[rolls]\ntogether = 0", &[("MX1005", 3, 12)]),
+            ("version = 1\n[rolls]\nanchors = 1", &[("MX1003", 3, 11)]),
+            ("version = 1\n[rolls]\nanchors = \"\"", &[("MX1013", 3, 11)]),
+            ("version = 1\n[policy.p]\nparent_poll = 600", &[("MX1003", 3, 15)]),
+            ("version = 1\n[policy.p]\nparent_poll = \"0s\"", &[("MX1005", 3, 15)]),
+            ("version = 1\n[policy.p]\nparent_poll = \"soon\"", &[("MX1008", 3, 15)]),
+            ("version = 1\n[policy.p]\nparent_pol = \"1h\"", &[("MX1002", 3, 1)]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(errors(text), *expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_odd_but_allowed_is_a_warning() {
         let cases: &[(&str, &[Found])] = &[
             ("version = 1\n[metrics]\nlisten = \"192.0.2.1:9153\"", &[("MX1102", 3, 10)]),

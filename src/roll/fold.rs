@@ -14,6 +14,9 @@ use crate::time::{Seconds, UnixTime};
 
 /// Records of one instance carry this generation; it grows when instances share a journal.
 const GENERATION: u64 = 1;
+/// How long caches may hold what an unsigned zone served. What that was is not recorded, and it may have had any TTL; but a
+/// resolver keeps nothing for more than a week (RFC 8767 § 4, and what the common ones do).
+const BARE_TTL: u32 = 7 * 86_400;
 
 /// What the facts add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -250,8 +253,7 @@ impl ZoneFacts {
             return Err("the zone is signed, and is to stay so".to_owned());
         }
         (self.insecure_wanted, self.unsigned) = (false, false);
-        // What an unsigned zone serves is not recorded, so that its TTLs may have been any.
-        let any = Limits::UNKNOWN.data_ttl;
+        let any = BARE_TTL;
         let bare = self.key_sets.iter_mut().filter(|version| version.what.published.is_empty());
         bare.filter(|version| version.last.is_none()).for_each(|version| raise(version, any, 0));
         let bare = self.data.iter_mut().filter(|version| version.what.is_empty());

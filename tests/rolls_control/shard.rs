@@ -1,7 +1,8 @@
 //! Zones whose parent is served here: nothing is asked of anybody.
 
 use crate::judge::{Judge, configure, master, policy, status, tags, until_rolled};
-use crate::live::{World, mxseal};
+use crate::live::wire::{self, Ask};
+use crate::live::{PATIENCE, World, has, mxseal};
 
 fn world(shard: &str) -> World {
     let world = World::new();
@@ -144,4 +145,91 @@ fn a_restored_key_file_frees_the_zone_at_a_reload() {
         let status = status(&world, "a.mx.example");
         (tags(&status, &["active"]).contains(&standby) && status["state"] == "at rest").then_some(())
     });
+}
+
+#[test]
+fn two_zones_whose_lives_end_together_roll_one_after_the_other_and_the_canary_first() {
+    let world = world("csk_lifetime = \"12s\"\n");
+    world.write("mxseal.toml", &format!("{}[rolls]\ncanary = \"b.mx.example\"\n", world.read("mxseal.toml")));
+    world.write("zones/b.mx.example.zone", &master("b.mx.example", "www A 192.0.2.81\n"));
+    let mut server = world.serve("a.mx.example");
+    let moment = |zone: &str, fact: &str| {
+        let journal = world.read(&format!("keys/{zone}.mx.example/journal"));
+        let line = journal.lines().find(|line| line.contains(fact))?.to_owned();
+        let record: serde_json::Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
+        record["time"].as_u64()
+    };
+    server.poll_until("the canary's roll", || moment("b", "\"roll_wanted\""));
+    assert_eq!(moment("a", "\"roll_wanted\""), None, "it waits for the canary");
+    let ended = server.poll_until("the end of the canary's roll", || moment("b", "\"key_removed\""));
+    let began = server.poll_until("the roll of the other", || moment("a", "\"roll_wanted\""));
+    assert!(began >= ended, "{began} {ended}");
+}
+
+#[test]
+fn keys_of_another_server_are_those_of_a_new_zone() {
+    if !has("dnssec-keygen") {
+        return;
+    }
+    let world = world("");
+    let mut server = world.serve("a.mx.example");
+    std::fs::create_dir(world.path("bind")).unwrap();
+    let keygen = ["-q", "-K", "bind", "-a", "ECDSAP256SHA256", "-f", "KSK", "b.mx.example"];
+    let made = world.said("dnssec-keygen", &keygen);
+    let tag: u64 = made.trim().rsplit('+').next().and_then(|tag| tag.parse().ok()).unwrap();
+    let import = ["keys", "import", "b.mx.example", "bind", "--ttl", "1", "--life", "4s"];
+    world.said(mxseal(), &[&import[..], &["--dry-run"]].concat());
+    assert_eq!(world.read("keys/b.mx.example/journal"), "", "a dry run brings nothing in");
+    world.said(mxseal(), &import);
+    assert_eq!(world.run(mxseal(), &import).status.code(), Some(4), "it has keys");
+    world.write("zones/b.mx.example.zone", &master("b.mx.example", "www A 192.0.2.81\n"));
+    server.poll_until("the zone with these keys", || {
+        (tags(&status(&world, "b.mx.example"), &["active"]) == [tag]).then_some(())
+    });
+    let judge = Judge::start(world.at(0), "b.mx.example");
+    world.said(mxseal(), &["keys", "roll", "b.mx.example"]);
+    until_rolled(&mut server, &world, "b.mx.example", &[tag]);
+    assert!(judge.ended() > 100);
+}
+
+/// Whether a zone answers with records of this type.
+fn gives(world: &World, zone: &str, rtype: u16) -> bool {
+    let reply = Ask::of(zone, rtype).once(world.at(0), PATIENCE).unwrap();
+    reply.answer.iter().any(|record| record.rtype == rtype)
+}
+
+#[test]
+fn a_zone_goes_insecure_when_two_people_want_it_and_is_signed_again_when_it_is_configured_so() {
+    let world = world("");
+    let config = world.read("mxseal.toml");
+    let bare = format!("{config}[zone.\"a.mx.example\"]\nsigned = false\n");
+    let mut server = world.serve("a.mx.example");
+    let roll = |more: &[&str]| world.run(mxseal(), &[&["keys", "roll", "a.mx.example", "--insecure"], more].concat());
+    assert_eq!(roll(&[]).status.code(), Some(4), "the configuration wants it signed");
+    world.write("mxseal.toml", &bare);
+    assert_eq!(world.run(mxseal(), &["reload"]).status.code(), Some(4), "it has keys");
+    let first = roll(&[]);
+    let said = String::from_utf8_lossy(&first.stdout).into_owned() + &String::from_utf8_lossy(&first.stderr);
+    assert_eq!(first.status.code(), Some(4), "{said}");
+    let code = said.split("--confirm ").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_hexdigit).collect());
+    let code: String = code.unwrap();
+    assert_eq!(roll(&["--confirm", "0000"]).status.code(), Some(4), "another code");
+    assert!(roll(&["--confirm", &code]).status.success(), "{said}");
+    server.poll_until("the unsigned zone", || (!gives(&world, "a.mx.example", wire::DNSKEY)).then_some(()));
+    assert!(!gives(&world, "a.mx.example", wire::DS));
+    world.said(mxseal(), &["reload"]);
+    server.kill();
+    let mut server = world.serve("a.mx.example");
+    assert!(!gives(&world, "a.mx.example", wire::DNSKEY), "it stays unsigned");
+    world.write("mxseal.toml", &config);
+    world.said(mxseal(), &["reload"]);
+    assert!(gives(&world, "a.mx.example", wire::DNSKEY));
+    let until = server.poll_until("the wait for caches", || {
+        let status = status(&world, "a.mx.example");
+        assert_eq!(status["ds_wanted"].as_array().map(Vec::len), Some(0), "{status}");
+        let waits = status["waits"].as_array().cloned().unwrap_or_default();
+        waits.iter().find(|wait| wait["verb"] == "want-ds").and_then(|wait| wait["until"].as_u64())
+    });
+    assert!(until > mxseal::time::now().0 + 6 * 86_400, "what was served unsigned may have had any TTL: {until}");
+    assert!(!gives(&world, "a.mx.example", wire::DS));
 }
