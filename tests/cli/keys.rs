@@ -172,7 +172,7 @@ fn the_plan_is_a_calendar_with_what_it_assumes() {
     let place = place();
     let out = place.run(&["keys", "plan", "mx.example", "--days", "90"]).ends(0).out;
     assert!(
-        out.contains("2026-12-22 09:00 UTC  in 30 d  remove KSK 53594 from DNSKEY (if the registry publishes"),
+        out.contains("2026-12-22 09:00 UTC     in 30 d  remove KSK 53594 from DNSKEY (if the registry publishes"),
         "{out}"
     );
     let asked = Request::KeysPlan { zone: Some("mx.example.".to_owned()), days: 90 };
@@ -372,7 +372,7 @@ fn years_of_the_demo_world_are_simulated_without_a_server() {
     let again = |_| place.run(&[&arguments[..], &["-o", "json"]].concat()).ends(0).object();
     let [one, two] = [0, 1].map(again);
     assert_eq!((&one["zone"], &one["bogus"], &one["stuck"]), (&"mx.example.".into(), &0.into(), &0.into()));
-    assert!(one["steps"].as_u64() > Some(1000) && one["seconds"].is_f64() && one["steps_per_second"].is_f64());
+    assert!(one["steps"].as_u64() > Some(100) && one["seconds"].is_f64() && one["steps_per_second"].is_f64());
     assert_eq!(
         [&one["steps"], &one["rolls"], &one["crashes"]],
         [&two["steps"], &two["rolls"], &two["crashes"]],
