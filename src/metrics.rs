@@ -226,7 +226,7 @@ pub struct KeyGauge {
     pub tag: u16,
     /// `ksk`, `zsk`, `csk`.
     pub role: &'static str,
-    /// Its phase: `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
+    /// Its phase: `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`.
     pub state: &'static str,
 }
 

@@ -209,7 +209,7 @@ fn six_keys_with_four_signatures_fit_into_an_answer_over_udp() {
 }
 
 #[test]
-fn another_key_or_one_fewer_voids_all_that_is_kept() {
+fn another_first_key_voids_what_it_signs_and_one_key_fewer_leaves_the_firsts_signatures() {
     CASES.iter().for_each(voided);
 }
 
@@ -226,12 +226,16 @@ fn voided(case: &(&str, u16, &[u16])) {
     let (both, fewer, turned) = (with(zone, &[0, 1], &[0, 1]), with(zone, &[0], &[0, 1]), with(zone, &[1, 0], &[0, 1]));
     assert!(both.zones()[0].signing.as_ref().is_some_and(|one| one.is_same(zone.signing.as_ref().expect("signed"))));
     ask(&world.snapshot, &question(case)).expect("an answer");
-    for snapshot in [&fewer, &turned] {
+    // Key sets are signed by others than data: their first key is the same all the time.
+    let is_keys = matches!(case.1, rt::DNSKEY | rt::CDS | rt::CDNSKEY);
+    let (_, outcome) = ask(&fewer, &question(case)).expect("an answer");
+    assert!(outcome.kept > 0 && (is_keys || outcome.signed == 0), "{case:?}");
+    if !is_keys {
         let kept = Question { effort: Effort::Kept, ..question(case) };
-        assert!(ask(snapshot, &kept).is_none(), "{case:?}");
-        let (_, outcome) = ask(snapshot, &question(case)).expect("an answer");
-        assert!(outcome.signed > 0 && outcome.kept == 0, "{case:?}");
+        assert!(ask(&turned, &kept).is_none(), "{case:?}");
     }
+    let (_, outcome) = ask(&turned, &question(case)).expect("an answer");
+    assert!(outcome.signed > 0 && (is_keys || outcome.kept == 0), "{case:?}");
     // Back at the keys of before, what others took the place of is signed anew.
     let (octets, _) = ask(&both, &question(case)).expect("an answer");
     verify(&octets, &world, NOW, case.1 == rt::RRSIG).expect("signatures that verify");

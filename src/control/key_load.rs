@@ -14,6 +14,9 @@ use crate::sign::key::Key;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// Code of a key that cannot be read.
+pub(super) const UNREADABLE: &str = "MX5022";
+
 /// What could be read.
 #[derive(Default)]
 pub(super) struct Loaded {
@@ -31,22 +34,8 @@ pub(super) struct Loaded {
 /// # Errors
 /// [`Frozen`] where a key that must sign now cannot.
 pub(super) fn load(folder: &Path, facts: &ZoneFacts, disk: Option<&Disk>) -> Result<Loaded, Frozen> {
-    let (mut loaded, mut faults) = (Loaded::default(), BTreeMap::new());
-    let copies_fault = copies::check(folder).err();
-    if let Some(fault) = &copies_fault {
-        loaded.findings.push(warning(&PathBuf::from(&fault.file), fault.reason.clone(), &fault.fix));
-    }
-    let disk = disk.filter(|_| copies_fault.is_none());
-    let playing = facts.keys.iter().filter(|key| (key.is_live() || key.signs_data()) && !key.file.is_empty());
-    for key in playing {
-        match load_one(folder, key, copies_fault.is_none(), disk, &mut loaded.findings) {
-            Ok(private) => drop(loaded.private.insert(key.public.tag, private)),
-            Err(fault) => {
-                loaded.unreadable.push((key.public.tag, fault.to_string()));
-                faults.insert(key.public.tag, fault);
-            }
-        }
-    }
+    let playing = facts.keys.iter().filter(|key| key.is_live() || key.signs_data());
+    let (mut loaded, mut faults) = read(folder, playing, disk);
     let journal = folder.join(JOURNAL_NAME);
     let lacks = |what: &str| Frozen::new(Cause::NoActiveKey, &journal, what, "restore `keys/` from a backup");
     match lack(facts, |tag| loaded.private.contains_key(&tag)) {
@@ -58,13 +47,52 @@ pub(super) fn load(folder: &Path, facts: &ZoneFacts, disk: Option<&Disk>) -> Res
             return Err(faults.remove(&tag).unwrap_or_else(away));
         }
     }
-    let idle = loaded.unreadable.iter().map(|(tag, reason)| {
-        let message = format!("key {tag} cannot be read: {reason}");
-        let help = "restore one of its two files from a backup, or roll it; until then no key of the zone is removed";
-        Diagnostic::error("MX5022", Place::file(folder.display().to_string()), message, help)
-    });
-    loaded.findings.extend(idle);
+    loaded.tell_unreadable(folder);
     Ok(loaded)
+}
+
+/// Reads the keys with these tags once more, which could not be read before and which the zone does without.
+pub(super) fn load_again(folder: &Path, facts: &ZoneFacts, tags: &[u16], disk: &Disk) -> Loaded {
+    let again = facts.keys.iter().filter(|key| tags.contains(&key.public.tag));
+    let (mut loaded, _) = read(folder, again, Some(disk));
+    loaded.tell_unreadable(folder);
+    loaded
+}
+
+impl Loaded {
+    fn tell_unreadable(&mut self, folder: &Path) {
+        let idle = self.unreadable.iter().map(|(tag, reason)| {
+            let message = format!("key {tag} cannot be read: {reason}");
+            let help =
+                "restore one of its two files from a backup, or roll it; until then no key of the zone is removed";
+            Diagnostic::error(UNREADABLE, Place::file(folder.display().to_string()), message, help)
+        });
+        self.findings.extend(idle);
+    }
+}
+
+/// Reads these keys; the faults of those that cannot be read are by tag.
+fn read<'k>(
+    folder: &Path,
+    keys: impl Iterator<Item = &'k KeyFacts>,
+    disk: Option<&Disk>,
+) -> (Loaded, BTreeMap<u16, Frozen>) {
+    let (mut loaded, mut faults) = (Loaded::default(), BTreeMap::new());
+    let copies_fault = copies::check(folder).err();
+    if let Some(fault) = &copies_fault {
+        loaded.findings.push(warning(&PathBuf::from(&fault.file), fault.reason.clone(), &fault.fix));
+    }
+    let disk = disk.filter(|_| copies_fault.is_none());
+    for key in keys.filter(|key| !key.file.is_empty()) {
+        match load_one(folder, key, copies_fault.is_none(), disk, &mut loaded.findings) {
+            Ok(private) => drop(loaded.private.insert(key.public.tag, private)),
+            Err(fault) => {
+                loaded.unreadable.push((key.public.tag, fault.to_string()));
+                faults.insert(key.public.tag, fault);
+            }
+        }
+    }
+    (loaded, faults)
 }
 
 fn load_one(

@@ -13,6 +13,7 @@
 //! | all keys created | `key_published`, `key_activated`, then `first_keys_done` |
 //! | `first_keys_done` | keys are loaded and may be served; from now on none is ever made here |
 
+mod again;
 mod import;
 
 pub use import::{Import, ImportFault};

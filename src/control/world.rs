@@ -43,7 +43,7 @@ pub trait Outside {
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
     fn was_signed(&mut self, apex: &Name) -> bool;
-    /// Whether a zone's roll to insecure has ended: it is served unsigned, whatever is configured.
+    /// Whether a zone's roll to insecure has ended, so that nothing keeps it signed but the configuration.
     fn is_unsigned(&mut self, _apex: &Name) -> bool {
         false
     }
@@ -348,8 +348,8 @@ impl World {
         let text = apex.to_string();
         let text = text.trim_end_matches('.');
         let parent_is_ours = self.parent_of(apex).is_some();
-        let wanted = self.config.zone_settings(text).signed || outside.was_signed(apex);
-        let signed = wanted && !outside.is_unsigned(apex);
+        let is_wanted = self.config.zone_settings(text).signed;
+        let signed = is_wanted || (outside.was_signed(apex) && !outside.is_unsigned(apex));
         (signed, self.config.policy_for(text, parent_is_ours))
     }
 

@@ -160,6 +160,8 @@ pub enum Fact {
     InsecureWanted {},
     /// From here on the zone is served without signatures.
     Unsigned {},
+    /// The zone is to be signed after all, with the keys that it has: from here on what it serves is signed.
+    SignedWanted {},
     /// The zone was served without signatures until now, with TTLs up to this.
     ServedUnsigned {
         /// Seconds.

@@ -74,8 +74,11 @@ impl ZoneFacts {
         if self.unsigned { KeySet::default() } else { signing.map(|key| key.id).collect() }
     }
 
-    /// The DNSKEY RRset to serve now.
+    /// The DNSKEY RRset to serve now; an unsigned zone has none.
     pub fn key_set(&self) -> Keys {
+        if self.unsigned {
+            return Keys::default();
+        }
         let published: KeySet = self.keys.iter().filter(|key| key.is_published()).map(|key| key.id).collect();
         let signers = self.keys.iter().filter(|key| key.is_published() && key.signs_keys());
         Keys { signers: signers.map(|key| key.id).collect(), published }
@@ -166,6 +169,7 @@ impl ZoneFacts {
             Fact::ClockCorrected { by } => self.correct(*by),
             Fact::InsecureWanted {} => self.insecure_wanted = true,
             Fact::Unsigned {} => self.unsigned = true,
+            Fact::SignedWanted {} => self.sign_again()?,
             Fact::ServedUnsigned { ttl } => self.served_unsigned(*ttl, at),
             Fact::Held { reason } => self.held = Some(reason.clone()),
             Fact::Resumed { .. } => (self.held, self.doubt) = (None, None),
@@ -232,11 +236,31 @@ impl ZoneFacts {
         let all = self.limits.map_or(next, |before| before.max(next));
         (self.limits, self.limits_next) = (Some(all), Some(next));
         for version in self.key_sets.iter_mut().filter(|version| version.last.is_none()) {
-            raise(version, all.dnskey_ttl, all.dnskey_life);
+            let (ttl, life) = key_bounds(&version.what, all);
+            raise(version, ttl, life);
         }
         for version in self.data.iter_mut().filter(|version| version.last.is_none()) {
-            raise(version, all.data_ttl, all.data_life);
+            let (ttl, life) = data_bounds(&version.what, all);
+            raise(version, ttl, life);
         }
+    }
+
+    fn sign_again(&mut self) -> Result<(), String> {
+        if !self.unsigned && !self.insecure_wanted {
+            return Err("the zone is signed, and is to stay so".to_owned());
+        }
+        (self.insecure_wanted, self.unsigned) = (false, false);
+        // What an unsigned zone serves is not recorded, so that its TTLs may have been any.
+        let any = Limits::UNKNOWN.data_ttl;
+        let bare = self.key_sets.iter_mut().filter(|version| version.what.published.is_empty());
+        bare.filter(|version| version.last.is_none()).for_each(|version| raise(version, any, 0));
+        let bare = self.data.iter_mut().filter(|version| version.what.is_empty());
+        bare.filter(|version| version.last.is_none()).for_each(|version| raise(version, any, 0));
+        // The DS is gone because that was wanted: until it was seen again, nobody misses it.
+        if self.parent.agreed().is_some_and(KeySet::is_empty) {
+            self.parent.secure_since = None;
+        }
+        Ok(())
     }
 
     /// What was seen to be served up to a record: all that was superseded by then is served no more.
@@ -286,13 +310,27 @@ impl ZoneFacts {
         let record = self.records;
         let keys = self.key_set();
         if self.key_sets.last().is_none_or(|version| version.what != keys) {
-            let (ttl, life) = (limits.dnskey_ttl, limits.dnskey_life);
+            let (ttl, life) = key_bounds(&keys, limits);
             self.key_sets.push(Version { what: keys, since: at, record, last: None, ttl, life, seen: false });
         }
         let signers = self.signers();
         if self.data.last().is_none_or(|version| version.what != signers) {
-            let (ttl, life) = (limits.data_ttl, limits.data_life);
+            let (ttl, life) = data_bounds(&signers, limits);
             self.data.push(Version { what: signers, since: at, record, last: None, ttl, life, seen: false });
         }
     }
+}
+
+/// TTL and life of signatures of a DNSKEY RRset. That there is none may be cached as a negative answer (RFC 2308 § 5),
+/// and bears no signature that could expire.
+fn key_bounds(keys: &Keys, limits: Limits) -> (u32, Seconds) {
+    match keys.published.is_empty() {
+        true => (limits.dnskey_ttl.max(limits.data_ttl), 0),
+        false => (limits.dnskey_ttl, limits.dnskey_life),
+    }
+}
+
+/// The same for data that these keys sign.
+fn data_bounds(signers: &KeySet, limits: Limits) -> (u32, Seconds) {
+    (limits.data_ttl, if signers.is_empty() { 0 } else { limits.data_life })
 }

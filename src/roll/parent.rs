@@ -209,3 +209,24 @@ pub fn match_ds<'k>(
     tags.sort_unstable();
     (tags, unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roll::invented;
+    use crate::sign::key::{ECDSA_P256, Role};
+
+    #[test]
+    fn a_ds_names_a_key_by_its_whole_digest_and_never_by_its_tag() {
+        let apex = b"\x02mx\x07example\0";
+        let key = invented::public(Role::Ksk, ECDSA_P256, 1).expect("a key");
+        let (ours, mut twins) = (key.ds_data(apex), key.ds_data(apex));
+        if let Some(last) = twins.last_mut() {
+            *last ^= 1;
+        }
+        let hex = HEXLOWER.encode(&twins);
+        let keys = [key.clone()];
+        assert_eq!(match_ds(apex, keys.iter(), &[ours.clone(), twins]), (vec![key.tag], vec![hex]));
+        assert_eq!(match_ds(b"\x02my\x07example\0", keys.iter(), &[ours]).0, [0; 0], "of another zone");
+    }
+}

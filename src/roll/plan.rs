@@ -166,7 +166,7 @@ fn consider(steps: Vec<Step>, facts: &ZoneFacts, policy: &Policy, caution: Cauti
             plan.waits.push(Wait { step, until: None, why: Why::Parent });
             continue;
         }
-        match permit(facts, &history, &step) {
+        match permit(facts, &history, &step, now) {
             Ok(()) => {
                 plan.next = Some(step);
                 plan.wake_at = now;

@@ -1,6 +1,6 @@
 //! The steps of a roll: each one change, which is proved before it is made and recorded before it is seen.
 
-use super::check::{Conflict, History, KeySet, Span, data_signed, entry};
+use super::check::{Conflict, History, KeySet, Keys, Span, data_signed, entry, never_bogus};
 use super::facts::Fact;
 use super::fold::ZoneFacts;
 use crate::sign::key::Role;
@@ -85,50 +85,75 @@ impl Step {
     }
 }
 
-/// Proves that after `step` no mixture of what caches may hold and what will be served is bogus: the same rules as
-/// [`super::check::never_bogus`], for the pairs that the step makes new.
+/// Proves that after `step` no mixture of what caches may hold and what will be served is bogus: [`never_bogus`] of the
+/// history with the step in it. What the step makes new is looked at first, since that tells until when it must wait.
 ///
 /// # Errors
 /// What would not fit, and until when caches may hold it.
-pub fn permit(facts: &ZoneFacts, history: &History, step: &Step) -> Result<(), Refusal> {
+pub fn permit(facts: &ZoneFacts, history: &History, step: &Step, now: UnixTime) -> Result<(), Refusal> {
+    let Some(change) = change(facts, step) else { return Ok(()) };
+    let mut after = history.clone();
+    match change {
+        Change::Keys(keys) => {
+            for_keys(history, &keys)?;
+            after.keys.push(Span { what: keys, from: now, until: None });
+        }
+        Change::Data(signers) => {
+            for_data(history, &signers)?;
+            after.data.push(Span { what: signers, from: now, until: None });
+        }
+        Change::Ds(ds) => {
+            for_ds(history, &ds)?;
+            after.ds.push(Span { what: ds, from: now, until: None });
+        }
+    }
+    // Where it does not hold already, no step is at fault; what takes away is stopped elsewhere then.
+    match (never_bogus(&after), never_bogus(history)) {
+        (Err(conflict), Ok(())) => Err(Refusal { until: None, conflict }),
+        (Ok(()), _) | (Err(_), Err(_)) => Ok(()),
+    }
+}
+
+/// What a step changes in what caches will hold.
+enum Change {
+    Keys(Keys),
+    Data(KeySet),
+    Ds(KeySet),
+}
+
+fn change(facts: &ZoneFacts, step: &Step) -> Option<Change> {
     let key = |tag: u16| facts.key(tag).map(|key| key.id);
-    let (mut keys, mut signers) = (facts.key_set(), facts.signers());
-    match step {
-        Step::Create { .. } | Step::Destroy(_) | Step::Retire(..) => return Ok(()),
-        Step::Remove(tag) if facts.key(*tag).is_some_and(|key| key.published.is_none()) => return Ok(()),
+    let (mut keys, signers) = (facts.key_set(), facts.signers());
+    Some(match step {
+        Step::Create { .. } | Step::Destroy(_) | Step::Retire(..) => return None,
+        Step::Remove(tag) if facts.key(*tag).is_some_and(|key| key.published.is_none()) => return None,
         Step::Publish(tag) => {
-            let Some(key) = facts.key(*tag) else { return Ok(()) };
+            let key = facts.key(*tag)?;
             keys.published = keys.published.with(key.id);
             if key.signs_keys() {
                 keys.signers = keys.signers.with(key.id);
             }
-            return for_keys(history, &keys);
+            Change::Keys(keys)
         }
         Step::Remove(tag) => {
-            if let Some(id) = key(*tag) {
-                (keys.published, keys.signers) = (keys.published.without(id), keys.signers.without(id));
-            }
-            return for_keys(history, &keys);
+            let id = key(*tag)?;
+            Change::Keys(Keys { published: keys.published.without(id), signers: keys.signers.without(id) })
         }
-        Step::Sign(tag) => signers = key(*tag).map_or_else(|| signers.clone(), |id| signers.with(id)),
-        Step::StopSigning(tag) => signers = key(*tag).map_or_else(|| signers.clone(), |id| signers.without(id)),
+        Step::Sign(tag) => Change::Data(signers.with(key(*tag)?)),
+        Step::StopSigning(tag) => Change::Data(signers.without(key(*tag)?)),
         Step::Switch { from, to } => {
-            signers = signers.iter().filter(|id| id.tag != *from).chain(key(*to)).collect();
+            Change::Data(signers.iter().filter(|id| id.tag != *from).chain(key(*to)).collect())
         }
-        Step::WantDs(tags) => {
-            let wanted: KeySet = tags.iter().filter_map(|tag| key(*tag)).collect();
-            return for_ds(history, &wanted);
-        }
-        Step::Unsign => signers = KeySet::default(),
-    }
-    for_data(history, &signers)
+        Step::WantDs(tags) => Change::Ds(tags.iter().filter_map(|tag| key(*tag)).collect()),
+        Step::Unsign => Change::Data(KeySet::default()),
+    })
 }
 
 fn is_secure(history: &History) -> bool {
     history.ds.iter().any(|ds| !ds.what.is_empty())
 }
 
-fn for_keys(history: &History, keys: &super::check::Keys) -> Result<(), Refusal> {
+fn for_keys(history: &History, keys: &Keys) -> Result<(), Refusal> {
     refuse(&history.ds, |ds| if ds.is_empty() { Ok(()) } else { entry(ds, keys) })?;
     if !is_secure(history) {
         return Ok(());

@@ -32,7 +32,7 @@ fn parent(more: impl Fn(&World) -> String) -> (World, Running, String) {
 fn notified(child: &str, world: &World, anchor: &str) -> Result<Vec<Told>, String> {
     let (child, anchors, ways) = (name(child), Anchors::parse(anchor).unwrap(), ways());
     let parents = [world.at(0)];
-    notify_cds(&ParentAsk { child: &child, parents: &parents, anchors: &anchors, ways: &ways, now: now() })
+    notify_cds(&ParentAsk { child: &child, parents: &parents, anchors: &anchors, ways: &ways, now: now().into() })
 }
 
 /// A registry's receiver: it hands on what it got, and answers NOERROR.

@@ -100,7 +100,8 @@ fn signatures_that_are_over_or_not_begun_prove_nothing() {
     let (child, anchors, ways) = (name("mx.example."), Anchors::parse(&anchor).unwrap(), ways());
     let at = [world.at(0)];
     for (now, good) in [(now(), true), (now().after(15 * DAY), false), (now().before(2 * DAY), false)] {
-        let seen = only(&look(&ParentAsk { child: &child, parents: &at, anchors: &anchors, ways: &ways, now }));
+        let seen =
+            only(&look(&ParentAsk { child: &child, parents: &at, anchors: &anchors, ways: &ways, now: now.into() }));
         assert_eq!(seen.is_ok(), good, "{seen:?}");
     }
 }

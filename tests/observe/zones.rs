@@ -141,7 +141,7 @@ pub fn ways() -> Ways {
 
 pub fn round_of(child: &str, parents: &[SocketAddr], anchors: &str, ways: &Ways) -> ParentRound {
     let (child, anchors) = (name(child), Anchors::parse(anchors).unwrap());
-    look(&ParentAsk { child: &child, parents, anchors: &anchors, ways, now: now() })
+    look(&ParentAsk { child: &child, parents, anchors: &anchors, ways, now: now().into() })
 }
 
 /// What the one address said.

@@ -331,12 +331,54 @@ fn s21_a_zone_goes_insecure_only_when_nobody_holds_its_ds() {
     for (name, world) in [("shard", shard()), ("registry", registry())] {
         let mut world = world;
         world.parent.delay = Some(3 * DAY);
-        let keys = world.facts.key_set();
         world.command(&Fact::InsecureWanted {});
         let days = until(&mut world, 60, "unsigned", |world| world.facts.unsigned);
         assert!(days >= 6, "{name}: {days}");
-        assert_eq!(world.facts.key_set(), keys, "DNSKEY stays");
+        assert!(world.facts.key_set().published.is_empty(), "{name}: no DNSKEY is served");
         pass(&mut world, 30);
         second_opinion(&world);
+    }
+}
+
+#[test]
+fn s21_an_unsigned_zone_that_is_signed_again_gets_its_ds_when_caches_have_forgotten_that() {
+    for (name, world, within) in [("shard", shard(), 2), ("registry", registry(), 3)] {
+        let mut world = world;
+        let entry = world.facts.ds_wanted.clone();
+        world.command(&Fact::InsecureWanted {});
+        until(&mut world, 60, "unsigned", |world| world.facts.unsigned);
+        pass(&mut world, 10);
+        world.command(&Fact::SignedWanted {});
+        super::lab::go(&mut world, u64::MAX);
+        assert!(world.facts.ds_wanted.is_empty(), "{name}: not yet");
+        let days = until(&mut world, 9, "the DS", |world| !world.facts.ds_wanted.is_empty());
+        assert!((1..=within).contains(&days), "{name}: TTLs of up to a day, and the margin: {days}");
+        assert_eq!(world.facts.ds_wanted, entry, "{name}: the old keys are as good as ever");
+        let plan = super::lab::go(&mut world, u64::MAX);
+        assert_eq!(blockers(&world, &plan), "", "{name}: a DS that is not there yet is not missed");
+        until(&mut world, 30, "the DS at the parent", |world| world.facts.parent.agreed() == Some(&entry));
+        world.may_be_bare = false;
+        pass(&mut world, 30);
+        roll(&mut world, if name == "shard" { Role::Csk } else { Role::Ksk });
+        finish(&mut world, 90);
+    }
+}
+
+#[test]
+fn s21_going_insecure_is_taken_back_at_every_moment() {
+    for days in [0, 1, 2, 4, 6, 8] {
+        for (name, world) in [("shard", shard()), ("registry", registry())] {
+            let mut world = world;
+            world.parent.delay = Some(3 * DAY);
+            let entry = world.facts.ds_wanted.clone();
+            world.command(&Fact::InsecureWanted {});
+            if days > 0 {
+                pass(&mut world, days);
+            }
+            world.command(&Fact::SignedWanted {});
+            until(&mut world, 60, "the DS", |world| world.facts.parent.agreed() == Some(&entry));
+            finish(&mut world, 60);
+            assert!(!world.facts.unsigned && world.facts.ds_wanted == entry, "{name} after {days} days");
+        }
     }
 }

@@ -228,7 +228,9 @@ fn poll_delv(world: &World, resolver: SocketAddr, scope: Scope, stop: &AtomicBoo
             said = run();
         }
         let is_good = if secure { said.contains("fully validated") } else { said.contains("unsigned answer") };
-        let unreachable = ["timed out", "SERVFAIL", "connection refused"].iter().any(|word| said.contains(word));
+        let unreachable = ["timed out", "SERVFAIL", "connection refused", "resolution failed: failure"]
+            .iter()
+            .any(|word| said.contains(word));
         if is_good {
             verdicts.delv += 1;
         } else if unreachable && !said.contains("broken trust chain") && !said.contains("no valid") {

@@ -2,6 +2,7 @@
 
 use super::askers::{Askers, BELOW, Verdicts};
 use super::parent::{Maker, Parent};
+use super::relay::Relay;
 use crate::live::wire::{Ask, SOA};
 use crate::live::{Running, World, has, mxseal, program};
 use std::net::SocketAddr;
@@ -92,6 +93,15 @@ fn write(world: &World, parent: &Parent) {
 
 /// Everything running, the DS in the parent, the judges asking.
 pub fn start(maker: Maker) -> Lab {
+    start_at(maker, |world| world.at(0))
+}
+
+/// The same with a relay between the resolvers and our server, which may be down for a while.
+pub fn start_behind_a_relay(maker: Maker) -> Lab {
+    start_at(maker, |world| Relay::start(world, world.at(0)).at)
+}
+
+fn start_at(maker: Maker, ours: impl Fn(&World) -> SocketAddr) -> Lab {
     let (world, mut parent) = prepared(maker);
     let mut server = world.serve("mx.example");
     parent.follow(world.at(1));
@@ -101,7 +111,7 @@ pub fn start(maker: Maker) -> Lab {
         parent.set_ds(ds);
         server.poll_until("the DS that the server sees at the parent", || seen_at_parent(&world, count));
     }
-    let ours = world.at(0);
+    let ours = ours(&world);
     let zones = ["mx.example", "a-v1.mx.example", "b-v1.mx.example", "plain.mx.example"].map(|zone| (zone, ours));
     let resolvers = resolvers(&world, &parent.anchor, &[&[("example", parent.at)][..], &zones].concat());
     let askers = Askers::start(&world, &at(&world), BELOW);

@@ -133,7 +133,7 @@ fn a_ksk_roll_below_a_parent_served_by_bind_is_never_bogus() {
 
 #[test]
 fn rolls_through_kill_9_every_few_seconds_are_never_bogus() {
-    let mut lab = fixture::start(Maker::Bind);
+    let mut lab = fixture::start_behind_a_relay(Maker::Bind);
     let ksk = lab.roll("mx.example", "ksk", &["--role", "ksk"]);
     let csk = lab.roll("a-v1.mx.example", "csk", &[]);
     lab.poll_rolled("a-v1.mx.example", &csk, Failing);

@@ -89,3 +89,59 @@ fn a_quiet_start_records_nothing_new() {
     let next = after.strip_prefix(&before).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
     assert!(next.contains("roll_wanted"), "{next}");
 }
+
+/// A page of metrics, as Prometheus gets it.
+fn metrics(world: &World) -> String {
+    use std::io::{Read, Write};
+    let mut page = String::new();
+    let Ok(mut stream) = std::net::TcpStream::connect(world.at(2)) else { return page };
+    let _ = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut page));
+    page
+}
+
+#[test]
+fn metrics_show_the_phase_of_each_key_the_next_step_the_parent_and_what_freezes() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let text = world.read("mxseal.toml");
+    world.write("mxseal.toml", &text.replace("[metrics]\nlisten = \"\"", "[metrics]\nlisten = \"{ip}:5302\""));
+    let mut server = world.serve("a.mx.example");
+    let old = in_use(&world)[0];
+    let shows = |part: &str| metrics(&world).contains(part).then_some(());
+    let key = |tag: u64, state: &str| {
+        format!("mxseal_key_state{{zone=\"a.mx.example.\",tag=\"{tag}\",role=\"csk\",state=\"{state}\"}} 1")
+    };
+    server.poll_until("a key in use", || shows(&key(old, "active")));
+    server.poll_until("a parent that fits", || shows("mxseal_parent_ds_match{zone=\"a.mx.example.\"} 1"));
+    assert!(shows("mxseal_roll_blocked{zone=\"a.mx.example.\"} 0").is_some());
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    let next = "mxseal_key_next_event_timestamp_seconds{zone=\"a.mx.example.\",event=\"";
+    server.poll_until("a next step", || shows(next));
+    server.poll_until("a key that was removed", || shows(&key(old, "removed")));
+    let now = until_rolled(&mut server, &world, "a.mx.example", &[old])[0];
+    server.poll_until("the new key in use", || shows(&key(now, "active")));
+    server.poll_until("no step that is waited for", || (!metrics(&world).contains(next)).then_some(()));
+}
+
+#[test]
+fn a_restored_key_file_frees_the_zone_at_a_reload() {
+    let world = world("keys = \"ksk+zsk\"\nzsk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let standby = server.poll_until("a standby key", || tags(&status(&world, "a.mx.example"), &["ready"]).pop());
+    server.kill();
+    let name = format!("zsk-13-{standby:05}.pem");
+    let files = [format!("keys/a.mx.example/{name}"), format!("keys/a.mx.example/copy/{name}")];
+    let hidden = |file: &String| world.path(&format!("hidden-{}", file.replace('/', "-")));
+    files.iter().for_each(|file| std::fs::rename(world.path(file), hidden(file)).unwrap());
+    let mut server = world.serve("a.mx.example");
+    server.poll_until("a frozen zone", || (status(&world, "a.mx.example")["state"] == "frozen").then_some(()));
+    assert_eq!(world.run(mxseal(), &["reload"]).status.code(), Some(1), "it is still not there");
+    assert_eq!(status(&world, "a.mx.example")["state"], "frozen");
+    files.iter().for_each(|file| std::fs::rename(hidden(file), world.path(file)).unwrap());
+    world.said(mxseal(), &["reload"]);
+    assert_eq!(status(&world, "a.mx.example")["state"], "at rest");
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    server.poll_until("the end of a roll to that key", || {
+        let status = status(&world, "a.mx.example");
+        (tags(&status, &["active"]).contains(&standby) && status["state"] == "at rest").then_some(())
+    });
+}

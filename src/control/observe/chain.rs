@@ -6,7 +6,7 @@
 use super::anchors::key_digest;
 use super::denial;
 use super::message::{Message, NXDOMAIN, Record};
-use super::verify::{Set, is_zone_key, set};
+use super::verify::{Clocks, Set, is_zone_key, set};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
 use crate::sign::key::key_tag;
@@ -40,7 +40,7 @@ pub struct DsSeen {
 ///
 /// # Errors
 /// Why it does not, in words.
-pub fn keys(reply: &Message, zone: &Name, trusted: &[Vec<u8>], now: UnixTime) -> Result<Keys, String> {
+pub fn keys(reply: &Message, zone: &Name, trusted: &[Vec<u8>], now: impl Into<Clocks>) -> Result<Keys, String> {
     let found = set(&reply.answer, zone, number::DNSKEY).ok_or_else(|| format!("{zone} has no DNSKEY there"))?;
     let entries: Vec<Vec<u8>> = found.data.iter().filter(|key| is_vouched(key, zone, trusted)).cloned().collect();
     if entries.is_empty() {
@@ -89,7 +89,8 @@ fn denials(section: &[Record]) -> impl Iterator<Item = &Record> {
 ///
 /// # Errors
 /// Why it proves nothing, in words.
-pub fn ds(reply: &Message, child: &Name, parent: &Keys, now: UnixTime) -> Result<DsSeen, String> {
+pub fn ds(reply: &Message, child: &Name, parent: &Keys, now: impl Into<Clocks>) -> Result<DsSeen, String> {
+    let now = now.into();
     if signer(reply, child)? != parent.zone {
         return Err(format!("it is not signed by {}", parent.zone));
     }

@@ -5,11 +5,10 @@
 
 use super::chain::{DsSeen, Keys};
 use super::message::Record;
-use super::verify::{Verified, set};
+use super::verify::{Clocks, Verified, set};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
 use crate::sign::denial::has_type;
-use crate::time::UnixTime;
 use data_encoding::BASE32HEX_NOPAD;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
@@ -24,7 +23,7 @@ const HASH_SHA1: u8 = 1;
 const OPT_OUT: u8 = 1;
 
 /// The proof in an authority section that `child` is delegated without DS.
-pub(super) fn ds(authority: &[Record], child: &Name, parent: &Keys, now: UnixTime) -> Result<DsSeen, String> {
+pub(super) fn ds(authority: &[Record], child: &Name, parent: &Keys, now: Clocks) -> Result<DsSeen, String> {
     let mut seen = None;
     let proved = match authority.iter().any(|record| record.rtype == number::NSEC3) {
         true => nsec3(authority, child, parent, now, &mut seen),
@@ -39,7 +38,7 @@ fn verified<'r>(
     authority: &'r [Record],
     record: &'r Record,
     parent: &Keys,
-    now: UnixTime,
+    now: Clocks,
     seen: &mut Option<DsSeen>,
 ) -> Result<&'r [u8], String> {
     let found = set(authority, &record.owner, record.rtype).ok_or("the proof has no records")?;
@@ -70,7 +69,7 @@ fn nsec(
     authority: &[Record],
     child: &Name,
     parent: &Keys,
-    now: UnixTime,
+    now: Clocks,
     seen: &mut Option<DsSeen>,
 ) -> Result<(), String> {
     let at_child = authority.iter().find(|record| record.rtype == number::NSEC && record.owner == *child);
@@ -116,7 +115,7 @@ fn nsec3(
     authority: &[Record],
     child: &Name,
     parent: &Keys,
-    now: UnixTime,
+    now: Clocks,
     seen: &mut Option<DsSeen>,
 ) -> Result<(), String> {
     let mut all = Vec::new();
@@ -195,7 +194,7 @@ mod tests {
     fn judged(records: Vec<Record>, key: &Key) -> Result<DsSeen, String> {
         let parent = Keys { zone: wire("example."), keys: vec![key.dnskey_data()] };
         let all: Vec<Record> = records.into_iter().flat_map(|one| signed(&[one], "example.", key)).collect();
-        ds(&all, &wire("mx.example."), &parent, NOW)
+        ds(&all, &wire("mx.example."), &parent, NOW.into())
     }
 
     fn nsec_at(owner: &str, types: &[u16]) -> Record {
@@ -243,7 +242,7 @@ mod tests {
         }
         let unsigned = [nsec_at("mx.example.", CUT)];
         let parent = Keys { zone: wire("example."), keys: vec![key.dnskey_data()] };
-        assert!(ds(&unsigned, &wire("mx.example."), &parent, NOW).is_err());
+        assert!(ds(&unsigned, &wire("mx.example."), &parent, NOW.into()).is_err());
     }
 
     #[test]

@@ -7,11 +7,10 @@ use super::anchors::Anchors;
 use super::chain::{self, DsSeen};
 use super::client::{AskFault, Transport, Trouble};
 use super::round::Round;
-use super::verify::set;
+use super::verify::{Clocks, set};
 use super::walk::{NAME_SERVERS_MAX, SERVERS_MAX, Server, TRIES_MAX, Ways, name_servers};
 use crate::dns::name::Name;
 use crate::dns::rtype::number;
-use crate::time::UnixTime;
 use std::net::SocketAddr;
 
 /// What to look for, where and by whose word.
@@ -25,8 +24,8 @@ pub struct ParentAsk<'a> {
     pub anchors: &'a Anchors,
     /// Where searches begin, and limits of time.
     pub ways: &'a Ways,
-    /// The signing clock.
-    pub now: UnixTime,
+    /// By which clocks.
+    pub now: Clocks,
 }
 
 /// One look at all of a parent.

@@ -7,24 +7,24 @@ use super::anchors::Anchors;
 use super::chain::{self, DsSeen, Keys};
 use super::client::Transport;
 use super::message::Message;
+use super::verify::Clocks;
 use super::walk::{Walk, Ways};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
-use crate::time::UnixTime;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// What a round has learnt.
 pub(super) struct Round<'r> {
     pub walk: Walk<'r>,
-    pub now: UnixTime,
+    pub now: Clocks,
     anchors: &'r Anchors,
     trusted: BTreeMap<Name, Result<Vec<Vec<u8>>, String>>,
     keys: BTreeMap<Name, Keys>,
 }
 
 impl<'r> Round<'r> {
-    pub fn new(ways: &'r Ways, anchors: &'r Anchors, now: UnixTime) -> Round<'r> {
+    pub fn new(ways: &'r Ways, anchors: &'r Anchors, now: Clocks) -> Round<'r> {
         Round { walk: Walk::new(ways), now, anchors, trusted: BTreeMap::new(), keys: BTreeMap::new() }
     }
 

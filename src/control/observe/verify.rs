@@ -119,16 +119,35 @@ pub fn set<'a>(section: &'a [Record], owner: &'a [u8], rtype: u16) -> Option<Set
     Some(Set { owner, rtype, ttl, one_ttl: ttls().all(|other| other == ttl), data, signatures: signatures_all })
 }
 
+/// What signatures of others must be valid by: one of these suffices, since either may be the one that is right.
+///
+/// Where the signing clock lags, for time off that it does not count, signatures of others begin after it. Where the wall
+/// clock is behind, what it takes for valid may have expired; but then nothing is taken away, as the clocks are in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// The signing clock.
+    pub signing: UnixTime,
+    /// The wall clock, or the signing clock again where that is no reading.
+    pub wall: UnixTime,
+}
+
+impl From<UnixTime> for Clocks {
+    fn from(now: UnixTime) -> Clocks {
+        Clocks { signing: now, wall: now }
+    }
+}
+
 impl Set<'_> {
-    /// Whether `zone`'s `keys` signed it, at `now`.
+    /// Whether `zone`'s `keys` signed it, by one of the clocks.
     ///
     /// # Errors
     /// Why no signature is good, in words.
-    pub fn verify(&self, zone: &[u8], keys: &[Vec<u8>], now: UnixTime) -> Result<Verified, String> {
+    pub fn verify(&self, zone: &[u8], keys: &[Vec<u8>], now: impl Into<Clocks>) -> Result<Verified, String> {
         let (mut good, mut why, mut tries) = (None::<Verified>, None, 0);
+        let now = now.into();
         for rrsig in &self.signatures {
             match self.verify_one(rrsig, zone, keys, now, &mut tries) {
-                Ok(()) => add(&mut good, rrsig, now, rrsig.labels < owner_labels(self.owner)),
+                Ok(()) => add(&mut good, rrsig, now.signing, rrsig.labels < owner_labels(self.owner)),
                 Err(fault) => why = Some(fault),
             }
         }
@@ -147,7 +166,7 @@ impl Set<'_> {
         let what = || format!("{} {}", name::print(self.owner), rtype::print(self.rtype));
         let verified = self.verify(zone, keys, now)?;
         for rrsig in &self.signatures {
-            self.verify_one(rrsig, zone, keys, now, &mut 0)
+            self.verify_one(rrsig, zone, keys, now.into(), &mut 0)
                 .map_err(|why| format!("a signature over {} is bad: {why}", what()))?;
         }
         let mut wanted = tags.to_vec();
@@ -164,7 +183,7 @@ impl Set<'_> {
         rrsig: &Rrsig<'_>,
         zone: &[u8],
         keys: &[Vec<u8>],
-        now: UnixTime,
+        now: Clocks,
         tries: &mut usize,
     ) -> Result<(), String> {
         // RFC 4035 § 5.3.1, in its order.
@@ -175,14 +194,7 @@ impl Set<'_> {
         if rrsig.labels > owner_labels(self.owner) {
             return Err(format!("the signature by key {tag} has more labels than its owner"));
         }
-        let left = left(rrsig.expiration, now);
-        if left < -skew() {
-            return Err(format!("the signature by key {tag} ended {} s ago", -left));
-        }
-        let since = -self::left(rrsig.inception, now);
-        if since < -skew() {
-            return Err(format!("the signature by key {tag} begins only in {} s", -since));
-        }
+        in_time(rrsig, now.signing).or_else(|why| in_time(rrsig, now.wall).map_err(|_| why))?;
         if !ALGORITHMS.contains(&rrsig.algorithm) {
             return Err(format!(
                 "the signature by key {tag} has algorithm {}, which counts for nothing",
@@ -232,6 +244,18 @@ impl Set<'_> {
 /// RFC 4034 § 3.1.3: the root and a wildcard's `*` do not count.
 fn owner_labels(owner: &[u8]) -> usize {
     name::label_count(owner) - usize::from(name::is_wildcard(owner))
+}
+
+fn in_time(rrsig: &Rrsig<'_>, now: UnixTime) -> Result<(), String> {
+    let (tag, left) = (rrsig.tag, left(rrsig.expiration, now));
+    if left < -skew() {
+        return Err(format!("the signature by key {tag} ended {} s ago", -left));
+    }
+    let since = -self::left(rrsig.inception, now);
+    if since < -skew() {
+        return Err(format!("the signature by key {tag} begins only in {} s", -since));
+    }
+    Ok(())
 }
 
 fn skew() -> i64 {
@@ -355,6 +379,27 @@ pub(super) mod tests {
             (NOW.before(HOUR + SKEW + 1), false),
         ] {
             assert_eq!(verified(&section, "example.", &[&key], now).is_ok(), good, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn one_clock_that_is_right_suffices_and_what_both_refuse_is_refused() {
+        const DAY: u64 = 24 * HOUR;
+        let key = key(256, 13);
+        let section = signed(&names(), "example.", &key);
+        for (signing, wall, good) in [
+            (NOW.before(3 * DAY), NOW, true),
+            (NOW, NOW.before(3 * DAY), true),
+            (NOW, NOW.after(3 * DAY), true),
+            (NOW.after(DAY), NOW.after(3 * DAY), false),
+            (NOW.before(3 * DAY), NOW.before(DAY), false),
+            (NOW.before(DAY), NOW.after(DAY), false),
+        ] {
+            let zone = wire("mx.example.");
+            let found = set(&section, &zone, number::NS).expect("an RRset");
+            let verified = found.verify(&wire("example."), &[key.dnskey_data()], Clocks { signing, wall });
+            assert_eq!(verified.is_ok(), good, "{signing:?} {wall:?}");
+            assert!(verified.is_err() || verified.expect("good").expires == NOW.after(HOUR), "{signing:?} {wall:?}");
         }
     }
 

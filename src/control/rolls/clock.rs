@@ -5,7 +5,7 @@
 use crate::control::signing_clock::SigningClock;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::Told;
-use crate::time::{self, Seconds};
+use crate::time::{self, Seconds, UnixTime};
 use std::path::Path;
 
 /// By how much signatures begin earlier and end later, so that they are valid by every reading of the clocks.
@@ -87,6 +87,11 @@ impl Clock {
         Shift::of(&self.told)
     }
 
+    /// The wall clock minus the signing clock, in seconds, where the wall clock is a reading at all.
+    pub fn spread(&self) -> i64 {
+        spread(&self.told)
+    }
+
     /// The wall clock minus the signing clock, in seconds.
     pub fn ahead(&self) -> i64 {
         let (wall, now) = (time::wall().0, time::now().0);
@@ -107,5 +112,29 @@ impl Clock {
             Diagnostic::warning("MX5521", place(), message, help)
         });
         doubt.chain(note).chain(self.clock.findings()).collect()
+    }
+}
+
+fn spread(told: &Told) -> i64 {
+    let span = |from: UnixTime, to: UnixTime| i64::try_from(to.0.saturating_sub(from.0)).unwrap_or(i64::MAX);
+    span(told.time, told.high) - span(told.low, told.time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roll::clock::{Reading, first, next};
+
+    #[test]
+    fn both_clocks_are_believed_of_signatures_but_no_dead_battery() {
+        const DAY: u64 = 86_400;
+        let start = 1_800_000_000;
+        let reading = |wall: u64, uptime, boot: &str| Reading { wall: UnixTime(wall), uptime, boot: boot.to_owned() };
+        let told = first(&reading(start, 10, "a"), UnixTime(0));
+        assert_eq!(spread(&told), 0);
+        let off = next(&told.mark, &reading(start + 3 * DAY, 10, "b"));
+        assert_eq!(spread(&off), i64::try_from(3 * DAY).expect("small") - 12 * 3600 - 10);
+        assert_eq!(spread(&next(&told.mark, &reading(start - DAY, 10, "a"))), -86_400);
+        assert_eq!(spread(&next(&told.mark, &reading(5, 5, "b"))), 0);
     }
 }

@@ -6,6 +6,7 @@
 pub mod build;
 pub mod clock;
 pub mod findings;
+pub mod gauges;
 pub mod import;
 pub mod limits;
 pub mod observer;

@@ -10,7 +10,7 @@ use crate::control::observe::message::Message;
 use crate::control::observe::notify::{Told, notify_cds};
 use crate::control::observe::own::{OwnExpected, OwnSeen, observe_zone};
 use crate::control::observe::parent::{ParentAsk, ParentRound, look};
-use crate::control::observe::verify;
+use crate::control::observe::verify::{self, Clocks};
 use crate::control::observe::walk::Ways;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
@@ -49,6 +49,8 @@ pub enum Look {
         parents: Vec<SocketAddr>,
         /// Where trust begins.
         anchors: Arc<Anchors>,
+        /// The wall clock minus the signing clock, in seconds, where it is a reading.
+        ahead: i64,
     },
     /// Whom the parent wants told of new CDS is told.
     Tell {
@@ -56,6 +58,8 @@ pub enum Look {
         parents: Vec<SocketAddr>,
         /// As above.
         anchors: Arc<Anchors>,
+        /// As above.
+        ahead: i64,
     },
 }
 
@@ -140,6 +144,7 @@ fn run(jobs: &Receiver<(Name, Look)>, listen: &[SocketAddr], ways: &Ways, report
 
 fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
     let now = time::now();
+    let by = |ahead: i64| Clocks { signing: now, wall: UnixTime(now.0.saturating_add_signed(ahead)) };
     match wanted {
         Look::Own { expected, through } => Seen::Own { through, outcome: observe_zone(listen, zone, &expected, now) },
         Look::OwnParent { zone: parent, keys, server } => {
@@ -150,10 +155,12 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
             });
             Seen::OwnParent { server, outcome: outcome.map(Box::new) }
         }
-        Look::Parent { parents, anchors } => {
+        Look::Parent { parents, anchors, ahead } => {
+            let now = by(ahead);
             Seen::Parent(Box::new(look(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now })))
         }
-        Look::Tell { parents, anchors } => {
+        Look::Tell { parents, anchors, ahead } => {
+            let now = by(ahead);
             Seen::Told(notify_cds(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now }))
         }
     }

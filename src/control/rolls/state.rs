@@ -4,6 +4,7 @@
 //! operator asks for it.
 
 use super::{Shift, build, limits};
+use crate::control::key_load::UNREADABLE;
 use crate::control::outside::{challenge, unproved};
 use crate::control::store::{Store, ZoneKeys};
 use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
@@ -193,6 +194,25 @@ impl ZoneRoll {
         Ok(set)
     }
 
+    /// A zone that became unsigned is signed again by the keys that it has; false where they cannot be used.
+    fn sign_again(&mut self, zone: &ZoneState, shift: Shift, now: UnixTime) -> bool {
+        let mut facts = self.facts().clone();
+        let proved = facts.take(&Fact::SignedWanted {}, now).and_then(|()| self.key_set(zone, &facts, shift));
+        match proved {
+            Ok(_) => self.record(Fact::SignedWanted {}, now),
+            Err(reason) => {
+                self.refused = Some(reason);
+                false
+            }
+        }
+    }
+
+    /// Why a zone that became unsigned is not signed again, where that was tried.
+    pub fn bare_since(&self) -> Option<&str> {
+        let reason = self.refused.as_deref().or(self.disk.as_deref());
+        reason.filter(|_| self.facts().unsigned)
+    }
+
     /// What is served is made from the facts as they are.
     pub fn was_built(&mut self, zone: &ZoneState, shift: Shift) {
         self.built = Some(Built::of(self.facts(), zone, shift));
@@ -231,6 +251,13 @@ impl Rolls {
         }
         let shift = self.shift;
         let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
+        if roll.facts().unsigned {
+            self.unsigned.remove(&zone.apex);
+            if !roll.sign_again(zone, shift, now) {
+                // It has no DS, so that unsigned it is better served than not at all.
+                return Keys::None;
+            }
+        }
         roll.built = None;
         match roll.renewed(zone, shift) {
             Some(Ok(keys)) => {
@@ -274,6 +301,23 @@ impl Rolls {
     pub fn distrust(&mut self, apex: &Name) {
         if let Some(roll) = self.zones.get_mut(apex) {
             roll.reread = true;
+        }
+    }
+
+    /// Keys that could not be read are tried again, though their zones are served without them; what is served stays as it
+    /// is until the key set with them has proved itself.
+    pub fn read_again(&mut self, store: &Store) {
+        for (apex, roll) in self.zones.iter_mut().filter(|(_, roll)| !roll.unreadable.is_empty()) {
+            let tags: Vec<u16> = roll.unreadable.iter().map(|(tag, _)| *tag).collect();
+            let read = store.read_again(apex, roll.facts(), &tags);
+            for tag in read.private.keys() {
+                tracing::info!(ZONE = %apex, KEY = tag, "its private half can be read again");
+            }
+            roll.private.extend(read.private);
+            roll.unreadable = read.unreadable;
+            roll.found.retain(|found| found.code != UNREADABLE && !read.findings.contains(found));
+            roll.found.extend(read.findings);
+            (roll.built, roll.due) = (None, Instant::now());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
 use crate::config::Config;
-use crate::control::outside::{SIGNED_ANYWAY, signed_anyway};
+use crate::control::outside::SIGNED_ANYWAY;
 use crate::control::protocol::{Line, Request};
 use crate::control::view::finding;
 use crate::control::waits::Wait;
@@ -30,11 +30,14 @@ impl Mind {
         let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
+        self.rolls.read_again(&self.store);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.refresh_certificates(&mut outside);
         let changes = self.scan();
         self.take_in(changes);
         self.own_findings = warnings;
-        self.own_findings.extend(signed_anyway(&self.config, &self.world));
+        self.take_back_insecure();
+        self.note_goals();
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
         self.publish();

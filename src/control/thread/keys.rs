@@ -11,7 +11,6 @@ use crate::control::keys_report::{
 use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, Line, Request, RollAsked};
 use crate::control::rolls::{ZoneRoll, import};
 use crate::control::zones::{Keys, ZoneState};
-use crate::diagnostic::Diagnostic;
 use crate::dns::name::{Name, ROOT};
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
@@ -239,8 +238,7 @@ impl Mind {
     fn serve_imported(&mut self, apex: &Name) {
         let mut outside = super::disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
-        self.own_findings.retain(|found: &Diagnostic| found.code != crate::control::outside::SIGNED_ANYWAY);
-        self.own_findings.extend(crate::control::outside::signed_anyway(&self.config, &self.world));
+        self.note_goals();
         self.publish();
     }
 }

@@ -36,7 +36,7 @@ impl Mind {
     pub(super) fn parent_look(&self, zone: &ZoneState, own: Option<SocketAddr>) -> Option<Look> {
         let Some(parent) = &zone.parent else {
             let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.anchors.as_ref()?));
-            return Some(Look::Parent { parents, anchors });
+            return Some(Look::Parent { parents, anchors, ahead: self.clock.spread() });
         };
         let keys = match &self.world.zones.get(parent)?.keys {
             Keys::None => None,
@@ -55,7 +55,8 @@ impl Mind {
     pub(super) fn tell_parent(&self, apex: &Name) {
         if let (Some(observer), Some(anchors)) = (&self.observer, &self.anchors) {
             let parents = self.parents(apex);
-            observer.ask(apex, Look::Tell { parents, anchors: Arc::clone(anchors) });
+            let ahead = self.clock.spread();
+            observer.ask(apex, Look::Tell { parents, anchors: Arc::clone(anchors), ahead });
         }
     }
 

@@ -1,12 +1,12 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
 use super::Mind;
-use crate::config::KeyLayout;
+use crate::control::rolls::gauges::{At, gauges};
 use crate::control::view::View;
 use crate::control::zones::Keys;
 use crate::diagnostic::Diagnostic;
-use crate::metrics::{KeyGauge, TenantGauges, WatchGauges};
-use crate::sign::key::{ENTRY_FLAGS, PublicKey, Role};
+use crate::metrics::{TenantGauges, WatchGauges};
+use crate::time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,7 +41,7 @@ impl Mind {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let view = self.view.load();
         let mut tenants = TenantGauges::default();
-        let mut zones: BTreeMap<String, (u64, Vec<KeyGauge>)> = BTreeMap::new();
+        let mut zones: BTreeMap<String, u64> = BTreeMap::new();
         for (apex, zone) in &self.world.zones {
             let (kept, held) = zone.tenants.odd_counts();
             if zone.why_not_served().is_none() {
@@ -50,19 +50,33 @@ impl Mind {
             tenants.last_good += count(kept);
             tenants.held += count(held);
             tenants.broken += count(view.broken(apex).len());
-            zones.insert(apex.to_string(), (count(held), key_gauges(&zone.keys, zone.policy.keys)));
+            zones.insert(apex.to_string(), count(held));
         }
         self.metrics.set(|gauges| {
             gauges.snapshot_version = self.version;
             gauges.tenants = tenants;
             gauges.zones.retain(|name, _| zones.contains_key(name));
-            for (name, (held, keys)) in zones {
-                let gauge = gauges.zones.entry(name).or_default();
-                gauge.held = held;
-                gauge.keys = keys;
+            for (name, held) in zones {
+                gauges.zones.entry(name).or_default().held = held;
             }
         });
+        self.roll_gauges();
         self.watch_gauges();
+    }
+
+    /// Shows how the keys of all zones stand.
+    pub(super) fn roll_gauges(&self) {
+        let (now, ahead) = (time::now(), self.clock.ahead());
+        self.metrics.set(|all| {
+            for (apex, zone) in &self.world.zones {
+                let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
+                let roll = self.rolls.zones.get(apex).filter(|_| matches!(zone.keys, Keys::Loaded(_)));
+                let at = At { now, ahead, margin: zone.policy.margin, before: gauge.next_event };
+                let shown = roll.map(|roll| gauges(roll.facts(), roll.plan.as_ref(), at)).unwrap_or_default();
+                gauge.keys = shown.keys;
+                gauge.set_rolls(shown.next_event, shown.parent_ds_match, shown.roll_blocked);
+            }
+        });
     }
 
     pub(super) fn watch_gauges(&self) {
@@ -78,20 +92,4 @@ impl Mind {
             };
         });
     }
-}
-
-/// All keys that are published, whether they sign or wait.
-fn key_gauges(keys: &Keys, layout: KeyLayout) -> Vec<KeyGauge> {
-    let Keys::Loaded(set) = keys else { return Vec::new() };
-    let gauge = |(key, signs): &(PublicKey, bool)| KeyGauge {
-        tag: key.tag,
-        role: match (key.flags, layout) {
-            (ENTRY_FLAGS, KeyLayout::Csk) => Role::Csk.word(),
-            (ENTRY_FLAGS, KeyLayout::KskZsk) => Role::Ksk.word(),
-            // There are no flags but these two: see `PublicKey::new`.
-            _ => Role::Zsk.word(),
-        },
-        state: if *signs { "active" } else { "published" },
-    };
-    set.published.iter().map(gauge).collect()
 }

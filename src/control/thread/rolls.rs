@@ -260,6 +260,7 @@ impl Mind {
         if !std::mem::take(&mut self.is_news) {
             return;
         }
+        self.roll_gauges();
         let mut found = self.clock.findings(&self.config.keys);
         for (apex, roll) in &self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {

@@ -7,10 +7,13 @@ use crate::control::zones::Keys;
 use crate::dns::name::Name;
 
 impl World {
-    /// Zones whose keys could not be used are tried again.
+    /// Zones whose keys could not be used are tried again, those among them that are served unsigned meanwhile.
     pub fn thaw(&mut self, outside: &mut dyn Outside) {
-        for zone in self.zones.values_mut().filter(|zone| matches!(zone.keys, Keys::Frozen(_))) {
-            zone.keys = Keys::Wanted;
+        for zone in self.zones.values_mut() {
+            let is_bare = matches!(zone.keys, Keys::None) && zone.signed;
+            if is_bare || matches!(zone.keys, Keys::Frozen(_)) {
+                zone.keys = Keys::Wanted;
+            }
         }
         self.build(outside);
     }

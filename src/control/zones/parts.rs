@@ -126,7 +126,8 @@ mod tests {
         assert_eq!(without(&facts, &[&next]), None);
         assert_eq!(without(&facts, &[&zsk]), Some(Lack::Key(zsk.tag)));
         assert_eq!(without(&facts, &[&ksk]), None, "the other one is in the DS too");
-        assert_eq!(without(&facts, &[&ksk, &other]), Some(Lack::Key(ksk.tag)));
+        let either = [ksk.tag, other.tag].map(|tag| Some(Lack::Key(tag)));
+        assert!(either.contains(&without(&facts, &[&ksk, &other])), "sets have no order that tags could tell");
         let narrower = after(facts.clone(), &[Fact::DsWanted { tags: vec![ksk.tag] }]);
         assert_eq!(without(&narrower, &[&ksk]), Some(Lack::Key(ksk.tag)));
         let none = after(facts.clone(), &[Fact::DsWanted { tags: vec![] }]);

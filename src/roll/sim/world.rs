@@ -77,9 +77,7 @@ impl World {
     pub fn served_unsigned(policy: Policy, limits: Limits, parent: Parent, ttl: u32) -> World {
         let time = 1_800_000_000;
         let mut world = World::with_facts(ZoneFacts::default(), policy, limits, parent, time, 1);
-        let life = u64::from(ttl);
-        let bare = Limits { data_ttl: ttl, data_life: life, dnskey_ttl: ttl, dnskey_life: life };
-        world.judge.serve(&Keys::default(), &KeySet::default(), bare, UnixTime(time - 1));
+        world.judge.serve(&Keys::default(), &KeySet::default(), bare(ttl), UnixTime(time - 1));
         world.unsigned_before = Some(ttl);
         world.first_keys();
         world.publish();
@@ -195,6 +193,10 @@ impl World {
         self.may_be_bare |= matches!(fact, Fact::InsecureWanted {});
         self.say(&format!("command: {fact:?}"));
         self.write(fact);
+        // What else is commanded is a goal; this changes at once what is served.
+        if matches!(fact, Fact::SignedWanted {}) && self.is_up {
+            self.publish();
+        }
     }
 
     /// The signing clock, at this moment.
@@ -255,7 +257,9 @@ impl World {
             limits: self.limits,
         };
         let now = self.now();
-        self.judge.serve(&self.served.keys, &self.served.data, self.served.limits, now);
+        let limits =
+            if self.facts.unsigned { bare(self.limits.data_ttl.max(self.limits.dnskey_ttl)) } else { self.limits };
+        self.judge.serve(&self.served.keys, &self.served.data, limits, now);
         self.serve_parent(now);
     }
 
@@ -384,4 +388,10 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// How long what bears no signature may be held: no longer than its TTL, as nothing of it expires.
+fn bare(ttl: u32) -> Limits {
+    let life = u64::from(ttl);
+    Limits { data_ttl: ttl, data_life: life, dnskey_ttl: ttl, dnskey_life: life }
 }
