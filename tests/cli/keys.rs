@@ -172,7 +172,7 @@ fn the_plan_is_a_calendar_with_what_it_assumes() {
     let place = place();
     let out = place.run(&["keys", "plan", "mx.example", "--days", "90"]).ends(0).out;
     assert!(
-        out.contains("2026-12-22 09:00 UTC  in 30 d  remove KSK 53594 from DNSKEY (if the registry publishes"),
+        out.contains("2026-12-22 09:00 UTC     in 30 d  remove KSK 53594 from DNSKEY (if the registry publishes"),
         "{out}"
     );
     let asked = Request::KeysPlan { zone: Some("mx.example.".to_owned()), days: 90 };

@@ -48,20 +48,27 @@ pub enum KeysVerb {
     /// Replace keys now, take that back, or go insecure
     ///
     /// Without --role the key that signs the data goes: the CSK, or the ZSK. An emergency waits only for honest caches; a
-    /// standby key makes it shorter and is not needed. Another algorithm replaces all keys.
+    /// standby key makes it shorter and is not needed. Another algorithm replaces all keys. Going insecure takes two people:
+    /// the first is given a code, which the second gives back with --confirm within the hour.
     #[command(after_help = page(
         &["mxseal keys roll mx.example --role ksk --dry-run   # what would happen when",
-          "mxseal keys roll mx.example --emergency", "mxseal keys roll mx.example --role ksk --back"],
+          "mxseal keys roll mx.example --emergency", "mxseal keys roll mx.example --role ksk --back",
+          "mxseal keys roll mx.example --algorithm 15 --dry-run"],
         &[(0, "it is begun, or would be"), FAILED, UNREACHABLE, GATE, SILENT],
     ))]
     Roll(Roll),
     /// Stop all steps of a zone; it is served and signed on
+    ///
+    /// Nothing turns bogus meanwhile, however long it lasts. Rolls under way stop where they are, and none begins.
     #[command(after_help = page(
         &["mxseal keys hold mx.example --reason 'the registry moves to a new system'"],
         &[(0, "it is held"), FAILED, UNREACHABLE, GATE, SILENT],
     ))]
     Hold(Hold),
     /// Let the steps of a zone go on, after a look at what was in doubt
+    ///
+    /// It ends what `keys hold` began, and a doubt about the past. All else that freezes a zone ends by itself once its
+    /// cause is gone; `keys status` names it. With --clock all zones sign by the wall clock from now on; no wait gets shorter.
     #[command(after_help = page(
         &["mxseal keys resume mx.example", "mxseal keys resume mx.example --clock   # the wall clock is right"],
         &[(0, "steps go on"), FAILED, UNREACHABLE, GATE, SILENT],
