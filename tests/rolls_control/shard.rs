@@ -233,3 +233,28 @@ fn a_zone_goes_insecure_when_two_people_want_it_and_is_signed_again_when_it_is_c
     assert!(until > mxseal::time::now().0 + 6 * 86_400, "what was served unsigned may have had any TTL: {until}");
     assert!(!gives(&world, "a.mx.example", wire::DS));
 }
+
+#[test]
+fn s42_a_zone_deleted_in_mid_roll_and_made_again_goes_on_with_its_keys() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let old = in_use(&world);
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    let created = |world: &World| world.read("keys/a.mx.example/journal").matches("\"key_created\"").count();
+    server.poll_until("the new key", || (created(&world) == 2).then_some(()));
+    std::fs::remove_file(world.path("zones/a.mx.example.zone")).expect("it was there");
+    server.poll_until("its end", || {
+        world.run(mxseal(), &["reload", "--allow-shrink"]);
+        world.run(mxseal(), &["keys", "status", "a.mx.example"]).stdout.is_empty().then_some(())
+    });
+    world.write("zones/a.mx.example.zone", &master("a.mx.example", "www A 192.0.2.80\n"));
+    server.poll_until("its return", || {
+        let output = world.run(mxseal(), &["-o", "json", "keys", "status", "a.mx.example"]);
+        let info: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        (!tags(&info, &["active"]).is_empty()).then_some(())
+    });
+    let judge = Judge::start(world.at(0), "a.mx.example");
+    until_rolled(&mut server, &world, "a.mx.example", &old);
+    assert_eq!(created(&world), 2, "no other key was made");
+    assert!(judge.ended() > 10);
+}
