@@ -123,21 +123,34 @@ fn metrics_show_the_phase_of_each_key_the_next_step_the_parent_and_what_freezes(
     server.poll_until("no step that is waited for", || (!metrics(&world).contains(next)).then_some(()));
 }
 
+/// Both files of a key of `a.mx.example`, moved away.
+struct Lost([(String, String); 2]);
+
+impl Lost {
+    fn new(world: &World, name: &str) -> Lost {
+        let files = [("", "lost"), ("copy/", "lost-copy")];
+        let files = files.map(|(at, to)| (format!("keys/a.mx.example/{at}{name}"), format!("{to}-{name}")));
+        files.iter().for_each(|(file, to)| std::fs::rename(world.path(file), world.path(to)).unwrap());
+        Lost(files)
+    }
+
+    fn restore(&self, world: &World) {
+        self.0.iter().for_each(|(file, to)| std::fs::rename(world.path(to), world.path(file)).unwrap());
+    }
+}
+
 #[test]
 fn a_restored_key_file_frees_the_zone_at_a_reload() {
     let world = world("keys = \"ksk+zsk\"\nzsk_lifetime = \"unlimited\"\n");
     let mut server = world.serve("a.mx.example");
     let standby = server.poll_until("a standby key", || tags(&status(&world, "a.mx.example"), &["ready"]).pop());
     server.kill();
-    let name = format!("zsk-13-{standby:05}.pem");
-    let files = [format!("keys/a.mx.example/{name}"), format!("keys/a.mx.example/copy/{name}")];
-    let hidden = |file: &String| world.path(&format!("hidden-{}", file.replace('/', "-")));
-    files.iter().for_each(|file| std::fs::rename(world.path(file), hidden(file)).unwrap());
+    let lost = Lost::new(&world, &format!("zsk-13-{standby:05}.pem"));
     let mut server = world.serve("a.mx.example");
     server.poll_until("a frozen zone", || (status(&world, "a.mx.example")["state"] == "frozen").then_some(()));
     assert_eq!(world.run(mxseal(), &["reload"]).status.code(), Some(1), "it is still not there");
     assert_eq!(status(&world, "a.mx.example")["state"], "frozen");
-    files.iter().for_each(|file| std::fs::rename(hidden(file), world.path(file)).unwrap());
+    lost.restore(&world);
     world.said(mxseal(), &["reload"]);
     assert_eq!(status(&world, "a.mx.example")["state"], "at rest");
     world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
@@ -204,6 +217,7 @@ fn a_zone_goes_insecure_when_two_people_want_it_and_is_signed_again_when_it_is_c
     let config = world.read("mxseal.toml");
     let bare = format!("{config}[zone.\"a.mx.example\"]\nsigned = false\n");
     let mut server = world.serve("a.mx.example");
+    let key = in_use(&world)[0];
     let roll = |more: &[&str]| world.run(mxseal(), &[&["keys", "roll", "a.mx.example", "--insecure"], more].concat());
     assert_eq!(roll(&[]).status.code(), Some(4), "the configuration wants it signed");
     world.write("mxseal.toml", &bare);
@@ -221,7 +235,11 @@ fn a_zone_goes_insecure_when_two_people_want_it_and_is_signed_again_when_it_is_c
     server.kill();
     let mut server = world.serve("a.mx.example");
     assert!(!gives(&world, "a.mx.example", wire::DNSKEY), "it stays unsigned");
+    let lost = Lost::new(&world, &format!("csk-13-{key:05}.pem"));
     world.write("mxseal.toml", &config);
+    assert_eq!(world.run(mxseal(), &["reload"]).status.code(), Some(1), "its key is lost");
+    assert!(gives(&world, "a.mx.example", wire::SOA) && !gives(&world, "a.mx.example", wire::DNSKEY));
+    lost.restore(&world);
     world.said(mxseal(), &["reload"]);
     assert!(gives(&world, "a.mx.example", wire::DNSKEY));
     let until = server.poll_until("the wait for caches", || {

@@ -199,7 +199,10 @@ impl ZoneRoll {
         let mut facts = self.facts().clone();
         let proved = facts.take(&Fact::SignedWanted {}, now).and_then(|()| self.key_set(zone, &facts, shift));
         match proved {
-            Ok(_) => self.record(Fact::SignedWanted {}, now),
+            Ok(_) => {
+                self.refused = None;
+                self.record(Fact::SignedWanted {}, now)
+            }
             Err(reason) => {
                 self.refused = Some(reason);
                 false

@@ -27,11 +27,10 @@ impl Mind {
             tracing::warn!("the folders of zones and keys change at a restart only");
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
+        self.rolls.read_again(&self.store);
         let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
-        self.rolls.read_again(&self.store);
-        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
         self.world.refresh_certificates(&mut outside);
         let changes = self.scan();
         self.take_in(changes);

@@ -156,7 +156,10 @@ impl Mind {
                 continue;
             };
             match roll.renewed(zone, shift) {
-                Some(Ok(keys)) => renewed.push((apex.clone(), keys)),
+                Some(Ok(keys)) => {
+                    roll.refused = None;
+                    renewed.push((apex.clone(), keys));
+                }
                 // What is served proved itself, and stays.
                 Some(Err(reason)) => roll.refused = Some(reason),
                 None => {}
