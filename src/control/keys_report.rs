@@ -85,6 +85,18 @@ pub fn broken(apex: &Name, policy_name: &str, snapshot: u64, (what, fix): (&str,
     }
 }
 
+/// The report of a zone that is served unsigned: nothing is wrong with that.
+pub fn insecure(apex: &Name, policy_name: &str, snapshot: u64, wall: UnixTime) -> KeysInfo {
+    KeysInfo {
+        zone: apex.to_string(),
+        state: "insecure".to_owned(),
+        snapshot,
+        policy: policy_name.to_owned(),
+        now: wall.0,
+        ..KeysInfo::default()
+    }
+}
+
 /// The report of a zone.
 pub fn keys_info(about: &About<'_>) -> KeysInfo {
     let (facts, plan) = (about.facts, about.plan);

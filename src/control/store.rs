@@ -15,6 +15,7 @@
 
 mod again;
 mod import;
+mod records;
 
 pub use import::{Import, ImportFault};
 

@@ -6,12 +6,16 @@ use crate::live::{PATIENCE, World, has, mxseal};
 
 fn world(shard: &str) -> World {
     let world = World::new();
-    let parent = policy("top", "keys = \"csk\"\n");
-    let zone = "[zone.\"mx.example\"]\npolicy = \"top\"\nparents = [\"{ip}:5399\"]\n";
-    configure(&world, &format!("{zone}{parent}{}", policy("shard", shard)));
+    configure_shard(&world, shard);
     world.write("zones/mx.example.zone", &master("mx.example", ""));
     world.write("zones/a.mx.example.zone", &master("a.mx.example", "www A 192.0.2.80\n"));
     world
+}
+
+fn configure_shard(world: &World, shard: &str) {
+    let parent = policy("top", "keys = \"csk\"\n");
+    let zone = "[zone.\"mx.example\"]\npolicy = \"top\"\nparents = [\"{ip}:5399\"]\n";
+    configure(world, &format!("{zone}{parent}{}", policy("shard", shard)));
 }
 
 fn in_use(world: &World) -> Vec<u64> {
@@ -275,4 +279,42 @@ fn s42_a_zone_deleted_in_mid_roll_and_made_again_goes_on_with_its_keys() {
     until_rolled(&mut server, &world, "a.mx.example", &old);
     assert_eq!(created(&world), 2, "no other key was made");
     assert!(judge.ended() > 10);
+}
+
+#[test]
+fn s27_an_old_folder_of_a_zone_put_back_is_noticed_and_nothing_is_taken_away() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let copy = |from: &str, to: &str| {
+        std::fs::remove_dir_all(world.path(to)).unwrap_or_default();
+        let paths = [world.path(from), world.path(to)].map(|path| path.display().to_string());
+        world.said("/bin/cp", &["-a", &paths[0], &paths[1]]);
+    };
+    copy("keys/a.mx.example", "backup");
+    let old = in_use(&world);
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    until_rolled(&mut server, &world, "a.mx.example", &old);
+    server.kill();
+    copy("backup", "keys/a.mx.example");
+    server = world.serve("a.mx.example");
+    let info = server.poll_until("the doubt", || {
+        let info = status(&world, "a.mx.example");
+        (info["state"] == "frozen").then_some(info)
+    });
+    assert!(info["blockers"][0]["what"].as_str().is_some_and(|what| what.contains("it is an old copy")), "{info:#}");
+    world.said(mxseal(), &["keys", "resume", "a.mx.example"]);
+    server.poll_until("its end", || (status(&world, "a.mx.example")["state"] == "at rest").then_some(()));
+}
+
+#[test]
+fn another_algorithm_in_a_policy_is_taken_up_at_the_reload() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    configure_shard(&world, "csk_lifetime = \"unlimited\"\nalgorithm = 15\n");
+    world.run(mxseal(), &["reload"]);
+    server.poll_until("a key of the other algorithm", || {
+        let info = status(&world, "a.mx.example");
+        let mut keys = info["keys"].as_array()?.iter();
+        keys.any(|key| key["algorithm"] == 15).then_some(())
+    });
 }

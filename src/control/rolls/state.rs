@@ -36,6 +36,8 @@ pub struct Rolls {
     pub shift: Shift,
     /// Zones whose journals say that they are unsigned, and that need not be open.
     unsigned: BTreeSet<Name>,
+    /// Facts of each zone that were published, as far as that is known; none: not read yet.
+    known: Option<BTreeMap<String, u64>>,
     /// Zones that this process served unsigned, and the highest TTL that they had.
     served_unsigned: BTreeMap<Name, u32>,
 }
@@ -287,11 +289,39 @@ impl Rolls {
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
         let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
         let mut roll = ZoneRoll::new(loaded);
+        self.doubt_old_journal(store, &mut roll, &zone.apex, now);
         if zone.parent.is_none() {
             roll.parent.at += PARENT_FIRST.min(Duration::from_secs(zone.policy.parent_poll));
         }
         self.zones.insert(zone.apex.clone(), roll);
         Ok(())
+    }
+
+    /// A journal with fewer facts than were published is an old copy, or lost its end: what caches hold by now is unknown.
+    fn doubt_old_journal(&mut self, store: &Store, roll: &mut ZoneRoll, apex: &Name, now: UnixTime) {
+        let known = self.known.get_or_insert_with(|| store.known_records());
+        let (zone, records) = (apex.to_string(), roll.facts().records);
+        let Some(before) = known.get(&zone).copied().filter(|before| *before > records) else { return };
+        let reason = format!(
+            "the journal has {records} facts, and {before} were published: it is an old copy, whose keys the world may \
+             have forgotten"
+        );
+        if roll.record(Fact::Doubted { reason }, now) {
+            known.insert(zone, roll.facts().records);
+        }
+    }
+
+    /// Keeps how many facts of each zone are published.
+    pub fn keep_records(&mut self, store: &Store) {
+        let known = self.known.get_or_insert_with(|| store.known_records());
+        let published = self.zones.iter().map(|(apex, roll)| (apex.to_string(), roll.facts().records));
+        let mut is_new = false;
+        for (zone, records) in published {
+            is_new |= known.insert(zone, records) != Some(records);
+        }
+        if is_new && let Err(fault) = store.keep_records(known) {
+            tracing::warn!("how many facts are published is not kept: {fault}");
+        }
     }
 
     /// Keys were brought in.

@@ -37,6 +37,8 @@ impl Mind {
         self.own_findings = warnings;
         self.take_back_insecure();
         self.note_goals();
+        // A policy may have changed, and with it what is to be done next.
+        self.rolls.zones.values_mut().for_each(|roll| roll.due = Instant::now());
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
         self.publish();

@@ -6,7 +6,7 @@
 use super::{Mind, rolls};
 use crate::control::keys_offline::roll_policy;
 use crate::control::keys_report::{
-    About, Refused, after, broken, insecure_request, keys_info, keys_plan, roll_request,
+    About, Refused, after, broken, insecure, insecure_request, keys_info, keys_plan, roll_request,
 };
 use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, Line, Request, RollAsked};
 use crate::control::rolls::{ZoneRoll, import};
@@ -72,14 +72,13 @@ impl Mind {
     fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
         let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
         let Some(roll) = roll else {
-            let (what, fix) = match &zone.keys {
-                Keys::Frozen(reason) => (reason.message.clone(), reason.help.clone()),
-                Keys::None => ("it is not signed".to_owned(), String::new()),
-                Keys::Wanted | Keys::Loaded(_) => {
-                    ("it has no keys before it has content".to_owned(), "mend its master file".to_owned())
-                }
+            let ill =
+                |what: &str, fix: &str| broken(&zone.apex, &zone.policy.name, self.version, (what, fix), time::wall());
+            let info = match &zone.keys {
+                Keys::Frozen(reason) => ill(&reason.message, &reason.help),
+                Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, time::wall()),
+                Keys::Wanted | Keys::Loaded(_) => ill("it has no keys before it has content", "mend its master file"),
             };
-            let info = broken(&zone.apex, &zone.policy.name, self.version, (&what, &fix), time::wall());
             return match report {
                 Report::Info => item(&info, reply),
                 Report::Plan { .. } => {

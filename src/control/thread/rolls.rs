@@ -202,6 +202,7 @@ impl Mind {
                 roll.parent.within(SETTLED);
             }
         }
+        self.rolls.keep_records(&self.store);
     }
 
     /// Asks for all looks that are due.
