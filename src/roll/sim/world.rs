@@ -56,6 +56,7 @@ pub struct World {
     /// Every step with its moment, for the timeline; none: not kept.
     pub steps: Option<Vec<(UnixTime, String)>>,
     unsigned_before: Option<u32>,
+    is_secure: bool,
     pub(super) judge: Judge,
     pub(super) served: Served,
     pub(super) machine: Machine,
@@ -103,6 +104,7 @@ impl World {
             trace: VecDeque::new(),
             steps: None,
             unsigned_before: None,
+            is_secure: false,
             judge: Judge::default(),
             served: Served::default(),
             machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None },
@@ -300,7 +302,9 @@ impl World {
         {
             return Err(self.bogus(Wrong::Mixture(resolver, conflict)));
         }
-        if self.judge.is_bare() && !self.may_be_bare && self.facts.parent.secure_since.is_some() && !self.is_excused {
+        // A first DS comes to one address after the other; only then is the zone to stay secure.
+        self.is_secure |= self.facts.parent.agreed().is_some_and(|set| !set.is_empty());
+        if self.judge.is_bare() && !self.may_be_bare && self.is_secure && !self.is_excused {
             return Err(self.bogus(Wrong::Bare));
         }
         Ok(())
