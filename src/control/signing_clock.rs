@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub const CLOCK_NAME: &str = ".clock";
 /// How often the mark is written: after a power cut the clock is late by this much at most, where the wall clock is wrong.
 const KEPT_EVERY: Seconds = 60;
+/// By how much a mark may be older than the newest fact and is only late.
+const LATE_MAX: Seconds = 3600;
 /// Octets of the file, at most: ten times a mark.
 const MARK_OCTETS_MAX: usize = 4096;
 /// What differs between any two starts of the machine (random(4)).
@@ -39,27 +41,33 @@ impl SigningClock {
     pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
         let boot = boot();
         let now = reading(&boot);
-        let (mut clock, mut told) = SigningClock::start_at(keys, disk, least, now);
-        if told.mark.credited < corrected {
-            told.mark.credited += corrected;
-            clock.mark.credited = told.mark.credited;
-        }
+        let (clock, told) = SigningClock::start_at(keys, disk, (least, corrected), now);
         time::steer(told.time);
         (clock, told)
     }
 
-    fn start_at(keys: &Path, disk: Arc<Disk>, least: UnixTime, now: Reading) -> (SigningClock, Told) {
+    fn start_at(
+        keys: &Path,
+        disk: Arc<Disk>,
+        (least, corrected): (UnixTime, Seconds),
+        now: Reading,
+    ) -> (SigningClock, Told) {
         let path = keys.join(CLOCK_NAME);
         let (mark, damaged) = match read(&path) {
             Ok(mark) => (mark, None),
             Err(reason) => (None, Some(reason)),
         };
+        let before = mark.as_ref().map_or(0, |mark| mark.credited);
         let mut told = mark.map_or_else(|| clock::first(&now, least), |mark| clock::next(&mark, &now));
-        if told.time < least {
-            // The mark is up to a minute older than the newest fact.
-            let credited = told.mark.credited + (least.0 - told.time.0);
-            told = clock::next(&Mark { time: least.0, credited, ..told.mark }, &now);
+        let mut credit = told.mark.credited.saturating_sub(before);
+        // The mark is up to a minute older than the newest fact. One that is much older is right: facts may be from a time
+        // when the clock was wrong.
+        if told.time < least && least.0 - told.time.0 <= LATE_MAX {
+            credit += least.0 - told.time.0;
+            told = clock::next(&Mark { time: least.0, ..told.mark }, &now);
         }
+        // What this start could not count comes on top of all that was recorded or marked before.
+        told.mark.credited = before.max(corrected) + credit;
         let mark = told.mark.clone();
         let mut clock = SigningClock { disk, path, boot: now.boot, mark, kept: None, damaged, unkept: None };
         clock.take(&told);
@@ -171,7 +179,7 @@ mod tests {
 
     /// The moment told at a start with these readings.
     fn started(keys: &Path, least: u64, now: Reading) -> (SigningClock, Told) {
-        SigningClock::start_at(keys, Arc::default(), UnixTime(least), now)
+        SigningClock::start_at(keys, Arc::default(), (UnixTime(least), 0), now)
     }
 
     #[test]
@@ -230,7 +238,8 @@ mod tests {
             false => Ok(()),
         });
         let disk = Arc::new(Disk::with_failpoint(failpoint));
-        let (mut clock, told) = SigningClock::start_at(keys.path(), disk, UnixTime(0), reading_of(START, 100, "a"));
+        let (mut clock, told) =
+            SigningClock::start_at(keys.path(), disk, (UnixTime(0), 0), reading_of(START, 100, "a"));
         assert_eq!((told.time, clock.findings().len()), (UnixTime(START), 1));
         full.store(false, Ordering::Relaxed);
         assert_eq!(clock.tick_at(&reading_of(START + 60, 160, "a")).time, UnixTime(START + 60));

@@ -15,7 +15,7 @@
 
 mod again;
 mod import;
-mod records;
+pub mod records;
 
 pub use import::{Import, ImportFault};
 

@@ -100,8 +100,10 @@ pub fn next(mark: &Mark, reading: &Reading) -> Told {
     let room = BELIEVED_OFF_MAX.saturating_sub(mark.believed_off);
     let believed = if off > AHEAD_MAX { 0 } else { off.min(room) };
     mark.believed_off += believed;
-    mark.credited += believed;
-    mark.time += believed + reading.uptime.min(reading.wall.0.saturating_sub(mark.time));
+    // Where the machine is another one, its uptime was not counted since the mark, either.
+    let up = reading.uptime.min(reading.wall.0.saturating_sub(mark.time));
+    mark.credited += believed + up;
+    mark.time += believed + up;
     (mark.uptime, mark.boot) = (reading.uptime, reading.boot.clone());
     (mark.followed, mark.followed_since) = (0, reading.uptime);
     let mut told = judge(mark, reading);

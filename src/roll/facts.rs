@@ -75,6 +75,16 @@ pub enum Fact {
         /// Key tag.
         tag: u16,
     },
+    /// A published entry key signs DNSKEY no more, since its private half cannot be used; written before it is served so.
+    KeySilent {
+        /// Key tag.
+        tag: u16,
+    },
+    /// It signs DNSKEY again.
+    KeyHeard {
+        /// Key tag.
+        tag: u16,
+    },
     /// The private half of a removed key is wiped.
     KeyDestroyed {
         /// Key tag.

@@ -152,6 +152,14 @@ impl ZoneFacts {
             Fact::KeyRetired { tag } => self.change(*tag, |key| retire(key, at))?,
             Fact::KeySwitched { from, to } => self.switch(*from, *to, at)?,
             Fact::KeyRemoved { tag } => self.change(*tag, |key| once(&mut key.removed, at))?,
+            Fact::KeySilent { tag } => self.change(*tag, |key| {
+                key.silent = true;
+                Ok(())
+            })?,
+            Fact::KeyHeard { tag } => self.change(*tag, |key| {
+                key.silent = false;
+                Ok(())
+            })?,
             Fact::KeyDestroyed { tag } => self.destroy(*tag, at)?,
             Fact::DsWanted { tags } => self.want_ds(tags, at)?,
             Fact::FirstKeysDone {} if self.first_keys_done => return Err("first_keys_done stands twice".to_owned()),

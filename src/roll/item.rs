@@ -36,6 +36,8 @@ pub struct KeyFacts {
     pub destroyed: Option<UnixTime>,
     /// That it is to be replaced.
     pub outgoing: Option<Outgoing>,
+    /// Whether it signs nothing now, since its private half cannot be used.
+    pub silent: bool,
 }
 
 /// That a key is to be replaced.
@@ -109,7 +111,7 @@ impl KeyFacts {
 
     /// Whether it signs DNSKEY while it is published: entry keys do (RFC 6781 § 4.1.2, double signature).
     pub fn signs_keys(&self) -> bool {
-        self.role != Role::Zsk && !self.file.is_empty()
+        self.role != Role::Zsk && !self.file.is_empty() && !self.silent
     }
 
     /// Whether it signs anything now.
@@ -197,5 +199,6 @@ pub(super) fn created(fact: &Fact, at: UnixTime) -> Result<KeyFacts, String> {
         removed: None,
         destroyed: None,
         outgoing: None,
+        silent: false,
     })
 }

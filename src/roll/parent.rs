@@ -20,6 +20,9 @@ const SPAN_UNKNOWN: Seconds = 30 * 86_400;
 /// to three days before they act (at ten minutes a round: 72 h; CentralNic).
 const LATE_ROUNDS: Seconds = 432;
 
+/// Seconds between records of what has not changed, at least: a journal lasts for centuries.
+const SELDOM: Seconds = 3600;
+
 /// What is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParentFacts {
@@ -181,7 +184,9 @@ impl ParentFacts {
         let is_open = self.versions.iter().any(|version| version.last.is_none() && version.what != *set);
         is_due
             || is_longer
-            || (is_open && self.agreed().is_some() && now >= saw.last.after(LATE_ROUNDS * self.rounds_apart))
+            || (is_open
+                && self.agreed().is_some()
+                && now >= saw.last.after((LATE_ROUNDS * self.rounds_apart).max(SELDOM)))
     }
 
     /// Entries at any address that name no key of ours, as DS data in hex.

@@ -129,7 +129,7 @@ pub fn resume(world: &mut World) {
 /// resolver may hold then, written down from RFC 4035 § 2.2, § 5.2 and § 5.3 and not from the checker.
 pub fn second_opinion(world: &World) {
     for resolver in &RESOLVERS[..if world.was_urgent { 1 } else { 3 }] {
-        let history = world.judged().history(*resolver, world.now());
+        let history = world.judge.history(*resolver, world.now());
         if let Err(why) = validate(&history) {
             panic!("{resolver:?}: {why}\n{}", told(world));
         }

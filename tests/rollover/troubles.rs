@@ -214,3 +214,23 @@ fn what_is_broken_already_lets_nothing_through() {
     assert_eq!(world.count.rolls, rolls, "nothing is removed");
     assert!(blockers(&world, &plan).contains("does not fit already"), "{plan:?}");
 }
+
+#[test]
+fn s26_an_entry_key_that_could_not_sign_waits_anew_when_it_can() {
+    let mut world = registry();
+    let old = in_use(&world, Role::Ksk);
+    roll(&mut world, Role::Ksk);
+    pass(&mut world, 2);
+    let new = world.facts.keys.last().expect("a key").public.tag;
+    // Its file is lost over a restart: DNSKEY holds it and is signed by the other one alone.
+    world.command(&Fact::KeySilent { tag: new });
+    super::lab::go(&mut world, u64::MAX);
+    world.crash(60, false).expect("good");
+    pass(&mut world, 40);
+    assert!(world.facts.ds_wanted.has(old), "no DS of a key that does not sign DNSKEY");
+    world.command(&Fact::KeyHeard { tag: new });
+    world.crash(60, false).expect("good");
+    pass(&mut world, 13);
+    assert!(world.facts.ds_wanted.has(old), "caches may hold DNSKEY without its signature");
+    finish(&mut world, 90);
+}

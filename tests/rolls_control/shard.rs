@@ -318,3 +318,25 @@ fn another_algorithm_in_a_policy_is_taken_up_at_the_reload() {
         keys.any(|key| key["algorithm"] == 15).then_some(())
     });
 }
+
+#[test]
+fn s20_a_zone_that_was_served_unsigned_before_a_restart_gets_its_ds_later() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let config = world.read("mxseal.toml");
+    world.write("mxseal.toml", &format!("{config}\n[zone.\"a.mx.example\"]\nsigned = false\n"));
+    let mut server = world.serve("mx.example");
+    server.poll_until("unsigned answers", || {
+        let reply = Ask::of("a.mx.example", wire::SOA).plain().once(world.at(0), PATIENCE)?;
+        (reply.rcode == 0).then_some(())
+    });
+    server.kill();
+    world.write("mxseal.toml", &config);
+    let mut server = world.serve("a.mx.example");
+    let journal = server.poll_until("its keys", || Some(world.read("keys/a.mx.example/journal")));
+    let (bare, done) = (journal.find("served_unsigned"), journal.find("first_keys_done"));
+    assert!(bare.is_some() && bare < done, "{journal}");
+    server.poll_until("the DS", || {
+        let info = status(&world, "a.mx.example");
+        (!info["ds_wanted"].as_array()?.is_empty()).then_some(())
+    });
+}

@@ -9,6 +9,7 @@ pub mod findings;
 pub mod gauges;
 pub mod import;
 pub mod limits;
+mod numbers;
 pub mod observer;
 pub mod state;
 

@@ -6,6 +6,7 @@
 use super::{Shift, build, limits};
 use crate::control::key_load::UNREADABLE;
 use crate::control::outside::{challenge, unproved};
+use crate::control::store::records::Numbers;
 use crate::control::store::{Store, ZoneKeys};
 use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
 use crate::diagnostic::Diagnostic;
@@ -15,8 +16,8 @@ use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::Plan;
 use crate::roll::step::Step;
-use crate::sign::key::Key;
-use crate::time::UnixTime;
+use crate::sign::key::{Key, Role};
+use crate::time::{self, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,6 +27,9 @@ use crate::control::journal_file::{AppendFault, JournalFile};
 /// After a start, parents that others serve are first asked after this, at most: a server that starts has other things to
 /// do, and one that is only tried asks nobody.
 const PARENT_FIRST: Duration = Duration::from_secs(60);
+
+/// When what the disk refused is tried again.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// All zones that have keys.
 #[derive(Default)]
@@ -37,9 +41,9 @@ pub struct Rolls {
     /// Zones whose journals say that they are unsigned, and that need not be open.
     unsigned: BTreeSet<Name>,
     /// Facts of each zone that were published, as far as that is known; none: not read yet.
-    known: Option<BTreeMap<String, u64>>,
-    /// Zones that this process served unsigned, and the highest TTL that they had.
-    served_unsigned: BTreeMap<Name, u32>,
+    pub(super) known: Option<BTreeMap<String, u64>>,
+    /// Zones that were served unsigned, and the highest TTL that they had; none: not read yet.
+    pub(super) served_unsigned: Option<BTreeMap<String, u64>>,
 }
 
 /// One zone's keys.
@@ -168,6 +172,18 @@ impl ZoneRoll {
         &mut self.journal
     }
 
+    /// Entry keys whose private halves cannot be used, or can again, sign DNSKEY no more, or again: caches will hold the
+    /// RRset as it is signed, so that is a fact before it is served.
+    fn note_silent(&mut self, now: UnixTime) {
+        let is_lost = |tag: u16| self.unreadable.iter().any(|(lost, _)| *lost == tag);
+        let entries = self.facts().keys.iter().filter(|key| key.is_live() && key.role != Role::Zsk);
+        let turned = entries.filter(|key| !key.file.is_empty() && key.silent != is_lost(key.public.tag));
+        let turned: Vec<(u16, bool)> = turned.map(|key| (key.public.tag, key.silent)).collect();
+        for (tag, was_silent) in turned {
+            self.record(if was_silent { Fact::KeyHeard { tag } } else { Fact::KeySilent { tag } }, now);
+        }
+    }
+
     /// Records a fact; false where it is not recorded, and must not be acted upon.
     pub fn record(&mut self, fact: Fact, now: UnixTime) -> bool {
         match self.journal.append(fact, now) {
@@ -181,6 +197,7 @@ impl ZoneRoll {
                     AppendFault::Contradiction { .. } => self.refused = Some(fault.to_string()),
                     AppendFault::Full(_) | AppendFault::Disk(_) => self.disk = Some(fault.to_string()),
                 }
+                self.due = self.due.min(Instant::now() + RETRY);
                 false
             }
         }
@@ -283,45 +300,21 @@ impl Rolls {
         self.zones.remove(&zone.apex);
         let layout = build::layout(&zone.policy);
         // Caches may hold what was served without signatures, and the first keys' own limits count from the start.
-        let unsigned = self.served_unsigned.get(&zone.apex).map(|ttl| Fact::ServedUnsigned { ttl: *ttl });
+        let unsigned = self.served_unsigned.get_or_insert_with(|| store.numbers(Numbers::Unsigned));
+        let unsigned = unsigned.get(&zone.apex.to_string()).and_then(|ttl| u32::try_from(*ttl).ok());
+        let unsigned = unsigned.map(|ttl| Fact::ServedUnsigned { ttl });
         let limits = limits::written(&zone.policy, zone.written_ttl());
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
         let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
         let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
         let mut roll = ZoneRoll::new(loaded);
+        roll.note_silent(now);
         self.doubt_old_journal(store, &mut roll, &zone.apex, now);
         if zone.parent.is_none() {
             roll.parent.at += PARENT_FIRST.min(Duration::from_secs(zone.policy.parent_poll));
         }
         self.zones.insert(zone.apex.clone(), roll);
         Ok(())
-    }
-
-    /// A journal with fewer facts than were published is an old copy, or lost its end: what caches hold by now is unknown.
-    fn doubt_old_journal(&mut self, store: &Store, roll: &mut ZoneRoll, apex: &Name, now: UnixTime) {
-        let known = self.known.get_or_insert_with(|| store.known_records());
-        let (zone, records) = (apex.to_string(), roll.facts().records);
-        let Some(before) = known.get(&zone).copied().filter(|before| *before > records) else { return };
-        let reason = format!(
-            "the journal has {records} facts, and {before} were published: it is an old copy, whose keys the world may \
-             have forgotten"
-        );
-        if roll.record(Fact::Doubted { reason }, now) {
-            known.insert(zone, roll.facts().records);
-        }
-    }
-
-    /// Keeps how many facts of each zone are published.
-    pub fn keep_records(&mut self, store: &Store) {
-        let known = self.known.get_or_insert_with(|| store.known_records());
-        let published = self.zones.iter().map(|(apex, roll)| (apex.to_string(), roll.facts().records));
-        let mut is_new = false;
-        for (zone, records) in published {
-            is_new |= known.insert(zone, records) != Some(records);
-        }
-        if is_new && let Err(fault) = store.keep_records(known) {
-            tracing::warn!("how many facts are published is not kept: {fault}");
-        }
     }
 
     /// Keys were brought in.
@@ -350,6 +343,7 @@ impl Rolls {
             roll.unreadable = read.unreadable;
             roll.found.retain(|found| found.code != UNREADABLE && !read.findings.contains(found));
             roll.found.extend(read.findings);
+            roll.note_silent(time::now());
             (roll.built, roll.due) = (None, Instant::now());
         }
     }
@@ -363,14 +357,6 @@ impl Rolls {
             self.unsigned.insert(apex.clone());
         }
         self.unsigned.contains(apex)
-    }
-
-    /// A zone is served unsigned: that may stay in caches when it gets keys.
-    pub fn note_unsigned(&mut self, zone: &ZoneState) {
-        let Some(content) = zone.content() else { return };
-        let ttl = limits::of(&zone.policy, content, true, Shift::default()).data_ttl;
-        let before = self.served_unsigned.entry(zone.apex.clone()).or_default();
-        *before = ttl.max(*before);
     }
 
     /// Zones that are gone have no open journal.

@@ -51,7 +51,12 @@ impl Mind {
             let looks = [&roll.own, &roll.parent].into_iter().filter(|look| !look.is_asked).map(|look| look.at);
             looks.chain([roll.due]).min()
         };
-        self.rolls.zones.values().filter_map(next).min()
+        // Zones without keys to serve with are not looked at, and their looks are due for nobody.
+        let is_loaded =
+            |apex: &Name| self.world.zones.get(apex).is_some_and(|zone| matches!(zone.keys, Keys::Loaded(_)));
+        let looks =
+            self.rolls.zones.iter().map(|(apex, roll)| if is_loaded(apex) { next(roll) } else { Some(roll.due) });
+        looks.flatten().min()
     }
 
     /// Takes the steps that are due, and asks for the looks that are.
@@ -93,6 +98,8 @@ impl Mind {
         let roll = self.rolls.zones.get_mut(apex)?;
         self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
+        // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
+        roll.disk = None;
         if !is_ready {
             return None;
         }
@@ -174,9 +181,8 @@ impl Mind {
     /// Before a publication: what is to be served may stay in caches this long.
     pub(super) fn note_limits(&mut self) {
         let (now, shift) = (time::now(), self.rolls.shift);
-        for zone in self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None)) {
-            self.rolls.note_unsigned(zone);
-        }
+        let unsigned = self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None));
+        self.rolls.note_unsigned(&self.store, unsigned);
         for (apex, roll) in &mut self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
@@ -342,6 +348,10 @@ fn take(
     if let Step::Destroy(tag) = step {
         if let Err(frozen) = store.destroy_key(&zone.apex, roll.journal(), *tag, now) {
             roll.disk = Some(frozen.to_string());
+            if roll.facts().key(*tag).is_some_and(|key| key.destroyed.is_some()) {
+                // The next start wipes what the disk kept.
+                roll.private.remove(tag);
+            }
             return Taken::Not;
         }
         roll.private.remove(tag);

@@ -57,7 +57,8 @@ pub struct World {
     pub steps: Option<Vec<(UnixTime, String)>>,
     unsigned_before: Option<u32>,
     is_secure: bool,
-    pub(super) judge: Judge,
+    /// What resolvers may hold.
+    pub judge: Judge,
     pub(super) served: Served,
     pub(super) machine: Machine,
     pub(super) polled_at: u64,
@@ -312,11 +313,6 @@ impl World {
 
     fn bogus(&self, what: Wrong) -> Box<Bogus> {
         Box::new(Bogus { at: self.now(), what, trace: self.trace.iter().cloned().collect() })
-    }
-
-    /// What the judge believes that resolvers may hold, for a second opinion.
-    pub fn judged(&self) -> &Judge {
-        &self.judge
     }
 
     /// One look of the server at everything, and one step if there is one; then time passes until there may be the next, but
