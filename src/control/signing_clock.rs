@@ -247,6 +247,35 @@ mod tests {
     }
 
     #[test]
+    fn what_no_clock_counted_comes_on_top_of_all_that_zones_have_recorded() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let start = |least: u64, corrected, now| {
+            SigningClock::start_at(keys.path(), Arc::default(), (UnixTime(least), corrected), now).0.credited()
+        };
+        // The mark is lost: twelve days since the newest fact, beside the ten that zones have recorded before.
+        let day = 86_400;
+        assert_eq!(start(START, 10 * day, reading_of(START + 12 * day, 100, "a")), 22 * day);
+        // It is there: nothing new.
+        assert_eq!(start(START, 10 * day, reading_of(START + 12 * day + 60, 160, "a")), 22 * day);
+        // Another machine with a long uptime: nothing of that was counted since the mark.
+        assert_eq!(start(START, 22 * day, reading_of(START + 14 * day, 100 * day, "b")), 24 * day - 60);
+    }
+
+    #[test]
+    fn facts_of_a_time_when_the_clock_was_far_ahead_do_not_bring_that_time_back() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let start = |least, now| SigningClock::start_at(keys.path(), Arc::default(), (UnixTime(least), 0), now).1.time;
+        assert_eq!(start(0, reading_of(START, 100, "a")), UnixTime(START));
+        let year_ahead = START + 365 * 86_400;
+        assert_eq!(start(year_ahead, reading_of(START + 60, 160, "a")), UnixTime(START + 60));
+        assert_eq!(
+            start(START + 90, reading_of(START + 70, 170, "a")),
+            UnixTime(START + 90),
+            "a mark that is just late"
+        );
+    }
+
+    #[test]
     fn the_clocks_of_this_machine_are_read() {
         let keys = tempfile::tempdir().expect("a folder");
         let before = time::wall();

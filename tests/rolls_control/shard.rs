@@ -2,7 +2,7 @@
 
 use crate::judge::{Judge, configure, master, policy, status, tags, until_rolled};
 use crate::live::wire::{self, Ask};
-use crate::live::{PATIENCE, World, has, mxseal};
+use crate::live::{PATIENCE, Running, World, has, mxseal};
 
 fn world(shard: &str) -> World {
     let world = World::new();
@@ -236,6 +236,7 @@ fn a_zone_goes_insecure_when_two_people_want_it_and_is_signed_again_when_it_is_c
     server.poll_until("the unsigned zone", || (!gives(&world, "a.mx.example", wire::DNSKEY)).then_some(()));
     assert!(!gives(&world, "a.mx.example", wire::DS));
     world.said(mxseal(), &["reload"]);
+    poll_idle(&server);
     server.kill();
     let mut server = world.serve("a.mx.example");
     assert!(!gives(&world, "a.mx.example", wire::DNSKEY), "it stays unsigned");
@@ -339,4 +340,54 @@ fn s20_a_zone_that_was_served_unsigned_before_a_restart_gets_its_ds_later() {
         let info = status(&world, "a.mx.example");
         (!info["ds_wanted"].as_array()?.is_empty()).then_some(())
     });
+}
+
+/// A zone without keys to serve with has looks that are due for nobody: the server must rest all the same.
+fn poll_idle(server: &Running) {
+    // proc_pid_stat(5): user and system time in ticks of 10 ms, behind the name in parentheses.
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("it runs");
+        let words: Vec<u64> = stat
+            .rsplit(')')
+            .next()
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .skip(11)
+            .take(2)
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        words.iter().sum::<u64>()
+    };
+    let (begun, before) = (std::time::Instant::now(), ticks());
+    while begun.elapsed() < std::time::Duration::from_secs(2) {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let used = ticks() - before;
+    assert!(used < 60, "{used} ticks in two seconds");
+}
+
+#[test]
+fn s25_a_disk_that_takes_facts_again_lets_a_roll_go_on_by_itself() {
+    let world = world("csk_lifetime = \"unlimited\"\n");
+    let mut server = world.serve("a.mx.example");
+    let old = in_use(&world);
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    let journal = |world: &World| world.read("keys/a.mx.example/journal");
+    server.poll_until("the switch", || journal(&world).contains("\"key_switched\"").then_some(()));
+    // A folder of copies that others may use takes no fact after a start.
+    let set_mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(world.path("keys/a.mx.example/copy"), mode).expect("it is ours");
+    };
+    server.kill();
+    set_mode(0o755);
+    let mut server = world.serve("a.mx.example");
+    let info = server.poll_until("the blocker", || {
+        let info = status(&world, "a.mx.example");
+        let said = info["blockers"].to_string();
+        said.contains("nothing can be recorded").then_some(said)
+    });
+    assert!(!journal(&world).contains("\"key_removed\""), "{info}");
+    set_mode(0o700);
+    until_rolled(&mut server, &world, "a.mx.example", &old);
 }
