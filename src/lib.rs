@@ -19,7 +19,8 @@
 //! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
 //! ```text
 //! main → cli → { control, serve } → pure
-//! control → answer, config, diagnostic, dns, metrics, roll, sign, time, zone          roll → sign, time
+//! control → answer, cert, config, diagnostic, dns, metrics, probe, roll, sign, time, zone
+//! probe   → cert, time                        roll    → cert, sign, time            cert   → time
 //! serve   → answer, metrics, time             answer  → dns, sign, time, zone       metrics → answer, dns, time
 //! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign
 //! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing
@@ -62,6 +63,7 @@
 //! | frozen | a zone with something about its keys in doubt: none is made in place of another, and none taken away, until that ends; if it cannot be signed meanwhile it gets SERVFAIL |
 
 pub mod answer;
+pub mod cert;
 pub mod cli;
 pub mod config;
 pub mod control;

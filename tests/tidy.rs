@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("zone", &["diagnostic", "dns", "fields", "sign"]),
     ("roll", &["sign", "time"]),
     ("sign", &["dns", "time"]),
+    ("cert", &[]),
     ("render", &["diagnostic"]),
     ("fields", &["diagnostic"]),
     ("diagnostic", &[]),

@@ -1,0 +1,7 @@
+//! Public keys and certificates of mail hosts as DANE sees them: a kind, and the digest that TLSA `3 1 1` publishes.
+//!
+//! Pure: octets and moments come in. It never quotes content in an error, since a path may name a private key by mistake.
+
+pub mod key;
+
+pub use key::{KeyKind, Spki};
