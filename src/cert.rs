@@ -4,4 +4,4 @@
 
 pub mod key;
 
-pub use key::{KeyKind, Spki};
+pub use key::{KeyClass, KeyKind, Spki};

@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("answer", &["dns", "sign", "time", "zone"]),
     ("config", &["diagnostic", "dns", "fields", "time"]),
     ("zone", &["diagnostic", "dns", "fields", "sign"]),
-    ("roll", &["sign", "time"]),
+    ("roll", &["cert", "sign", "time"]),
     ("sign", &["dns", "time"]),
     ("cert", &[]),
     ("render", &["diagnostic"]),

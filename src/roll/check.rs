@@ -121,7 +121,8 @@ pub struct Span<T> {
 }
 
 impl<T> Span<T> {
-    fn meets<U>(&self, other: &Span<U>) -> bool {
+    /// Whether both may be there at one moment.
+    pub(in crate::roll) fn meets<U>(&self, other: &Span<U>) -> bool {
         let before = |until: Option<UnixTime>, from| until.is_none_or(|until| from <= until);
         before(self.until, other.from) && before(other.until, self.from)
     }

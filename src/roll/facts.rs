@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// One record of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct Record<F = Fact> {
     /// 1 for the first, then one more each; a gap is damage.
     pub sequence: u64,
     /// Seconds since 1970 when it was written, by the signing clock.
@@ -19,7 +19,7 @@ pub struct Record {
     /// Fencing token of the writer; 0 with one instance.
     pub token: u64,
     /// What happened.
-    pub fact: Fact,
+    pub fact: F,
 }
 
 /// What happened. A kind that this version does not know is damage to it: an older program must not guess.

@@ -90,7 +90,7 @@ impl<T> Version<T> {
         })
     }
 
-    pub(super) fn span(&self, caution: Caution, margin: Seconds) -> Span<T>
+    pub(in crate::roll) fn span(&self, caution: Caution, margin: Seconds) -> Span<T>
     where
         T: Clone,
     {
@@ -125,13 +125,13 @@ impl KeyFacts {
     }
 }
 
-pub(super) fn raise<T>(version: &mut Version<T>, ttl: u32, life: Seconds) {
+pub(in crate::roll) fn raise<T>(version: &mut Version<T>, ttl: u32, life: Seconds) {
     version.ttl = version.ttl.max(ttl);
     version.life = version.life.max(life);
 }
 
 /// Each version but the newest, whose successor began at or before that record, was last served at `at`, at most.
-pub(super) fn close<T>(versions: &mut [Version<T>], through: u64, at: UnixTime) {
+pub(in crate::roll) fn close<T>(versions: &mut [Version<T>], through: u64, at: UnixTime) {
     let records: Vec<u64> = versions.iter().skip(1).map(|version| version.record).collect();
     for (version, successor) in versions.iter_mut().zip(records) {
         if successor <= through && version.last.is_none() {
@@ -140,7 +140,7 @@ pub(super) fn close<T>(versions: &mut [Version<T>], through: u64, at: UnixTime) 
     }
 }
 
-pub(super) fn forget<T>(versions: &mut Vec<Version<T>>, now: UnixTime) {
+pub(in crate::roll) fn forget<T>(versions: &mut Vec<Version<T>>, now: UnixTime) {
     versions.retain(|version| version.until(Caution::Expiry, REMEMBERED).is_none_or(|until| until >= now));
 }
 

@@ -31,6 +31,7 @@ pub mod phase;
 pub mod plan;
 pub mod sim;
 pub mod step;
+pub mod tlsa;
 pub mod turn;
 pub mod words;
 

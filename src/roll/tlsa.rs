@@ -1,0 +1,93 @@
+//! How TLSA records, addresses and keys of mail hosts change without a moment in which a sender finds no match.
+//!
+//! Pure: facts about one pool, what its files say, what is known of the surroundings and the moment go in; one proved step,
+//! a moment to look again, and the reasons come out. Adding a TLSA is always safe and is done at once; what takes away is
+//! proved first, from what was seen and never from a timeout.
+//!
+//! A sender holds addresses and TLSA records, each as old as caches let it, and meets what a host shows at that moment. So
+//! an item here is a set of TLSA records, a set of addresses, or what a host shows: each a [`fold::Version`] with the
+//! moments from and until which it may be met. From these alone [`check::dane_ok`] proves every mixture (RFC 7671 § 8). The
+//! phases of a host's key are computed, and never kept:
+//!
+//! | phase | what exists | who may hold it | what follows |
+//! |---|---|---|---|
+//! | staged | a private half, stored twice | nobody | `publish` |
+//! | rumoured | its TLSA is served | some caches; others hold the records before | a wait from the moment it was seen |
+//! | ready | its TLSA is in all that a cache may hold | all | a permit; then hosts may show it |
+//! | active | a certificate file names it, or a host shows it | all | a roll, by command |
+//! | retiring | its TLSA is served, and no host shows it | all | a wait, then `withdraw` |
+//! | removed | no TLSA; its private half is kept for 30 days | nobody | `destroy` |
+//! | destroyed | nothing | nobody | nothing |
+
+pub mod check;
+pub mod facts;
+pub mod fold;
+pub mod plan;
+pub mod step;
+pub mod words;
+
+use crate::cert::{KeyClass, KeyKind, Spki};
+use crate::roll::item::Version;
+use crate::time::Seconds;
+use check::{AddressSet, Showing, SpkiSet};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// TLSA records of one pool, at most: with their signature they just fit an answer over UDP.
+pub const KEYS_MAX: usize = 16;
+
+/// What the files say about a pool now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its addresses.
+    pub addresses: AddressSet,
+    /// Keys of its certificate files.
+    pub current: BTreeMap<Spki, KeyKind>,
+    /// TLSA that are written down.
+    pub given: SpkiSet,
+    /// For tenants on their way from another pool: that pool's TLSA, and its addresses.
+    pub before: Option<(SpkiSet, AddressSet)>,
+}
+
+/// What is wanted of a pool beside its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Added to every wait, in seconds.
+    pub margin: Seconds,
+    /// Whether next keys are made for it here.
+    pub makes_next: bool,
+    /// Whether its hosts are looked at. Where they are not, its files count for what they show.
+    pub probed: bool,
+}
+
+/// What is known of the surroundings now and is no fact of the past.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Why the clock cannot be trusted.
+    pub clock: Option<String>,
+    /// Why no fact can be recorded.
+    pub disk: Option<String>,
+    /// Hosts whose last look failed, and why.
+    pub silent: BTreeMap<IpAddr, String>,
+    /// Hosts that were not looked at yet since the start.
+    pub unseen: AddressSet,
+    /// For tenants on their way: what the hosts of both pools show. None: what was seen of the pool's own.
+    pub shows: Option<Vec<Version<Showing>>>,
+}
+
+/// How a sender asks a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Profile {
+    /// The signature algorithms that it is limited to.
+    pub class: KeyClass,
+    /// Whether it names the endpoint (SNI).
+    pub sni: bool,
+}
+
+impl Profile {
+    /// All of them, in order.
+    pub fn all() -> impl Iterator<Item = Profile> {
+        let both = |class| [true, false].map(|sni| Profile { class, sni });
+        KeyClass::ALL.into_iter().flat_map(both)
+    }
+}

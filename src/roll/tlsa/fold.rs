@@ -1,0 +1,408 @@
+//! What the facts of a pool add up to: its keys, what is served, what hosts show, and what caches may hold of what was.
+//!
+//! A fact that contradicts those before it changes nothing. A wait begins at a fact: what was never seen on the wire to
+//! have gone counts as served, and what a host was never seen to stop showing counts as shown.
+
+use super::check::{AddressSet, History, Offer, Showing, Span, SpkiSet};
+use super::facts::{Fact, Inherited, Origin, Shown};
+use super::{KEYS_MAX, Profile};
+use crate::cert::{KeyClass, KeyKind, Spki};
+use crate::roll::facts::Record;
+pub use crate::roll::item::{Caution, Outgoing, Version};
+use crate::roll::item::{close, forget, raise};
+use crate::time::{Seconds, UnixTime};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Records of one instance carry this generation; it grows when instances share a journal.
+const GENERATION: u64 = 1;
+/// Until limits are recorded: the cap of TTLs, and the longest life that a built-in policy gives signatures over data.
+const LIMITS_UNKNOWN: Limits = Limits { ttl: 86_400, life: 14 * 86_400 };
+
+/// How long what a pool serves may stay in caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// TTL, in seconds.
+    pub ttl: u32,
+    /// Time left of a signature when it is made, at most, in seconds.
+    pub life: Seconds,
+}
+
+/// What is known of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// Its digest.
+    pub spki: Spki,
+    /// Its kind; none: only the digest is known.
+    pub kind: Option<KeyKind>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The file of its private half; empty: elsewhere.
+    pub file: String,
+    /// When it became known.
+    pub known: UnixTime,
+    /// When its TLSA was first to be served, since it was last not.
+    pub published: Option<UnixTime>,
+    /// When its TLSA was withdrawn.
+    pub removed: Option<UnixTime>,
+    /// When a certificate file named it, or a host showed it, for the first time.
+    pub deployed: Option<UnixTime>,
+    /// Until when hosts may begin to show it.
+    pub permitted: Option<UnixTime>,
+    /// That it is not to be used any more.
+    pub given_up: Option<Outgoing>,
+    /// When its private half was wiped.
+    pub destroyed: Option<UnixTime>,
+}
+
+/// What the facts add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolFacts {
+    /// Number of records.
+    pub records: u64,
+    /// Moment of the newest record.
+    pub time: UnixTime,
+    /// For tenants on their way: the pool that they leave, and the one that they go to.
+    pub between: Option<(String, String)>,
+    /// All keys there ever were, in the order in which they became known.
+    pub keys: Vec<KeyFacts>,
+    /// TLSA sets that caches may hold; the last is the one to serve.
+    pub tlsa: Vec<Version<SpkiSet>>,
+    /// The same of addresses.
+    pub addresses: Vec<Version<AddressSet>>,
+    /// What the files named; the last is what they name.
+    pub named: Vec<Version<SpkiSet>>,
+    /// Keys that certificate files name.
+    pub current: SpkiSet,
+    /// What hosts show or did lately.
+    pub shows: Vec<Version<Showing>>,
+    /// What each host showed when it was last looked at in each way, as far as that was news.
+    pub sights: BTreeMap<(IpAddr, Profile), Shown>,
+    /// Seconds by which the clock was corrected, in all.
+    pub corrected: Seconds,
+    /// What is not certain about the past.
+    pub doubt: Option<String>,
+    /// The newest limits.
+    pub limits_next: Option<Limits>,
+    limits: Option<Limits>,
+    began: bool,
+    generation: u64,
+}
+
+impl PoolFacts {
+    /// What is known of a key.
+    pub fn key(&self, spki: Spki) -> Option<&KeyFacts> {
+        self.keys.iter().find(|key| key.spki == spki)
+    }
+
+    /// The TLSA to serve now.
+    pub fn served_keys(&self) -> SpkiSet {
+        self.tlsa.last().map(|version| version.what.clone()).unwrap_or_default()
+    }
+
+    /// The addresses to serve now.
+    pub fn served_addresses(&self) -> AddressSet {
+        self.addresses.last().map(|version| version.what.clone()).unwrap_or_default()
+    }
+
+    /// Addresses that some cache may hold.
+    pub fn reachable(&self, margin: Seconds, now: UnixTime) -> AddressSet {
+        let cached = self.addresses.iter().filter(|version| is_cached(*version, Caution::Expiry, margin, now));
+        cached.flat_map(|version| version.what.iter().copied()).collect()
+    }
+
+    /// Hosts that show a key now, as far as is known.
+    pub fn shown_by(&self, spki: Spki) -> AddressSet {
+        let shows = |version: &&Version<Showing>| version.last.is_none() && version.what.offer == Offer::Key(spki);
+        self.shows.iter().filter(shows).map(|version| version.what.address).collect()
+    }
+
+    /// All that senders may hold and meet from `now` on, where hosts show this.
+    pub fn history(&self, shows: &[Version<Showing>], caution: Caution, margin: Seconds, now: UnixTime) -> History {
+        fn spans<T: Clone>(versions: &[Version<T>], caution: Caution, margin: Seconds, now: UnixTime) -> Vec<Span<T>> {
+            let cached = versions.iter().filter(|version| is_cached(*version, caution, margin, now));
+            cached.map(|version| version.span(caution, margin)).collect()
+        }
+        History {
+            addresses: spans(&self.addresses, caution, margin, now),
+            tlsa: spans(&self.tlsa, caution, margin, now),
+            shows: spans(shows, caution, margin, now),
+        }
+    }
+
+    /// What the hosts of this pool show: what was seen, or where nobody looks (`probed` is false), whatever the files name.
+    pub fn showings(&self, probed: bool) -> Vec<Version<Showing>> {
+        if probed {
+            return self.shows.clone();
+        }
+        let hosts: AddressSet = self.addresses.iter().flat_map(|version| version.what.iter().copied()).collect();
+        self.named.iter().flat_map(|version| as_shown(version, &hosts)).collect()
+    }
+
+    /// The record that would say `fact` next.
+    pub fn next_record(&self, fact: Fact, now: UnixTime) -> Record<Fact> {
+        Record { sequence: self.records + 1, time: now.0, generation: self.generation.max(GENERATION), token: 0, fact }
+    }
+
+    /// What is to be recorded before anything is decided by a clock that has this much to its credit; none: nothing.
+    pub fn correction(&self, credited: Seconds) -> Option<Fact> {
+        let by = credited.saturating_sub(self.corrected);
+        (by > 0 && self.began).then_some(Fact::ClockCorrected { by })
+    }
+
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    /// Why it cannot follow; nothing is changed then.
+    pub fn apply(&mut self, record: &Record<Fact>) -> Result<(), String> {
+        if record.sequence != self.records + 1 {
+            return Err(format!("record {} stands where {} belongs", record.sequence, self.records + 1));
+        }
+        if record.generation < self.generation {
+            return Err(format!("generation {} follows {}", record.generation, self.generation));
+        }
+        self.take(&record.fact, UnixTime(record.time))?;
+        self.generation = record.generation;
+        Ok(())
+    }
+
+    /// Takes the next fact in.
+    ///
+    /// # Errors
+    /// Why it cannot follow; nothing is changed then.
+    pub fn take(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+        if matches!(fact, Fact::PoolBegan { .. }) == self.began {
+            return Err("the first record, and only that, is pool_began".to_owned());
+        }
+        self.apply_fact(fact, at)?;
+        self.began = true;
+        self.records += 1;
+        self.time = self.time.max(at);
+        Ok(())
+    }
+
+    fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+        match fact {
+            Fact::PoolBegan { from, to } => self.between = from.clone().zip(to.clone()),
+            Fact::Inherited { keys, addresses } => self.inherit(keys, addresses, at),
+            Fact::KeyKnown { spki, kind, origin, file } => self.know(*spki, *kind, *origin, file, at)?,
+            Fact::Named { current, given } => self.name(current, given, at),
+            Fact::Tlsa { keys } => self.publish(keys, at)?,
+            Fact::Addresses { addresses } => {
+                let set = addresses.iter().copied().collect();
+                begin(&mut self.addresses, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+            }
+            Fact::Limits { ttl, life } => self.limit(Limits { ttl: *ttl, life: *life }),
+            Fact::PoolServed { through, .. } => self.seen(*through, at),
+            Fact::HostShows { address, class, sni, shows } => {
+                self.look(*address, Profile { class: *class, sni: *sni }, *shows, at);
+            }
+            Fact::Permitted { spki, until } => self.change(*spki, |key| key.permitted = Some(UnixTime(*until)))?,
+            Fact::PermitWithdrawn { spki } => self.change(*spki, |key| key.permitted = None)?,
+            Fact::KeyGivenUp { spki, emergency, reason } => {
+                let outgoing = Outgoing { since: at, emergency: *emergency, reason: reason.clone() };
+                self.change(*spki, |key| key.given_up = Some(outgoing.clone()))?;
+            }
+            Fact::KeyTakenBack { spki } => self.change(*spki, |key| key.given_up = None)?,
+            Fact::KeyDestroyed { spki } => self.destroy(*spki, at)?,
+            Fact::ClockCorrected { by } => self.correct(*by),
+            Fact::Doubted { reason } => self.doubt = Some(reason.clone()),
+            Fact::Resumed { .. } => self.doubt = None,
+        }
+        Ok(())
+    }
+
+    fn inherit(&mut self, keys: &[Inherited<Vec<Spki>>], addresses: &[Inherited<Vec<IpAddr>>], at: UnixTime) {
+        let record = self.records + 1;
+        let own = (self.tlsa.last().cloned(), self.addresses.last().cloned());
+        self.tlsa.extend(keys.iter().map(|keys| inherited(keys, record, at, |what| what.iter().copied().collect())));
+        let sets = addresses.iter().map(|set| inherited(set, record, at, |what| what.iter().copied().collect()));
+        self.addresses.extend(sets);
+        // What was served here goes on after what came with those that joined.
+        self.tlsa.extend(own.0.map(|version| Version { since: at, record, last: None, ..version }));
+        self.addresses.extend(own.1.map(|version| Version { since: at, record, last: None, ..version }));
+    }
+
+    fn know(
+        &mut self,
+        spki: Spki,
+        kind: Option<KeyKind>,
+        origin: Origin,
+        file: &str,
+        at: UnixTime,
+    ) -> Result<(), String> {
+        let is_here = matches!(origin, Origin::Made | Origin::Staged);
+        if is_here == file.is_empty() || (is_here && kind.is_none()) {
+            return Err(format!("key {} is here without a file, or elsewhere with one", spki.short()));
+        }
+        if let Some(key) = self.keys.iter_mut().find(|key| key.spki == spki) {
+            if !key.file.is_empty() && key.destroyed.is_none() {
+                return Err(format!("key {} is known already", spki.short()));
+            }
+            // More becomes known of it: its kind, or its private half.
+            key.kind = kind.or(key.kind);
+            if is_here {
+                (key.origin, key.destroyed) = (origin, None);
+                file.clone_into(&mut key.file);
+            }
+            return Ok(());
+        }
+        self.keys.push(KeyFacts {
+            spki,
+            kind,
+            origin,
+            file: file.to_owned(),
+            known: at,
+            published: None,
+            removed: None,
+            deployed: None,
+            permitted: None,
+            given_up: None,
+            destroyed: None,
+        });
+        Ok(())
+    }
+
+    fn name(&mut self, current: &[Spki], given: &[Spki], at: UnixTime) {
+        self.current = current.iter().copied().collect();
+        let all: SpkiSet = current.iter().chain(given).copied().collect();
+        if let Some(before) = self.named.last_mut().filter(|before| before.what != all) {
+            before.last = Some(at);
+        }
+        begin(&mut self.named, all, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+        for key in self.keys.iter_mut().filter(|key| self.current.contains(&key.spki)) {
+            key.deployed.get_or_insert(at);
+        }
+    }
+
+    fn publish(&mut self, keys: &[Spki], at: UnixTime) -> Result<(), String> {
+        let set: SpkiSet = keys.iter().copied().collect();
+        if let Some(unknown) = set.iter().find(|spki| self.key(**spki).is_none()) {
+            return Err(format!("key {} is published and was not known before", unknown.short()));
+        }
+        if set.len() > KEYS_MAX {
+            return Err(format!("{} keys are published, the limit is {KEYS_MAX}", set.len()));
+        }
+        for key in &mut self.keys {
+            match (set.contains(&key.spki), key.published.is_some() && key.removed.is_none()) {
+                (true, false) => (key.published, key.removed) = (Some(at), None),
+                (false, true) => (key.removed, key.permitted) = (Some(at), None),
+                (true, true) | (false, false) => {}
+            }
+        }
+        begin(&mut self.tlsa, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+        Ok(())
+    }
+
+    fn limit(&mut self, next: Limits) {
+        let higher = |before: Limits| Limits { ttl: before.ttl.max(next.ttl), life: before.life.max(next.life) };
+        let all = self.limits.map_or(next, higher);
+        (self.limits, self.limits_next) = (Some(all), Some(next));
+        let is_open = |last: &Option<UnixTime>| last.is_none();
+        self.tlsa.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
+        self.addresses.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
+        self.named.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
+        self.shows.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
+    }
+
+    /// What was seen to be served up to a record: all that was superseded by then is served no more.
+    fn seen(&mut self, through: u64, at: UnixTime) {
+        close(&mut self.tlsa, through, at);
+        close(&mut self.addresses, through, at);
+        if through > 0 && self.limits_next.is_some() {
+            self.limits = self.limits_next;
+        }
+        forget(&mut self.tlsa, at);
+        forget(&mut self.addresses, at);
+        forget(&mut self.named, at);
+        forget(&mut self.shows, at);
+    }
+
+    /// A host was looked at: what it showed before, it may have shown until now.
+    fn look(&mut self, address: IpAddr, profile: Profile, shows: Shown, at: UnixTime) {
+        self.sights.insert((address, profile), shows);
+        let offer = match shows {
+            Shown::Key(spki) => Some(Offer::Key(spki)),
+            Shown::Plain => Some(Offer::Plain),
+            Shown::Nothing => None,
+        };
+        let is_same = |what: &Showing| what.address == address && what.profile == profile;
+        let mut open = self.shows.iter_mut().filter(|version| is_same(&version.what) && version.last.is_none());
+        let before = open.next();
+        if before.as_ref().map(|version| version.what.offer) == offer {
+            return;
+        }
+        if let Some(before) = before {
+            before.last = Some(at);
+        }
+        let Some(offer) = offer else { return };
+        let (record, limits) = (self.records + 1, self.limits.unwrap_or(LIMITS_UNKNOWN));
+        let what = Showing { address, profile, offer };
+        let (ttl, life) = (limits.ttl, limits.life);
+        self.shows.push(Version { what, since: at, record, last: None, ttl, life, seen: true });
+        let is_ours = self.served_addresses().contains(&address);
+        if let Some(key) = self.keys.iter_mut().find(|key| Offer::Key(key.spki) == offer).filter(|_| is_ours) {
+            key.deployed.get_or_insert(at);
+        }
+    }
+
+    fn change(&mut self, spki: Spki, change: impl Fn(&mut KeyFacts)) -> Result<(), String> {
+        let key = self.keys.iter_mut().find(|key| key.spki == spki);
+        key.map(change).ok_or_else(|| format!("no key {} was known before", spki.short()))
+    }
+
+    fn destroy(&mut self, spki: Spki, at: UnixTime) -> Result<(), String> {
+        let is_gone = |key: &&mut KeyFacts| {
+            key.spki == spki && !key.file.is_empty() && (key.removed.is_some() || key.published.is_none())
+        };
+        let key = self.keys.iter_mut().find(is_gone);
+        let key = key.ok_or_else(|| format!("key {} is not one that was removed", spki.short()))?;
+        match key.destroyed {
+            Some(_) => Err(format!("key {} is destroyed twice", spki.short())),
+            None => {
+                key.destroyed = Some(at);
+                Ok(())
+            }
+        }
+    }
+
+    /// Moments at which waits began move along with the clock.
+    fn correct(&mut self, by: Seconds) {
+        self.corrected += by;
+        let later = |last: &mut Option<UnixTime>| *last = last.map(|last| last.after(by));
+        self.tlsa.iter_mut().for_each(|version| later(&mut version.last));
+        self.addresses.iter_mut().for_each(|version| later(&mut version.last));
+        self.named.iter_mut().for_each(|version| later(&mut version.last));
+        self.shows.iter_mut().for_each(|version| later(&mut version.last));
+    }
+}
+
+/// Whether some cache may hold it.
+pub fn is_cached<T>(version: &Version<T>, caution: Caution, margin: Seconds, now: UnixTime) -> bool {
+    version.until(caution, margin).is_none_or(|until| until >= now)
+}
+
+/// Begins a version, unless it is what the last one was.
+fn begin<T: PartialEq>(versions: &mut Vec<Version<T>>, what: T, record: u64, at: UnixTime, limits: Limits) {
+    if versions.last().is_none_or(|last| last.what != what) {
+        let (ttl, life) = (limits.ttl, limits.life);
+        versions.push(Version { what, since: at, record, last: None, ttl, life, seen: false });
+    }
+}
+
+fn inherited<T, U>(from: &Inherited<T>, record: u64, at: UnixTime, set: impl Fn(&T) -> U) -> Version<U> {
+    let last = from.last.map(UnixTime);
+    let (what, ttl, life) = (set(&from.what), from.ttl, from.life);
+    Version { what, since: last.unwrap_or(at).min(at), record, last, ttl, life, seen: true }
+}
+
+/// What hosts may show that are not looked at: whatever the files name, to everybody.
+fn as_shown(named: &Version<SpkiSet>, hosts: &AddressSet) -> Vec<Version<Showing>> {
+    let profile = Profile { class: KeyClass::Ecdsa, sni: true };
+    let shown = |address: IpAddr, spki: Spki| {
+        let what = Showing { address, profile, offer: Offer::Key(spki) };
+        let Version { since, record, last, ttl, life, seen, .. } = *named;
+        Version { what, since, record, last, ttl, life, seen }
+    };
+    hosts.iter().flat_map(|address| named.what.iter().map(move |spki| shown(*address, *spki))).collect()
+}

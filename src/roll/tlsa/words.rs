@@ -1,0 +1,108 @@
+//! Steps, reasons and blockers of pools in words: the same for logs, reports and calendars.
+//!
+//! Pure. Nothing here decides.
+
+use super::check::{AddressSet, Conflict, Offer};
+use super::fold::PoolFacts;
+use super::plan::{Blocker, Why};
+use super::step::Step;
+use crate::cert::Spki;
+
+/// A step, as a log says that it was taken.
+pub fn step(facts: &PoolFacts, step: &Step) -> String {
+    match step {
+        Step::Create(kind) => format!("the next {} key is made", kind.word()),
+        Step::Publish(keys) => {
+            let named = keys.iter().map(|spki| key(facts, *spki)).collect::<Vec<_>>();
+            format!("TLSA of {} {} served", named.join(", "), if named.len() == 1 { "is" } else { "are" })
+        }
+        Step::Admit(addresses) => format!("addresses are {}", list(addresses)),
+        Step::Withdraw(spki) => format!("TLSA of {} is served no more", key(facts, *spki)),
+        Step::Destroy(spki) => format!("the private half of {} is wiped", key(facts, *spki)),
+    }
+}
+
+/// The verb of a step, for programs.
+pub fn verb(step: &Step) -> &'static str {
+    match step {
+        Step::Create(_) => "create",
+        Step::Publish(_) => "publish",
+        Step::Admit(_) => "admit",
+        Step::Withdraw(_) => "withdraw",
+        Step::Destroy(_) => "destroy",
+    }
+}
+
+/// A key as people call it: its kind, and the beginning of its digest.
+pub fn key(facts: &PoolFacts, spki: Spki) -> String {
+    match facts.key(spki).and_then(|key| key.kind) {
+        Some(kind) => format!("{} key {}", kind.word(), spki.short()),
+        None => format!("key {}", spki.short()),
+    }
+}
+
+/// Why a step waits.
+pub fn why(facts: &PoolFacts, why: &Why) -> String {
+    match why {
+        Why::Caches(conflict) => format!("until then {}", conflict_in_words(facts, conflict)),
+        Why::Unseen(conflict) => conflict_in_words(facts, conflict),
+        Why::Looks(hosts) => format!("not all hosts could be looked at: {}", list(hosts)),
+        Why::Frozen => "something is in doubt, and nothing is taken away meanwhile".to_owned(),
+    }
+}
+
+fn conflict_in_words(facts: &PoolFacts, conflict: &Conflict) -> String {
+    let address = conflict.showing.address;
+    match conflict.showing.offer {
+        Offer::Key(spki) => {
+            format!("a sender may meet {address} with {} and hold TLSA without it", key(facts, spki))
+        }
+        Offer::Plain => format!("a sender may meet {address} without STARTTLS and hold TLSA"),
+    }
+}
+
+/// What stands in the way, and what a person must do about it; empty: nothing.
+pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
+    match blocker {
+        Blocker::Doubt(reason) => (
+            format!("the past is not certain: {reason}"),
+            "look at what happened, then `mxseal cert rotate POOL --resume`".to_owned(),
+        ),
+        Blocker::Clock(reason) => (format!("the clock is in doubt: {reason}"), String::new()),
+        Blocker::Disk(reason) => {
+            (format!("no fact can be recorded: {reason}"), "repair the disk below `keys/`".to_owned())
+        }
+        Blocker::Broken(conflict) => (
+            format!("mail may wait now: {}", conflict_in_words(facts, conflict)),
+            "give that host a certificate whose key is published, or start its STARTTLS".to_owned(),
+        ),
+        Blocker::Silent(address, why) => (
+            format!("{address} could not be looked at: {why}"),
+            "repair that host, or take its address out of pools.toml".to_owned(),
+        ),
+        Blocker::NotAdmitted(address, None) => (
+            format!("{address} is not served yet: it was not seen to show a key that is published"),
+            "wait for the next look; then `mxseal pool show` says why".to_owned(),
+        ),
+        Blocker::NotAdmitted(address, Some(spki)) => (
+            format!("{address} is not served yet: it shows {}, which not all TLSA in caches have", key(facts, *spki)),
+            "give it a certificate for a key of the pool".to_owned(),
+        ),
+        Blocker::NeedsKey(kind) => (
+            format!("there is no next {} key, and none can be made here", kind.word()),
+            "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072`, then `mxseal cert stage`"
+                .to_owned(),
+        ),
+        Blocker::Full => (
+            format!("there are {} TLSA already, which is all that an answer may hold", super::KEYS_MAX),
+            "take written `tlsa` out of pools.toml that no host uses".to_owned(),
+        ),
+    }
+}
+
+fn list(addresses: &AddressSet) -> String {
+    if addresses.is_empty() {
+        return "none".to_owned();
+    }
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
