@@ -59,6 +59,7 @@ const PURE_CONTROL: &[&str] = &[
     "keys_report",
     "pools",
     "protocol",
+    "protocol_certs",
     "protocol_keys",
     "tenants",
     "view",

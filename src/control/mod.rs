@@ -33,6 +33,7 @@ mod outside;
 pub mod pools;
 pub mod progress;
 pub mod protocol;
+pub mod protocol_certs;
 pub mod protocol_keys;
 pub mod rolls;
 pub mod scan;

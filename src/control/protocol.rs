@@ -7,6 +7,10 @@ pub use super::protocol_keys::{
     WaitInfo,
 };
 
+pub use super::protocol_certs::{
+    CertBar, CertInfo, CertKeyInfo, CertPlan, CertificateInfo, CsrInfo, HostInfo, PermitInfo, ShownInfo,
+};
+
 use serde::{Deserialize, Serialize};
 
 /// A request. The server answers from the state of its control plane, never from files.
@@ -112,6 +116,78 @@ pub enum Request {
         /// Changes nothing.
         dry_run: bool,
     },
+    /// A [`CertInfo`] for each pool, or for one.
+    CertStatus {
+        /// Only this pool's.
+        pool: Option<String>,
+    },
+    /// A [`CertPlan`] for each pool, or for one.
+    CertPlan {
+        /// Only this pool's.
+        pool: Option<String>,
+        /// How far ahead.
+        days: u64,
+    },
+    /// One [`CsrInfo`] for a next key.
+    CertCsr {
+        /// Pool.
+        pool: String,
+        /// Kind of the key; none: the only one that there is.
+        kind: Option<String>,
+        /// Names instead of those of the pool; empty: those of the pool.
+        names: Vec<String>,
+        /// A certificate that the key signs itself, for so many days, instead of a request.
+        self_signed: Option<u32>,
+    },
+    /// Brings in a private key that is to be the next one of its kind. One [`CertInfo`].
+    CertStage {
+        /// Pool.
+        pool: String,
+        /// The key in PEM.
+        key: SecretText,
+        /// Changes nothing.
+        dry_run: bool,
+    },
+    /// One [`PermitInfo`]; exit 4 where hosts may not be given the key yet.
+    CertPermit {
+        /// Pool.
+        pool: String,
+        /// Digest of the key in hex.
+        spki: String,
+        /// Waits are those of honest caches only.
+        emergency: bool,
+        /// Changes nothing: no permit is recorded.
+        dry_run: bool,
+    },
+    /// A key is not to be used any more, or is after all (`back`). One [`CertInfo`].
+    CertDrop {
+        /// Pool.
+        pool: String,
+        /// Digest of the key in hex.
+        spki: String,
+        /// Waits are those of honest caches only: the key may be in foreign hands.
+        emergency: bool,
+        /// It may be used after all.
+        back: bool,
+        /// Who or what asked.
+        reason: String,
+        /// Changes nothing.
+        dry_run: bool,
+    },
+    /// An operator has looked at what was in doubt. One [`CertInfo`].
+    CertResume {
+        /// Pool.
+        pool: String,
+        /// Who.
+        reason: String,
+        /// Changes nothing.
+        dry_run: bool,
+    },
+    /// Looks at all hosts of a pool now. A [`HostInfo`] each, when that has been done.
+    PoolLook {
+        /// Pool.
+        pool: String,
+    },
     /// Brings keys of a zone in that was signed elsewhere; it must not have keys here. One [`KeysInfo`].
     KeysImport {
         /// Apex.
@@ -125,6 +201,17 @@ pub enum Request {
         /// Changes nothing.
         dry_run: bool,
     },
+}
+
+/// Text that has no printed form.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(pub String);
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText")
+    }
 }
 
 /// A line of the answer.
@@ -238,6 +325,9 @@ pub struct PoolInfo {
     pub source: String,
     /// What is wrong.
     pub reasons: Vec<String>,
+    /// Its keys, certificates and hosts; only in the answer to [`Request::PoolShow`].
+    #[serde(default)]
+    pub life: Option<CertInfo>,
 }
 
 /// Something an operator should know.

@@ -152,13 +152,6 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
             view.pools.iter().try_for_each(|pool| out.item(pool))?;
             out.end(0, "")
         }
-        Request::PoolShow { pool } => match view.pools.iter().find(|info| info.pool == pool) {
-            Some(info) => {
-                out.item(info)?;
-                out.end(u8::from(!info.reasons.is_empty()), "")
-            }
-            None => out.end(1, &format!("there is no pool `{pool}` here")),
-        },
         Request::Explain { name, rtype } => match explain(&desk.slot.load_full(), &view, &name, &rtype, time::now()) {
             Ok(explained) => {
                 out.item(&explained)?;
@@ -175,7 +168,16 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
         | Request::KeysRoll { .. }
         | Request::KeysHold { .. }
         | Request::KeysResume { .. }
-        | Request::KeysImport { .. } => relay(request, desk, out),
+        | Request::KeysImport { .. }
+        | Request::PoolShow { .. }
+        | Request::PoolLook { .. }
+        | Request::CertStatus { .. }
+        | Request::CertPlan { .. }
+        | Request::CertCsr { .. }
+        | Request::CertStage { .. }
+        | Request::CertPermit { .. }
+        | Request::CertDrop { .. }
+        | Request::CertResume { .. } => relay(request, desk, out),
     }
 }
 

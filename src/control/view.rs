@@ -253,6 +253,7 @@ fn pool_info(world: &World, report: &crate::control::pools::PoolReport<'_>) -> P
             .map(|pool| format!("{}:{}", world.shown(crate::control::world::POOLS_FILE), pool.line))
             .unwrap_or_default(),
         reasons: report.findings.iter().map(Diagnostic::one_line).collect(),
+        life: None,
     }
 }
 

@@ -269,6 +269,14 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
                 None => of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), Some(zone), 0),
             }
         }
+        Request::CertStatus { .. }
+        | Request::CertPlan { .. }
+        | Request::CertCsr { .. }
+        | Request::CertStage { .. }
+        | Request::CertPermit { .. }
+        | Request::CertDrop { .. }
+        | Request::CertResume { .. }
+        | Request::PoolLook { .. } => one(None, "not known here"),
         Request::Explain { .. } => one(world.explained.as_ref().map(|explained| json!(explained)), "no such type"),
     }
 }

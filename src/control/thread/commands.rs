@@ -97,11 +97,22 @@ impl Mind {
             | Request::KeysHold { .. }
             | Request::KeysResume { .. }
             | Request::KeysImport { .. } => self.keys_request(request, &reply),
+            Request::PoolShow { pool } => self.pool_show(&pool, &reply),
             // The socket answers these from the report.
             other => {
                 drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))
             }
         }
+    }
+
+    fn pool_show(&self, pool: &str, reply: &Sender<Line>) {
+        let view = self.view.load();
+        let Some(info) = view.pools.iter().find(|info| info.pool == pool) else {
+            let _ = reply.send(Line::End { exit: 1, message: format!("there is no pool `{pool}` here") });
+            return;
+        };
+        let _ = serde_json::to_value(info).map(|value| reply.send(Line::Item(value)));
+        let _ = reply.send(Line::End { exit: u8::from(!info.reasons.is_empty()), message: String::new() });
     }
 
     fn show(&self, domain: &str, reply: &Sender<Line>) {
