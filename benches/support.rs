@@ -76,7 +76,7 @@ impl Signer for Unproved {
 }
 
 fn world(tenants: usize, key: fn() -> Key) -> Snapshot {
-    let records = Records::new(&[Ipv4Addr::new(192, 0, 2, 25).into()], &[[7; 32], [8; 32]]);
+    let records = Records::new(&[Ipv4Addr::new(192, 0, 2, 25).into()], &[[7; 32], [8; 32]], 1800);
     let pools: Arc<Pools> = Arc::new(vec![Some(Arc::new(records))]);
     let mut table = Table::default();
     (0..tenants).for_each(|i| drop(table.insert(Arc::new(tenant(i)))));
@@ -101,7 +101,7 @@ pub fn tenant(i: usize) -> Tenant {
         dane: true,
         line: 1,
     };
-    Tenant::new(&definition, Some(0), 0)
+    Tenant::new(&definition, Some(0), 0, 1800)
 }
 
 fn zone(

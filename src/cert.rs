@@ -2,6 +2,11 @@
 //!
 //! Pure: octets and moments come in. It never quotes content in an error, since a path may name a private key by mistake.
 
+pub mod chain;
 pub mod key;
+pub mod make;
+pub mod roots;
 
+pub use chain::{Chain, Leaf};
 pub use key::{KeyClass, KeyKind, Spki};
+pub use roots::Roots;

@@ -4,10 +4,12 @@
 //! once. Nothing outside this folder fills in a default.
 
 mod policy;
+mod probe;
 mod rolls;
 mod sections;
 
 pub use policy::{KeyLayout, Policy};
+pub use probe::{Install, PoolSettings, Probe, Tenants};
 pub use rolls::Rolls;
 pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Server};
 
@@ -32,8 +34,22 @@ const ADDRESSES_MAX: usize = 64;
 const DNS_PORT: u16 = 53;
 
 const CODES: Codes = Codes { syntax: "MX1001", unknown_key: "MX1002", wrong_type: "MX1003" };
-const TOP_KEYS: &[&str] =
-    &["version", "zones", "keys", "server", "rate_limit", "encrypted", "metrics", "log", "rolls", "zone", "policy"];
+const TOP_KEYS: &[&str] = &[
+    "version",
+    "zones",
+    "keys",
+    "server",
+    "rate_limit",
+    "encrypted",
+    "metrics",
+    "log",
+    "rolls",
+    "tenants",
+    "probe",
+    "pool",
+    "zone",
+    "policy",
+];
 const ZONE_KEYS: &[&str] = &["signed", "policy", "parents"];
 
 /// The checked configuration. Paths are as written; [`Config::resolve`] joins them.
@@ -55,6 +71,12 @@ pub struct Config {
     pub log: Log,
     /// In which order keys roll by themselves, and whom to believe about parents.
     pub rolls: Rolls,
+    /// Records of tenants.
+    pub tenants: Tenants,
+    /// How hosts are looked at.
+    pub probe: Probe,
+    /// What is said about single pools, by name.
+    pub pool: BTreeMap<String, PoolSettings>,
     /// What is said about single zones, by apex in lower case without final dot.
     pub zone: BTreeMap<String, ZoneSettings>,
     /// All policies by name, the built-in ones among them.
@@ -91,6 +113,9 @@ impl Default for Config {
             metrics: Some(sections::METRICS_LISTEN),
             log: Log::default(),
             rolls: Rolls::default(),
+            tenants: Tenants::default(),
+            probe: Probe::default(),
+            pool: BTreeMap::new(),
             zone: BTreeMap::new(),
             policy: policy::built_in(),
         }
@@ -104,6 +129,11 @@ impl Config {
         config.zones = folder.join(&self.zones);
         config.keys = folder.join(&self.keys);
         config.rolls.anchors = self.rolls.anchors.as_ref().map(|file| folder.join(file));
+        config.probe.roots = self.probe.roots.as_ref().map(|file| folder.join(file));
+        for install in config.pool.values_mut().filter_map(|pool| pool.install.as_mut()) {
+            install.certificate = folder.join(&install.certificate);
+            install.key = folder.join(&install.key);
+        }
         config.encrypted.identity = self.encrypted.identity.as_ref().map(|(c, k)| (folder.join(c), folder.join(k)));
         config
     }
@@ -111,6 +141,11 @@ impl Config {
     /// What is said about the zone at `apex` (lower case, no final dot), or what holds where nothing is.
     pub fn zone_settings(&self, apex: &str) -> ZoneSettings {
         self.zone.get(apex).cloned().unwrap_or_default()
+    }
+
+    /// What is said about a pool, or what holds where nothing is.
+    pub fn pool_settings(&self, pool: &str) -> PoolSettings {
+        self.pool.get(pool).cloned().unwrap_or_default()
     }
 
     /// The policy of the zone at `apex`: the one that it names, else `shard` where its parent zone is served here
@@ -161,6 +196,9 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         metrics: sections::metrics(reader, table),
         log: sections::log(reader, table),
         rolls: rolls::rolls(reader, table),
+        tenants: probe::tenants(reader, table),
+        probe: probe::probe(reader, table),
+        pool: probe::pools(reader, table),
         zone: zones(reader, table, &policy),
         policy,
     };

@@ -298,3 +298,21 @@ fn value_of(value: &DeValue<'_>) -> Value {
         DeValue::Table(table) => Value::Table(table_of(table)),
     }
 }
+/// Octets of a pool's name, at most: it becomes a folder below `keys/pools` and a label of metrics.
+const POOL_NAME_OCTETS_MAX: usize = 64;
+
+/// A pool's name. It becomes the name of a folder, so it has no slash and does not begin with a dot.
+///
+/// # Errors
+/// Why it is none.
+pub fn pool_name(text: &str) -> Result<(), String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if text.is_empty() {
+        return Err("the name of a pool is empty".to_owned());
+    }
+    if text.len() > POOL_NAME_OCTETS_MAX || text.starts_with(['.', '-']) || !text.bytes().all(allowed) {
+        let rule = "at most 64 letters, digits, dashes, dots and underscores, beginning with none of `-` and `.`";
+        return Err(format!("`{}` is not a name for a pool: it takes {rule}", shown(text)));
+    }
+    Ok(())
+}

@@ -71,6 +71,7 @@ pub mod diagnostic;
 pub mod dns;
 pub mod fields;
 pub mod metrics;
+pub mod probe;
 pub mod render;
 pub mod roll;
 pub mod serve;

@@ -344,7 +344,8 @@ fn a_pool_that_changes_leaves_no_old_signature_behind() {
     let zones = world.snapshot.zones();
     let at = zones.iter().position(|zone| *zone.apex == *b"\x01z\x00").expect("the zone");
     let mut zone = (*zones[at]).clone();
-    let records = mxseal::zone::endpoint::Records::new(&["192.0.2.99".parse().expect("an address")], &[[0xee; 32]]);
+    let records =
+        mxseal::zone::endpoint::Records::new(&["192.0.2.99".parse().expect("an address")], &[[0xee; 32]], 1800);
     zone.pools = std::sync::Arc::new(vec![Some(std::sync::Arc::new(records)), None]);
     let mut changed = zones.to_vec();
     changed[at] = std::sync::Arc::new(zone);

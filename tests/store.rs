@@ -10,7 +10,7 @@ mod rolls;
 
 use data_encoding::{BASE64, HEXLOWER};
 use mxseal::control::frozen::{Cause, Frozen};
-use mxseal::control::journal::{Fact, KeyLayout, encode, key_file_name};
+use mxseal::control::journal::{Fact, KeyLayout, Record, ZoneFacts, encode, key_file_name};
 use mxseal::control::journal_file::{AppendFault, JournalFile};
 use mxseal::control::keyfile;
 use mxseal::control::store::{LastGood, Store, StoreFault, ZoneKeys, read_keys};
@@ -379,7 +379,7 @@ fn another_private_key_with_the_same_tag_is_not_taken_for_the_published_one() {
         chmod(&place.zone(), 0o700);
         let file = key_file_name(Role::Csk, &public);
         let first = Fact::FirstKeysIntended { layout: KeyLayout::Csk, algorithm: 15 };
-        let mut journal = JournalFile::create(Arc::default(), place.journal(), first, NOW).expect("made");
+        let mut journal = JournalFile::<ZoneFacts>::create(Arc::default(), place.journal(), first, NOW).expect("made");
         let tag = public.tag;
         let made = Fact::KeyCreated {
             tag,
@@ -814,7 +814,7 @@ fn a_line_of_the_journal_is_a_checksum_and_one_json_object() {
     for line in text.lines() {
         let (checksum, json) = line.split_once(' ').expect("two parts");
         assert_eq!(checksum, format!("{:08x}", crc32fast::hash(json.as_bytes())));
-        let record = serde_json::from_str(json).expect("a record");
+        let record: Record = serde_json::from_str(json).expect("a record");
         assert_eq!(encode(&record), format!("{line}\n"));
         assert_eq!(record.time, NOW.0);
     }

@@ -137,6 +137,10 @@ mod values {
         assert_eq!(tlsa_of_certificate(behind_key.as_bytes()).unwrap()[..], *spki.as_ref());
     }
 
+    fn tlsa_of_certificate(pem: &[u8]) -> Result<[u8; 32], String> {
+        mxseal::cert::chain::parse_pem(pem).map(|chain| chain.leaf.spki.0).map_err(|fault| fault.to_string())
+    }
+
     #[test]
     fn an_error_about_a_certificate_never_quotes_the_file() {
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();

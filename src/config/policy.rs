@@ -324,7 +324,7 @@ fn lifetime(reader: &mut Reader<'_>, table: &Table, key: &str) -> Option<Option<
     span(reader, table, key, 1..=SPAN_MAX).map(Some)
 }
 
-fn span(
+pub(super) fn span(
     reader: &mut Reader<'_>,
     table: &Table,
     key: &str,

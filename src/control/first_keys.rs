@@ -37,7 +37,8 @@ pub fn begin(
         return Err(Frozen::new(Cause::Wanted, path, &fault.to_string(), "set the policy's `algorithm` to 13"));
     }
     let fact = Fact::FirstKeysIntended { layout, algorithm };
-    JournalFile::create(Arc::clone(disk), path.to_owned(), fact, now).map_err(|fault| Frozen::append(path, fault))
+    JournalFile::<ZoneFacts>::create(Arc::clone(disk), path.to_owned(), fact, now)
+        .map_err(|fault| Frozen::append(path, fault))
 }
 
 /// Makes the keys that are still missing and records that all are there.

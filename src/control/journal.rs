@@ -1,4 +1,4 @@
-//! The journal of a zone's keys as text: what happened, one fact a line, and what the facts add up to.
+//! The journal of a zone's keys, or of a pool, as text: what happened, one fact a line, and what the facts add up to.
 //!
 //! It never skips a line that it does not understand: all facts or none, since a forgotten one could end a wait early.
 //! Pure; [`super::journal_file`] keeps it on disk.
@@ -9,6 +9,9 @@ pub mod pair;
 
 pub use crate::roll::facts::{Fact, KeyLayout, Record, key_file_name};
 pub use crate::roll::fold::{KeyFacts, ZoneFacts};
+use crate::roll::told::Told;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use serde::de::IgnoredAny;
 
@@ -40,9 +43,9 @@ pub struct Torn {
 
 /// A journal that can be believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decoded {
+pub struct Decoded<F = ZoneFacts> {
     /// What its records add up to.
-    pub facts: ZoneFacts,
+    pub facts: F,
     /// Octets of the whole lines; what follows is to be cut off.
     pub whole_octets: usize,
     /// What follows, if anything.
@@ -50,10 +53,18 @@ pub struct Decoded {
 }
 
 /// One line, with its end.
-pub fn encode(record: &Record) -> String {
+pub fn encode<F: Serialize>(record: &Record<F>) -> String {
     // The record is numbers and text with fixed keys, for which serde_json cannot fail.
     let json = serde_json::to_string(record).unwrap_or_default();
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
+}
+
+/// Reads the journal of a zone.
+///
+/// # Errors
+/// As [`decode_as`].
+pub fn decode(content: &[u8]) -> Result<Decoded, Damaged> {
+    decode_as(content)
 }
 
 /// Reads a journal.
@@ -61,8 +72,8 @@ pub fn encode(record: &Record) -> String {
 /// # Errors
 /// [`Damaged`] where anything but the very end is not as it was written, where a fact contradicts those before it, and
 /// where there is no whole line at all: a journal is never empty, since its first record comes with the file.
-pub fn decode(content: &[u8]) -> Result<Decoded, Damaged> {
-    let mut facts = ZoneFacts::default();
+pub fn decode_as<F: Told>(content: &[u8]) -> Result<Decoded<F>, Damaged> {
+    let mut facts = F::default();
     let (mut at, mut line, mut torn) = (0, 1, None);
     while let Some(rest) = content.get(at..).filter(|rest| !rest.is_empty()) {
         let end = rest.iter().position(|octet| *octet == b'\n');
@@ -92,7 +103,7 @@ enum LineFault {
     Content(String),
 }
 
-fn decode_line(text: &[u8]) -> Result<Record, LineFault> {
+fn decode_line<F: DeserializeOwned>(text: &[u8]) -> Result<Record<F>, LineFault> {
     let (head, json) = text.split_at_checked(HEAD_OCTETS).ok_or(LineFault::Checksum)?;
     if text.len() > LINE_OCTETS_MAX || head != format!("{:08x} ", crc32fast::hash(json)).as_bytes() {
         return Err(LineFault::Checksum);

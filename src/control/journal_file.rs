@@ -1,4 +1,4 @@
-//! The journal of a zone's keys on disk, twice: read whole, added to one synced line at a time.
+//! The journal of a zone's keys, or of a pool, on disk, twice: read whole, added to one synced line at a time.
 //!
 //! Nothing counts as said before its line is durable in both files. A line that failed is never completed: the next
 //! append writes both files anew, without what failed. At each moment one of the two is the beginning of the other, so
@@ -7,8 +7,9 @@
 use super::copies;
 use super::durable::{self, Disk, DiskFault};
 use super::journal::pair::{self, Flaw, Found, Neither, Pair};
-use super::journal::{self, Damaged, Fact, JOURNAL_OCTETS_MAX, Torn, ZoneFacts};
+use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, Torn, ZoneFacts};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::roll::told::Told;
 use crate::time::UnixTime;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,12 +19,12 @@ use std::sync::Arc;
 pub const JOURNAL_NAME: &str = "journal";
 
 /// An open journal. One owner writes it.
-pub struct JournalFile {
+pub struct JournalFile<F = ZoneFacts> {
     disk: Arc<Disk>,
     path: PathBuf,
     /// The whole lines.
     content: Vec<u8>,
-    facts: ZoneFacts,
+    facts: F,
     torn: Option<Torn>,
     /// What was wrong with the file and its copy when they were read.
     flaws: (Flaw, Flaw),
@@ -68,13 +69,18 @@ pub enum ReadFault {
     Apart,
 }
 
-impl JournalFile {
+impl<F: Told> JournalFile<F> {
     /// Makes a journal with its first fact: it is never empty under its name.
     ///
     /// # Errors
     /// [`AppendFault`].
-    pub fn create(disk: Arc<Disk>, path: PathBuf, first: Fact, now: UnixTime) -> Result<JournalFile, AppendFault> {
-        let (facts, flaws) = (ZoneFacts::default(), (Flaw::None, Flaw::None));
+    pub fn create(
+        disk: Arc<Disk>,
+        path: PathBuf,
+        first: F::Fact,
+        now: UnixTime,
+    ) -> Result<JournalFile<F>, AppendFault> {
+        let (facts, flaws) = (F::default(), (Flaw::None, Flaw::None));
         let mut file = JournalFile { disk, path, content: Vec::new(), facts, torn: None, flaws, written: None };
         file.append(first, now)?;
         Ok(file)
@@ -84,7 +90,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// [`ReadFault`]; the zone is frozen then.
-    pub fn read(disk: Arc<Disk>, path: PathBuf) -> Result<Option<JournalFile>, ReadFault> {
+    pub fn read(disk: Arc<Disk>, path: PathBuf) -> Result<Option<JournalFile<F>>, ReadFault> {
         let copy = copies::copy_of(&path);
         // A folder of copies that others can use proves nothing.
         let trusted = path.parent().is_none_or(|zone| copies::check(zone).is_ok());
@@ -147,7 +153,7 @@ impl JournalFile {
                 findings.push(warn(
                     &path,
                     format!("the journal cannot be used ({why}); its copy {one} counts, and no key is removed"),
-                    "find out what happened, compare the broken file beside it, then run `mxseal keys resume`",
+                    &format!("find out what happened, compare the broken file beside it, then run {}", F::RESUME),
                 ));
                 self.doubt(format!("the journal could not be used ({why}): its copy counts"), now)
             }
@@ -160,7 +166,7 @@ impl JournalFile {
 
     fn write_copy(&self, copy: &Path) -> Result<(), DiskFault> {
         copies::make_folder(&self.disk, self.folder())?;
-        if !matches!(find(copy), Found::Whole(..) | Found::Missing) {
+        if !matches!(find::<F>(copy), Found::Whole(..) | Found::Missing) {
             self.disk.keep_beside(copy)?;
         }
         self.disk.write_whole(copy, &self.content)
@@ -168,7 +174,7 @@ impl JournalFile {
 
     /// Goes on from the copy. The doubt counts at once, in memory: the next append writes it too, if this cannot.
     fn doubt(&mut self, reason: String, now: UnixTime) -> Result<(), DiskFault> {
-        let record = self.facts.next_record(Fact::Doubted { reason }, now);
+        let record = self.facts.next_record(F::doubted(reason), now);
         if self.facts.apply(&record).is_ok() {
             self.content.extend_from_slice(journal::encode(&record).as_bytes());
         }
@@ -187,7 +193,7 @@ impl JournalFile {
     }
 
     /// What its records add up to.
-    pub fn facts(&self) -> &ZoneFacts {
+    pub fn facts(&self) -> &F {
         &self.facts
     }
 
@@ -209,7 +215,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// [`AppendFault`]: the fact is not recorded and must not be acted upon.
-    pub fn append(&mut self, fact: Fact, now: UnixTime) -> Result<(), AppendFault> {
+    pub fn append(&mut self, fact: F::Fact, now: UnixTime) -> Result<(), AppendFault> {
         let record = self.facts.next_record(fact, now);
         let mut facts = self.facts.clone();
         let contradiction = |reason| AppendFault::Contradiction { file: self.path.clone(), reason };
@@ -253,7 +259,7 @@ impl JournalFile {
 }
 
 /// What is there under one name.
-fn find(path: &Path) -> Found<ReadFault> {
+fn find<F: Told>(path: &Path) -> Found<ReadFault, F> {
     let opened = match durable::open(path) {
         Err(fault) if durable::is_missing(&fault) => return Found::Missing,
         opened => opened,
@@ -263,7 +269,7 @@ fn find(path: &Path) -> Found<ReadFault> {
         Ok(content) => content,
         Err(fault) => return Found::Unusable(fault.into()),
     };
-    match journal::decode(&content) {
+    match journal::decode_as::<F>(&content) {
         Ok(decoded) => {
             content.truncate(decoded.whole_octets);
             Found::Whole(content, Box::new(decoded.facts), decoded.torn)

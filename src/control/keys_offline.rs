@@ -15,7 +15,6 @@ use crate::roll::Policy;
 use crate::roll::facts::Limits;
 use crate::sign::key::Key;
 use crate::zone::content::DELEGATION_TTL;
-use crate::zone::endpoint::TENANT_TTL;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -45,7 +44,8 @@ pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Frozen>
         check_folder(&folder)?;
     }
     let path = folder.join(JOURNAL_NAME);
-    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    let read =
+        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
     Ok(read.map(|journal| journal.facts().clone()).filter(|facts| facts.first_keys_done))
 }
 
@@ -74,7 +74,7 @@ pub fn signed_zones(config: &Config) -> (Vec<SignedZone>, Vec<Diagnostic>) {
             Ok(facts) => zones.push(SignedZone {
                 apex: zone.apex.clone(),
                 policy: roll_policy(&zone.policy),
-                limits: limits(&zone.policy, content.ttl_max, content.negative_ttl),
+                limits: limits(&zone.policy, content.ttl_max, content.negative_ttl, config.tenants.ttl),
                 own_parent: zone.parent.is_some(),
                 facts,
             }),
@@ -102,7 +102,7 @@ pub fn roll_policy(policy: &config::Policy) -> Policy {
 }
 
 /// How long what a zone serves may be held: the TTLs of its file, of tenants, and of the DS of its children.
-pub fn limits(policy: &config::Policy, ttl_max: u32, negative_ttl: u32) -> Limits {
-    let data = ttl_max.max(TENANT_TTL).max(DELEGATION_TTL);
+pub fn limits(policy: &config::Policy, ttl_max: u32, negative_ttl: u32, tenants_ttl: u32) -> Limits {
+    let data = ttl_max.max(tenants_ttl).max(DELEGATION_TTL);
     Limits::of(policy.dnskey_ttl, data, negative_ttl, (policy.dnskey_life, policy.signature_life))
 }

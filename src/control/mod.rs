@@ -3,6 +3,7 @@
 //! One thread owns all state. What must outlive a restart is durable before it is published, and nothing here ever
 //! answers a query.
 
+pub mod certs;
 mod copies;
 pub mod durable;
 pub mod explain;

@@ -2,9 +2,12 @@
 //!
 //! Errors about certificates never quote content: a path may point at a private key by mistake.
 
+use crate::cert::Leaf;
 use crate::config::Config;
+use crate::control::certs::Certs;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
+use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted};
 use crate::control::rolls::Rolls;
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{self, Store};
@@ -14,7 +17,7 @@ use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::Name;
 use crate::time::{self, UnixTime};
-use crate::zone::tenant::{self, SpkiDigest};
+use crate::zone::tenant;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -41,6 +44,7 @@ pub(super) struct Disk<'a> {
     pub files: &'a mut Files,
     pub store: &'a Store,
     pub rolls: &'a mut Rolls,
+    pub certs: &'a mut Certs,
     pub now: UnixTime,
 }
 
@@ -50,13 +54,33 @@ struct ReadOnly<'a> {
     files: &'a mut Files,
 }
 
-impl Outside for Disk<'_> {
-    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        read(self.files, path)
+impl PoolOutside for Disk<'_> {
+    fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
+        certificate(&self.config.zones, path)
     }
 
-    fn certificate(&mut self, path: &str) -> Result<SpkiDigest, String> {
+    fn serve_pool(&mut self, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
+        self.certs.serve_pool(self.store, pool, wanted, self.now)
+    }
+
+    fn serve_way(&mut self, way: &str, from: &str, to: &str) -> Option<PoolServed> {
+        self.certs.serve_way(self.store, way, (from, to), self.now)
+    }
+}
+
+impl PoolOutside for ReadOnly<'_> {
+    fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
         certificate(&self.config.zones, path)
+    }
+}
+
+impl Outside for Disk<'_> {
+    fn join_ways(&mut self, joined: Vec<Joined>) {
+        self.certs.join_ways(self.store, joined, self.now);
+    }
+
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        read(self.files, path)
     }
 
     fn keys(&mut self, zone: &ZoneState) -> Keys {
@@ -79,10 +103,6 @@ impl Outside for Disk<'_> {
 impl Outside for ReadOnly<'_> {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         read(self.files, path)
-    }
-
-    fn certificate(&mut self, path: &str) -> Result<SpkiDigest, String> {
-        certificate(&self.config.zones, path)
     }
 
     /// Keys that are not there yet are no error; content is checked without them.
@@ -164,7 +184,7 @@ fn read(files: &mut Files, path: &str) -> Result<Vec<u8>, String> {
 }
 
 /// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
-fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
+fn certificate(zones: &Path, path: &str) -> Result<Leaf, String> {
     // A FIFO must not stop the control thread.
     let mut options = std::fs::OpenOptions::new();
     let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(zones.join(path));
@@ -179,7 +199,7 @@ fn certificate(zones: &Path, path: &str) -> Result<SpkiDigest, String> {
     }
     let mut octets = Vec::new();
     file.take(CERTIFICATE_OCTETS_MAX).read_to_end(&mut octets).map_err(|fault| fault.to_string())?;
-    tenant::tlsa_of_certificate(&octets)
+    crate::cert::chain::parse_pem(&octets).map(|chain| chain.leaf).map_err(|fault| fault.to_string())
 }
 
 /// Something that was never signed before, so that a signature over it proves the key of this moment.
@@ -251,13 +271,16 @@ pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
     Some(wanted.map(|key| crate::control::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
 }
 
-/// The folders of the certificates that the pools name now: they must be readable before confinement closes the rest.
+/// The folders of the certificates that the pools name now, and of the authorities that MTA-STS senders trust: they must be
+/// readable before confinement closes the rest. Where a certificate is a link, as certbot makes them, its target's folder too.
 pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
     let octets = std::fs::read(config.zones.join(crate::control::world::POOLS_FILE)).unwrap_or_default();
-    let Ok(text) = tenant::text_of("", &octets) else { return Vec::new() };
-    let pools = tenant::parse_pools("", text).entries;
-    let certificates = pools.iter().flat_map(|pool| &pool.certificates);
-    certificates.filter_map(|path| config.zones.join(path).parent().map(Path::to_owned)).collect()
+    let pools = tenant::text_of("", &octets).map(|text| tenant::parse_pools("", text).entries).unwrap_or_default();
+    let named = pools.iter().flat_map(|pool| &pool.certificates).map(|path| config.zones.join(path));
+    let roots = config.probe.roots.iter().filter(|_| config.probe.enabled).cloned();
+    let files: Vec<std::path::PathBuf> = named.chain(roots).collect();
+    let targets = files.iter().filter_map(|path| path.canonicalize().ok());
+    files.iter().cloned().chain(targets).filter_map(|path| path.parent().map(Path::to_owned)).collect()
 }
 
 #[cfg(test)]

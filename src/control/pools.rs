@@ -1,12 +1,65 @@
 //! The pools: what `pools.toml` says, what is served, and which tenants refer to them.
 //!
-//! Pure. A broken pool keeps its last good records; a pool that tenants use does not go away.
+//! Pure. A broken pool keeps its last good records; a pool that tenants use does not go away. What is served of a pool is
+//! not for this to decide: what the files say goes out through [`PoolOutside`], and what may be served comes back.
 
+mod ways;
+
+use crate::cert::Leaf;
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use crate::zone::tenant::{self, Pool, SpkiDigest};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+pub use ways::{Joined, KnownWay};
+use ways::{Way, Ways};
+
+/// Code of a certificate file that cannot be used.
+const BAD_CERTIFICATE: &str = "MX3201";
+
+/// What only a shell can do for pools.
+pub trait PoolOutside {
+    /// The certificate that hosts present, from a chain file named by a pool; or why not.
+    fn certificate(&mut self, path: &str) -> Result<Leaf, String>;
+
+    /// What is served of a pool whose files say this; it is durable before the answer comes. Without a server: what they say.
+    fn serve_pool(&mut self, _pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
+        wanted.as_written()
+    }
+
+    /// What is served to tenants on their way between two pools; none: their way has ended.
+    fn serve_way(&mut self, _way: &str, _from: &str, _to: &str) -> Option<PoolServed> {
+        None
+    }
+}
+
+/// What the files say about a pool.
+pub struct PoolWanted<'a> {
+    /// Addresses.
+    pub addresses: &'a [IpAddr],
+    /// Certificate files by path, with what they hold.
+    pub certificates: &'a [(String, Leaf)],
+    /// TLSA that are written down.
+    pub tlsa: &'a [SpkiDigest],
+}
+
+/// What is served of a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolServed {
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+    /// TLSA.
+    pub tlsa: Vec<SpkiDigest>,
+}
+
+impl PoolWanted<'_> {
+    /// All of it at once.
+    pub fn as_written(&self) -> PoolServed {
+        let keys = self.certificates.iter().map(|(_, leaf)| leaf.spki.0);
+        PoolServed { addresses: self.addresses.to_vec(), tlsa: self.tlsa.iter().copied().chain(keys).collect() }
+    }
+}
 
 /// All pools that ever were, by an index that stays.
 #[derive(Default)]
@@ -21,6 +74,9 @@ pub struct PoolTable {
     shown: String,
     /// Whether a pool may have lost its last tenant since [`PoolTable::sweep`].
     unused: bool,
+    ways: Ways,
+    /// TTL of the records of pools and tenants, in seconds; it changes at a restart only.
+    pub ttl: u32,
 }
 
 struct Entry {
@@ -29,12 +85,14 @@ struct Entry {
     pool: Option<Pool>,
     /// What the file says now, where that is good but for its certificates.
     wanted: Option<Pool>,
-    certificate_digests: Vec<SpkiDigest>,
+    certificates: Vec<(String, Leaf)>,
     state: PoolState,
     findings: Vec<Diagnostic>,
     /// Whether the file says something about it, be it broken.
     mentioned: bool,
     tenants: u64,
+    /// Where tenants on their way come from and go to; none: it is a pool.
+    way: Option<Way>,
 }
 
 /// How a pool stands.
@@ -58,6 +116,8 @@ pub struct PoolReport<'a> {
     pub state: PoolState,
     /// As written last.
     pub pool: Option<&'a Pool>,
+    /// Its certificate files, with what they hold.
+    pub certificates: &'a [(String, Leaf)],
     /// What is served.
     pub records: Option<&'a Arc<Records>>,
     /// Tenants that refer to it.
@@ -68,17 +128,17 @@ pub struct PoolReport<'a> {
 
 impl Entry {
     /// Takes in what its certificates gave: a pool is only ever served whole.
-    fn settle(&mut self, read: Result<Vec<SpkiDigest>, Vec<Diagnostic>>, file_is_good: bool) {
+    fn settle(&mut self, read: Result<Vec<(String, Leaf)>, Vec<Diagnostic>>, file_is_good: bool) {
         match (read, &self.wanted) {
-            (Ok(digests), Some(wanted)) => {
+            (Ok(certificates), Some(wanted)) => {
                 self.pool = Some(wanted.clone());
-                self.certificate_digests = digests;
+                self.certificates = certificates;
                 self.findings.clear();
                 let as_written = file_is_good && self.mentioned;
                 self.state = if as_written { PoolState::Served } else { PoolState::LastGood };
             }
             // What the file says now is broken; the certificates of what it said go on.
-            (Ok(digests), None) => self.certificate_digests = digests,
+            (Ok(certificates), None) => self.certificates = certificates,
             (Err(findings), wanted) => {
                 if wanted.is_some() {
                     self.findings = findings;
@@ -89,31 +149,33 @@ impl Entry {
     }
 }
 
-/// The digests of a pool's certificates, or what is wrong with them.
-fn digests(
+/// A pool's certificates, or what is wrong with them.
+fn certificates(
     shown: &str,
     pool: &Pool,
-    certificate: &mut ReadCertificate<'_>,
-) -> Result<Vec<SpkiDigest>, Vec<Diagnostic>> {
-    let (mut digests, mut findings) = (Vec::new(), Vec::new());
+    outside: &mut dyn PoolOutside,
+) -> Result<Vec<(String, Leaf)>, Vec<Diagnostic>> {
+    let (mut read, mut findings) = (Vec::new(), Vec::new());
     for path in &pool.certificates {
-        match certificate(path) {
-            Ok(digest) => digests.push(digest),
+        match outside.certificate(path) {
+            Ok(leaf) => read.push((path.clone(), leaf)),
             Err(cause) => {
                 let place = Place { file: shown.to_owned(), line: pool.line, ..Place::default() };
                 let message = format!("certificate {path} of pool `{}` cannot be used: {cause}", pool.name);
                 let help = "mend the file or its path; the pool's last good records are served until then";
-                findings.push(Diagnostic::error("MX3201", place, message, help));
+                findings.push(Diagnostic::error(BAD_CERTIFICATE, place, message, help));
             }
         }
     }
-    if findings.is_empty() { Ok(digests) } else { Err(findings) }
+    if findings.is_empty() { Ok(read) } else { Err(findings) }
 }
 
-/// Reads a certificate file: its digest for TLSA 3 1 1, or why not.
-pub type ReadCertificate<'a> = dyn FnMut(&str) -> Result<SpkiDigest, String> + 'a;
-
 impl PoolTable {
+    /// No pools yet; all records will have this TTL, in seconds.
+    pub fn new(ttl: u32) -> PoolTable {
+        PoolTable { ttl, ..PoolTable::default() }
+    }
+
     /// The index of a pool that is served.
     pub fn index(&self, name: &str) -> Option<PoolIndex> {
         let index = *self.by_name.get(name)?;
@@ -123,7 +185,13 @@ impl PoolTable {
 
     /// The name of a pool.
     pub fn name(&self, index: PoolIndex) -> Option<&str> {
-        Some(&self.entries.get(usize::try_from(index).ok()?)?.name)
+        let entry = self.at(index)?;
+        // Tenants on their way are those of the pool that they go to.
+        entry.way.as_ref().map_or(Some(&entry.name), |way| self.name(way.to))
+    }
+
+    fn at(&self, index: PoolIndex) -> Option<&Entry> {
+        self.entries.get(usize::try_from(index).ok()?)
     }
 
     /// The records of all pools, for snapshots.
@@ -156,25 +224,29 @@ impl PoolTable {
     }
 
     /// Pools that are no longer defined go with their last tenant; true where one went.
-    pub fn sweep(&mut self) -> bool {
+    pub fn sweep(&mut self, outside: &mut dyn PoolOutside) -> bool {
         if !std::mem::take(&mut self.unused) || !self.file_is_good {
             return false;
         }
-        let gone = |entry: &&mut Entry| !entry.mentioned && entry.tenants == 0 && entry.state != PoolState::Gone;
+        let kept = self.on_ways();
+        let gone = |(at, entry): &(usize, &mut Entry)| {
+            let is_pool = entry.way.is_none() && entry.state != PoolState::Gone && !kept.contains(at);
+            is_pool && !entry.mentioned && entry.tenants == 0
+        };
         let mut any = false;
-        for entry in self.entries.iter_mut().filter(gone) {
+        for (_, entry) in self.entries.iter_mut().enumerate().filter(gone) {
             entry.state = PoolState::Gone;
             entry.pool = None;
             any = true;
         }
         if any {
-            self.rebuild();
+            self.rebuild(outside);
         }
         any
     }
 
     /// Takes in the text of `pools.toml`; true where what is served changed.
-    pub fn apply(&mut self, shown: &str, octets: &[u8], certificate: &mut ReadCertificate<'_>) -> bool {
+    pub fn apply(&mut self, shown: &str, octets: &[u8], outside: &mut dyn PoolOutside) -> bool {
         self.shown = shown.to_owned();
         let parsed = match tenant::text_of(shown, octets) {
             Ok(text) => tenant::parse_pools(shown, text),
@@ -197,25 +269,25 @@ impl PoolTable {
             self.spoil(&name, broken.diagnostics);
         }
         for pool in parsed.entries {
-            self.define(shown, pool, certificate);
+            self.define(shown, pool, outside);
         }
-        self.retire();
-        self.rebuild();
+        self.retire(outside);
+        self.rebuild(outside);
         before != self.records
     }
 
     /// Reads the certificates of all pools again; true where what is served changed.
-    pub fn refresh_certificates(&mut self, shown: &str, certificate: &mut ReadCertificate<'_>) -> bool {
+    pub fn refresh_certificates(&mut self, shown: &str, outside: &mut dyn PoolOutside) -> bool {
         let before = Arc::clone(&self.records);
         let file_is_good = self.file_is_good;
         for entry in &mut self.entries {
             let Some(pool) = entry.wanted.as_ref().or(entry.pool.as_ref()) else { continue };
             if !pool.certificates.is_empty() {
-                let read = digests(shown, pool, certificate);
+                let read = certificates(shown, pool, outside);
                 entry.settle(read, file_is_good);
             }
         }
-        self.rebuild();
+        self.rebuild(outside);
         before != self.records
     }
 
@@ -231,8 +303,8 @@ impl PoolTable {
         false
     }
 
-    fn define(&mut self, shown: &str, pool: Pool, certificate: &mut ReadCertificate<'_>) {
-        let read = digests(shown, &pool, certificate);
+    fn define(&mut self, shown: &str, pool: Pool, outside: &mut dyn PoolOutside) {
+        let read = certificates(shown, &pool, outside);
         let entry = self.entry_or_new(&pool.name);
         entry.mentioned = true;
         entry.wanted = Some(pool);
@@ -247,16 +319,17 @@ impl PoolTable {
     }
 
     /// Pools that the file no longer mentions stay while tenants use them, and go at the next sweep where none does.
-    fn retire(&mut self) {
+    fn retire(&mut self, outside: &mut dyn PoolOutside) {
         for entry in self.entries.iter_mut().filter(|entry| !entry.mentioned && entry.pool.is_some()) {
             entry.state = PoolState::LastGood;
         }
         // What never was good and is no longer spoken of has nothing to stay for.
-        for entry in self.entries.iter_mut().filter(|entry| !entry.mentioned && entry.pool.is_none()) {
+        let never = |entry: &&mut Entry| entry.way.is_none() && !entry.mentioned && entry.pool.is_none();
+        for entry in self.entries.iter_mut().filter(never) {
             entry.state = PoolState::Gone;
         }
         self.unused = true;
-        self.sweep();
+        self.sweep(outside);
     }
 
     fn findings_of(&self, entry: &Entry) -> Vec<Diagnostic> {
@@ -269,27 +342,21 @@ impl PoolTable {
         findings
     }
 
-    fn rebuild(&mut self) {
-        let next: Pools = self
-            .entries
-            .iter()
-            .zip(self.records.iter().map(Some).chain(std::iter::repeat(None)))
-            .map(|(entry, old)| {
-                let pool = entry.pool.as_ref()?;
-                let tlsa: Vec<SpkiDigest> = pool.tlsa.iter().chain(&entry.certificate_digests).copied().collect();
-                let records = Records::new(&pool.addresses, &tlsa);
-                // An equal value stays the same object, so that nothing looks changed.
-                Some(
-                    old.and_then(Option::as_ref)
-                        .filter(|old| ***old == records)
-                        .cloned()
-                        .unwrap_or_else(|| Arc::new(records)),
-                )
-            })
-            .collect();
-        if next != *self.records {
+    /// What is served now is asked for anew; true where it is other than before.
+    pub fn rebuild(&mut self, outside: &mut dyn PoolOutside) -> bool {
+        let mut next: Pools = self.entries.iter().map(|entry| pool_records(entry, self.ttl, outside)).collect();
+        self.rebuild_ways(&mut next, outside);
+        // An equal value stays the same object, so that nothing looks changed.
+        for (new, old) in next.iter_mut().zip(self.records.iter()) {
+            if new == old {
+                new.clone_from(old);
+            }
+        }
+        let is_changed = next != *self.records;
+        if is_changed {
             self.records = Arc::new(next);
         }
+        is_changed
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -306,11 +373,12 @@ impl PoolTable {
                     name: name.to_owned(),
                     pool: None,
                     wanted: None,
-                    certificate_digests: Vec::new(),
+                    certificates: Vec::new(),
                     state: PoolState::Broken,
                     findings: Vec::new(),
                     mentioned: false,
                     tenants: 0,
+                    way: None,
                 });
                 at
             }
@@ -322,13 +390,14 @@ impl PoolTable {
     pub fn reports(&self) -> impl Iterator<Item = PoolReport<'_>> {
         self.by_name.values().filter_map(|index| {
             let at = usize::try_from(*index).ok()?;
-            let entry = self.entries.get(at).filter(|entry| entry.state != PoolState::Gone)?;
+            let entry = self.entries.get(at).filter(|entry| entry.way.is_none() && entry.state != PoolState::Gone)?;
             Some(PoolReport {
                 name: &entry.name,
                 state: entry.state,
                 pool: entry.pool.as_ref(),
+                certificates: &entry.certificates,
                 records: self.records.get(at).and_then(Option::as_ref),
-                tenants: entry.tenants,
+                tenants: entry.tenants + self.tenants_on_way_to(*index),
                 findings: self.findings_of(entry),
             })
         })
@@ -359,7 +428,7 @@ impl PoolTable {
     }
 
     /// At a start: takes back the pools that an earlier process kept and that are not good now.
-    pub fn restore(&mut self, text: &str) {
+    pub fn restore(&mut self, text: &str, outside: &mut dyn PoolOutside) {
         for pool in tenant::parse_pools("", text).entries {
             if self.entry(&pool.name).is_some_and(|entry| entry.pool.is_some()) {
                 continue;
@@ -370,6 +439,14 @@ impl PoolTable {
             // Who needs it is known only after the tenants have tried again.
             self.unused = true;
         }
-        self.rebuild();
+        self.rebuild(outside);
     }
+}
+
+/// The records of a pool, as they may be served; none of what is no pool, or not there.
+fn pool_records(entry: &Entry, ttl: u32, outside: &mut dyn PoolOutside) -> Option<Arc<Records>> {
+    let pool = entry.pool.as_ref().filter(|_| entry.way.is_none())?;
+    let (addresses, certificates, tlsa) = (&pool.addresses, &entry.certificates, &pool.tlsa);
+    let served = outside.serve_pool(&entry.name, &PoolWanted { addresses, certificates, tlsa });
+    Some(Arc::new(Records::new(&served.addresses, &served.tlsa, ttl)))
 }

@@ -15,6 +15,7 @@
 
 mod again;
 mod import;
+pub mod pools;
 pub mod records;
 
 pub use import::{Import, ImportFault};
@@ -23,7 +24,7 @@ use super::copies;
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use super::first_keys;
 use super::frozen::Frozen;
-use super::journal::{Fact, KeyLayout};
+use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
 use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
@@ -188,7 +189,8 @@ impl Store {
         }
         let names = all_key_files(&folder)?;
         let path = folder.join(JOURNAL_NAME);
-        let read = JournalFile::read(Arc::clone(&self.disk), path.clone()).map_err(|f| Frozen::journal(&path, f))?;
+        let read = JournalFile::<ZoneFacts>::read(Arc::clone(&self.disk), path.clone())
+            .map_err(|f| Frozen::journal(&path, f))?;
         let mut journal = match (read, names.first()) {
             (Some(journal), _) => journal,
             (None, Some(file)) => return Err(Frozen::journal_missing(&path, file)),
@@ -238,18 +240,19 @@ impl Store {
     /// Whether a zone's journal says that its roll to insecure has ended.
     pub fn is_unsigned(&self, apex: &[u8]) -> bool {
         let path = self.zone_folder(apex).join(JOURNAL_NAME);
-        matches!(JournalFile::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
+        matches!(JournalFile::<ZoneFacts>::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
     }
 
-    /// The moment of the newest fact of any zone, which has passed for certain, and how much zones have recorded of the
+    /// The moment of the newest fact of any zone or pool, which has passed for certain, and how much zones have recorded of the
     /// clock's corrections. What cannot be read is left to whoever asks for it by name.
     pub fn newest_fact(&self) -> (UnixTime, Seconds) {
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return (UnixTime(0), 0) };
         let journals = entries.flatten().map(|entry| entry.path().join(JOURNAL_NAME)).filter(|path| is_there(path));
-        let read = |path| JournalFile::read(Arc::clone(&self.disk), path).ok().flatten();
-        journals.filter_map(read).fold((UnixTime(0), 0), |(time, corrected), journal| {
-            (time.max(journal.facts().time), corrected.max(journal.facts().corrected))
-        })
+        let read = |path| JournalFile::<ZoneFacts>::read(Arc::clone(&self.disk), path).ok().flatten();
+        let zones = journals.filter_map(read).map(|journal| (journal.facts().time, journal.facts().corrected));
+        let pools = self.pool_names().into_iter().filter_map(|pool| self.pool_journal(&pool).ok().flatten());
+        let pools = pools.map(|journal| (journal.facts().time, journal.facts().corrected));
+        zones.chain(pools).fold((UnixTime(0), 0), |(time, corrected), (at, by)| (time.max(at), corrected.max(by)))
     }
 
     /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
@@ -351,7 +354,8 @@ impl Drop for Store {
 pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
     let folder = keys.join(folder_name(apex));
     let path = folder.join(JOURNAL_NAME);
-    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    let read =
+        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
     let Some(journal) = read else {
         return all_key_files(&folder)?
             .first()
@@ -375,7 +379,8 @@ pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
     let folder = keys.join(folder_name(apex));
     check_folder(&folder)?;
     let path = folder.join(JOURNAL_NAME);
-    let read = JournalFile::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+    let read =
+        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
     read.map_or(Ok(()), |journal| key_load::load(&folder, journal.facts(), None).map(drop))
 }
 

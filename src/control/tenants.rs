@@ -309,9 +309,14 @@ impl Tenants {
     /// Serves an entry. What stayed the same stays the same object, with its signatures.
     fn grant(&mut self, claim: Claim, pools: &mut PoolTable, done: &mut Done) {
         let Claim { path, file, definition } = claim;
-        let pool = definition.pool.as_deref().and_then(|pool| pools.index(pool));
-        let next = Tenant::new(&definition, pool, file);
-        let label: Box<[u8]> = next.label().into();
+        let label: Box<[u8]> = definition.endpoint.as_bytes().into();
+        let pool = definition.pool.as_deref().and_then(|pool| pools.index_for(&definition.domain, pool));
+        // Whoever had this name before: caches know it by the addresses and TLSA of that pool.
+        let pool = match (self.table.get(&label).and_then(|current| current.pool()), pool) {
+            (Some(from), Some(to)) => Some(pools.way(from, to, &definition.domain)),
+            _ => pool,
+        };
+        let next = Tenant::new(&definition, pool, file, pools.ttl);
         if self.held.remove(&label).is_some() | self.kept.remove(&label).is_some() {
             self.revision += 1;
         }

@@ -105,13 +105,13 @@ impl Fresh {
     }
 
     fn add(&mut self, definition: Definition, pools: &PoolTable, is_static: &Hashes) {
-        let pool = definition.pool.as_deref().map(|pool| pools.index(pool));
+        let pool = definition.pool.as_deref().map(|pool| pools.index_for(&definition.domain, pool));
         let hash = hash_name(definition.endpoint.as_bytes());
         if pool == Some(None) || is_static.contains(&hash) {
             self.rest.push(definition);
             return;
         }
-        let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id));
+        let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id, pools.ttl));
         self.served.push(Arc::clone(&value));
         self.entries.push(Hashed { hash, value });
         pool.flatten().into_iter().for_each(|pool| *self.uses.entry(pool).or_default() += 1);

@@ -118,7 +118,7 @@ impl Tenants {
 
     fn restore_one(&mut self, line: &Restored, around: &Surroundings<'_>, pools: &mut PoolTable) -> bool {
         let Restored { definition, file, held } = line;
-        let pool = definition.pool.as_deref().map(|pool| pools.index(pool));
+        let pool = definition.pool.as_deref().map(|pool| pools.index_for(&definition.domain, pool));
         let name = Name::below(definition.endpoint.as_bytes(), around.apex);
         let is_static = |name: &Name| around.content.is_some_and(|content| content.node(name).is_some());
         let served = self.by_domain(&definition.domain).is_some();
@@ -129,7 +129,7 @@ impl Tenants {
             return false;
         }
         if *held {
-            let tenant = self.put_in(Tenant::new(definition, pool.flatten(), u32::MAX), pools);
+            let tenant = self.put_in(Tenant::new(definition, pool.flatten(), u32::MAX, pools.ttl), pools);
             self.held.insert(tenant.label().into(), tenant);
             return true;
         }
@@ -140,7 +140,7 @@ impl Tenants {
             return false;
         }
         let (path, id) = (Arc::clone(path), source.id);
-        let tenant = self.put_in(Tenant::new(definition, pool.flatten(), id), pools);
+        let tenant = self.put_in(Tenant::new(definition, pool.flatten(), id, pools.ttl), pools);
         if let Some(file) = self.files.get_mut(&path) {
             file.served.push(Arc::clone(&tenant));
         }

@@ -2,6 +2,8 @@
 //!
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
+mod cert_commands;
+mod certs;
 mod commands;
 mod goals;
 mod keys;
@@ -16,6 +18,7 @@ use start::{Tell, spawn};
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
+use crate::control::certs::Certs;
 use crate::control::files_name;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
@@ -68,6 +71,8 @@ pub enum Event {
     KeyFailed(Box<Name>, String),
     /// This zone was looked at from outside.
     Seen(Box<Name>, Box<Seen>),
+    /// The hosts of a pool were looked at.
+    Probed(Box<crate::probe::Seen>),
     /// The process ends.
     Stop,
 }
@@ -90,6 +95,13 @@ struct Mind {
     view: Arc<ArcSwap<View>>,
     store: Store,
     rolls: Rolls,
+    certs: Certs,
+    looks: certs::Looks,
+    /// What stands against pools, and whether that may have changed.
+    pool_findings: Vec<Diagnostic>,
+    is_pool_news: bool,
+    /// Commands that wait for hosts to be looked at, by pool.
+    look_waits: Vec<(String, Sender<Line>)>,
     /// What signatures and waits go by, and when it was read last.
     clock: Clock,
     clock_read: Instant,
@@ -125,7 +137,8 @@ impl Mind {
     fn new(options: Options, store: Store, watcher: Watcher, clock: Clock) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
-        let world = World::new(options.config.clone(), shown);
+        let (world, certs) = (World::new(options.config.clone(), shown), Certs::new(options.config.clone()));
+        let tenants_ttl = world.pools.ttl;
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
         let mind = Mind {
@@ -139,7 +152,12 @@ impl Mind {
             metrics: options.metrics,
             view: Arc::default(),
             store,
-            rolls: Rolls::new(clock.shift()),
+            rolls: Rolls::new(clock.shift(), tenants_ttl),
+            certs,
+            looks: certs::Looks::new(),
+            pool_findings: Vec::new(),
+            is_pool_news: true,
+            look_waits: Vec::new(),
             clock,
             clock_read: Instant::now(),
             observer: None,
@@ -190,12 +208,15 @@ impl Mind {
                 Ok(Event::Reload) => drop(self.reload()),
                 Ok(Event::Request(request, reply)) => self.request(request, reply),
                 Ok(Event::KeyFailed(zone, reason)) => self.key_failed(&zone, reason),
+                Ok(Event::Seen(_, seen)) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen),
                 Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),
+                Ok(Event::Probed(seen)) => self.probed(*seen),
                 Err(false) if self.is_busy() => self.scan_on(),
                 Err(false) => self.tick(),
             }
             self.read_clock();
             self.roll_on();
+            self.pools_on();
             self.end_reloads();
             self.waits.settle(&self.world, Instant::now());
         }
@@ -217,13 +238,16 @@ impl Mind {
     fn sleep(&self) -> Duration {
         let now = Instant::now();
         let reload = self.reloads.iter().map(|reload| reload.deadline).min();
-        let wakes = [self.again_at, self.rescan_at, self.waits.next(), reload, self.rolls_next()];
+        let wakes = [self.again_at, self.rescan_at, self.waits.next(), reload, self.rolls_next(), self.pools_next()];
         wakes.into_iter().flatten().min().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now).min(SLEEP_MAX))
     }
 
     /// The first batch: everything there is, and what an earlier process kept.
     fn first_scan(&mut self) {
         let began = Instant::now();
+        let ways = self.certs.restore_ways(&self.store, time::now());
+        self.world.pools.restore_ways(ways);
+        self.read_roots();
         let changes = settled_scan(&mut self.files);
         self.watcher.scanned(changes.complete, began.elapsed());
         self.world.progress.found_all();
@@ -252,7 +276,7 @@ impl Mind {
         }
         self.restored.extend(new);
         if pools.is_some() || !masters.is_empty() || !tenants.is_empty() {
-            let mut disk = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+            let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
         }
     }
@@ -285,7 +309,7 @@ impl Mind {
             self.rescan_at = Some(Instant::now() + RESCAN_PAUSE);
         }
         if ended {
-            let mut disk = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+            let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             changed |= self.world.refresh_certificates(&mut disk);
         }
         if changed {
@@ -335,7 +359,7 @@ impl Mind {
         }
         let spoiled: Vec<_> = changes.troubled.iter().map(|trouble| self.trouble(trouble)).collect();
         let changed = !(batch.is_empty() && spoiled.is_empty() && healed.is_empty());
-        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
         if !batch.is_empty() {
             log_done(&self.world.apply(batch, time::now(), &mut outside));
         }
@@ -379,8 +403,13 @@ impl Mind {
     }
 }
 
-fn disk<'a>(config: &'a Config, files: &'a mut Files, store: &'a Store, rolls: &'a mut Rolls) -> Disk<'a> {
-    Disk { config, files, store, rolls, now: time::now() }
+fn disk<'a>(
+    config: &'a Config,
+    files: &'a mut Files,
+    store: &'a Store,
+    (rolls, certs): (&'a mut Rolls, &'a mut Certs),
+) -> Disk<'a> {
+    Disk { config, files, store, rolls, certs, now: time::now() }
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {

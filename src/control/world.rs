@@ -8,7 +8,7 @@ mod keys;
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::file_names::FileNames;
-use crate::control::pools::PoolTable;
+use crate::control::pools::{Joined, PoolOutside, PoolTable};
 use crate::control::progress::Progress;
 use crate::control::tenants::{Done, Surroundings, Tenants};
 use crate::control::tenants_bulk::{Fresh, Job};
@@ -18,7 +18,6 @@ use crate::dns::name::{self, Name};
 use crate::time::UnixTime;
 use crate::zone::content::Delegation;
 use crate::zone::master;
-use crate::zone::tenant::SpkiDigest;
 use files::{master_gone, only_tenants};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -34,11 +33,11 @@ pub const ZONE_SUFFIX: &str = ".zone";
 pub const TENANTS_MAX: usize = 10_000_000;
 
 /// What only a shell can do.
-pub trait Outside {
+pub trait Outside: PoolOutside {
     /// A file below `zones/`, or why not.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
-    /// TLSA 3 1 1 of a certificate file named by the pools.
-    fn certificate(&mut self, path: &str) -> Result<SpkiDigest, String>;
+    /// Makes durable who is on a way between two pools, before anybody is served by it.
+    fn join_ways(&mut self, _joined: Vec<Joined>) {}
     /// The keys of a zone; made at its first start.
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
@@ -89,10 +88,11 @@ pub struct World {
 impl World {
     /// A world without files.
     pub fn new(config: Config, shown: String) -> World {
+        let pools = PoolTable::new(config.tenants.ttl);
         World {
             config,
             shown,
-            pools: PoolTable::default(),
+            pools,
             zones: BTreeMap::new(),
             files: FileNames::default(),
             progress: Arc::default(),
@@ -175,7 +175,8 @@ impl World {
             let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
             done.entry(apex).or_default().add(&what);
         }
-        self.pools.sweep();
+        self.go_ways(outside);
+        self.pools.sweep(outside);
         self.drop_empty(outside);
         if !gone.is_empty() {
             self.give_back_numbers();
@@ -196,7 +197,8 @@ impl World {
             zone.refuse(only_tenants(apex, format!("{}/{}", self.shown, zone.path)), true);
             forgotten = true;
         }
-        self.pools.sweep();
+        self.go_ways(outside);
+        self.pools.sweep(outside);
         self.drop_empty(outside);
         self.give_back_numbers();
         if forgotten {
@@ -215,7 +217,7 @@ impl World {
         outside: &mut dyn Outside,
     ) {
         if let Some(text) = pools {
-            self.pools.restore(text);
+            self.pools.restore(text, outside);
         }
         for (apex, text) in masters {
             let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
@@ -236,8 +238,18 @@ impl World {
                 Done::default()
             });
         }
-        self.pools.sweep();
+        self.go_ways(outside);
+        self.pools.sweep(outside);
         self.drop_empty(outside);
+    }
+
+    /// Tenants whose pools changed go their ways: who they are is durable first.
+    fn go_ways(&mut self, outside: &mut dyn Outside) {
+        let joined = self.pools.joined();
+        if !joined.is_empty() {
+            outside.join_ways(joined);
+            self.pools.rebuild(outside);
+        }
     }
 
     /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
@@ -304,7 +316,7 @@ impl World {
     /// Reads the pools' certificates again; true where what is served changed.
     pub fn refresh_certificates(&mut self, outside: &mut dyn Outside) -> bool {
         let shown = self.shown(POOLS_FILE);
-        self.pools.refresh_certificates(&shown, &mut |path| outside.certificate(path))
+        self.pools.refresh_certificates(&shown, outside)
     }
 
     /// All findings: files, pools, zones, keys, tenants.

@@ -2,6 +2,8 @@
 //!
 //! Names and labels here are a contract with dashboards and with `contrib/alerts.yml`.
 
+mod pools;
+
 use super::{CLASSES, DRY_RUN, FAMILIES, Gauges, OTHER, PROTOS, QTYPES, RCODES, REASONS, Totals};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -37,6 +39,7 @@ impl Collector for Picture {
         self.traffic(&mut page)?;
         self.signing(&mut page)?;
         self.zones(&mut page)?;
+        pools::pools(&self.gauges.pools, &mut page)?;
         self.tenants_and_files(&mut page)
     }
 }

@@ -32,6 +32,7 @@ pub mod plan;
 pub mod sim;
 pub mod step;
 pub mod tlsa;
+pub mod told;
 pub mod turn;
 pub mod words;
 

@@ -13,13 +13,11 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-/// TTL of A, AAAA and TLSA of tenants: half an hour bounds the damage of a surprise certificate.
-pub const TENANT_TTL: u32 = 1800;
 /// Index of a pool, fixed while the process lives.
 pub type PoolIndex = u32;
 
 /// A, AAAA and TLSA in wire form: of a pool, or of a tenant that has its own. One block of memory, since a million of
-/// these lie in no cache: the digest, the number of records of each type in the order of [`KINDS`], the records.
+/// these lie in no cache: the digest, the TTL, the number of records of each type in the order of [`KINDS`], the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records(Box<[u8]>);
 
@@ -76,8 +74,8 @@ pub enum Part {
 }
 
 impl Records {
-    /// Prepares records; at most 255 of a kind are used, which the parsers' limits keep far below.
-    pub fn new(addresses: &[IpAddr], tlsa: &[SpkiDigest]) -> Records {
+    /// Prepares records of one TTL in seconds; at most 255 of a kind are used, which the parsers' limits keep far below.
+    pub fn new(addresses: &[IpAddr], tlsa: &[SpkiDigest], ttl: u32) -> Records {
         let mut kinds: [Vec<Vec<u8>>; 3] = Default::default();
         for address in addresses {
             match address {
@@ -94,10 +92,11 @@ impl Records {
             data.truncate(usize::from(u8::MAX));
             *count = u8::try_from(data.len()).unwrap_or(u8::MAX);
             for rdata in data.iter() {
-                push_record(&mut wire, *kind, TENANT_TTL, rdata).ok();
+                push_record(&mut wire, *kind, ttl, rdata).ok();
             }
         }
-        Records([&digest(0, TENANT_TTL, &wire).to_ne_bytes()[..], &counts, &wire].concat().into_boxed_slice())
+        let digest = digest(0, ttl, &wire).to_ne_bytes();
+        Records([&digest[..], &ttl.to_ne_bytes(), &counts, &wire].concat().into_boxed_slice())
     }
 
     /// One RRset; none where there are no records of that kind.
@@ -119,13 +118,14 @@ impl Records {
 /// One RRset of the octets of [`Records`].
 fn set_in(records: &[u8], kind: usize) -> Option<RrsetView<'_>> {
     let (digest, rest) = records.split_first_chunk::<8>()?;
+    let (ttl, rest) = rest.split_first_chunk::<4>()?;
     let (counts, wire) = rest.split_first_chunk::<COUNTS>()?;
     let octets = |(count, octets): (&u8, &usize)| usize::from(*count) * octets;
     let start: usize = counts.iter().zip(&RECORD_OCTETS).take(kind).map(octets).sum();
     let count = *counts.get(kind).filter(|count| **count > 0)?;
     Some(RrsetView {
         rtype: *KINDS.get(kind)?,
-        ttl: TENANT_TTL,
+        ttl: u32::from_ne_bytes(*ttl),
         count: u16::from(count),
         wire: wire.get(start..)?.get(..octets((&count, RECORD_OCTETS.get(kind)?)))?,
         digest: u64::from_ne_bytes(*digest),
@@ -155,10 +155,10 @@ fn domain_in_block(domain: &str, label: &[u8]) -> (ArrayVec<u8, DOMAIN_OCTETS_MA
 }
 
 impl Tenant {
-    /// The tenant of a definition whose pool has been looked up.
-    pub fn new(definition: &Definition, pool: Option<PoolIndex>, file: u32) -> Tenant {
+    /// The tenant of a definition whose pool has been looked up; records of its own have this TTL in seconds.
+    pub fn new(definition: &Definition, pool: Option<PoolIndex>, file: u32, ttl: u32) -> Tenant {
         let own = (!definition.addresses.is_empty() || !definition.tlsa.is_empty())
-            .then(|| Records::new(&definition.addresses, &definition.tlsa));
+            .then(|| Records::new(&definition.addresses, &definition.tlsa, ttl));
         let label = definition.endpoint.as_bytes();
         let (domain, whole) = domain_in_block(&definition.domain, label);
         let numbers = [file.to_ne_bytes(), pool.unwrap_or(NO_POOL).to_ne_bytes()];
@@ -215,6 +215,11 @@ impl Tenant {
     /// Whether its file names the endpoint.
     pub fn has_explicit_endpoint(&self) -> bool {
         self.flags & EXPLICIT != 0
+    }
+
+    /// Whether all that it answers is its pool's.
+    pub fn is_all_of_pool(&self) -> bool {
+        self.own().is_empty() && self.flags & DANE != 0
     }
 
     /// The digest over all records of its own, and these; empty where it has none.
@@ -373,11 +378,12 @@ mod tests {
         let digests = [[1u8; 32], [2; 32], [3; 32]];
         for (four, six, tlsa) in (0..12).map(|n| (n % 3, n / 3 % 2, n / 6 * 3)) {
             let wanted = [&addresses[..four], &addresses[2..2 + six]].concat();
-            let records = Records::new(&wanted, &digests[..tlsa]);
+            let records = Records::new(&wanted, &digests[..tlsa], 1800);
             assert_eq!(records.addresses(), wanted);
             assert_eq!(records.tlsa(), &digests[..tlsa]);
             let counts = [0, 1, 2].map(|kind| records.set(kind).map_or(0, |set| usize::from(set.count)));
             assert_eq!(counts, [four, six, tlsa]);
+            assert!((0..3).filter_map(|kind| records.set(kind)).all(|set| set.ttl == 1800));
         }
         assert!(Records::default().set(0).is_none());
     }
@@ -393,7 +399,7 @@ mod tests {
             dane: domain.len().is_multiple_of(2),
             line: 5,
         };
-        let tenant = Tenant::new(&definition, pool, file);
+        let tenant = Tenant::new(&definition, pool, file, 1800);
         (definition, tenant)
     }
 

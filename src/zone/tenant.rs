@@ -9,12 +9,10 @@ mod values;
 
 pub use check::{ADDRESSES_MAX, TLSA_MAX};
 pub use print::{print_ndjson, print_toml};
-pub use values::{
-    address_of, endpoint_label, endpoint_of, normal_domain, pool_name, print_tlsa, tlsa_of, tlsa_of_certificate,
-};
+pub use values::{address_of, endpoint_label, endpoint_of, normal_domain, print_tlsa, tlsa_of};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::fields::{Codes, Reader, Table, Value, shown};
+use crate::fields::{Codes, Reader, Table, Value, pool_name, shown};
 use check::{WrittenPool, WrittenTenant};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

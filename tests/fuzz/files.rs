@@ -144,7 +144,8 @@ pub fn config(octets: &[u8]) {
 
 /// A certificate file, which may by mistake be a private key: no error quotes it.
 pub fn certificate(octets: &[u8]) {
-    let Err(fault) = tenant::tlsa_of_certificate(octets) else { return };
+    let Err(fault) = mxseal::cert::chain::parse_pem(octets) else { return };
+    let fault = fault.to_string();
     let quotes = |part: &[u8]| std::str::from_utf8(part).is_ok_and(|part| fault.contains(part));
     assert!(!octets.windows(QUOTE_OCTETS).any(quotes), "{fault}");
 }

@@ -116,7 +116,7 @@ fn zone(apex: &str, text: &str, signed: bool, children: &[Delegation]) -> Zone {
     let data = SignaturePolicy { life: 259_200, grid: 43_200, inception_before: 86_400 };
     let signing =
         Signing::new(apex.clone(), vec![Arc::clone(key())], vec![Arc::clone(key())], data, data).expect("a key");
-    let pool = Records::new(&["192.0.2.25".parse().expect("an address")], &[[5; 32], [6; 32]]);
+    let pool = Records::new(&["192.0.2.25".parse().expect("an address")], &[[5; 32], [6; 32]], 1800);
     let (tenants, pools) = (tenants(text == SHARD), Arc::new(vec![Some(Arc::new(pool))]));
     let labels = label_count(&apex);
     Zone { apex, labels, content, tenants, pools, signing: signed.then(|| Arc::new(signing)) }
@@ -128,7 +128,7 @@ fn tenants(wanted: bool) -> Table<Tenant> {
     assert!(parsed.broken.is_empty(), "{:?}", parsed.broken);
     for definition in parsed.entries {
         let pool = definition.pool.as_ref().map(|_| 0);
-        table.insert(Arc::new(Tenant::new(&definition, pool, 0)));
+        table.insert(Arc::new(Tenant::new(&definition, pool, 0, 1800)));
     }
     table
 }

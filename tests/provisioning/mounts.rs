@@ -110,9 +110,15 @@ fn case_25_a_full_disk_stops_no_answer_and_is_made_good_when_there_is_room() {
     server.place(&at("y0.toml"), "broken");
     server.until("the disk is reported", |server| inside_codes(server).contains(&"MX5016".to_owned()));
     assert_eq!(server.address("y0-example"), EU);
+    server.place(&at("z.toml"), toml("z.example", "us"));
+    server.eventually("z-example", US);
+    // A tenant that changes pools must not forget its way at a restart: it stays until that can be kept.
     server.place(&at("y1.toml"), toml("y1.example", "us"));
-    server.eventually("y1-example", US);
+    server.place(&at("z2.toml"), toml("z2.example", "us"));
+    server.eventually("z2-example", US);
+    assert_eq!(server.address("y1-example"), EU);
     inside(&server, "rm keys/ballast");
+    server.eventually("y1-example", US);
     server.until("it is kept", |server| !inside_codes(server).contains(&"MX5016".to_owned()));
     inside(&server, "grep -q y0.example keys/a.mx.example/last-good.ndjson");
 }

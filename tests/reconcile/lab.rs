@@ -2,7 +2,9 @@
 
 use crate::words::{in_words, query};
 use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
+use mxseal::cert::{KeyKind, Leaf, Spki};
 use mxseal::config::Config;
+use mxseal::control::pools::PoolOutside;
 use mxseal::control::tenants::{Done, Standing};
 use mxseal::control::world::{FileChange, Outside, World};
 use mxseal::control::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
@@ -29,13 +31,24 @@ pub struct Memory {
     pub frozen: BTreeSet<Name>,
 }
 
+impl PoolOutside for Memory {
+    fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
+        let spki = self.certificates.get(path).copied().map(Spki).ok_or_else(|| "no such file".to_owned())?;
+        Ok(Leaf {
+            spki,
+            kind: KeyKind::EcdsaP256,
+            names: Vec::new(),
+            not_before: UnixTime(0),
+            not_after: UnixTime(u64::MAX),
+            issuer: String::new(),
+            self_signed: true,
+        })
+    }
+}
+
 impl Outside for Memory {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
-    }
-
-    fn certificate(&mut self, path: &str) -> Result<[u8; 32], String> {
-        self.certificates.get(path).copied().ok_or_else(|| "no such file".to_owned())
     }
 
     fn keys(&mut self, zone: &ZoneState) -> Keys {

@@ -132,7 +132,8 @@ pub fn build<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> World {
 }
 
 fn assemble(mut drafts: Vec<Draft>, pools: &[tenant::Pool], unavailable: Vec<Name>) -> World {
-    let records: Pools = pools.iter().map(|pool| Some(Arc::new(Records::new(&pool.addresses, &pool.tlsa)))).collect();
+    let records: Pools =
+        pools.iter().map(|pool| Some(Arc::new(Records::new(&pool.addresses, &pool.tlsa, 1800)))).collect();
     let records = Arc::new(records);
     // Children first: their parents delegate to them.
     drafts.sort_by_key(|draft| std::cmp::Reverse(mxseal::dns::name::label_count(&draft.apex)));
@@ -171,7 +172,7 @@ fn zone(
     for definition in &draft.tenants {
         let pool = definition.pool.as_ref().and_then(|name| pools.iter().position(|pool| pool.name == *name));
         let pool = pool.map(|index| u32::try_from(index).expect("few pools"));
-        tenants.insert(Arc::new(Tenant::new(definition, pool, 0)));
+        tenants.insert(Arc::new(Tenant::new(definition, pool, 0, 1800)));
     }
     let signing = (!keys.is_empty()).then(|| {
         let those = |words: &[&str], failing: bool| {

@@ -4,25 +4,26 @@
 //! takes the loss of a journal for a fresh start.
 
 use super::{Torn, ZoneFacts};
+use crate::roll::told::Told;
 
 /// What was found under one of the two names. `F` is why it cannot be used.
 #[derive(Debug)]
-pub enum Found<F> {
+pub enum Found<F, Z = ZoneFacts> {
     /// Nothing.
     Missing,
     /// Something that is no journal, or that cannot be read.
     Unusable(F),
     /// A journal: its whole lines, what they add up to, and what was cut off behind them.
-    Whole(Vec<u8>, Box<ZoneFacts>, Option<Torn>),
+    Whole(Vec<u8>, Box<Z>, Option<Torn>),
 }
 
 /// The journal that counts.
 #[derive(Debug)]
-pub struct Pair {
+pub struct Pair<Z = ZoneFacts> {
     /// Its whole lines.
     pub content: Vec<u8>,
     /// What they add up to.
-    pub facts: ZoneFacts,
+    pub facts: Z,
     /// The first file's last line, where it was not written to its end and is nowhere else.
     pub torn: Option<Torn>,
     /// What is wrong with the first file.
@@ -59,9 +60,9 @@ pub enum Neither<F> {
 ///
 /// # Errors
 /// [`Neither`]: someone must look.
-pub fn choose<F: ToString>(first: Found<F>, second: Found<F>) -> Result<Option<Pair>, Neither<F>> {
+pub fn choose<F: ToString, Z: Told>(first: Found<F, Z>, second: Found<F, Z>) -> Result<Option<Pair<Z>>, Neither<F>> {
     use Found::{Missing, Unusable, Whole};
-    let alone = |(content, facts, torn): (Vec<u8>, Box<ZoneFacts>, Option<Torn>), first, second| {
+    let alone = |(content, facts, torn): (Vec<u8>, Box<Z>, Option<Torn>), first, second| {
         Ok(Some(Pair { content, facts: *facts, torn, first, second }))
     };
     match (first, second) {
@@ -79,11 +80,11 @@ pub fn choose<F: ToString>(first: Found<F>, second: Found<F>) -> Result<Option<P
         (Whole(one, facts, torn), Whole(two, longer, _)) => match () {
             () if one == two => alone((one, facts, torn), Flaw::None, Flaw::None),
             () if one.starts_with(&two) => {
-                let lacks = facts.records - longer.records;
+                let lacks = facts.records() - longer.records();
                 alone((one, facts, torn), Flaw::None, Flaw::Shorter(lacks))
             }
             () if two.starts_with(&one) => {
-                let lacks = longer.records - facts.records;
+                let lacks = longer.records() - facts.records();
                 alone((two, longer, None), Flaw::Shorter(lacks), Flaw::None)
             }
             () => Err(Neither::Apart),

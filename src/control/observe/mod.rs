@@ -14,6 +14,7 @@ pub mod message;
 pub mod notify;
 pub mod own;
 pub mod parent;
+pub mod pool;
 mod round;
 pub mod verify;
 pub mod walk;

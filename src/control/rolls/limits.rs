@@ -7,16 +7,14 @@ use crate::config::Policy;
 use crate::roll::facts::Limits;
 use crate::time::Seconds;
 use crate::zone::content::Content;
-use crate::zone::endpoint::TENANT_TTL;
 
 /// Signatures that cover a doubted clock count as longer by this, at most: beyond it only caches that ignore TTLs could hold
 /// them, and a clock that was years ahead must not stop rolls for years.
 const SHIFT_MAX: Seconds = 30 * 86_400;
 
-/// The limits of a zone that serves `content`.
-pub fn of(policy: &Policy, content: &Content, has_tenants: bool, shift: Shift) -> Limits {
-    let tenants = if has_tenants { TENANT_TTL } else { 0 };
-    let limits = limits(policy, content.ttl_max.max(tenants), content.negative_ttl);
+/// The limits of a zone that serves `content`, and tenants with TTLs up to this (0: none).
+pub fn of(policy: &Policy, content: &Content, tenants_ttl: u32, shift: Shift) -> Limits {
+    let limits = limits(policy, content.ttl_max.max(tenants_ttl), content.negative_ttl);
     let after = shift.after.min(SHIFT_MAX);
     Limits { dnskey_life: limits.dnskey_life + after, data_life: limits.data_life + after, ..limits }
 }

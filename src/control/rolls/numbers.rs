@@ -49,7 +49,7 @@ impl Rolls {
         let known = self.served_unsigned.get_or_insert_with(|| store.numbers(Numbers::Unsigned));
         let mut is_new = false;
         for (zone, content) in zones.filter_map(|zone| Some((zone, zone.content()?))) {
-            let ttl = u64::from(limits::of(&zone.policy, content, true, Shift::default()).data_ttl);
+            let ttl = u64::from(limits::of(&zone.policy, content, self.tenants_ttl, Shift::default()).data_ttl);
             let before = known.entry(zone.apex.to_string()).or_default();
             is_new |= ttl > *before;
             *before = ttl.max(*before);

@@ -10,12 +10,13 @@ use crate::control::observe::message::Message;
 use crate::control::observe::notify::{Told, notify_cds};
 use crate::control::observe::own::{OwnExpected, OwnSeen, observe_zone};
 use crate::control::observe::parent::{ParentAsk, ParentRound, look};
+use crate::control::observe::pool::observe_pool;
 use crate::control::observe::verify::{self, Clocks};
 use crate::control::observe::walk::Ways;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
 use crate::time::{self, UnixTime};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -31,6 +32,19 @@ pub enum Look {
     Own {
         /// What they should answer.
         expected: Box<OwnExpected>,
+        /// Which of the facts that shows.
+        through: u64,
+    },
+    /// The records of a pool, at a tenant of the zone, at our own addresses.
+    Pool {
+        /// Which pool.
+        pool: String,
+        /// The tenant's endpoint.
+        endpoint: Box<Name>,
+        /// TLSA that it should have.
+        tlsa: Vec<[u8; 32]>,
+        /// Addresses that it should have.
+        addresses: Vec<IpAddr>,
         /// Which of the facts that shows.
         through: u64,
     },
@@ -71,6 +85,15 @@ pub enum Seen {
         through: u64,
         /// Whether they were there.
         outcome: OwnSeen,
+    },
+    /// The records of a pool.
+    Pool {
+        /// Which pool.
+        pool: String,
+        /// Which of the facts were expected.
+        through: u64,
+        /// Whether they were there.
+        outcome: Result<(), Vec<String>>,
     },
     /// The DS at our own parent zone.
     OwnParent {
@@ -117,7 +140,7 @@ impl Observer {
     /// Asks for a look; false where there is no place for it now.
     pub fn ask(&self, zone: &Name, look: Look) -> bool {
         let jobs = match look {
-            Look::Own { .. } | Look::OwnParent { .. } => &self.own,
+            Look::Own { .. } | Look::Pool { .. } | Look::OwnParent { .. } => &self.own,
             Look::Parent { .. } | Look::Tell { .. } => &self.parents,
         };
         !matches!(jobs.try_send((zone.clone(), look)), Err(TrySendError::Full(_)))
@@ -147,6 +170,9 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
     let by = |ahead: i64| Clocks { signing: now, wall: UnixTime(now.0.saturating_add_signed(ahead)) };
     match wanted {
         Look::Own { expected, through } => Seen::Own { through, outcome: observe_zone(listen, zone, &expected, now) },
+        Look::Pool { pool, endpoint, tlsa, addresses, through } => {
+            Seen::Pool { pool, through, outcome: observe_pool(listen, &endpoint, &tlsa, &addresses) }
+        }
         Look::OwnParent { zone: parent, keys, server } => {
             let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());
             let outcome = reply.and_then(|reply| match keys {

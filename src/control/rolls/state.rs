@@ -38,6 +38,8 @@ pub struct Rolls {
     pub zones: BTreeMap<Name, ZoneRoll>,
     /// How signatures cover all readings of the clocks.
     pub shift: Shift,
+    /// TTL of the records of tenants.
+    pub tenants_ttl: u32,
     /// Zones whose journals say that they are unsigned, and that need not be open.
     unsigned: BTreeSet<Name>,
     /// Facts of each zone that were published, as far as that is known; none: not read yet.
@@ -260,8 +262,8 @@ impl ZoneRoll {
 
 impl Rolls {
     /// No zones yet.
-    pub fn new(shift: Shift) -> Rolls {
-        Rolls { shift, ..Rolls::default() }
+    pub fn new(shift: Shift, tenants_ttl: u32) -> Rolls {
+        Rolls { shift, tenants_ttl, ..Rolls::default() }
     }
 
     /// The keys of a zone: those that it has here already, or those of its folder, made at its first start.

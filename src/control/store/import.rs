@@ -150,7 +150,8 @@ impl Store {
         let told = |fault| Frozen::append(&path, fault);
         let mut facts = facts.into_iter();
         let Some(first) = facts.next() else { return Ok(()) };
-        let mut journal = JournalFile::create(Arc::clone(&self.disk), path.clone(), first, now).map_err(told)?;
+        let mut journal =
+            JournalFile::<ZoneFacts>::create(Arc::clone(&self.disk), path.clone(), first, now).map_err(told)?;
         facts.try_for_each(|fact| journal.append(fact, now)).map_err(told)
     }
 }

@@ -28,12 +28,19 @@ impl Mind {
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
         self.rolls.read_again(&self.store);
-        let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        outside.certs.configure(Config {
+            zones: outside.config.zones.clone(),
+            keys: outside.config.keys.clone(),
+            ..config.clone()
+        });
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
         self.world.refresh_certificates(&mut outside);
         let changes = self.scan();
         self.take_in(changes);
+        self.read_roots();
+        self.is_pool_news = true;
         self.own_findings = warnings;
         self.take_back_insecure();
         self.note_goals();
@@ -54,7 +61,7 @@ impl Mind {
             std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
         self.reloads = waiting;
         if ended.iter().any(|reload| reload.allow_shrink) {
-            let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             log_done(&self.world.allow_shrink(time::now(), &mut outside));
             self.publish();
         }
@@ -97,22 +104,20 @@ impl Mind {
             | Request::KeysHold { .. }
             | Request::KeysResume { .. }
             | Request::KeysImport { .. } => self.keys_request(request, &reply),
-            Request::PoolShow { pool } => self.pool_show(&pool, &reply),
+            Request::PoolShow { .. }
+            | Request::PoolLook { .. }
+            | Request::CertStatus { .. }
+            | Request::CertPlan { .. }
+            | Request::CertCsr { .. }
+            | Request::CertStage { .. }
+            | Request::CertPermit { .. }
+            | Request::CertDrop { .. }
+            | Request::CertResume { .. } => self.certs_request(request, &reply),
             // The socket answers these from the report.
             other => {
                 drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))
             }
         }
-    }
-
-    fn pool_show(&self, pool: &str, reply: &Sender<Line>) {
-        let view = self.view.load();
-        let Some(info) = view.pools.iter().find(|info| info.pool == pool) else {
-            let _ = reply.send(Line::End { exit: 1, message: format!("there is no pool `{pool}` here") });
-            return;
-        };
-        let _ = serde_json::to_value(info).map(|value| reply.send(Line::Item(value)));
-        let _ = reply.send(Line::End { exit: u8::from(!info.reasons.is_empty()), message: String::new() });
     }
 
     fn show(&self, domain: &str, reply: &Sender<Line>) {

@@ -235,7 +235,7 @@ impl Mind {
     }
 
     fn serve_imported(&mut self, apex: &Name) {
-        let mut outside = super::disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+        let mut outside = super::disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
         self.note_goals();
         self.publish();

@@ -1,12 +1,15 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
 use super::Mind;
+use crate::control::certs::{Life, report};
+use crate::control::protocol::HostInfo;
 use crate::control::rolls::gauges::{At, gauges};
 use crate::control::view::View;
 use crate::control::zones::Keys;
 use crate::diagnostic::Diagnostic;
-use crate::metrics::{TenantGauges, WatchGauges};
-use crate::time;
+use crate::metrics::{PoolGauges, TenantGauges, WatchGauges};
+use crate::roll::tlsa::plan::{Blocker, is_next};
+use crate::time::{self, UnixTime};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,17 +21,20 @@ impl Mind {
         self.rolls.keep_only(|apex| self.world.zones.contains_key(apex));
         self.renew_keys();
         self.note_limits();
+        self.bound_pools();
         self.version += 1;
         let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
         self.previous.retain(|old| Arc::strong_count(old) > 1);
         self.previous.push(self.slot.swap(snapshot));
         self.note_published();
+        self.note_pools();
         self.report();
     }
 
     /// Tells what stands now about the snapshot that answers.
     pub(super) fn report(&mut self) {
-        let more = self.own_findings.iter().chain(&self.disk_findings).chain(&self.key_findings);
+        let more =
+            self.own_findings.iter().chain(&self.disk_findings).chain(&self.key_findings).chain(&self.pool_findings);
         let more: Vec<Diagnostic> = more.cloned().collect();
         self.findings.update(&self.world, &more);
         let last_scan = self.watcher.counts().last_success.0;
@@ -79,6 +85,15 @@ impl Mind {
         });
     }
 
+    /// Shows how the pools stand.
+    pub(super) fn pool_gauges(&self) {
+        let now = time::wall();
+        self.metrics.set(|all| {
+            let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
+            all.pools = lives.map(|(pool, life)| (pool.clone(), pool_gauge(life, now))).collect();
+        });
+    }
+
     pub(super) fn watch_gauges(&self) {
         let counts = self.watcher.counts();
         let lag = self.again_at.map_or(0.0, |at| Instant::now().saturating_duration_since(at).as_secs_f64());
@@ -91,5 +106,24 @@ impl Mind {
                 full_scans: counts.full_scans,
             };
         });
+    }
+}
+
+fn pool_gauge(life: &Life, now: UnixTime) -> PoolGauges {
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let hosts = report::hosts(life, now);
+    let with = |is_it: &dyn Fn(&HostInfo) -> bool| count(hosts.iter().filter(|host| is_it(host)).count());
+    let is_seen = hosts.iter().any(|host| host.looked_at.is_some());
+    let waits = life.plan.iter().flat_map(|plan| &plan.waits).filter_map(|wait| wait.until);
+    PoolGauges {
+        not_after: life.certificates.iter().map(|(_, leaf)| leaf.not_after).min(),
+        probe_ok: is_seen.then(|| hosts.iter().filter(|host| host.state != "candidate").all(|host| host.matches)),
+        hosts_ok: with(&|host| host.matches),
+        hosts_mismatching: with(&|host| host.looked_at.is_some() && host.fault.is_empty() && !host.matches),
+        hosts_failing: with(&|host| !host.fault.is_empty()),
+        keys: count(life.facts().served_keys().len()),
+        next_keys: count(life.facts().keys.iter().filter(|key| is_next(key) && key.published.is_some()).count()),
+        next_event: waits.min(),
+        blocked: life.plan.iter().flat_map(|plan| &plan.blockers).any(Blocker::freezes),
     }
 }

@@ -76,7 +76,7 @@ impl Mind {
             if serving.is_empty() {
                 break;
             }
-            let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(serving, &mut outside);
             self.publish();
         }
@@ -173,7 +173,7 @@ impl Mind {
             }
         }
         if !renewed.is_empty() {
-            let mut outside = disk(&self.config, &mut self.files, &self.store, &mut self.rolls);
+            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(renewed, &mut outside);
         }
     }
@@ -189,7 +189,8 @@ impl Mind {
             };
             let Some(content) = zone.content() else { continue };
             roll.has_tenants |= !zone.tenants.table.is_empty();
-            let limits = limits::of(&zone.policy, content, roll.has_tenants, shift);
+            let tenants_ttl = if roll.has_tenants { self.world.pools.ttl } else { 0 };
+            let limits = limits::of(&zone.policy, content, tenants_ttl, shift);
             if roll.facts().limits_next != Some(limits) {
                 roll.record(Fact::Limits(limits), now);
             }
@@ -255,6 +256,8 @@ impl Mind {
                 let after = SETTLED * 2u32.saturating_pow(roll.own.failures.min(6));
                 roll.own.answered(faults.into_iter().map(|fault| fault.what).collect(), after.min(UNSEEN_MAX));
             }
+            // Those of pools have a way of their own.
+            Seen::Pool { .. } => {}
             Seen::OwnParent { server, outcome } => parents::own_parent_seen(apex, roll, server, outcome),
             Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll),
             Seen::Told(told) => parents::told(apex, &told),

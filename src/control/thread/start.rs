@@ -129,6 +129,7 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());
     let stop_warm = mind.start_warm(&events)?;
     mind.start_observer(&events)?;
+    mind.start_prober(&events)?;
     spawn("mxseal-socket", move || socket::run(&listener, &Arc::new(desk)))?;
     let findings = mind.findings.all().to_vec();
     let tenants = mind.world.zones.values().map(|zone| zone.tenants.table.len()).sum();

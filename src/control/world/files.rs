@@ -42,7 +42,7 @@ impl World {
     pub(super) fn apply_pools(&mut self, content: Option<Vec<u8>>, outside: &mut dyn Outside) -> bool {
         let shown = self.shown(POOLS_FILE);
         match content {
-            Some(octets) => self.pools.apply(&shown, &octets, &mut |path| outside.certificate(path)),
+            Some(octets) => self.pools.apply(&shown, &octets, outside),
             None => {
                 let message = "the file of the pools is gone";
                 let help = "put it back; the last good pools are served until then";

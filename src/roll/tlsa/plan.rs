@@ -319,3 +319,8 @@ fn destroy(facts: &PoolFacts, plan: Plan, now: UnixTime) -> Plan {
     plan.wake_at = permits.map(|until| until.after(1)).chain([plan.wake_at]).min().unwrap_or(now);
     plan
 }
+
+/// Whether a key was made or brought in here, so that nobody is surprised by it.
+pub fn is_known_here(key: &KeyFacts) -> bool {
+    matches!(key.origin, Origin::Made | Origin::Staged)
+}

@@ -2,10 +2,10 @@
 //!
 //! The same checks serve every form of file, so a form can never let through what another refuses.
 
-use super::values::{address_of, endpoint_label, endpoint_of, normal_domain, pool_name, tlsa_of};
+use super::values::{address_of, endpoint_label, endpoint_of, normal_domain, tlsa_of};
 use super::{Definition, Pool, SpkiDigest};
 use crate::diagnostic::{Diagnostic, Place, Severity};
-use crate::fields::{Reader, Table};
+use crate::fields::{Reader, Table, pool_name};
 use std::borrow::Cow;
 use std::net::IpAddr;
 

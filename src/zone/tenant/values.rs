@@ -7,7 +7,6 @@ use crate::fields::shown;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use ring::digest::{SHA256, digest};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Octets of a domain without its final dot, at most: 255 in wire form (RFC 1035 § 2.3.4).
@@ -16,8 +15,6 @@ const DOMAIN_OCTETS_MAX: usize = 253;
 const LABEL_OCTETS_MAX: usize = 63;
 /// Octets of an endpoint's hash in hex: 64 bits, so two of a billion long domains never meet by chance.
 const ENDPOINT_HASH_OCTETS: usize = 16;
-/// Octets of a pool's name, at most: it becomes a folder below `keys/pools` and a label of metrics.
-const POOL_NAME_OCTETS_MAX: usize = 64;
 
 /// A domain as it is compared and stored: A-labels (UTS 46), lower case, no final dot.
 ///
@@ -76,22 +73,6 @@ pub fn endpoint_label(text: &str) -> Result<String, String> {
     Ok(text.to_ascii_lowercase())
 }
 
-/// A pool's name. It becomes the name of a folder, so it has no slash and does not begin with a dot.
-///
-/// # Errors
-/// Why it is none.
-pub fn pool_name(text: &str) -> Result<(), String> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if text.is_empty() {
-        return Err("the name of a pool is empty".to_owned());
-    }
-    if text.len() > POOL_NAME_OCTETS_MAX || text.starts_with(['.', '-']) || !text.bytes().all(allowed) {
-        let rule = "at most 64 letters, digits, dashes, dots and underscores, beginning with none of `-` and `.`";
-        return Err(format!("`{}` is not a name for a pool: it takes {rule}", shown(text)));
-    }
-    Ok(())
-}
-
 /// An address that a host can have.
 ///
 /// # Errors
@@ -139,20 +120,6 @@ pub fn tlsa_of(text: &str) -> Result<SpkiDigest, String> {
     }
     let octets = HEXLOWER.decode(&hex).map_err(|_| "the digest of the TLSA has other characters than 0-9 and a-f")?;
     octets.try_into().map_err(|_| "the digest of the TLSA is not 32 octets".to_owned())
-}
-
-/// The TLSA `3 1 1` of the first certificate in a PEM file: SHA-256 of its public key (RFC 7671 § 5.1).
-///
-/// # Errors
-/// What is wrong, without a word of the content, since the file may hold a private key.
-pub fn tlsa_of_certificate(pem: &[u8]) -> Result<SpkiDigest, String> {
-    let der = CertificateDer::from_pem_slice(pem).map_err(
-        |_| "there is no certificate in PEM form in it; name the file with the chain that the hosts present",
-    )?;
-    let (_, certificate) = x509_parser::parse_x509_certificate(&der)
-        .map_err(|_| "its first certificate is not X.509 in DER form; make the file anew")?;
-    let hash = digest(&SHA256, certificate.public_key().raw);
-    hash.as_ref().try_into().map_err(|_| "its public key has no digest".to_owned())
 }
 
 /// `3 1 1` and the digest in hex: the form that [`tlsa_of`] reads.

@@ -1,0 +1,277 @@
+//! Certificate chains as files and hosts give them, and what is wrong with them before anybody deploys them.
+//!
+//! Errors never quote content. Names, dates and issuers are no matter of DANE-EE (RFC 7672 § 3.1.1): they are told apart
+//! from what stops mail of DANE senders.
+
+use super::key::{KeyKind, Spki};
+use super::roots::Roots;
+use crate::time::UnixTime;
+use rustls_pki_types::pem::{Error as PemError, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::{
+    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION, OID_SIG_ED25519,
+};
+use x509_parser::public_key::PublicKey;
+
+/// Certificates of one chain, at most: public authorities send three or four.
+pub const CHAIN_MAX: usize = 16;
+/// Bits of an RSA key, at least: senders refuse shorter ones (RFC 7671 § 8.3 leaves the choice to libraries).
+const RSA_BITS_MIN: usize = 2048;
+
+/// A chain: the host's certificate, then its issuers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The host's certificate.
+    pub leaf: Leaf,
+    /// All certificates in DER, the host's first.
+    pub der: Vec<Vec<u8>>,
+}
+
+/// What a host's certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Digest of its public key.
+    pub spki: Spki,
+    /// Kind of that key.
+    pub kind: KeyKind,
+    /// Its DNS names, lower case.
+    pub names: Vec<String>,
+    /// First moment of its validity.
+    pub not_before: UnixTime,
+    /// Last one.
+    pub not_after: UnixTime,
+    /// Who signed it.
+    pub issuer: String,
+    /// Whether it names itself as its issuer.
+    pub self_signed: bool,
+}
+
+/// Why octets are no chain that hosts could present.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainFault {
+    /// Nothing is there.
+    #[error("it is empty; if it is being written, that heals by itself")]
+    Empty,
+    /// No certificate is there.
+    #[error("there is no certificate in PEM form in it; name the file with the chain that the hosts present")]
+    NoCertificate,
+    /// Only a private key is there.
+    #[error("it holds a private key and no certificate; name the file with the chain that the hosts present")]
+    OnlyKey,
+    /// It ends in the middle.
+    #[error("it ends inside of a certificate; if it is being written, that heals by itself")]
+    Truncated,
+    /// PEM that is none.
+    #[error("certificate {0} in it is not in PEM form; make the file anew")]
+    NotPem(usize),
+    /// DER that is none.
+    #[error("certificate {0} in it is not X.509 in DER form; make the file anew")]
+    NotX509(usize),
+    /// Too many.
+    #[error("it holds more than {CHAIN_MAX} certificates; one chain belongs in a file")]
+    TooMany,
+    /// An issuer comes first.
+    #[error("its first certificate is that of an authority; the host's own comes first, then its issuers")]
+    Misordered,
+    /// Several hosts' certificates.
+    #[error("it holds certificates for several keys of hosts; write one chain a file and name each in `certificates`")]
+    Mixed,
+    /// A key that is no use.
+    #[error("its key is of a kind that cannot be used here ({0}); take ECDSA on P-256 or P-384, RSA or Ed25519")]
+    UnknownKey(String),
+    /// A short RSA key.
+    #[error("its RSA key has {0} bits; senders refuse less than {RSA_BITS_MIN}")]
+    ShortKey(usize),
+}
+
+/// What a chain is held against.
+pub struct Expected<'a> {
+    /// The key that it should be for; none: any.
+    pub spki: Option<Spki>,
+    /// Names that it should cover.
+    pub names: &'a [String],
+    /// The moment.
+    pub now: UnixTime,
+    /// Whom MTA-STS senders trust; none: that is not looked at.
+    pub roots: Option<&'a Roots>,
+}
+
+/// Something that is wrong with a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// Another key.
+    #[error("its key {} is not {}, the one that is expected", .found.short(), .expected.short())]
+    OtherKey {
+        /// The key of the certificate.
+        found: Spki,
+        /// The one expected.
+        expected: Spki,
+    },
+    /// Not yet.
+    #[error("it is not valid yet")]
+    NotYet,
+    /// No more.
+    #[error("it has expired; DANE senders deliver all the same (RFC 7672 § 3.1.1), MTA-STS senders do not")]
+    Expired,
+    /// Soon no more.
+    #[error("less than a third of its life is left")]
+    EndsSoon,
+    /// A name that is not covered.
+    #[error("it does not cover the name {0}")]
+    Name(String),
+    /// Nobody signed it whom MTA-STS senders trust.
+    #[error("MTA-STS senders do not trust it (RFC 8461 § 4.2): {0}")]
+    Untrusted(String),
+}
+
+impl Flaw {
+    /// Whether hosts must not be given such a certificate; the rest is a warning.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Flaw::OtherKey { .. } | Flaw::NotYet | Flaw::Expired | Flaw::Name(_) => true,
+            Flaw::EndsSoon | Flaw::Untrusted(_) => false,
+        }
+    }
+}
+
+/// Reads a file of certificates; private keys in it are passed over.
+///
+/// # Errors
+/// [`ChainFault`].
+pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
+    if octets.iter().all(u8::is_ascii_whitespace) {
+        return Err(ChainFault::Empty);
+    }
+    let mut der = Vec::new();
+    for found in CertificateDer::pem_slice_iter(octets) {
+        match found {
+            Ok(certificate) => der.push(certificate.to_vec()),
+            Err(PemError::MissingSectionEnd { .. }) => return Err(ChainFault::Truncated),
+            Err(_) => return Err(ChainFault::NotPem(der.len() + 1)),
+        }
+        if der.len() > CHAIN_MAX {
+            return Err(ChainFault::TooMany);
+        }
+    }
+    // A line that only begins a certificate is no section yet for the reader.
+    let last_line = octets.split(|octet| *octet == b'\n').rfind(|line| !line.trim_ascii().is_empty());
+    if last_line.is_some_and(|line| line.starts_with(b"-----BEGIN") || !line.trim_ascii_end().ends_with(b"-----")) {
+        let is_begun = octets.windows(10).any(|window| window == b"-----BEGIN");
+        return Err(if is_begun { ChainFault::Truncated } else { ChainFault::NoCertificate });
+    }
+    if der.is_empty() {
+        let is_key = PrivateKeyDer::from_pem_slice(octets).is_ok();
+        return Err(if is_key { ChainFault::OnlyKey } else { ChainFault::NoCertificate });
+    }
+    from_der(der)
+}
+
+/// Takes a chain as TLS gives it.
+///
+/// # Errors
+/// [`ChainFault`].
+pub fn from_der(der: Vec<Vec<u8>>) -> Result<Chain, ChainFault> {
+    if der.is_empty() {
+        return Err(ChainFault::NoCertificate);
+    }
+    if der.len() > CHAIN_MAX {
+        return Err(ChainFault::TooMany);
+    }
+    let mut leaf = None;
+    for (at, octets) in der.iter().enumerate() {
+        let (rest, parsed) = x509_parser::parse_x509_certificate(octets).map_err(|_| ChainFault::NotX509(at + 1))?;
+        if !rest.is_empty() {
+            return Err(ChainFault::NotX509(at + 1));
+        }
+        let is_own = parsed.issuer().as_raw() == parsed.subject().as_raw();
+        match &leaf {
+            // What openssl signs by itself calls itself an authority: alone that is a host's.
+            None if parsed.is_ca() && !(is_own && der.len() == 1) => return Err(ChainFault::Misordered),
+            None => leaf = Some(read_leaf(&parsed, is_own)?),
+            Some(leaf) if !parsed.is_ca() && Spki::of(parsed.public_key().raw) != leaf.spki => {
+                return Err(ChainFault::Mixed);
+            }
+            Some(_) => {}
+        }
+    }
+    leaf.map(|leaf| Chain { leaf, der }).ok_or(ChainFault::NoCertificate)
+}
+
+fn read_leaf(certificate: &X509Certificate<'_>, self_signed: bool) -> Result<Leaf, ChainFault> {
+    let alternative = certificate.subject_alternative_name().ok().flatten();
+    let names = alternative.iter().flat_map(|found| &found.value.general_names).filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    let moment = |seconds: i64| UnixTime(u64::try_from(seconds).unwrap_or(0));
+    Ok(Leaf {
+        spki: Spki::of(certificate.public_key().raw),
+        kind: kind(certificate)?,
+        names: names.collect(),
+        not_before: moment(certificate.validity().not_before.timestamp()),
+        not_after: moment(certificate.validity().not_after.timestamp()),
+        issuer: certificate.issuer().to_string(),
+        self_signed,
+    })
+}
+
+fn kind(certificate: &X509Certificate<'_>) -> Result<KeyKind, ChainFault> {
+    let key = certificate.public_key();
+    let algorithm = &key.algorithm.algorithm;
+    if *algorithm == OID_PKCS1_RSAENCRYPTION {
+        let bits = key.parsed().ok().map_or(0, |key| match key {
+            PublicKey::RSA(key) => key.key_size(),
+            _ => 0,
+        });
+        return if bits < RSA_BITS_MIN { Err(ChainFault::ShortKey(bits)) } else { Ok(KeyKind::Rsa) };
+    }
+    if *algorithm == OID_SIG_ED25519 {
+        return Ok(KeyKind::Ed25519);
+    }
+    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    match curve.filter(|_| *algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY) {
+        Some(curve) if curve == OID_EC_P256 => Ok(KeyKind::EcdsaP256),
+        Some(curve) if curve == OID_NIST_EC_P384 => Ok(KeyKind::EcdsaP384),
+        Some(curve) => Err(ChainFault::UnknownKey(format!("curve {curve}"))),
+        None => Err(ChainFault::UnknownKey(format!("algorithm {algorithm}"))),
+    }
+}
+
+impl Chain {
+    /// All that is wrong with it.
+    pub fn flaws(&self, expected: &Expected<'_>) -> Vec<Flaw> {
+        let (mut flaws, leaf, now) = (Vec::new(), &self.leaf, expected.now);
+        if let Some(spki) = expected.spki.filter(|spki| *spki != leaf.spki) {
+            flaws.push(Flaw::OtherKey { found: leaf.spki, expected: spki });
+        }
+        let life = leaf.not_after.0.saturating_sub(leaf.not_before.0);
+        if now < leaf.not_before {
+            flaws.push(Flaw::NotYet);
+        } else if now > leaf.not_after {
+            flaws.push(Flaw::Expired);
+        } else if leaf.not_after.0 - now.0 < life / 3 {
+            flaws.push(Flaw::EndsSoon);
+        }
+        let is_covered = |name: &&String| leaf.names.iter().any(|pattern| covers(pattern, name));
+        flaws.extend(expected.names.iter().filter(|name| !is_covered(name)).cloned().map(Flaw::Name));
+        let is_in_time = now >= leaf.not_before && now <= leaf.not_after;
+        if let Some(roots) = expected.roots.filter(|_| is_in_time)
+            && let Err(reason) = roots.trust(&self.der, now)
+        {
+            flaws.push(Flaw::Untrusted(reason));
+        }
+        flaws
+    }
+}
+
+/// Whether a name of a certificate covers another: a wildcard stands for one label (RFC 6125 § 6.4.3), and covers itself.
+pub fn covers(pattern: &str, name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    if pattern == name {
+        return true;
+    }
+    let Some(rest) = pattern.strip_prefix("*.") else { return false };
+    name.split_once('.').is_some_and(|(first, parent)| !first.is_empty() && parent == rest)
+}

@@ -1,0 +1,179 @@
+//! Private keys of hosts, requests for certificates, and certificates that a key signs itself.
+//!
+//! A private key has no printed form here, and its memory is wiped. ring draws the numbers for new keys.
+
+use super::chain::Chain;
+use super::key::{KeyKind, Spki};
+use crate::time::UnixTime;
+use rcgen::{
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm,
+};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::time::ASN1Time;
+use zeroize::Zeroizing;
+
+/// How an RSA key is made, which ring cannot.
+const RSA_HELP: &str = "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out FILE`";
+
+/// A private key.
+pub struct PrivateKey {
+    pair: KeyPair,
+    pem: Zeroizing<String>,
+    kind: KeyKind,
+    spki: Spki,
+}
+
+/// Why there is no private key, or nothing made with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MakeFault {
+    /// ring makes none of that kind.
+    #[error("RSA keys cannot be made here: {RSA_HELP}, then bring it in with `mxseal cert stage POOL --key FILE`")]
+    Rsa,
+    /// No private key is there.
+    #[error("there is no private key in PEM form in it")]
+    NoKey,
+    /// A certificate is there instead.
+    #[error("it holds a certificate and no private key; name the key's file")]
+    OnlyCertificate,
+    /// It is encrypted.
+    #[error("the private key in it is encrypted; write it without a passphrase, as hosts need it")]
+    Encrypted,
+    /// It ends in the middle.
+    #[error("it ends inside of a key")]
+    Truncated,
+    /// More than one.
+    #[error("it holds several private keys; write one a file")]
+    Several,
+    /// A key of no use.
+    #[error(
+        "the private key in it cannot be used: {0}; take ECDSA on P-256 or P-384, RSA of 2048 to 8192 bits, or Ed25519"
+    )]
+    Unusable(String),
+    /// The library refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl PrivateKey {
+    /// A new key.
+    ///
+    /// # Errors
+    /// [`MakeFault`].
+    pub fn generate(kind: KeyKind) -> Result<PrivateKey, MakeFault> {
+        let algorithm = algorithm(kind).ok_or(MakeFault::Rsa)?;
+        let pair = KeyPair::generate_for(algorithm).map_err(refused)?;
+        Ok(PrivateKey::of(pair, kind))
+    }
+
+    /// Reads a key: PKCS#8, or the older forms of RSA (PKCS#1) and of elliptic curves (SEC 1).
+    ///
+    /// # Errors
+    /// [`MakeFault`], without a word of the content.
+    pub fn parse_pem(octets: &[u8]) -> Result<PrivateKey, MakeFault> {
+        let has = |words: &str| octets.windows(words.len()).any(|window| window == words.as_bytes());
+        if has("ENCRYPTED") {
+            return Err(MakeFault::Encrypted);
+        }
+        let keys = octets.windows(12).filter(|window| *window == b"PRIVATE KEY-").count();
+        let mut found = None;
+        for key in PrivateKeyDer::pem_slice_iter(octets) {
+            match key {
+                Ok(key) if found.is_none() => found = Some(key),
+                Ok(_) => return Err(MakeFault::Several),
+                Err(rustls_pki_types::pem::Error::MissingSectionEnd { .. }) => return Err(MakeFault::Truncated),
+                Err(_) => return Err(MakeFault::NoKey),
+            }
+        }
+        let Some(key) = found else {
+            let is_certificate = CertificateDer::from_pem_slice(octets).is_ok();
+            return Err(match keys {
+                0 if is_certificate => MakeFault::OnlyCertificate,
+                0 => MakeFault::NoKey,
+                _ => MakeFault::Truncated,
+            });
+        };
+        let pair = KeyPair::try_from(&key).map_err(|fault| MakeFault::Unusable(fault.to_string()))?;
+        let kind = KeyKind::ALL.into_iter().find(|kind| pair.is_compatible(signing(*kind)));
+        let kind = kind.ok_or_else(|| MakeFault::Unusable("its kind is not known".to_owned()))?;
+        Ok(PrivateKey::of(pair, kind))
+    }
+
+    fn of(pair: KeyPair, kind: KeyKind) -> PrivateKey {
+        let spki = Spki::of(&pair.subject_public_key_info());
+        PrivateKey { pem: Zeroizing::new(pair.serialize_pem()), pair, kind, spki }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The digest of its public half.
+    pub fn spki(&self) -> Spki {
+        self.spki
+    }
+
+    /// The key as PKCS#8 in PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Whether a chain is for this key.
+    pub fn matches(&self, chain: &Chain) -> bool {
+        self.spki == chain.leaf.spki
+    }
+
+    /// A request for a certificate with these names (PKCS#10, RFC 2986), in PEM.
+    ///
+    /// # Errors
+    /// [`MakeFault`].
+    pub fn csr(&self, names: &[String]) -> Result<String, MakeFault> {
+        let request = params(names)?.serialize_request(&self.pair).map_err(refused)?;
+        request.pem().map_err(refused)
+    }
+
+    /// A certificate that it signs itself, in PEM: enough for senders that go by DANE (RFC 7672 § 3.1.1).
+    ///
+    /// # Errors
+    /// [`MakeFault`].
+    pub fn self_signed(&self, names: &[String], from: UnixTime, days: u32) -> Result<String, MakeFault> {
+        let mut params = params(names)?;
+        let until = from.after(u64::from(days) * 86_400);
+        for (field, moment) in [(&mut params.not_before, from), (&mut params.not_after, until)] {
+            let seconds = i64::try_from(moment.0).unwrap_or(i64::MAX);
+            let date = ASN1Time::from_timestamp(seconds).map_err(|fault| MakeFault::Refused(fault.to_string()))?;
+            *field = date.to_datetime();
+        }
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        Ok(params.self_signed(&self.pair).map_err(refused)?.pem())
+    }
+}
+
+fn params(names: &[String]) -> Result<CertificateParams, MakeFault> {
+    let mut params = CertificateParams::new(names.to_vec()).map_err(refused)?;
+    // A subject is not asked for any more, and one that is there must not be longer than 64 octets (RFC 5280).
+    params.distinguished_name = DistinguishedName::new();
+    Ok(params)
+}
+
+fn refused(fault: rcgen::Error) -> MakeFault {
+    MakeFault::Refused(fault.to_string())
+}
+
+/// What makes new keys of a kind; none: ring does not.
+fn algorithm(kind: KeyKind) -> Option<&'static SignatureAlgorithm> {
+    Some(signing(kind)).filter(|_| kind != KeyKind::Rsa)
+}
+
+/// What keys of a kind sign with.
+fn signing(kind: KeyKind) -> &'static SignatureAlgorithm {
+    match kind {
+        KeyKind::Rsa => &PKCS_RSA_SHA256,
+        KeyKind::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
+        KeyKind::EcdsaP384 => &PKCS_ECDSA_P384_SHA384,
+        KeyKind::Ed25519 => &PKCS_ED25519,
+    }
+}

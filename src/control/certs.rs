@@ -1,0 +1,191 @@
+//! Pools while the server runs: their journals, what is served of them, what their hosts show, and what comes next.
+//!
+//! A pool's journal has one owner, and this is it. What is served is recorded before it is served. A pool whose facts
+//! cannot be kept is served as its files say, with the reason told: mail must not stop for a full disk.
+
+pub mod calendar;
+pub mod findings;
+pub mod hosts;
+pub mod life;
+pub mod report;
+mod steps;
+mod ways;
+
+use crate::cert::Leaf;
+use crate::cert::make::PrivateKey;
+use crate::config::{Config, PoolSettings};
+use crate::control::pools::{PoolServed, PoolWanted};
+use crate::control::store::Store;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::roll::tlsa::facts::Origin;
+use crate::roll::tlsa::{Policy, Wanted};
+use crate::time::{Seconds, UnixTime};
+pub use life::Life;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Code of a pool whose facts cannot be kept.
+const NO_FACTS: &str = "MX5601";
+
+/// How long what a pool serves may stay in caches, and what is added to waits: the highest of the zones that use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// TTL of its records, in seconds.
+    pub ttl: u32,
+    /// Time left of their signatures when they are made, at most.
+    pub life: Seconds,
+    /// Added to every wait.
+    pub margin: Seconds,
+}
+
+/// All pools that are or were served.
+pub struct Certs {
+    /// By name; ways between pools too.
+    pub lives: BTreeMap<String, Life>,
+    /// Why facts about a pool cannot be kept.
+    pub broken: BTreeMap<String, Diagnostic>,
+    /// Ways that have not ended, with where they come from and go to.
+    pub ways: BTreeMap<String, (String, String)>,
+    /// Seconds that the signing clock went without having counted them.
+    pub credited: Seconds,
+    /// Why the clock cannot be trusted.
+    pub clock: Option<String>,
+    /// When these are tried again.
+    join_at: Instant,
+    /// Ways that the disk refused: from, to, domains.
+    unkept: BTreeMap<String, (String, String, String)>,
+    config: Config,
+    bounds: Bounds,
+}
+
+impl Certs {
+    /// No pools yet.
+    pub fn new(config: Config) -> Certs {
+        Certs {
+            lives: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            ways: BTreeMap::new(),
+            credited: 0,
+            clock: None,
+            join_at: Instant::now(),
+            unkept: BTreeMap::new(),
+            bounds: default_bounds(&config),
+            config,
+        }
+    }
+
+    /// Takes in a new configuration.
+    pub fn configure(&mut self, config: Config) {
+        self.config = config;
+        for (pool, life) in &mut self.lives {
+            life.policy = policy(&self.config, self.bounds, pool, &life.wanted);
+            life.due_now();
+        }
+    }
+
+    /// What the operator says about a pool.
+    pub fn settings(&self, pool: &str) -> PoolSettings {
+        self.config.pool_settings(pool)
+    }
+
+    /// Takes in which bounds hold, the highest of all zones that have tenants; none: no zone has any.
+    pub fn bound(&mut self, bounds: Option<Bounds>, now: UnixTime) {
+        self.bounds = bounds.unwrap_or_else(|| default_bounds(&self.config));
+        for (pool, life) in &mut self.lives {
+            if life.facts().between.is_none() {
+                life.policy = policy(&self.config, self.bounds, pool, &life.wanted);
+            }
+            life.limit(self.bounds, now);
+        }
+    }
+
+    /// What is served of a pool whose files say this; recorded when this returns.
+    pub fn serve_pool(&mut self, store: &Store, pool: &str, wanted: &PoolWanted<'_>, now: UnixTime) -> PoolServed {
+        let (bounds, wants) = (self.bounds, want(wanted));
+        let policy = policy(&self.config, bounds, pool, &wants);
+        let (credited, clock) = (self.credited, self.clock.clone());
+        let Some(life) = self.open(store, pool, now) else { return wanted.as_written() };
+        (life.policy, life.wanted) = (policy, wants);
+        life.certificates = wanted.certificates.to_vec();
+        if life.facts().limits_next.is_none() {
+            life.limit(bounds, now);
+        }
+        life.learn(now);
+        life.serve(credited, clock, now);
+        life.served().unwrap_or_else(|| wanted.as_written())
+    }
+
+    /// Takes the steps of a pool that may be taken now; true where what is served changed.
+    pub fn advance(&mut self, store: &Store, pool: &str, now: UnixTime) -> bool {
+        let (credited, clock) = (self.credited, self.clock.clone());
+        if self.ways.contains_key(pool) {
+            self.want_way(pool);
+        }
+        let Some(life) = self.lives.get_mut(pool) else { return false };
+        life.advance(store, credited, clock, now)
+    }
+
+    /// What has no pool any more and waits for nothing is not looked after; its journal stays.
+    pub fn keep_only(&mut self, is_there: impl Fn(&str) -> bool) {
+        let needed: Vec<String> = self.ways.iter().flat_map(|(way, (from, to))| [way, from, to]).cloned().collect();
+        self.lives.retain(|pool, _| is_there(pool) || needed.contains(pool));
+        self.broken.retain(|pool, _| is_there(pool));
+    }
+
+    /// The pool with its journal open; none where facts cannot be kept.
+    fn open(&mut self, store: &Store, pool: &str, now: UnixTime) -> Option<&mut Life> {
+        if !self.lives.contains_key(pool) {
+            match Life::open(store, pool, now) {
+                Ok(life) => {
+                    self.broken.remove(pool);
+                    self.lives.insert(pool.to_owned(), life);
+                }
+                Err(reason) => {
+                    let place = Place::file(store.pool_folder(pool).display().to_string());
+                    let message = format!("facts about pool `{pool}` cannot be kept, so nothing waits: {reason}");
+                    let help = "repair this; until then it is served as its files say";
+                    self.broken.insert(pool.to_owned(), Diagnostic::error(NO_FACTS, place, message, help));
+                }
+            }
+        }
+        self.lives.get_mut(pool)
+    }
+}
+
+/// What is wanted of a pool. One whose addresses nobody can have is not looked at.
+fn policy(config: &Config, bounds: Bounds, pool: &str, wanted: &Wanted) -> Policy {
+    let settings = config.pool_settings(pool);
+    let can_be = wanted.addresses.iter().all(|address| crate::probe::can_be_looked_at(*address));
+    let probed = config.probe.enabled && settings.probe && can_be;
+    Policy { margin: bounds.margin, makes_next: settings.next, probed }
+}
+
+/// What holds for a pool that no zone uses yet: tenants belong into zones whose parents are served here.
+fn default_bounds(config: &Config) -> Bounds {
+    let shard = config.policy_for("", true);
+    Bounds { ttl: config.tenants.ttl, life: shard.signature_life, margin: shard.margin }
+}
+
+/// Brings in a private key that is to be the next one of its kind.
+///
+/// # Errors
+/// Why it is not kept.
+pub fn stage(life: &mut Life, store: &Store, key: &PrivateKey, now: UnixTime) -> Result<(), String> {
+    steps::keep(life, store, key, Origin::Staged, now)
+}
+
+/// A moment for people.
+pub fn date(moment: UnixTime) -> String {
+    let seconds = i64::try_from(moment.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
+}
+
+fn want(wanted: &PoolWanted<'_>) -> Wanted {
+    let current = wanted.certificates.iter().map(|(_, leaf): &(String, Leaf)| (leaf.spki, leaf.kind));
+    Wanted {
+        addresses: wanted.addresses.iter().copied().collect(),
+        current: current.collect(),
+        given: wanted.tlsa.iter().map(|digest| crate::cert::Spki(*digest)).collect(),
+        before: None,
+    }
+}

@@ -1,0 +1,68 @@
+//! The calendar of a pool: what comes when, as far as that is known now.
+//!
+//! Pure. Its steps are those that the engine itself would take, on a copy of the facts; nothing is assumed of hosts but
+//! that they stay as they are.
+
+use super::Life;
+use super::report::{blocker_info, phase};
+use crate::control::protocol::{CertBar, CertPlan, PlannedStep};
+use crate::roll::tlsa::fold::Caution;
+use crate::roll::tlsa::forecast::forecast;
+use crate::roll::tlsa::plan::{desired, is_next};
+use crate::roll::tlsa::step::ready_at;
+use crate::time::{UnixTime, print_span};
+
+/// Share of its life that a certificate has left when it is to be renewed.
+const RENEW_SHARE: u64 = 3;
+
+/// What comes in so many days.
+pub fn calendar(pool: &str, life: &Life, days: u64, now: UnixTime) -> CertPlan {
+    let (facts, until) = (life.facts(), now.after(days.saturating_mul(86_400)));
+    let conditions = life.conditions(None, now);
+    let mut steps: Vec<PlannedStep> = forecast(facts, &life.wanted, &life.policy, &conditions, now, until)
+        .into_iter()
+        .map(|planned| PlannedStep {
+            at: planned.at.0,
+            verb: planned.verb.to_owned(),
+            text: planned.text,
+            assumes: planned.assumes,
+        })
+        .collect();
+    for (path, leaf) in &life.certificates {
+        let third = leaf.not_after.0.saturating_sub(leaf.not_before.0) / RENEW_SHARE;
+        let left = print_span(third - third % 86_400);
+        let due = leaf.not_after.before(third);
+        for (at, text) in [
+            (due, format!("certificate {path} has {left} left: renew it with the same key")),
+            (leaf.not_after, format!("certificate {path} expires")),
+        ] {
+            if at >= now && at <= until {
+                steps.push(PlannedStep { at: at.0, verb: "renew".to_owned(), text, assumes: String::new() });
+            }
+        }
+    }
+    steps.sort_by(|a, b| (a.at, &a.text).cmp(&(b.at, &b.text)));
+    let plan = life.decide(None, now);
+    let blockers = plan.blockers.iter().map(|blocker| blocker_info(life, blocker)).collect();
+    CertPlan { pool: pool.to_owned(), from: now.0, until: until.0, steps, bars: bars(life, now, until), blockers }
+}
+
+fn bars(life: &Life, now: UnixTime, until: UnixTime) -> Vec<CertBar> {
+    let facts = life.facts();
+    let wanted = desired(facts, &life.wanted, &life.policy, now);
+    let live = facts.keys.iter().filter(|key| key.removed.is_none() && key.destroyed.is_none());
+    live.map(|key| {
+        let first = phase(life, key, wanted.contains(&key.spki), now);
+        let mut phases = vec![(key.published.unwrap_or(key.known).0.min(now.0), first.to_owned())];
+        let ready = ready_at(facts, key.spki, Caution::Expiry, &life.policy);
+        if let Some(at) = ready.filter(|at| first == "rumoured" && is_next(key) && *at <= until) {
+            phases.push((at.0, "ready".to_owned()));
+        }
+        CertBar {
+            spki: Some(key.spki.to_string()),
+            kind: key.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
+            phases,
+        }
+    })
+    .collect()
+}

@@ -1,0 +1,150 @@
+//! What stands against pools: keys that nobody announced, hosts that cannot be looked at, certificates that end.
+//!
+//! Pure. It tells, and changes nothing: under `3 1 1` an expired certificate still delivers mail, so its TLSA stays.
+
+use super::Life;
+use super::hosts::HostSeen;
+use crate::cert::Leaf;
+use crate::cert::chain::covers;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::roll::tlsa::facts::Shown;
+use crate::roll::tlsa::plan::Blocker;
+use crate::roll::tlsa::step::ready_at;
+use crate::roll::tlsa::{fold::Caution, words};
+use crate::time::UnixTime;
+use std::net::IpAddr;
+
+/// Codes: something stands in the way; a key nobody announced; a key that files do not name; a certificate; no STARTTLS; a
+/// key that is named before it is ready; a private half that cannot be read.
+const BLOCKED: &str = "MX5602";
+const SURPRISE: &str = "MX5603";
+const UNNAMED: &str = "MX5604";
+const CERTIFICATE: &str = "MX5605";
+const PLAIN: &str = "MX5606";
+const EARLY: &str = "MX5607";
+const UNREADABLE: &str = "MX5608";
+/// Share of its life that a certificate has left when it is to be renewed: as Let's Encrypt asks.
+const RENEW_SHARE: u64 = 3;
+
+/// All that stands against a pool; `names`: what its certificates should cover; `webpki`: whether MTA-STS senders matter.
+pub fn findings(
+    pool: &str,
+    shown: &str,
+    life: &Life,
+    (names, webpki): (&[String], bool),
+    now: UnixTime,
+) -> Vec<Diagnostic> {
+    let place = || Place::file(shown.to_owned());
+    let mut found = life.found.clone();
+    let blockers = life.plan.iter().flat_map(|plan| &plan.blockers);
+    for blocker in blockers {
+        let (what, fix) = words::blocker(life.facts(), blocker);
+        let message = format!("pool `{pool}`: {what}");
+        found.push(match blocker {
+            Blocker::Silent(..) | Blocker::NeedsKey(_) | Blocker::Full => {
+                Diagnostic::warning(BLOCKED, place(), message, &fix)
+            }
+            _ => Diagnostic::error(BLOCKED, place(), message, &fix),
+        });
+    }
+    let reachable = life.facts().reachable(life.policy.margin, now);
+    let is_plain = |address: &&IpAddr| {
+        life.facts().sights.iter().any(|((host, _), shows)| host == *address && *shows == Shown::Plain)
+    };
+    for address in reachable.iter().filter(is_plain) {
+        let message = format!("pool `{pool}`: {address} offers no STARTTLS, so mail waits wherever DANE is honoured");
+        found.push(Diagnostic::error(
+            PLAIN,
+            place(),
+            message,
+            "start TLS there, or take its address out of pools.toml",
+        ));
+    }
+    found.extend(keys(pool, &place(), life, now));
+    for (path, leaf) in &life.certificates {
+        found.extend(certificate(pool, &place(), (path, leaf), names, now));
+    }
+    if webpki {
+        found.extend(life.hosts.iter().flat_map(|(address, host)| untrusted(pool, &place(), *address, host)));
+    }
+    for (spki, reason) in &life.unreadable {
+        let message =
+            format!("pool `{pool}`: the private half of {} cannot be read: {reason}", words::key(life.facts(), *spki));
+        let help = "restore one of its two files from a backup, or give the key up: `mxseal cert drop`";
+        found.push(Diagnostic::error(UNREADABLE, place(), message, help));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Keys that hosts show, or files name, before all caches know them, or without anybody having said so.
+fn keys(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic> {
+    let (facts, mut found) = (life.facts(), Vec::new());
+    let unready = |spki| ready_at(facts, spki, Caution::Expiry, &life.policy).is_none_or(|at| at >= now);
+    for (spki, hosts) in life.unnamed(now) {
+        let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let key = words::key(facts, spki);
+        if unready(spki) {
+            let message = format!("pool `{pool}`: {hosts} shows {key}, which nobody announced; its TLSA was added");
+            let help =
+                "give that host its certificate of before; senders that hold older TLSA defer mail for it until then";
+            found.push(Diagnostic::error(SURPRISE, place.clone(), message, help));
+        } else if !facts.key(spki).is_some_and(crate::roll::tlsa::plan::is_known_here) {
+            let message = format!("pool `{pool}`: {hosts} shows {key}, which pools.toml does not name");
+            found.push(Diagnostic::warning(UNNAMED, place.clone(), message, "name its certificate in `certificates`"));
+        }
+    }
+    for spki in life.wanted.current.keys().filter(|spki| unready(**spki)) {
+        if facts.tlsa.iter().all(|version| version.what.is_empty() || version.what.contains(spki)) {
+            // Nothing else was ever served.
+            continue;
+        }
+        let message =
+            format!("pool `{pool}`: a certificate file names {}, which not all caches know", words::key(facts, *spki));
+        let help =
+            "no host must show it before `mxseal cert permit` says yes; mail to those that do is deferred meanwhile";
+        found.push(Diagnostic::error(EARLY, place.clone(), message, help));
+    }
+    found
+}
+
+fn certificate(
+    pool: &str,
+    place: &Place,
+    (path, leaf): (&str, &Leaf),
+    names: &[String],
+    now: UnixTime,
+) -> Vec<Diagnostic> {
+    let about = |what: &str| format!("pool `{pool}`: certificate {path} {what}");
+    let mut found = Vec::new();
+    let life = leaf.not_after.0.saturating_sub(leaf.not_before.0);
+    if now > leaf.not_after {
+        let help =
+            "renew it with the same key; its TLSA stays, since DANE senders do not look at dates (RFC 7672 § 3.1.1)";
+        found.push(Diagnostic::error(CERTIFICATE, place.clone(), about("has expired"), help));
+    } else if now < leaf.not_before {
+        let message = about("is not valid yet");
+        found.push(Diagnostic::warning(CERTIFICATE, place.clone(), message, "MTA-STS senders refuse it until then"));
+    } else if leaf.not_after.0 - now.0 < life / RENEW_SHARE {
+        let message = about("has less than a third of its life left");
+        found.push(Diagnostic::warning(CERTIFICATE, place.clone(), message, "renew it with the same key"));
+    }
+    for name in names.iter().filter(|name| !leaf.names.iter().any(|pattern| covers(pattern, name))) {
+        let message = about(&format!("does not cover the name {name}"));
+        let help = "MTA-STS senders refuse it (RFC 8461 § 4.2); DANE senders do not mind";
+        found.push(Diagnostic::warning(CERTIFICATE, place.clone(), message, help));
+    }
+    found
+}
+
+/// What MTA-STS senders object to on hosts, once for each host and reason.
+fn untrusted(pool: &str, place: &Place, address: IpAddr, host: &HostSeen) -> Vec<Diagnostic> {
+    let warnings = host.shows.values().flat_map(|shown| &shown.warnings);
+    let tell = |warning: &String| {
+        let message = format!("pool `{pool}`: the certificate that {address} shows: {warning}");
+        let help = "DANE senders do not mind; for a fleet without MTA-STS set `webpki = false` for the pool";
+        Diagnostic::warning(CERTIFICATE, place.clone(), message, help)
+    };
+    warnings.map(tell).collect()
+}

@@ -1,0 +1,318 @@
+//! One pool: its journal, what its files say, what its hosts were seen to show, and what is to be done next.
+
+use super::Bounds;
+use super::hosts::HostSeen;
+use super::steps::Taken;
+use crate::cert::{Leaf, Spki};
+use crate::control::journal_file::{AppendFault, JournalFile};
+use crate::control::pools::PoolServed;
+use crate::control::store::Store;
+use crate::control::store::pools::PoolFault;
+use crate::diagnostic::Diagnostic;
+use crate::roll::tlsa::facts::{Fact, Origin};
+use crate::roll::tlsa::fold::PoolFacts;
+use crate::roll::tlsa::plan::{Plan, plan};
+use crate::roll::tlsa::step::Step;
+use crate::roll::tlsa::{Conditions, Policy, Wanted, words};
+use crate::time::{Seconds, UnixTime};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// When what the disk refused is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+/// The longest time between two looks at what a pool needs.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// Steps in one go, at most: a pool with all four kinds of keys takes six.
+const STEPS_MAX: usize = 16;
+
+/// One pool.
+pub struct Life {
+    journal: JournalFile<PoolFacts>,
+    /// What its files say.
+    pub wanted: Wanted,
+    /// Its certificate files by path, with what they hold.
+    pub certificates: Vec<(String, Leaf)>,
+    /// What is wanted beside them.
+    pub policy: Policy,
+    /// What each host was seen to show since the start.
+    pub hosts: BTreeMap<IpAddr, HostSeen>,
+    /// What was found when its journal was opened.
+    pub found: Vec<Diagnostic>,
+    /// The next look at what is to be done.
+    pub due: Instant,
+    /// What that look said last.
+    pub plan: Option<Plan>,
+    /// For a way: what the hosts of both pools show.
+    pub(in crate::control) shows: Option<Vec<super::ways::Shows>>,
+    /// Facts up to here are in the newest publication.
+    pub published: u64,
+    /// When that was.
+    pub published_at: UnixTime,
+    /// When it is next looked for on the wire.
+    pub wire_at: Instant,
+    /// Whether an answer about that is awaited.
+    pub wire_is_asked: bool,
+    /// What was wrong with the last one.
+    pub wire_faults: Vec<String>,
+    /// Looks on the wire in a row that failed.
+    pub wire_failures: u32,
+    /// When its hosts are looked at next.
+    pub look_at: Instant,
+    /// The round of looks that is under way.
+    pub round: Option<u64>,
+    /// Why the last fact could not be recorded.
+    pub disk: Option<String>,
+    /// Keys whose private halves cannot be read, and why.
+    pub unreadable: BTreeMap<Spki, String>,
+}
+
+impl Life {
+    /// Opens the journal of a pool, made where there is none. Where it cannot be believed, a new one begins in doubt: what
+    /// is served goes on, keys that are kept here are published again, and nothing is taken away.
+    ///
+    /// # Errors
+    /// Why facts cannot be kept.
+    pub(super) fn open(store: &Store, pool: &str, now: UnixTime) -> Result<Life, String> {
+        let began = || Fact::PoolBegan { from: None, to: None };
+        let doubt = match store.pool_journal(pool) {
+            Ok(Some(mut journal)) => {
+                let found = journal.mend(now);
+                let mut life = Life::with(journal, found);
+                life.check_keys(store);
+                return Ok(life);
+            }
+            Ok(None) if store.pool_keys(pool).is_empty() => None,
+            Ok(None) => Some("the journal is gone, and private keys are there".to_owned()),
+            Err(PoolFault::Journal { file, cause }) => Some(format!("{}: {cause}", file.display())),
+            Err(fault) => return Err(fault.to_string()),
+        };
+        let journal = store.create_pool_journal(pool, began(), now).map_err(|fault| fault.to_string())?;
+        let mut life = Life::with(journal, Vec::new());
+        if let Some(reason) = doubt {
+            tracing::error!(POOL = pool, "{reason}: a new journal begins, and nothing is taken away");
+            life.record(Fact::Doubted { reason }, now);
+            for (file, key) in store.pool_keys(pool) {
+                let (spki, kind) = (key.spki(), Some(key.kind()));
+                life.record(Fact::KeyKnown { spki, kind, origin: Origin::Made, file }, now);
+            }
+        }
+        Ok(life)
+    }
+
+    /// Which private halves can be read; none is replaced where one cannot.
+    fn check_keys(&mut self, store: &Store) {
+        let kept = self.facts().keys.iter().filter(|key| !key.file.is_empty());
+        let kept: Vec<_> = kept.map(|key| (key.spki, key.file.clone(), key.destroyed.is_some())).collect();
+        for (spki, file, is_destroyed) in kept {
+            if is_destroyed {
+                // What a crash left of it.
+                store.wipe_pool_key(self.name(), &file).unwrap_or_else(|fault| tracing::warn!("{fault}"));
+            } else if let Err(fault) = store.pool_key(self.name(), &file, spki) {
+                self.unreadable.insert(spki, fault.to_string());
+            }
+        }
+    }
+
+    pub(super) fn with(journal: JournalFile<PoolFacts>, found: Vec<Diagnostic>) -> Life {
+        let now = Instant::now();
+        Life {
+            journal,
+            wanted: Wanted::default(),
+            certificates: Vec::new(),
+            policy: Policy { margin: 0, makes_next: false, probed: true },
+            hosts: BTreeMap::new(),
+            found,
+            due: now,
+            plan: None,
+            shows: None,
+            published: 0,
+            published_at: UnixTime(0),
+            wire_at: now,
+            wire_is_asked: false,
+            wire_faults: Vec::new(),
+            wire_failures: 0,
+            look_at: now,
+            round: None,
+            disk: None,
+            unreadable: BTreeMap::new(),
+        }
+    }
+
+    /// What its journal adds up to.
+    pub fn facts(&self) -> &PoolFacts {
+        self.journal.facts()
+    }
+
+    /// It is looked at soon.
+    pub fn due_now(&mut self) {
+        self.due = Instant::now();
+    }
+
+    /// Records a fact; false where it is not recorded, and must not be acted upon.
+    pub fn record(&mut self, fact: Fact, now: UnixTime) -> bool {
+        match self.journal.append(fact, now) {
+            Ok(()) => {
+                self.disk = None;
+                self.due = Instant::now();
+                true
+            }
+            Err(fault) => {
+                if let AppendFault::Contradiction { .. } = &fault {
+                    tracing::error!("{fault}");
+                }
+                self.disk = Some(fault.to_string());
+                self.due = self.due.min(Instant::now() + RETRY);
+                false
+            }
+        }
+    }
+
+    /// How long what is served stays in caches, where that is news.
+    pub fn limit(&mut self, bounds: Bounds, now: UnixTime) {
+        let is_news = self.facts().limits_next.is_none_or(|next| (next.ttl, next.life) != (bounds.ttl, bounds.life));
+        if is_news {
+            self.record(Fact::Limits { ttl: bounds.ttl, life: bounds.life }, now);
+        }
+    }
+
+    /// Records what the files name that was not known.
+    pub fn learn(&mut self, now: UnixTime) {
+        let certificates = self.wanted.current.iter().map(|(spki, kind)| (*spki, Some(*kind), Origin::File));
+        let given = self.wanted.given.iter().map(|spki| (*spki, None, Origin::Given));
+        let named: Vec<_> = certificates.chain(given).collect();
+        for (spki, kind, origin) in named {
+            let is_known = self.facts().key(spki).is_some_and(|key| kind.is_none() || key.kind.is_some());
+            if !is_known {
+                self.record(Fact::KeyKnown { spki, kind, origin, file: String::new() }, now);
+            }
+        }
+        let current: Vec<Spki> = self.wanted.current.keys().copied().collect();
+        let given: Vec<Spki> = self.wanted.given.iter().copied().collect();
+        let all = current.iter().chain(&given).copied().collect();
+        let is_named = self.facts().named.last().is_some_and(|named| named.what == all);
+        if !is_named || self.facts().current != current.iter().copied().collect() {
+            self.record(Fact::Named { current, given }, now);
+        }
+    }
+
+    /// Takes the steps that serve more, and the addresses that may be served; what takes away, or takes time, waits for
+    /// [`Life::advance`].
+    pub fn serve(&mut self, credited: Seconds, clock: Option<String>, now: UnixTime) {
+        if !self.count_clock(credited, now) {
+            return;
+        }
+        for _ in 0..STEPS_MAX {
+            let plan = self.decide(clock.clone(), now);
+            let step = plan.next.clone().filter(|step| matches!(step, Step::Publish(_) | Step::Admit(_)));
+            self.plan = Some(plan);
+            let Some(step) = step else { return };
+            if !self.take(&step, now) {
+                return;
+            }
+        }
+    }
+
+    /// Takes all steps that may be taken now; true where what is served changed.
+    pub fn advance(&mut self, store: &Store, credited: Seconds, clock: Option<String>, now: UnixTime) -> bool {
+        self.due = Instant::now() + LOOK_AGAIN;
+        // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
+        self.disk = None;
+        if !self.count_clock(credited, now) {
+            self.due = Instant::now() + RETRY;
+            return false;
+        }
+        let mut is_served = false;
+        for _ in 0..STEPS_MAX {
+            let plan = self.decide(clock.clone(), now);
+            let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
+            let step = plan.next.clone();
+            self.plan = Some(plan);
+            let Some(step) = step else {
+                self.due = Instant::now() + wait;
+                return is_served;
+            };
+            match super::steps::take(self, store, &step, now) {
+                Taken::Quietly => {}
+                Taken::Serving => is_served = true,
+                Taken::Not => {
+                    self.due = Instant::now() + RETRY;
+                    return is_served;
+                }
+            }
+        }
+        self.due = Instant::now();
+        is_served
+    }
+
+    /// Records a step that changes what is served; false where it is not recorded.
+    pub(super) fn take(&mut self, step: &Step, now: UnixTime) -> bool {
+        let text = words::step(self.facts(), step);
+        let Some(fact) = step.fact(self.facts()) else { return false };
+        let is_taken = self.record(fact, now);
+        if is_taken {
+            tracing::info!(POOL = self.name(), "{text}");
+        }
+        is_taken
+    }
+
+    /// No wait counts what no clock has counted, so that is recorded before anything is decided.
+    fn count_clock(&mut self, credited: Seconds, now: UnixTime) -> bool {
+        let correction = self.facts().correction(credited);
+        correction.is_none_or(|fact| self.record(fact, now))
+    }
+
+    /// What comes next, without doing it.
+    pub fn decide(&self, clock: Option<String>, now: UnixTime) -> Plan {
+        plan(self.facts(), &self.wanted, &self.policy, &self.conditions(clock, now), now)
+    }
+
+    /// What is known of the surroundings.
+    pub fn conditions(&self, clock: Option<String>, now: UnixTime) -> Conditions {
+        let reachable = self.facts().reachable(self.policy.margin, now);
+        let mut conditions = Conditions { clock, disk: self.disk.clone(), ..Conditions::default() };
+        if let Some(shows) = &self.shows {
+            conditions.shows = Some(shows.iter().flat_map(|shows| shows.showings.clone()).collect());
+            for (address, fault) in shows.iter().flat_map(|shows| &shows.silent) {
+                if reachable.contains(address) {
+                    conditions.silent.insert(*address, fault.clone());
+                }
+            }
+            conditions.unseen = shows.iter().flat_map(|shows| &shows.unseen).copied().collect();
+            conditions.unseen.retain(|address| reachable.contains(address));
+            return conditions;
+        }
+        for address in reachable.iter().filter(|_| self.policy.probed) {
+            match self.hosts.get(address) {
+                None => drop(conditions.unseen.insert(*address)),
+                Some(host) => {
+                    host.fault.iter().for_each(|fault| drop(conditions.silent.insert(*address, fault.what.clone())));
+                }
+            }
+        }
+        conditions
+    }
+
+    /// What is served by these facts; none where there are none yet.
+    pub fn served(&self) -> Option<PoolServed> {
+        if self.facts().addresses.is_empty() && self.facts().tlsa.is_empty() {
+            return None;
+        }
+        let tlsa = self.facts().served_keys().into_iter().map(|spki| spki.0).collect();
+        Some(PoolServed { addresses: self.facts().served_addresses().into_iter().collect(), tlsa })
+    }
+
+    /// Whether something that was superseded was not seen to have gone yet.
+    pub fn is_unseen(&self) -> bool {
+        fn open<T>(versions: &[crate::roll::item::Version<T>]) -> bool {
+            versions.iter().rev().skip(1).any(|version| version.last.is_none())
+        }
+        open(&self.facts().tlsa) || open(&self.facts().addresses)
+    }
+
+    /// The name of its folder.
+    pub fn name(&self) -> &str {
+        let folder = self.journal.path().parent().and_then(|folder| folder.file_name());
+        folder.and_then(|name| name.to_str()).unwrap_or_default()
+    }
+}

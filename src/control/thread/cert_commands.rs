@@ -1,0 +1,289 @@
+//! Commands about pools: what is, what will be, and what people and hooks want of them.
+//!
+//! A command only records what is wanted, or a permit; whether and when a step is taken is decided as for all others. A dry
+//! run records nothing.
+
+use super::Mind;
+use crate::cert::make::PrivateKey;
+use crate::cert::{KeyKind, Spki};
+use crate::control::certs::report::{Around, hosts, info};
+use crate::control::certs::{Life, calendar, stage};
+use crate::control::protocol::{CertInfo, CsrInfo, Line, PermitInfo, Request};
+use crate::roll::tlsa::facts::Fact;
+use crate::roll::tlsa::fold::Caution;
+use crate::roll::tlsa::plan::is_next;
+use crate::roll::tlsa::step::{permit_deploy, ready_at};
+use crate::roll::tlsa::words;
+use crate::time;
+use serde::Serialize;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+/// Why a command ends without what it asked for: exit code, and what to say.
+type Ended = (u8, String);
+
+impl Mind {
+    /// Answers a command about pools.
+    pub(super) fn certs_request(&mut self, request: Request, reply: &Sender<Line>) {
+        let done = match request {
+            Request::PoolShow { pool } => self.pool_show(&pool, reply),
+            Request::PoolLook { pool } => match self.pool_look(&pool, reply) {
+                Ok(()) => return,
+                ended => ended,
+            },
+            Request::CertStatus { pool } => self.each_pool(pool.as_deref(), |mind, pool, life| {
+                send(reply, &mind.cert_info(pool, life));
+            }),
+            Request::CertPlan { pool, days } => self.each_pool(pool.as_deref(), |_, pool, life| {
+                send(reply, &calendar::calendar(pool, life, days, time::now()));
+            }),
+            Request::CertCsr { pool, kind, names, self_signed } => {
+                self.cert_csr(&pool, (kind.as_deref(), names, self_signed), reply)
+            }
+            Request::CertStage { pool, key, dry_run } => self.cert_stage(&pool, &key.0, dry_run, reply),
+            Request::CertPermit { pool, spki, emergency, dry_run } => {
+                self.cert_permit(&pool, &spki, (emergency, dry_run), reply)
+            }
+            Request::CertDrop { pool, spki, emergency, back, reason, dry_run } => {
+                let fact = |spki| match back {
+                    true => Fact::KeyTakenBack { spki },
+                    false => Fact::KeyGivenUp { spki, emergency, reason: reason.clone() },
+                };
+                let known = self.key_of(&pool, &spki);
+                known.and_then(|spki| self.cert_record(&pool, fact(spki), dry_run, reply))
+            }
+            Request::CertResume { pool, reason, dry_run } => {
+                self.cert_record(&pool, Fact::Resumed { reason }, dry_run, reply)
+            }
+            // The others are not about pools.
+            other => Err((1, format!("{other:?} is not about pools"))),
+        };
+        let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
+        let _ = reply.send(Line::End { exit, message });
+    }
+
+    fn life(&self, pool: &str) -> Result<&Life, Ended> {
+        if let Some(broken) = self.certs.broken.get(pool) {
+            return Err((1, format!("{}; {}", broken.message, broken.help)));
+        }
+        self.certs
+            .lives
+            .get(pool)
+            .filter(|life| life.facts().between.is_none())
+            .ok_or_else(|| (1, format!("there is no pool `{pool}` here: {}", self.world.pools.help_for(pool))))
+    }
+
+    fn each_pool(&self, pool: Option<&str>, tell: impl Fn(&Mind, &str, &Life)) -> Result<(), Ended> {
+        if let Some(pool) = pool {
+            tell(self, pool, self.life(pool)?);
+            return Ok(());
+        }
+        let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
+        lives.for_each(|(pool, life)| tell(self, pool, life));
+        Ok(())
+    }
+
+    fn cert_info(&self, pool: &str, life: &Life) -> CertInfo {
+        let now = time::now();
+        let names = self.names_for(pool);
+        let clock = self.clock.doubt().unwrap_or_default();
+        let plan = life.decide(self.clock.doubt().map(str::to_owned), now);
+        let tenants = self.tenants_of(pool);
+        info(life, &plan, &Around { pool, snapshot: self.version, tenants, names: &names, clock, now })
+    }
+
+    fn pool_show(&self, pool: &str, reply: &Sender<Line>) -> Result<(), Ended> {
+        let view = self.view.load();
+        let found = view.pools.iter().find(|info| info.pool == pool);
+        let mut info = found.cloned().ok_or_else(|| (1, format!("there is no pool `{pool}` here")))?;
+        info.life = self.life(pool).ok().map(|life| self.cert_info(pool, life));
+        send(reply, &info);
+        let is_bad = !info.reasons.is_empty();
+        if is_bad { Err((1, String::new())) } else { Ok(()) }
+    }
+
+    /// Its hosts are looked at now; the answer comes when that is done.
+    fn pool_look(&mut self, pool: &str, reply: &Sender<Line>) -> Result<(), Ended> {
+        self.life(pool)?;
+        let now = Instant::now();
+        let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+        if !life.policy.probed {
+            let why =
+                "its hosts are not looked at: `[probe] enabled`, `probe` of the pool, or addresses of documentation";
+            return Err((1, format!("pool `{pool}`: {why}")));
+        }
+        // One that is under way may have begun before what the caller wants to see.
+        life.round = None;
+        life.look_at = now;
+        self.look_waits.push((pool.to_owned(), reply.clone()));
+        Ok(())
+    }
+
+    /// The hosts of a pool were looked at: whoever waits for that is told.
+    pub(super) fn end_looks(&mut self, pool: &str) {
+        let (ended, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.look_waits).into_iter().partition(|(waits, _)| waits == pool);
+        self.look_waits = waiting;
+        let Some(life) = self.certs.lives.get(pool) else { return };
+        for (_, reply) in ended {
+            let hosts = hosts(life, time::now());
+            hosts.iter().for_each(|host| send(&reply, host));
+            let exit = u8::from(hosts.iter().any(|host| !host.matches));
+            let _ = reply.send(Line::End { exit, message: String::new() });
+        }
+    }
+
+    fn key_of(&self, pool: &str, spki: &str) -> Result<Spki, Ended> {
+        let spki: Spki = spki.parse().map_err(|reason| (2, format!("`--key`: {reason}")))?;
+        let life = self.life(pool)?;
+        match life.facts().key(spki) {
+            Some(_) => Ok(spki),
+            None => {
+                Err((4, format!("pool `{pool}` does not know key {spki}: `mxseal cert status {pool}` lists its keys")))
+            }
+        }
+    }
+
+    fn cert_record(&mut self, pool: &str, fact: Fact, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+        self.life(pool)?;
+        let now = time::now();
+        let mut facts = self.life(pool)?.facts().clone();
+        facts.take(&fact, now).map_err(|reason| (4, reason))?;
+        if !dry_run {
+            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            if !life.record(fact, now) {
+                return Err((1, life.disk.clone().unwrap_or_default()));
+            }
+            self.pool_changed(pool);
+        }
+        send(reply, &self.cert_info(pool, self.life(pool)?));
+        Ok(())
+    }
+
+    /// Something about a pool was recorded: its steps are taken, and what is served follows.
+    fn pool_changed(&mut self, pool: &str) {
+        self.certs.advance(&self.store, pool, time::now());
+        self.serve_pools();
+        self.is_pool_news = true;
+        self.tell_pools();
+    }
+
+    fn cert_csr(
+        &mut self,
+        pool: &str,
+        (kind, names, self_signed): (Option<&str>, Vec<String>, Option<u32>),
+        reply: &Sender<Line>,
+    ) -> Result<(), Ended> {
+        let life = self.life(pool)?;
+        let kind = kind.map(|word| KeyKind::of_word(word).ok_or_else(|| (2, format!("there is no kind `{word}`"))));
+        let kind = kind.transpose()?;
+        let fits =
+            |key: &&crate::roll::tlsa::fold::KeyFacts| is_next(key) && kind.is_none_or(|kind| key.kind == Some(kind));
+        let next: Vec<_> = life.facts().keys.iter().filter(fits).cloned().collect();
+        let key = match next.as_slice() {
+            [] => {
+                return Err((
+                    1,
+                    format!(
+                        "pool `{pool}` has no next key{}",
+                        kind.map(|kind| format!(" of kind {}", kind.word())).unwrap_or_default()
+                    ),
+                ));
+            }
+            [key] => key,
+            _ => return Err((2, format!("pool `{pool}` has several next keys: say which by `--kind`"))),
+        };
+        let names = if names.is_empty() { self.names_for(pool) } else { names };
+        if names.is_empty() {
+            let why = "no name is known for its certificate: write `names` for the pool into mxseal.toml, or `--name`";
+            return Err((1, format!("pool `{pool}`: {why}")));
+        }
+        let private = self.store.pool_key(pool, &key.file, key.spki).map_err(|fault| (1, fault.to_string()))?;
+        let pem = match self_signed {
+            None => private.csr(&names),
+            Some(days) => private.self_signed(&names, time::wall().before(3600), days),
+        };
+        let ready_at = ready_at(life.facts(), key.spki, Caution::Expiry, &life.policy);
+        send(
+            reply,
+            &CsrInfo {
+                pool: pool.to_owned(),
+                spki: key.spki.to_string(),
+                kind: private.kind().word().to_owned(),
+                names,
+                pem: pem.map_err(|fault| (1, fault.to_string()))?,
+                ready_at: ready_at.map(|at| at.after(1).0),
+            },
+        );
+        Ok(())
+    }
+
+    fn cert_stage(&mut self, pool: &str, pem: &str, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+        let key = PrivateKey::parse_pem(pem.as_bytes()).map_err(|fault| (1, format!("the key: {fault}")))?;
+        let life = self.life(pool)?;
+        if let Some(known) =
+            life.facts().key(key.spki()).filter(|known| !known.file.is_empty() || known.deployed.is_some())
+        {
+            let what = if known.deployed.is_some() { "hosts have it already" } else { "it is here already" };
+            return Err((4, format!("{}: {what}, so it can be no next key", words::key(life.facts(), known.spki))));
+        }
+        if !dry_run {
+            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            stage(life, &self.store, &key, time::now()).map_err(|reason| (1, reason))?;
+            self.pool_changed(pool);
+        }
+        send(reply, &self.cert_info(pool, self.life(pool)?));
+        Ok(())
+    }
+
+    /// Whether hosts may be given a key now: the permit is recorded, so that its TLSA stays meanwhile.
+    fn cert_permit(
+        &mut self,
+        pool: &str,
+        spki: &str,
+        (emergency, dry_run): (bool, bool),
+        reply: &Sender<Line>,
+    ) -> Result<(), Ended> {
+        let spki = self.key_of(pool, spki)?;
+        let (now, life) = (time::now(), self.life(pool)?);
+        let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
+        let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
+        let name = words::key(life.facts(), spki);
+        let is_given_up = life.facts().key(spki).is_some_and(|key| key.given_up.is_some());
+        let permitted =
+            if is_given_up { Err(None) } else { permit_deploy(life.facts(), spki, caution, &life.policy, now) };
+        if let Err(at) = permitted {
+            answer.at = at.map(|at| at.0);
+            answer.why = match at {
+                _ if is_given_up => format!("{name} was given up"),
+                Some(at) => format!("not all caches know {name} before {}", crate::control::certs::date(at)),
+                None if !life.facts().served_keys().contains(&spki) => format!("the TLSA of {name} is not served"),
+                None => format!("the TLSA of {name} was not seen on the wire yet"),
+            };
+            send(reply, &answer);
+            return Err((4, answer.why));
+        }
+        let until = now.after(self.certs.settings(pool).permit);
+        if !dry_run {
+            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            if !life.record(Fact::Permitted { spki, until: until.0 }, now) {
+                return Err((1, life.disk.clone().unwrap_or_default()));
+            }
+            tracing::info!(POOL = pool, KEY = %spki.short(), "hosts may be given it until {}", crate::control::certs::date(until));
+        }
+        (answer.granted, answer.until) = (true, Some(until.0));
+        send(reply, &answer);
+        Ok(())
+    }
+
+    /// What our own addresses answered for a pool.
+    pub(super) fn wire_seen(&mut self, seen: crate::control::rolls::observer::Seen) {
+        if let crate::control::rolls::observer::Seen::Pool { pool, through, outcome } = seen {
+            self.pool_seen(&pool, through, outcome);
+        }
+    }
+}
+
+fn send(reply: &Sender<Line>, item: &impl Serialize) {
+    let _ = serde_json::to_value(item).map(|value| reply.send(Line::Item(value)));
+}

@@ -1,0 +1,86 @@
+//! Looks at mail hosts as senders do: connect, EHLO, STARTTLS, and see which certificate comes, for each kind of key.
+//!
+//! It asks and reports, and decides nothing. A host that hangs, talks without end or sends garbage costs a bounded time and
+//! some kilobytes. No mail is ever sent.
+
+mod dialogue;
+mod fault;
+mod threads;
+mod tls;
+
+pub use fault::{Fault, Stage};
+pub use threads::{Prober, Round, Seen};
+
+use crate::cert::{Chain, KeyClass};
+use dialogue::Line;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// One way of looking at one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where it takes mail.
+    pub address: SocketAddr,
+    /// The name that is asked for (SNI); none: no name is.
+    pub sni: Option<String>,
+    /// The signature algorithms that are offered.
+    pub class: KeyClass,
+}
+
+/// How looks are done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// The name said in EHLO.
+    pub helo: String,
+    /// Time for all of one look.
+    pub timeout: Duration,
+}
+
+/// What a host showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Its chain; none: it has no certificate of that kind.
+    pub chain: Option<Chain>,
+    /// Version of TLS; empty where there was no handshake.
+    pub tls: String,
+}
+
+/// Looks at one host once.
+///
+/// # Errors
+/// [`Fault`], within the time of `manner`.
+pub fn look(target: &Target, manner: &Manner) -> Result<Sight, Fault> {
+    let until = Instant::now() + manner.timeout;
+    let stream = TcpStream::connect_timeout(&target.address, manner.timeout).map_err(|cause| fault::connect(&cause))?;
+    // Small lines go out at once; where that cannot be had, they go out later.
+    let _ = stream.set_nodelay(true);
+    let mut line = Line::new(stream, until);
+    dialogue::start_tls(&mut line, &manner.helo)?;
+    tls::shake_hands(&mut line, target)
+}
+
+/// All ways of looking at hosts: with the endpoint's name and without, once for each kind of key.
+pub fn targets(addresses: &[IpAddr], port: u16, endpoint: Option<&str>) -> Vec<Target> {
+    let names: Vec<Option<String>> = endpoint.map(|name| Some(name.to_owned())).into_iter().chain([None]).collect();
+    let mut all = Vec::new();
+    for address in addresses.iter().map(|address| SocketAddr::new(*address, port)) {
+        for sni in &names {
+            all.extend(KeyClass::ALL.map(|class| Target { address, sni: sni.clone(), class }));
+        }
+    }
+    all
+}
+
+/// Whether an address can be that of a host at all: those of documentation never are (RFC 5737, RFC 3849, RFC 9637).
+pub fn can_be_looked_at(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            ![[192, 0, 2], [198, 51, 100], [203, 0, 113]].contains(&[a, b, c])
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, ..] = v6.segments();
+            (first, second) != (0x2001, 0x0db8) && (first != 0x3fff || second >= 0x1000)
+        }
+    }
+}

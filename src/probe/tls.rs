@@ -1,0 +1,146 @@
+//! The handshake: which certificate a host shows to a sender that is limited to one kind of key.
+//!
+//! Any certificate is taken, as DANE asks for no more than its key; but the host must prove that it has that key.
+
+use super::dialogue::Line;
+use super::fault::{Fault, Stage, transfer};
+use super::{Sight, Target};
+use crate::cert::{KeyClass, chain};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
+    PeerIncompatible, ProtocolVersion, SignatureScheme,
+};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// Takes any certificate whose key the host proves to have.
+#[derive(Debug)]
+struct AnyCertificate {
+    algorithms: WebPkiSupportedAlgorithms,
+    class: KeyClass,
+}
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let all = self.algorithms.supported_schemes().into_iter();
+        all.filter(|scheme| class_of(*scheme) == Some(self.class)).collect()
+    }
+}
+
+/// The kind of key that signs by a scheme.
+fn class_of(scheme: SignatureScheme) -> Option<KeyClass> {
+    match scheme {
+        SignatureScheme::RSA_PSS_SHA256
+        | SignatureScheme::RSA_PSS_SHA384
+        | SignatureScheme::RSA_PSS_SHA512
+        | SignatureScheme::RSA_PKCS1_SHA256
+        | SignatureScheme::RSA_PKCS1_SHA384
+        | SignatureScheme::RSA_PKCS1_SHA512 => Some(KeyClass::Rsa),
+        SignatureScheme::ECDSA_NISTP256_SHA256 | SignatureScheme::ECDSA_NISTP384_SHA384 => Some(KeyClass::Ecdsa),
+        SignatureScheme::ED25519 => Some(KeyClass::Ed25519),
+        // The library has others, which no host of ours can be asked with.
+        _ => None,
+    }
+}
+
+/// Whether a cipher suite of TLS 1.2 goes with a kind of key; those of TLS 1.3 go with all.
+fn suits(suite: CipherSuite, class: KeyClass) -> bool {
+    let name = suite.as_str().unwrap_or_default();
+    match class {
+        KeyClass::Rsa => !name.contains("_ECDSA_"),
+        KeyClass::Ecdsa | KeyClass::Ed25519 => !name.contains("_ECDHE_RSA_"),
+    }
+}
+
+/// Does the handshake and says goodbye.
+pub(super) fn shake_hands(line: &mut Line, target: &Target) -> Result<Sight, Fault> {
+    let mut connection = connection(target).map_err(|fault| Fault::Internal(fault.to_string()))?;
+    while connection.is_handshaking() {
+        match connection.complete_io(line) {
+            Ok(_) => {}
+            Err(cause) => return failed(&cause),
+        }
+    }
+    let der = connection.peer_certificates().unwrap_or_default().iter().map(|der| der.to_vec()).collect();
+    let chain = chain::from_der(der).map_err(|fault| Fault::Chain(fault.to_string()))?;
+    let tls = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    // All that was wanted is known; a host that does not take leave keeps it to itself.
+    let _ = connection.writer().write_all(b"QUIT\r\n").and_then(|()| connection.complete_io(line).map(drop));
+    connection.send_close_notify();
+    let _ = connection.write_tls(line);
+    Ok(Sight { chain: Some(chain), tls: tls.to_owned() })
+}
+
+fn connection(target: &Target) -> Result<ClientConnection, Error> {
+    let mut provider = ring::default_provider();
+    provider.cipher_suites.retain(|suite| suits(suite.suite(), target.class));
+    let algorithms = provider.signature_verification_algorithms;
+    let provider: Arc<CryptoProvider> = Arc::new(provider);
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let verifier = Arc::new(AnyCertificate { algorithms, class: target.class });
+    let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
+    config.enable_sni = target.sni.is_some();
+    let name = match &target.sni {
+        Some(name) => ServerName::try_from(name.trim_end_matches('.').to_owned())
+            .map_err(|_| Error::General(format!("{name} is no name for SNI")))?,
+        None => ServerName::IpAddress(IpAddr::from(target.address.ip())),
+    };
+    ClientConnection::new(Arc::new(config), name)
+}
+
+/// What a failed handshake means: no certificate of this kind, or a fault.
+fn failed(cause: &io::Error) -> Result<Sight, Fault> {
+    let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let Some(tls) = tls else { return Err(transfer(cause, Stage::Handshake)) };
+    match tls {
+        // RFC 8446 § 6.2: no acceptable set of parameters; OpenSSL says so where it has no certificate that fits.
+        Error::AlertReceived(AlertDescription::HandshakeFailure)
+        | Error::PeerIncompatible(
+            PeerIncompatible::NoSignatureSchemesInCommon | PeerIncompatible::NoCipherSuitesInCommon,
+        ) => Ok(Sight { chain: None, tls: String::new() }),
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => Err(Fault::OldTls),
+        Error::InvalidCertificate(CertificateError::BadSignature) => Err(Fault::BadSignature),
+        Error::InvalidCertificate(other) => Err(Fault::Chain(other.to_string())),
+        other => Err(Fault::Handshake(other.to_string())),
+    }
+}

@@ -1,0 +1,75 @@
+//! What a journal tells: facts in their order, and what they add up to.
+//!
+//! Pure. Zones and pools have facts of their own kinds, and journals of one form.
+
+use super::facts::{Fact, Record};
+use super::fold::ZoneFacts;
+use super::tlsa;
+use crate::time::UnixTime;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What the facts of one journal add up to.
+pub trait Told: Default + Clone {
+    /// Its facts.
+    type Fact: Clone + Serialize + DeserializeOwned;
+    /// What an operator does who has looked at what was in doubt.
+    const RESUME: &'static str;
+
+    /// Number of records.
+    fn records(&self) -> u64;
+
+    /// The record that would say `fact` next.
+    fn next_record(&self, fact: Self::Fact, now: UnixTime) -> Record<Self::Fact>;
+
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    /// Why it cannot follow; nothing is changed then.
+    fn apply(&mut self, record: &Record<Self::Fact>) -> Result<(), String>;
+
+    /// The fact that the past is not certain.
+    fn doubted(reason: String) -> Self::Fact;
+}
+
+impl Told for ZoneFacts {
+    type Fact = Fact;
+    const RESUME: &'static str = "`mxseal keys resume`";
+
+    fn records(&self) -> u64 {
+        self.records
+    }
+
+    fn next_record(&self, fact: Fact, now: UnixTime) -> Record {
+        self.next_record(fact, now)
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<(), String> {
+        self.apply(record)
+    }
+
+    fn doubted(reason: String) -> Fact {
+        Fact::Doubted { reason }
+    }
+}
+
+impl Told for tlsa::fold::PoolFacts {
+    type Fact = tlsa::facts::Fact;
+    const RESUME: &'static str = "`mxseal cert resume`";
+
+    fn records(&self) -> u64 {
+        self.records
+    }
+
+    fn next_record(&self, fact: tlsa::facts::Fact, now: UnixTime) -> Record<tlsa::facts::Fact> {
+        self.next_record(fact, now)
+    }
+
+    fn apply(&mut self, record: &Record<tlsa::facts::Fact>) -> Result<(), String> {
+        self.apply(record)
+    }
+
+    fn doubted(reason: String) -> tlsa::facts::Fact {
+        tlsa::facts::Fact::Doubted { reason }
+    }
+}
