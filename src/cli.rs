@@ -4,6 +4,7 @@
 //! file that the server then reads. It never writes a file before the server has answered, and never over another one.
 
 pub mod args;
+mod certs;
 mod change;
 mod check;
 mod client;
@@ -18,12 +19,14 @@ mod progress;
 mod reload;
 pub mod serve;
 mod status;
+mod story;
+mod svg;
 mod table;
 mod tenant;
 mod words;
 mod zone;
 
-use args::{Args, Command, PoolVerb, TenantVerb, ZoneVerb};
+use args::{Args, CertVerb, Command, PoolVerb, TenantVerb, ZoneVerb};
 use clap::Parser;
 use context::Context;
 use failure::{Exit, Stop};
@@ -60,6 +63,7 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Completions { shell } => return manual::completions(*shell, output),
         Command::Man { folder } => return manual::pages(folder.as_deref(), output),
         Command::Check => return check::run(args.config.as_deref(), output),
+        Command::Cert { verb: CertVerb::Tlsa(asked) } => return certs::tlsa(asked, output),
         _ => {}
     }
     let context = Context::load(args.config.as_deref())?;
@@ -79,6 +83,7 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Pool { verb: PoolVerb::List } => pool::list(&context, output),
         Command::Pool { verb: PoolVerb::Show { pool } } => pool::show(&context, pool, output),
         Command::Keys { verb } => keys::run(&context, verb, output),
+        Command::Cert { verb } => certs::run(&context, verb, output),
         Command::Explain { name, rtype } => explain::run(&context, name, rtype, output),
         // Done above: these run without a server, or are one.
         Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Ok),

@@ -2,8 +2,10 @@
 //!
 //! Every page has a sentence, an example and the exit codes that its command can end with; a test checks it.
 
+mod certs;
 mod keys;
 
+pub use certs::{CertPlanAsked, CertResume, CertVerb, Csr, DropKey, Permit, Rotate, Stage, Tlsa};
 pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Plan, Resume, Roll, Simulate};
 
 use super::output::{Colour, Form};
@@ -148,6 +150,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         verb: KeysVerb,
+    },
+    /// Certificates of mail hosts and their TLSA: status, calendar, requests, permits, rotation
+    #[command(subcommand_required = true, arg_required_else_help = true, after_help = page(
+        &["mxseal cert status eu-1", "mxseal cert csr eu-1 --out next.csr",
+          "mxseal cert permit eu-1 --certificate fullchain.pem", "mxseal cert rotate eu-1 --certificate fullchain.pem"],
+        &[OK, (1, "something stands in the way, or it failed"), UNREACHABLE,
+          (4, "not yet: the message says from when on"), (5, "timed out waiting")],
+    ))]
+    Cert {
+        /// What to do.
+        #[command(subcommand)]
+        verb: CertVerb,
     },
     /// Show the answer that the server gives, and why
     ///

@@ -6,10 +6,9 @@ mod calendar;
 mod change;
 mod export;
 mod import;
-mod plan;
+pub(super) mod plan;
 mod simulate;
 mod status;
-mod svg;
 
 use super::args::KeysVerb;
 use super::client::{self, End};

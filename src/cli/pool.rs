@@ -1,5 +1,6 @@
 //! `pool list` and `pool show`: the fleets of mail hosts that tenants share.
 
+use super::certs::{hosts, keys};
 use super::client;
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
@@ -55,6 +56,12 @@ pub fn show(context: &Context, pool: &str, output: &mut Output) -> Result<Exit, 
     info.tlsa.iter().for_each(|tlsa| row("tlsa", plain(tlsa)));
     info.reasons.iter().for_each(|reason| row("reason", (Tone::Bad, reason.clone())));
     output.table(&table)?;
+    if let Some(life) = &info.life {
+        output.line("")?;
+        output.table(&hosts(&life.hosts, life.now))?;
+        output.line("")?;
+        output.table(&keys(life))?;
+    }
     Ok(exit)
 }
 

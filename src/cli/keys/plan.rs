@@ -6,9 +6,10 @@ use super::super::args::Plan;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::{Output, Tone};
+use super::super::svg::{self, Part};
 use super::super::table::{Table, plain};
 use super::super::words::{minute, near, relative};
-use super::{calendar, svg};
+use super::calendar;
 use crate::control::protocol::{KeysPlan, PlannedStep, Request};
 use crate::time::UnixTime;
 use std::io::Write;
@@ -21,7 +22,10 @@ pub fn run(context: &Context, asked: &Plan, output: &mut Output) -> Result<Exit,
     end.check()?;
     match (&asked.ics, &asked.svg) {
         (Some(file), _) => write(file, &calendar::text(&plans), output)?,
-        (None, Some(file)) => write(file, &svg::text(&plans), output)?,
+        (None, Some(file)) => {
+            let parts: Vec<Part<'_>> = plans.iter().map(Part::from).collect();
+            write(file, &svg::text(&parts), output)?;
+        }
         (None, None) if output.is_json() => plans.iter().try_for_each(|plan| output.object(plan))?,
         (None, None) => tables(&plans, output)?,
     }
@@ -62,7 +66,7 @@ pub fn steps<'a>(steps: impl IntoIterator<Item = &'a PlannedStep>, now: u64) -> 
 }
 
 /// Writes `text` to a file, or to standard output where it is `-`.
-fn write(file: &Path, text: &str, output: &mut Output) -> Result<(), Stop> {
+pub fn write(file: &Path, text: &str, output: &mut Output) -> Result<(), Stop> {
     if file == Path::new("-") {
         return output.raw(text.as_bytes());
     }

@@ -5,9 +5,10 @@
 use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
 use super::super::output::{Output, Tone};
+use super::super::story::Story;
 use super::super::table::{Table, plain};
-use super::super::words::{near, relative};
-use crate::control::protocol::{KeyInfo, KeysInfo, ParentServerInfo, Request, WaitInfo};
+use super::super::words::near;
+use crate::control::protocol::{KeyInfo, KeysInfo, ParentServerInfo, Request};
 use crate::time::UnixTime;
 
 /// Asks and prints; exit 1 where something stands in the way.
@@ -41,7 +42,7 @@ fn stands_still(info: &KeysInfo) -> bool {
 /// Prints one zone; with `parents` what each address of its parent shows.
 pub fn print(info: &KeysInfo, parents: bool, output: &mut Output) -> Result<(), Stop> {
     head(info, output)?;
-    output.table(&sentences(info))?;
+    output.table(&story(info).sentences())?;
     if wants_handover(info) {
         handover(info, output)?;
     }
@@ -71,48 +72,18 @@ fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
     output.line(&format!("{name}    {state}{more}"))
 }
 
-/// The four headings, and what stands in the way between them.
-fn sentences(info: &KeysInfo) -> Table {
-    let mut table = Table::plain(3);
-    let now = UnixTime(info.now);
-    let mut rows = |label: &str, tone: Tone, lines: Vec<(String, String)>| {
-        let lines = if lines.is_empty() { vec![(String::new(), "nothing".to_owned())] } else { lines };
-        for (count, (when, what)) in lines.into_iter().enumerate() {
-            let label = if count == 0 { format!("  {label}") } else { String::new() };
-            table.row(vec![(Tone::Strong, label), plain(when), (tone, what)]);
-        }
-    };
-    rows("done", Tone::Plain, info.done.iter().map(|done| (near(done.at, now), done.text.clone())).collect());
-    let waits = info.waits.iter().map(|wait| match wait.until {
-        Some(until) => (format!("until {}", near(until, now)), format!("{}; nobody needs to act", step_and_why(wait))),
-        None => ("until it is seen".to_owned(), format!("{}: {}", wait.step, wait.why)),
-    });
-    rows("waiting", Tone::Plain, waits.collect());
-    let stops = |freezes: bool| info.blockers.iter().filter(move |blocker| blocker.freezes == freezes);
-    for (freezes, tone) in [(true, Tone::Bad), (false, Tone::Caution)] {
-        let what: Vec<_> = stops(freezes).map(|blocker| ("now".to_owned(), blocker.what.clone())).collect();
-        if !what.is_empty() {
-            rows(if freezes { "frozen by" } else { "held up by" }, tone, what);
-        }
+/// What the four headings say of a zone.
+fn story(info: &KeysInfo) -> Story<'_> {
+    Story {
+        done: &info.done,
+        waits: &info.waits,
+        blockers: &info.blockers,
+        must: &info.must,
+        will: &info.will,
+        next_at: info.next_at,
+        clock: &info.clock,
+        now: info.now,
     }
-    let tone = if info.must.is_empty() { Tone::Plain } else { Tone::Caution };
-    rows("you must", tone, info.must.iter().map(|line| ("now".to_owned(), line.clone())).collect());
-    let when = match info.next_at {
-        Some(at) if at > info.now => format!("at {} ({})", near(at, now), relative(at, now)),
-        _ => "now".to_owned(),
-    };
-    let is_timed = info.next_at.is_some() || !info.will.is_empty();
-    let will = (!info.will.is_empty()).then(|| (if is_timed { when } else { String::new() }, info.will.clone()));
-    rows("mxseal will", Tone::Plain, will.into_iter().collect());
-    if !info.clock.is_empty() {
-        rows("clock", Tone::Caution, vec![(String::new(), info.clock.clone())]);
-    }
-    table
-}
-
-/// The step that begins a roll says its own reason.
-fn step_and_why(wait: &WaitInfo) -> String {
-    if wait.verb == "begin" { wait.step.clone() } else { format!("{}: {}", wait.step, wait.why) }
 }
 
 /// Whether some address of a registry shows another DS than the one wanted.

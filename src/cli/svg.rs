@@ -1,11 +1,11 @@
-//! The calendar of keys as a picture: a bar for each key, its phases coloured, patterned and named, and the next steps.
+//! The calendar of keys and certificates as a picture: a bar for each key, its phases coloured, patterned and named, and the next steps.
 //!
 //! Positions are parts of its width and texts keep their size, so that it reads on a telephone and on a wide screen, in
 //! the light and in the dark. It holds no script, and no text that was not escaped.
 
-use super::super::output::clean;
-use super::super::words::minute;
-use crate::control::protocol::{KeyBar, KeysPlan};
+use super::output::clean;
+use super::words::minute;
+use crate::control::protocol::{BlockerInfo, CertPlan, KeysPlan, PlannedStep};
 
 /// Left of now, in per cent of the width: room to see what began before.
 const BEFORE: f64 = 3.0;
@@ -52,14 +52,56 @@ const PATTERNS: &str = "\
 </defs>
 ";
 
+/// The calendar of one zone or pool.
+pub struct Part<'p> {
+    title: String,
+    from: u64,
+    until: u64,
+    steps: &'p [PlannedStep],
+    blockers: &'p [BlockerInfo],
+    bars: Vec<Bar<'p>>,
+}
+
+/// A key: what it is called, more about it, and its phases.
+struct Bar<'p> {
+    name: String,
+    more: String,
+    phases: &'p [(u64, String)],
+}
+
+impl<'p> From<&'p KeysPlan> for Part<'p> {
+    fn from(plan: &'p KeysPlan) -> Part<'p> {
+        let bars = plan.bars.iter().map(|bar| {
+            let tag = bar.tag.map_or_else(|| "to be made".to_owned(), |tag| tag.to_string());
+            let name = format!("{} {tag}", bar.role.to_uppercase());
+            Bar { name, more: format!("algorithm {}", bar.algorithm), phases: &bar.phases }
+        });
+        let title = plan.zone.trim_end_matches('.').to_owned();
+        let (steps, blockers) = (&plan.steps, &plan.blockers);
+        Part { title, from: plan.from, until: plan.until, steps, blockers, bars: bars.collect() }
+    }
+}
+
+impl<'p> From<&'p CertPlan> for Part<'p> {
+    fn from(plan: &'p CertPlan) -> Part<'p> {
+        let bars = plan.bars.iter().map(|bar| {
+            let name = bar.spki.as_ref().map_or_else(|| "to be made".to_owned(), |spki| spki.chars().take(8).collect());
+            Bar { name, more: bar.kind.clone(), phases: &bar.phases }
+        });
+        let (steps, blockers) = (&plan.steps, &plan.blockers);
+        let title = format!("pool {}", plan.pool);
+        Part { title, from: plan.from, until: plan.until, steps, blockers, bars: bars.collect() }
+    }
+}
+
 /// The picture.
-pub fn text(plans: &[KeysPlan]) -> String {
+pub fn text(plans: &[Part<'_>]) -> String {
     let mut body = String::new();
     let mut y = legend(&mut body, 8);
     for plan in plans {
-        y = zone(&mut body, plan, y);
+        y = part(&mut body, plan, y);
     }
-    let names: Vec<&str> = plans.iter().map(|plan| plan.zone.trim_end_matches('.')).collect();
+    let names: Vec<&str> = plans.iter().map(|plan| plan.title.as_str()).collect();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"100%\" height=\"{y}\" role=\"img\">\n<title>Keys of {}</title>\n\
          <style>{STYLE}</style>\n{PATTERNS}<rect class=\"ground\" width=\"100%\" height=\"100%\"/>\n\
@@ -102,12 +144,12 @@ fn piece(body: &mut String, phase: &str, x: &str, width: &str, height: u32, y: u
     body.push_str(&format!("<rect fill=\"url(#{pattern})\" {place}/>"));
 }
 
-/// One zone; returns where it ends.
-fn zone(body: &mut String, plan: &KeysPlan, y: u32) -> u32 {
-    let title = escape(plan.zone.trim_end_matches('.'));
+/// One zone or pool; returns where it ends.
+fn part(body: &mut String, plan: &Part<'_>, y: u32) -> u32 {
+    let title = escape(&plan.title);
     body.push_str(&format!("<text class=\"title\" y=\"{}\">{title}</text>\n", y + 20));
     let mut at = y + 28;
-    for blocker in &plan.blockers {
+    for blocker in plan.blockers {
         at = paragraph(body, &format!("assumed to be mended at once: {}", blocker.what), "0", at);
     }
     let top = at + 6;
@@ -137,7 +179,7 @@ fn now(body: &mut String, top: u32, bottom: u32) {
 }
 
 /// Moments along the width.
-fn axis(body: &mut String, plan: &KeysPlan, top: u32, bottom: u32) {
+fn axis(body: &mut String, plan: &Part<'_>, top: u32, bottom: u32) {
     let span = plan.until.saturating_sub(plan.from);
     for part in 1..=3 {
         let at = plan.from + span / 3 * part;
@@ -153,11 +195,10 @@ fn axis(body: &mut String, plan: &KeysPlan, top: u32, bottom: u32) {
 }
 
 /// A key: its name, and below it its phases.
-fn key(body: &mut String, plan: &KeysPlan, bar: &KeyBar, y: u32) {
-    let role = escape(&bar.role.to_uppercase());
-    let tag = bar.tag.map_or_else(|| "to be made".to_owned(), |tag| tag.to_string());
-    body.push_str(&format!("<text class=\"key\" x=\"{}%\" y=\"{}\">{role} {tag}<tspan class=\"soft\" font-weight=\"400\" dx=\"6\">algorithm {}</tspan></text>\n",
-        BEFORE + 0.6, y + 12, bar.algorithm));
+fn key(body: &mut String, plan: &Part<'_>, bar: &Bar<'_>, y: u32) {
+    let (name, more) = (escape(&bar.name), escape(&bar.more));
+    body.push_str(&format!("<text class=\"key\" x=\"{}%\" y=\"{}\">{name}<tspan class=\"soft\" font-weight=\"400\" dx=\"6\">{more}</tspan></text>\n",
+        BEFORE + 0.6, y + 12));
     let ends = bar.phases.iter().skip(1).map(|(at, _)| *at).chain([plan.until]);
     for ((count, (begin, phase)), end) in bar.phases.iter().enumerate().zip(ends) {
         let is_known = PHASES.iter().any(|(known, _)| known == phase);
@@ -187,7 +228,7 @@ fn phase_piece(body: &mut String, (left, right): (f64, f64), (begin, end): (u64,
 }
 
 /// Where a moment is, in per cent of the width.
-fn place(plan: &KeysPlan, at: u64) -> f64 {
+fn place(plan: &Part<'_>, at: u64) -> f64 {
     let span = plan.until.saturating_sub(plan.from).max(1) as f64;
     let since = at.clamp(plan.from, plan.until.max(plan.from)) - plan.from;
     BEFORE + (100.0 - BEFORE) * since as f64 / span
@@ -236,7 +277,11 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::protocol::{BlockerInfo, PlannedStep};
+    use crate::control::protocol::KeyBar;
+
+    fn draw(plans: &[KeysPlan]) -> String {
+        text(&plans.iter().map(Part::from).collect::<Vec<_>>())
+    }
 
     const DAY: u64 = 86_400;
 
@@ -275,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_picture_is_well_formed_and_every_text_is_escaped() {
-        let svg = text(&[plan(), plan()]);
+        let svg = draw(&[plan(), plan()]);
         assert!(well_formed(&svg) && !well_formed("<a><b></a>"), "{svg}");
         for raw in ["<b>", "a&b", "\u{1b}", "<script", "new <word>", "NaN"] {
             assert!(!svg.contains(raw), "{raw}");
@@ -287,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_phase_has_a_colour_a_pattern_where_it_waits_and_a_name() {
-        let svg = text(&[plan()]);
+        let svg = draw(&[plan()]);
         for (phase, _) in PHASES {
             assert!(svg.contains(&format!("<rect class=\"{phase}\"")), "{phase}");
             assert_eq!(svg.contains(&format!("n-{phase} wide\"")), phase != "removed", "{phase}");
@@ -299,6 +344,6 @@ mod tests {
     #[test]
     fn an_empty_calendar_is_a_picture_too() {
         let nothing = KeysPlan { zone: "example.".to_owned(), ..KeysPlan::default() };
-        assert!(well_formed(&text(&[nothing])) && well_formed(&text(&[])));
+        assert!(well_formed(&draw(&[nothing])) && well_formed(&draw(&[])));
     }
 }
