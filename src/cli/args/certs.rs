@@ -149,7 +149,7 @@ pub struct Stage {
 
 /// `cert permit`.
 #[derive(Args, Debug)]
-#[group(id = "which", required = true, multiple = false, args = ["key", "certificate"])]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["key", "certificate"])))]
 pub struct Permit {
     /// The pool
     pub pool: String,
@@ -169,7 +169,7 @@ pub struct Permit {
 
 /// `cert rotate`.
 #[derive(Args, Debug)]
-#[group(id = "what", required = true, multiple = false, args = ["certificate", "back"])]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["certificate", "back"])))]
 pub struct Rotate {
     /// The pool
     pub pool: String,

@@ -254,7 +254,10 @@ fn create(
     }
     for kind in kinds(facts, wanted) {
         let has_next = facts.keys.iter().any(|key| is_next(key) && key.kind == Some(kind));
-        if has_next || outgoing.iter().any(|key| key.kind == Some(kind)) {
+        // One change at a time (invariant I33): while hosts go over to a key that files do not name yet, none is made.
+        let used = facts.keys.iter().filter(|key| is_served(key) && !is_next(key) && key.kind == Some(kind)).count();
+        let named = wanted.current.values().filter(|named| **named == kind).count().max(1);
+        if has_next || used > named || outgoing.iter().any(|key| key.kind == Some(kind)) {
             continue;
         }
         if facts.served_keys().len() >= KEYS_MAX {
