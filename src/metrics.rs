@@ -6,10 +6,12 @@
 use crate::answer::{Class, Outcome};
 use crate::dns::rtype::number;
 use crate::time::UnixTime;
+pub use pool::PoolGauges;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+mod pool;
 mod text;
 
 /// Why something was dropped or closed without an answer.
@@ -219,29 +221,6 @@ impl ZoneGauges {
     ) {
         (self.next_event, self.parent_ds_match, self.roll_blocked) = (next_event, parent_ds_match, roll_blocked);
     }
-}
-
-/// One pool.
-#[derive(Clone, Debug, Default)]
-pub struct PoolGauges {
-    /// When the first of its certificates ends; none: it names none.
-    pub not_after: Option<UnixTime>,
-    /// Whether each host that senders may meet shows only published keys; none: not looked at.
-    pub probe_ok: Option<bool>,
-    /// Hosts that show only published keys.
-    pub hosts_ok: u64,
-    /// Hosts that show others.
-    pub hosts_mismatching: u64,
-    /// Hosts whose last look failed.
-    pub hosts_failing: u64,
-    /// TLSA that are served.
-    pub keys: u64,
-    /// Next keys whose TLSA are among them.
-    pub next_keys: u64,
-    /// When its next step may be taken; none: no moment is known.
-    pub next_event: Option<UnixTime>,
-    /// Whether something freezes it, so that nothing is taken away.
-    pub blocked: bool,
 }
 
 /// One key.

@@ -9,7 +9,7 @@ mod threads;
 mod tls;
 
 pub use fault::{Fault, Stage};
-pub use threads::{Prober, Round, Seen};
+pub use threads::{Looked, Prober, Round, Seen};
 
 use crate::cert::{Chain, KeyClass};
 use dialogue::Line;

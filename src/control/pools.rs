@@ -3,12 +3,14 @@
 //! Pure. A broken pool keeps its last good records; a pool that tenants use does not go away. What is served of a pool is
 //! not for this to decide: what the files say goes out through [`PoolOutside`], and what may be served comes back.
 
+mod report;
 mod ways;
 
 use crate::cert::Leaf;
-use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use crate::zone::tenant::{self, Pool, SpkiDigest};
+pub use report::PoolReport;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -106,24 +108,6 @@ pub enum PoolState {
     Broken,
     /// Not defined, and used by no tenant.
     Gone,
-}
-
-/// A pool for reports.
-pub struct PoolReport<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// How it stands.
-    pub state: PoolState,
-    /// As written last.
-    pub pool: Option<&'a Pool>,
-    /// Its certificate files, with what they hold.
-    pub certificates: &'a [(String, Leaf)],
-    /// What is served.
-    pub records: Option<&'a Arc<Records>>,
-    /// Tenants that refer to it.
-    pub tenants: u64,
-    /// What is wrong.
-    pub findings: Vec<Diagnostic>,
 }
 
 impl Entry {
@@ -332,16 +316,6 @@ impl PoolTable {
         self.sweep(outside);
     }
 
-    fn findings_of(&self, entry: &Entry) -> Vec<Diagnostic> {
-        let mut findings = entry.findings.clone();
-        if self.file_is_good && !entry.mentioned && entry.state == PoolState::LastGood {
-            let message = format!("pool `{}` is no longer defined, but {} tenants use it", entry.name, entry.tenants);
-            let help = "define it again, or move the tenants first; its last good records are served until then";
-            findings.push(Diagnostic::error("MX3202", Place::file(&self.shown), message, help));
-        }
-        findings
-    }
-
     /// What is served now is asked for anew; true where it is other than before.
     pub fn rebuild(&mut self, outside: &mut dyn PoolOutside) -> bool {
         let mut next: Pools = self.entries.iter().map(|entry| pool_records(entry, self.ttl, outside)).collect();
@@ -384,62 +358,6 @@ impl PoolTable {
             }
         };
         &mut self.entries[at]
-    }
-
-    /// All pools that are defined or used, by name.
-    pub fn reports(&self) -> impl Iterator<Item = PoolReport<'_>> {
-        self.by_name.values().filter_map(|index| {
-            let at = usize::try_from(*index).ok()?;
-            let entry = self.entries.get(at).filter(|entry| entry.way.is_none() && entry.state != PoolState::Gone)?;
-            Some(PoolReport {
-                name: &entry.name,
-                state: entry.state,
-                pool: entry.pool.as_ref(),
-                certificates: &entry.certificates,
-                records: self.records.get(at).and_then(Option::as_ref),
-                tenants: entry.tenants + self.tenants_on_way_to(*index),
-                findings: self.findings_of(entry),
-            })
-        })
-    }
-
-    /// Everything wrong with the pools.
-    pub fn findings(&self) -> Vec<Diagnostic> {
-        let mut all = self.file_findings.clone();
-        all.extend(self.entries.iter().flat_map(|entry| self.findings_of(entry)));
-        all
-    }
-
-    /// What must outlive a restart while the file or a pool in it is broken: the served pools as a file of its form.
-    pub fn last_good_text(&self) -> String {
-        let broken = self.findings().iter().any(|finding| finding.severity == Severity::Error);
-        if self.file_is_good && !broken {
-            return String::new();
-        }
-        let mut text = String::new();
-        for report in self.reports() {
-            let Some(records) = report.records else { continue };
-            let quoted = |values: Vec<String>| values.iter().map(|v| format!("\"{v}\"")).collect::<Vec<_>>().join(", ");
-            let addresses = quoted(records.addresses().iter().map(ToString::to_string).collect());
-            let tlsa = quoted(records.tlsa().iter().map(tenant::print_tlsa).collect());
-            text.push_str(&format!("[\"{}\"]\naddresses = [{addresses}]\ntlsa = [{tlsa}]\n\n", report.name));
-        }
-        text
-    }
-
-    /// At a start: takes back the pools that an earlier process kept and that are not good now.
-    pub fn restore(&mut self, text: &str, outside: &mut dyn PoolOutside) {
-        for pool in tenant::parse_pools("", text).entries {
-            if self.entry(&pool.name).is_some_and(|entry| entry.pool.is_some()) {
-                continue;
-            }
-            let entry = self.entry_or_new(&pool.name);
-            entry.pool = Some(pool);
-            entry.state = PoolState::LastGood;
-            // Who needs it is known only after the tenants have tried again.
-            self.unused = true;
-        }
-        self.rebuild(outside);
     }
 }
 

@@ -35,8 +35,10 @@ impl World {
             wrong.push(format!("{} tenants are counted and there are {tenants}", self.tenants));
         }
         for report in self.pools.reports() {
-            let index = (0..).find(|index| self.pools.name(*index) == Some(report.name));
-            let used = index.and_then(|index| uses.get(&index).copied()).unwrap_or(0);
+            // Those on their way to a pool are its own.
+            let names = (0..).map_while(|index| Some((index, self.pools.name(index)?)));
+            let own = names.filter(|(_, name)| *name == report.name).filter_map(|(index, _)| uses.get(&index));
+            let used: u64 = own.sum();
             if used != report.tenants {
                 wrong.push(format!("pool {} counts {} tenants and has {used}", report.name, report.tenants));
             }

@@ -5,7 +5,9 @@
 mod cert_commands;
 mod certs;
 mod commands;
+mod first;
 mod goals;
+mod hosts;
 mod keys;
 mod parents;
 mod publish;
@@ -25,13 +27,13 @@ use crate::control::files_trouble::Trouble;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
 use crate::control::observe::anchors::Anchors;
-use crate::control::outside::{Disk, settled_scan};
+use crate::control::outside::Disk;
 use crate::control::protocol::{Line, Request, Status};
 use crate::control::rolls::Rolls;
 use crate::control::rolls::clock::Clock;
 use crate::control::rolls::observer::{Observer, Seen};
 use crate::control::scan::{Changes, Files};
-use crate::control::store::{LastGood, Store};
+use crate::control::store::Store;
 use crate::control::tenants::Done;
 use crate::control::view::View;
 use crate::control::waits::Waits;
@@ -43,7 +45,6 @@ use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::Metrics;
 use crate::time;
-use crate::zone::master;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -240,45 +241,6 @@ impl Mind {
         let reload = self.reloads.iter().map(|reload| reload.deadline).min();
         let wakes = [self.again_at, self.rescan_at, self.waits.next(), reload, self.rolls_next(), self.pools_next()];
         wakes.into_iter().flatten().min().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now).min(SLEEP_MAX))
-    }
-
-    /// The first batch: everything there is, and what an earlier process kept.
-    fn first_scan(&mut self) {
-        let began = Instant::now();
-        let ways = self.certs.restore_ways(&self.store, time::now());
-        self.world.pools.restore_ways(ways);
-        self.read_roots();
-        let changes = settled_scan(&mut self.files);
-        self.watcher.scanned(changes.complete, began.elapsed());
-        self.world.progress.found_all();
-        self.take_in(changes);
-        let pools = self.store.last_good(LastGood::Pools).ok().flatten();
-        let texts = self.store.last_good_masters();
-        let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
-        self.restore(pools.as_deref(), &masters.collect());
-        self.own_findings = Vec::new();
-        self.take_back_insecure();
-        self.note_goals();
-        let anchors = self.read_anchors();
-        self.own_findings.extend(anchors);
-        self.publish();
-    }
-
-    /// Takes back what an earlier process kept, for zones that are new to this one.
-    fn restore(&mut self, pools: Option<&str>, masters: &BTreeMap<Name, String>) {
-        let new = |apex: &&Name| !self.restored.contains(*apex);
-        let new: BTreeSet<Name> = self.world.zones.keys().chain(masters.keys()).filter(new).cloned().collect();
-        let (mut masters, mut tenants) = (masters.clone(), BTreeMap::new());
-        for apex in &new {
-            let good = |what: LastGood<'_>| self.store.last_good(what).ok().flatten().map(|text| (apex.clone(), text));
-            masters.extend(good(LastGood::Master(apex)));
-            tenants.extend(good(LastGood::Tenants(apex)));
-        }
-        self.restored.extend(new);
-        if pools.is_some() || !masters.is_empty() || !tenants.is_empty() {
-            let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
-        }
     }
 
     /// Scans everything at once.

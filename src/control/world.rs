@@ -243,15 +243,6 @@ impl World {
         self.drop_empty(outside);
     }
 
-    /// Tenants whose pools changed go their ways: who they are is durable first.
-    fn go_ways(&mut self, outside: &mut dyn Outside) {
-        let joined = self.pools.joined();
-        if !joined.is_empty() {
-            outside.join_ways(joined);
-            self.pools.rebuild(outside);
-        }
-    }
-
     /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
     pub fn spoil(&mut self, path: &str, finding: Diagnostic, outside: &mut dyn Outside) {
         match self.kind(path) {
@@ -311,12 +302,6 @@ impl World {
             }
         }
         Snapshot::new(version, served, identity).without(unavailable)
-    }
-
-    /// Reads the pools' certificates again; true where what is served changed.
-    pub fn refresh_certificates(&mut self, outside: &mut dyn Outside) -> bool {
-        let shown = self.shown(POOLS_FILE);
-        self.pools.refresh_certificates(&shown, outside)
     }
 
     /// All findings: files, pools, zones, keys, tenants.

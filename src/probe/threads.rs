@@ -27,6 +27,9 @@ pub struct Round {
     pub targets: Vec<Target>,
 }
 
+/// What was looked at, and what was seen.
+pub type Looked = (Target, Result<Sight, Fault>);
+
 /// A round that was done.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -35,7 +38,7 @@ pub struct Seen {
     /// Which round.
     pub number: u64,
     /// What was seen, host by host.
-    pub sights: Vec<(Target, Result<Sight, Fault>)>,
+    pub sights: Vec<Looked>,
 }
 
 /// The looks at one host in one round.

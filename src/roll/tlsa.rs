@@ -23,6 +23,7 @@ pub mod check;
 pub mod facts;
 pub mod fold;
 pub mod forecast;
+pub mod key;
 pub mod plan;
 pub mod step;
 pub mod words;

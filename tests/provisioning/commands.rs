@@ -219,7 +219,7 @@ fn metrics_and_health_follow_what_is_served() {
     let before = server.metric("mxseal_watch_last_success_timestamp_seconds");
     assert!(before > 0.0);
     server.after("later");
-    assert_eq!(server.metric("mxseal_tenants{state=\"served\"}") as u64, 2);
+    server.until("it is counted", |server| server.metric("mxseal_tenants{state=\"served\"}") as u64 == 2);
     let (_, text) = server.http("/metrics");
     assert!(!text.contains("x-example") && !text.contains("later"), "no tenant is named in metrics");
 }

@@ -1,8 +1,148 @@
-//! certbot against pebble, by the documented ways: a certificate for the next key by request, a renewal with the same key.
+//! certbot against pebble, by the documented ways.
+//!
+//! Renewal with the same key, a new key that the hook holds back, and a certificate for the next key by request.
 
-use super::lab::{Lab, has, text};
+use super::lab::{HOSTS, Lab, has, text};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+const NAME: &str = "*.a-v1.mx.example";
+
+/// An authority that believes every challenge, and certbot's folders.
+fn authority(lab: &mut Lab) {
+    for program in ["pebble", "certbot"] {
+        assert!(has(program), "{program} is missing: run tests/run, which installs it");
+    }
+    lab.certificate("pebble", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let at = |path: &str| text(&lab.path(path));
+    let config = serde_json::json!({ "pebble": {
+        "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+        "certificate": at("made/pebble.pem"), "privateKey": at("made/pebble.key"),
+        "httpPort": 5002, "tlsPort": 5001, "ocspResponderURL": "", "externalAccountBindingRequired": false,
+    }});
+    lab.write("pebble.json", config.to_string());
+    let config = text(&lab.path("pebble.json"));
+    lab.spawn(
+        "pebble",
+        "env",
+        &["PEBBLE_VA_ALWAYS_VALID=1", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0", "pebble", "-config", &config],
+    );
+    lab.until("pebble", || {
+        let log = fs::read_to_string(lab.path("pebble.log")).unwrap_or_default();
+        log.contains("Listening on")
+    });
+}
+
+/// certbot with folders of its own; what it said.
+fn certbot(lab: &Lab, arguments: &[&str]) -> String {
+    // Whole paths, so that nothing of it can ever land elsewhere.
+    let [etc, work, logs] = ["etc", "work", "logs"].map(|folder| text(&lab.path(folder)));
+    let folders = ["--config-dir", &etc, "--work-dir", &work, "--logs-dir", &logs];
+    let always = [
+        "--server",
+        "https://127.0.0.1:14000/dir",
+        "--no-verify-ssl",
+        "--non-interactive",
+        "--no-random-sleep-on-renew",
+    ];
+    let output = lab.inside("certbot", &[arguments, &folders, &always].concat()).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "certbot {arguments:?}: {said}");
+    said
+}
+
+const MANUAL: &[&str] = &[
+    "--manual",
+    "--preferred-challenges",
+    "dns",
+    "--manual-auth-hook",
+    "/bin/true",
+    "--agree-tos",
+    "--register-unsafely-without-email",
+];
+
+fn script(lab: &Lab, name: &str, body: &str) {
+    lab.write(name, format!("#!/bin/sh -e\ncd {}\n{body}", text(&lab.path(""))));
+    fs::set_permissions(lab.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
 
 #[test]
-fn certbot_gets_a_certificate_for_the_next_key_by_request_and_renews_it_with_the_same_key() {
-    let _ = (has("certbot"), Lab::new(), text as fn(&std::path::Path) -> String);
+fn certbot_renews_with_the_same_key_is_held_back_with_a_new_one_and_gets_one_for_the_next_key() {
+    let mut lab = Lab::new();
+    authority(&mut lab);
+    certbot(&lab, &[&["certonly", "--cert-name", "mx", "-d", NAME, "--reuse-key"], MANUAL].concat());
+    for host in HOSTS {
+        lab.write(
+            &format!("hosts/{host}/chain.pem"),
+            lab.read("etc/live/mx/privkey.pem") + &lab.read("etc/live/mx/fullchain.pem"),
+        );
+        lab.postfix(host);
+    }
+    script(&lab, "deploy", "cat \"$3\" \"$2\" > hosts/$1/new\nmv hosts/$1/new hosts/$1/chain.pem\n");
+    let deploy = text(&lab.path("deploy"));
+    let more = format!(
+        "[pool.\"eu-1\"]\nwebpki = false\ndeploy = [\"{deploy}\", \"{{address}}\", \"{{certificate}}\", \"{{key}}\"]\n"
+    );
+    lab.serve(&more, &format!("[eu-1]\naddresses = {HOSTS:?}\ncertificates = [\"../etc/live/mx/fullchain.pem\"]\n"));
+    let sender = lab.sender();
+    lab.until("the next key", || lab.tlsa().len() == 2);
+    let (first, before) = (lab.spki("etc/live/mx/fullchain.pem"), lab.tlsa());
+
+    // The hook of the README: no permit, no deployment.
+    let mxseal = format!("{} --config {}", env!("CARGO_BIN_EXE_mxseal"), text(&lab.path("mxseal.toml")));
+    let hosts = HOSTS.join(" ");
+    script(
+        &lab,
+        "hook",
+        &format!(
+            "{mxseal} cert permit eu-1 --certificate \"$RENEWED_LINEAGE/fullchain.pem\"\nfor host in {hosts}; do\n\
+         cat \"$RENEWED_LINEAGE/privkey.pem\" \"$RENEWED_LINEAGE/fullchain.pem\" > hosts/$host/new\n\
+         mv hosts/$host/new hosts/$host/chain.pem\ndone\n"
+        ),
+    );
+    let hook = text(&lab.path("hook"));
+    let serial =
+        |lab: &Lab| lab.openssl(&["x509", "-in", &text(&lab.path("etc/live/mx/cert.pem")), "-noout", "-serial"]);
+    let old_serial = serial(&lab);
+    certbot(&lab, &["renew", "--force-renewal", "--deploy-hook", &hook]);
+    assert_ne!(serial(&lab), old_serial, "it was renewed");
+    assert_eq!(
+        (lab.spki("etc/live/mx/fullchain.pem"), lab.tlsa()),
+        (first.clone(), before),
+        "and nothing in DNS changed"
+    );
+    let shown = |lab: &Lab| HOSTS.map(|host| lab.shown(host).unwrap());
+    assert_eq!(shown(&lab), HOSTS.map(|_| first.clone()));
+
+    // A client that makes a new key (S47): the hook refuses, hosts keep the old one, and the TLSA is added meanwhile.
+    let said = certbot(&lab, &["renew", "--force-renewal", "--no-reuse-key", "--new-key", "--deploy-hook", &hook]);
+    assert!(said.contains("error code 4") || said.contains("exited with error"), "{said}");
+    let second = lab.spki("etc/live/mx/fullchain.pem");
+    assert_ne!(second, first);
+    assert_eq!(shown(&lab), HOSTS.map(|_| first.clone()), "held back");
+    lab.until("its TLSA", || lab.tlsa().contains(&second) && lab.tlsa().contains(&first));
+    lab.until("the permit", || lab.mxseal(&["cert", "permit", "eu-1", "--key", &second, "--dry-run"]).status.success());
+    let lineage = format!("RENEWED_LINEAGE={}", text(&lab.path("etc/live/mx")));
+    assert!(lab.inside("env", &[&lineage, &hook]).status().unwrap().success());
+    assert_eq!(shown(&lab), HOSTS.map(|_| second.clone()));
+    lab.until("the first TLSA gone", || !lab.tlsa().contains(&first) && lab.tlsa().len() == 2);
+    next_by_request(&lab);
+    sender.all_verified("certbot: renewal, new key held back, next key by request");
+}
+
+/// A certificate for the next key by request: once its TLSA has been served for the wait, hosts get it.
+fn next_by_request(lab: &Lab) {
+    let csr = text(&lab.path("next.csr"));
+    lab.ends(0, &["cert", "csr", "eu-1", "--out", &csr]);
+    assert!(lab.openssl(&["req", "-in", &csr, "-noout", "-verify", "-text"]).contains(NAME));
+    let full = text(&lab.path("next-full.pem"));
+    let [cert, chain] = ["next-cert.pem", "next-chain.pem"].map(|file| text(&lab.path(file)));
+    let paths = ["--cert-path", &cert, "--chain-path", &chain, "--fullchain-path", &full];
+    certbot(lab, &[&["certonly", "--csr", &csr][..], &paths, MANUAL].concat());
+    lab.until("its permit", || {
+        lab.mxseal(&["cert", "permit", "eu-1", "--certificate", &full, "--dry-run"]).status.success()
+    });
+    lab.ends(0, &["cert", "rotate", "eu-1", "--certificate", &full]);
+    let third = lab.spki("next-full.pem");
+    assert_eq!(HOSTS.map(|host| lab.shown(host).unwrap()), HOSTS.map(|_| third.clone()));
 }

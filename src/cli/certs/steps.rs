@@ -132,8 +132,8 @@ mod tests {
     fn placeholders_are_filled_wherever_they_stand() {
         let words = ["/bin/scp".to_owned(), "{certificate}".to_owned(), "root@{address}:/etc/{pool}.pem".to_owned()];
         assert_eq!(
-            fill(&words, "192.0.2.1", "eu", "/tmp/c", "/tmp/k"),
-            ["/bin/scp", "/tmp/c", "root@192.0.2.1:/etc/eu.pem"]
+            fill(&words, "192.0.2.1", "eu", "c.pem", "k.pem"),
+            ["/bin/scp", "c.pem", "root@192.0.2.1:/etc/eu.pem"]
         );
     }
 }

@@ -5,7 +5,7 @@
 use super::Life;
 use crate::cert::Spki;
 use crate::cert::chain::Leaf;
-use crate::probe::{Fault, Seen, Sight, Target};
+use crate::probe::{Fault, Looked, Seen};
 use crate::roll::tlsa::Profile;
 use crate::roll::tlsa::facts::{Fact, Origin, Shown};
 use crate::time::UnixTime;
@@ -51,7 +51,7 @@ pub type Judge<'a> = dyn Fn(&crate::cert::chain::Chain, Option<&str>) -> Vec<Str
 impl Life {
     /// Takes in a round of looks: what is news becomes a fact. True where something may have to be served now.
     pub fn saw(&mut self, seen: Seen, judge: &Judge<'_>, now: UnixTime) -> bool {
-        let mut by_host: BTreeMap<IpAddr, Vec<(Target, Result<Sight, Fault>)>> = BTreeMap::new();
+        let mut by_host: BTreeMap<IpAddr, Vec<Looked>> = BTreeMap::new();
         for (target, sight) in seen.sights {
             by_host.entry(target.address.ip()).or_default().push((target, sight));
         }

@@ -163,7 +163,7 @@ impl Mind {
     /// Something about a pool was recorded: its steps are taken, and what is served follows.
     fn pool_changed(&mut self, pool: &str) {
         self.certs.advance(&self.store, pool, time::now());
-        self.serve_pools();
+        self.serve_pools(false);
         self.is_pool_news = true;
         self.tell_pools();
     }

@@ -2,20 +2,18 @@
 //!
 //! A step's fact is durable before it is served. What was not seen is never taken for done, however long ago it was.
 
-use super::{Event, Mind, StartFault, disk};
+use super::{Mind, disk};
 use crate::cert::Roots;
-use crate::cert::chain::{Chain, Expected};
 use crate::control::certs::findings::findings;
 use crate::control::certs::{Bounds, Life};
 use crate::control::rolls::observer::Look;
 use crate::control::view::View;
 use crate::dns::name::Name;
-use crate::probe::{self, Manner, Prober, Round, Seen};
+use crate::probe::Prober;
 use crate::roll::tlsa::facts::Fact;
 use crate::time::{self, UnixTime};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// How often certificate files are looked after: what a link points at, and its size and times.
@@ -25,27 +23,25 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// How often a publication that was not seen is looked for, at least.
 const UNSEEN_MAX: Duration = Duration::from_secs(60);
 /// When a look that found no place is asked for again.
-const RETRY: Duration = Duration::from_secs(10);
-/// Rounds of looks begin this much earlier or later, by the name of the pool, so that they never bunch.
-const JITTER_SHARE: u64 = 8;
+pub(super) const RETRY: Duration = Duration::from_secs(10);
 
 /// A file as the system describes it: other numbers mean that its content may be other.
 type Print = (u64, u64, u64, i64, i64);
 
 /// What belongs to looks at hosts and to certificate files.
 pub(super) struct Looks {
-    prober: Option<Prober>,
+    pub(super) prober: Option<Prober>,
     /// Rounds so far.
-    round: u64,
-    roots: Option<Roots>,
+    pub(super) round: u64,
+    pub(super) roots: Option<Roots>,
     /// Why nobody is known whom MTA-STS senders trust.
-    no_roots: Option<String>,
+    pub(super) no_roots: Option<String>,
     files: BTreeMap<String, Option<Print>>,
     files_at: Instant,
     /// A tenant of each pool, to look at it on the wire.
-    samples: BTreeMap<String, (Name, Box<[u8]>)>,
+    pub(super) samples: BTreeMap<String, (Name, Box<[u8]>)>,
     /// The name of this host.
-    host: String,
+    pub(super) host: String,
 }
 
 impl Looks {
@@ -64,36 +60,6 @@ impl Looks {
 }
 
 impl Mind {
-    /// Starts to look at hosts.
-    pub(super) fn start_prober(&mut self, events: &Sender<Event>) -> Result<(), StartFault> {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        if !host.trim().is_empty() {
-            host.trim().clone_into(&mut self.looks.host);
-        }
-        let events = events.clone();
-        let report = move |seen: Seen| drop(events.send(Event::Probed(Box::new(seen))));
-        let prober = Prober::start(self.config.probe.together, report)
-            .map_err(|cause| StartFault::System { what: "start a thread", cause })?;
-        self.looks.prober = Some(prober);
-        Ok(())
-    }
-
-    /// Reads whom MTA-STS senders trust; at a start and at each reload.
-    pub(super) fn read_roots(&mut self) {
-        let read = self.config.probe.roots.as_ref().map(|path| {
-            let octets = std::fs::read(path).map_err(|fault| format!("{}: {fault}", path.display()))?;
-            Roots::parse_pem(&octets).map_err(|fault| format!("{}: {fault}", path.display()))
-        });
-        (self.looks.roots, self.looks.no_roots) = match read {
-            None => (None, None),
-            Some(Ok(roots)) => (Some(roots), None),
-            Some(Err(reason)) => (None, Some(reason)),
-        };
-        if let Some(reason) = &self.looks.no_roots {
-            tracing::info!("whether MTA-STS senders trust certificates is not looked at: {reason}");
-        }
-    }
-
     /// When the next thing about pools is due.
     pub(super) fn pools_next(&self) -> Option<Instant> {
         let dues = self.certs.lives.values().map(|life| {
@@ -105,7 +71,7 @@ impl Mind {
         dues.flatten().chain(files).chain(self.certs.join_next()).min()
     }
 
-    fn is_looked_at(&self, life: &Life) -> bool {
+    pub(super) fn is_looked_at(&self, life: &Life) -> bool {
         life.policy.probed && life.shows.is_none() && self.looks.prober.is_some()
     }
 
@@ -116,7 +82,9 @@ impl Mind {
             return;
         }
         (self.certs.credited, self.certs.clock) = (self.clock.credited(), self.clock.doubt().map(str::to_owned));
-        let mut is_other = self.certificate_files();
+        // What the files changed is in the pools' records already, and in no snapshot yet.
+        let is_read = self.certificate_files();
+        let mut is_other = is_read;
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| life.due <= now).map(|(pool, _)| pool.clone()).collect();
         let is_again = self.certs.join_next().is_some_and(|at| at <= now);
@@ -136,17 +104,17 @@ impl Mind {
             self.is_pool_news = true;
         }
         if is_other || !self.certs.ways.is_empty() {
-            self.serve_pools();
+            self.serve_pools(is_read);
         }
         self.ask_wire();
         self.ask_hosts();
         self.tell_pools();
     }
 
-    /// What is served of pools follows what was decided; published where it is other than before.
-    pub(super) fn serve_pools(&mut self) {
+    /// What is served of pools follows what was decided; published where it is other than before, or `is_other` says so.
+    pub(super) fn serve_pools(&mut self, is_other: bool) {
         let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
-        if self.world.pools.rebuild(&mut outside) {
+        if self.world.pools.rebuild(&mut outside) || is_other {
             self.publish();
         }
     }
@@ -267,100 +235,6 @@ impl Mind {
         }
     }
 
-    /// Begins the rounds of looks that are due.
-    fn ask_hosts(&mut self) {
-        let now = Instant::now();
-        let is_due = |life: &Life| self.is_looked_at(life) && life.round.is_none() && life.look_at <= now;
-        let due: Vec<String> =
-            self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
-        for pool in due {
-            let sample = self.sample(&pool).and_then(|(apex, label)| Name::below(&label, &apex).ok());
-            let endpoint = sample.map(|name| name.to_string().trim_end_matches('.').to_owned());
-            let port = self.certs.settings(&pool).port.unwrap_or(self.config.probe.port);
-            let helo = Some(self.config.probe.helo.clone()).filter(|helo| !helo.is_empty());
-            let manner = Manner {
-                helo: helo.unwrap_or_else(|| self.looks.host.clone()),
-                timeout: Duration::from_secs(self.config.probe.timeout),
-            };
-            let (Some(prober), Some(life)) = (&self.looks.prober, self.certs.lives.get_mut(&pool)) else { continue };
-            let hosts = life.hosts_to_look_at(time::now());
-            life.look_at = now + every(self.config.probe.every, &pool);
-            if hosts.is_empty() {
-                continue;
-            }
-            self.looks.round += 1;
-            let round = Round {
-                pool: pool.clone(),
-                number: self.looks.round,
-                targets: probe::targets(&hosts, port, endpoint.as_deref()),
-            };
-            if prober.ask(round, &manner) {
-                life.round = Some(self.looks.round);
-            } else {
-                life.look_at = now + RETRY;
-            }
-        }
-    }
-
-    /// Hosts were looked at.
-    pub(super) fn probed(&mut self, seen: Seen) {
-        let (roots, pool) = (self.looks.roots.clone(), seen.pool.clone());
-        let webpki = self.certs.settings(&pool).webpki;
-        let Some(life) = self.certs.lives.get_mut(&pool).filter(|life| life.round == Some(seen.number)) else { return };
-        life.round = None;
-        // Dates of certificates are judged by the clock that senders go by.
-        let wall = time::wall();
-        let judge = |chain: &Chain, name: Option<&str>| {
-            let names: Vec<String> = name.map(str::to_owned).into_iter().collect();
-            let roots = roots.as_ref().filter(|_| webpki);
-            let expected = Expected { spki: None, names: &names, now: wall, roots };
-            chain.flaws(&expected).iter().map(ToString::to_string).collect()
-        };
-        let is_news = life.saw(seen, &judge, time::now());
-        life.due_now();
-        self.is_pool_news = true;
-        if is_news {
-            // Whatever a host was seen to show is served at once.
-            self.certs.advance(&self.store, &pool, time::now());
-            self.serve_pools();
-        }
-        self.end_looks(&pool);
-    }
-
-    /// A tenant that is served all that the pool gives, and nothing else.
-    fn sample(&mut self, pool: &str) -> Option<(Name, Box<[u8]>)> {
-        let indexes = self.world.pools.indexes_of(pool);
-        let fits = |tenant: &crate::zone::endpoint::Tenant| {
-            tenant.is_all_of_pool() && tenant.pool().is_some_and(|index| indexes.contains(&index))
-        };
-        let known = self.looks.samples.get(pool).filter(|(apex, label)| {
-            let tenant = self.world.zones.get(apex).and_then(|zone| zone.tenants.table.get(label));
-            tenant.is_some_and(|tenant| fits(tenant))
-        });
-        if let Some(known) = known {
-            return Some(known.clone());
-        }
-        let found =
-            self.world.zones.iter().filter(|(_, zone)| zone.why_not_served().is_none()).find_map(|(apex, zone)| {
-                let tenant = zone.tenants.table.iter().find(|tenant| fits(tenant))?;
-                Some((apex.clone(), Box::<[u8]>::from(tenant.label())))
-            })?;
-        self.looks.samples.insert(pool.to_owned(), found.clone());
-        Some(found)
-    }
-
-    /// Names that certificates of a pool should cover: those of the configuration, or a wildcard for each zone with tenants.
-    pub(super) fn names_for(&self, pool: &str) -> Vec<String> {
-        let names = self.certs.settings(pool).names;
-        if !names.is_empty() {
-            return names;
-        }
-        let indexes = self.world.pools.indexes_of(pool);
-        let uses = |tenant: &crate::zone::endpoint::Tenant| tenant.pool().is_some_and(|index| indexes.contains(&index));
-        let used = self.world.zones.iter().filter(|(_, zone)| zone.tenants.table.iter().any(|tenant| uses(tenant)));
-        used.map(|(apex, _)| format!("*.{}", apex.to_string().trim_end_matches('.'))).collect()
-    }
-
     /// What stands against pools now; it is told where it changed.
     pub(super) fn tell_pools(&mut self) {
         if !std::mem::take(&mut self.is_pool_news) {
@@ -390,15 +264,4 @@ impl Mind {
 fn served(life: &Life, snapshot: u64, now: UnixTime) -> Fact {
     let (first_seen, last_seen, through) = (life.published_at.0, now.0, life.published);
     Fact::PoolServed { instance: 0, snapshot, first_seen, last_seen, through }
-}
-
-/// When a pool's hosts are looked at next: after the time configured, shifted by its name.
-fn every(every: u64, pool: &str) -> Duration {
-    let room = every / JITTER_SHARE;
-    let shift = if room == 0 {
-        0
-    } else {
-        crate::cert::Spki::of(pool.as_bytes()).0.iter().map(|o| u64::from(*o)).sum::<u64>() % room
-    };
-    Duration::from_secs(every.saturating_sub(shift))
 }

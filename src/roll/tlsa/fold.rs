@@ -5,8 +5,10 @@
 
 use super::check::{AddressSet, History, Offer, Showing, Span, SpkiSet};
 use super::facts::{Fact, Inherited, Origin, Shown};
+pub use super::key::{KeyFacts, Limits, is_cached};
+use super::key::{as_shown, begin, inherited};
 use super::{KEYS_MAX, Profile};
-use crate::cert::{KeyClass, KeyKind, Spki};
+use crate::cert::{KeyKind, Spki};
 use crate::roll::facts::Record;
 pub use crate::roll::item::{Caution, Outgoing, Version};
 use crate::roll::item::{close, forget, raise};
@@ -18,42 +20,6 @@ use std::net::IpAddr;
 const GENERATION: u64 = 1;
 /// Until limits are recorded: the cap of TTLs, and the longest life that a built-in policy gives signatures over data.
 const LIMITS_UNKNOWN: Limits = Limits { ttl: 86_400, life: 14 * 86_400 };
-
-/// How long what a pool serves may stay in caches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// TTL, in seconds.
-    pub ttl: u32,
-    /// Time left of a signature when it is made, at most, in seconds.
-    pub life: Seconds,
-}
-
-/// What is known of one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFacts {
-    /// Its digest.
-    pub spki: Spki,
-    /// Its kind; none: only the digest is known.
-    pub kind: Option<KeyKind>,
-    /// Where it came from.
-    pub origin: Origin,
-    /// The file of its private half; empty: elsewhere.
-    pub file: String,
-    /// When it became known.
-    pub known: UnixTime,
-    /// When its TLSA was first to be served, since it was last not.
-    pub published: Option<UnixTime>,
-    /// When its TLSA was withdrawn.
-    pub removed: Option<UnixTime>,
-    /// When a certificate file named it, or a host showed it, for the first time.
-    pub deployed: Option<UnixTime>,
-    /// Until when hosts may begin to show it.
-    pub permitted: Option<UnixTime>,
-    /// That it is not to be used any more.
-    pub given_up: Option<Outgoing>,
-    /// When its private half was wiped.
-    pub destroyed: Option<UnixTime>,
-}
 
 /// What the facts add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,7 +163,7 @@ impl PoolFacts {
             Fact::HostShows { address, class, sni, shows } => {
                 self.look(*address, Profile { class: *class, sni: *sni }, *shows, at);
             }
-            Fact::Permitted { spki, until } => self.change(*spki, |key| key.permitted = Some(UnixTime(*until)))?,
+            Fact::Permitted { spki, until } => self.permit(*spki, UnixTime(*until))?,
             Fact::PermitWithdrawn { spki } => self.change(*spki, |key| key.permitted = None)?,
             Fact::KeyGivenUp { spki, emergency, reason } => {
                 let outgoing = Outgoing { since: at, emergency: *emergency, reason: reason.clone() };
@@ -346,6 +312,13 @@ impl PoolFacts {
         }
     }
 
+    /// One change at a time: hosts that may be given a key are not given another of its kind (invariant I33).
+    fn permit(&mut self, spki: Spki, until: UnixTime) -> Result<(), String> {
+        let kind = self.key(spki).and_then(|key| key.kind);
+        self.keys.iter_mut().filter(|key| key.kind == kind).for_each(|key| key.permitted = None);
+        self.change(spki, |key| key.permitted = Some(until))
+    }
+
     fn change(&mut self, spki: Spki, change: impl Fn(&mut KeyFacts)) -> Result<(), String> {
         let key = self.keys.iter_mut().find(|key| key.spki == spki);
         key.map(change).ok_or_else(|| format!("no key {} was known before", spki.short()))
@@ -375,34 +348,4 @@ impl PoolFacts {
         self.named.iter_mut().for_each(|version| later(&mut version.last));
         self.shows.iter_mut().for_each(|version| later(&mut version.last));
     }
-}
-
-/// Whether some cache may hold it.
-pub fn is_cached<T>(version: &Version<T>, caution: Caution, margin: Seconds, now: UnixTime) -> bool {
-    version.until(caution, margin).is_none_or(|until| until >= now)
-}
-
-/// Begins a version, unless it is what the last one was.
-fn begin<T: PartialEq>(versions: &mut Vec<Version<T>>, what: T, record: u64, at: UnixTime, limits: Limits) {
-    if versions.last().is_none_or(|last| last.what != what) {
-        let (ttl, life) = (limits.ttl, limits.life);
-        versions.push(Version { what, since: at, record, last: None, ttl, life, seen: false });
-    }
-}
-
-fn inherited<T, U>(from: &Inherited<T>, record: u64, at: UnixTime, set: impl Fn(&T) -> U) -> Version<U> {
-    let last = from.last.map(UnixTime);
-    let (what, ttl, life) = (set(&from.what), from.ttl, from.life);
-    Version { what, since: last.unwrap_or(at).min(at), record, last, ttl, life, seen: true }
-}
-
-/// What hosts may show that are not looked at: whatever the files name, to everybody.
-fn as_shown(named: &Version<SpkiSet>, hosts: &AddressSet) -> Vec<Version<Showing>> {
-    let profile = Profile { class: KeyClass::Ecdsa, sni: true };
-    let shown = |address: IpAddr, spki: Spki| {
-        let what = Showing { address, profile, offer: Offer::Key(spki) };
-        let Version { since, record, last, ttl, life, seen, .. } = *named;
-        Version { what, since, record, last, ttl, life, seen }
-    };
-    hosts.iter().flat_map(|address| named.what.iter().map(move |spki| shown(*address, *spki))).collect()
 }

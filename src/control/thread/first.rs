@@ -1,0 +1,53 @@
+//! The first batch of a start: everything there is, and what an earlier process kept.
+//!
+//! What was good once is taken back where the files are broken now; nothing here makes anything anew.
+
+use super::{Mind, disk};
+use crate::control::outside::settled_scan;
+use crate::control::store::LastGood;
+use crate::dns::name::Name;
+use crate::time;
+use crate::zone::master;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+impl Mind {
+    /// The first batch: everything there is, and what an earlier process kept.
+    pub(super) fn first_scan(&mut self) {
+        let began = Instant::now();
+        let ways = self.certs.restore_ways(&self.store, time::now());
+        self.world.pools.restore_ways(ways);
+        self.read_roots();
+        let changes = settled_scan(&mut self.files);
+        self.watcher.scanned(changes.complete, began.elapsed());
+        self.world.progress.found_all();
+        self.take_in(changes);
+        let pools = self.store.last_good(LastGood::Pools).ok().flatten();
+        let texts = self.store.last_good_masters();
+        let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
+        self.restore(pools.as_deref(), &masters.collect());
+        self.own_findings = Vec::new();
+        self.take_back_insecure();
+        self.note_goals();
+        let anchors = self.read_anchors();
+        self.own_findings.extend(anchors);
+        self.publish();
+    }
+
+    /// Takes back what an earlier process kept, for zones that are new to this one.
+    pub(super) fn restore(&mut self, pools: Option<&str>, masters: &BTreeMap<Name, String>) {
+        let new = |apex: &&Name| !self.restored.contains(*apex);
+        let new: BTreeSet<Name> = self.world.zones.keys().chain(masters.keys()).filter(new).cloned().collect();
+        let (mut masters, mut tenants) = (masters.clone(), BTreeMap::new());
+        for apex in &new {
+            let good = |what: LastGood<'_>| self.store.last_good(what).ok().flatten().map(|text| (apex.clone(), text));
+            masters.extend(good(LastGood::Master(apex)));
+            tenants.extend(good(LastGood::Tenants(apex)));
+        }
+        self.restored.extend(new);
+        if pools.is_some() || !masters.is_empty() || !tenants.is_empty() {
+            let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
+        }
+    }
+}
