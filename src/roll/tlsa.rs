@@ -26,6 +26,7 @@ pub mod forecast;
 pub mod key;
 pub mod plan;
 pub mod step;
+pub mod way;
 pub mod words;
 
 use crate::cert::{KeyClass, KeyKind, Spki};

@@ -5,11 +5,12 @@
 use super::{Certs, Life};
 use crate::control::pools::{Joined, KnownWay, PoolServed};
 use crate::control::store::Store;
-use crate::roll::item::{Caution, Version};
-use crate::roll::tlsa::check::{AddressSet, Showing, SpkiSet};
-use crate::roll::tlsa::facts::{Fact, Inherited, Origin};
-use crate::roll::tlsa::fold::{PoolFacts, is_cached};
-use crate::roll::tlsa::{Policy, Wanted};
+use crate::roll::item::Version;
+use crate::roll::tlsa::Policy;
+use crate::roll::tlsa::check::{AddressSet, Showing};
+use crate::roll::tlsa::facts::Fact;
+use crate::roll::tlsa::fold::PoolFacts;
+use crate::roll::tlsa::way::{has_arrived, inherited, wanted};
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -138,13 +139,9 @@ impl Certs {
     /// What a way leads to, by what is known of both pools now.
     pub(super) fn want_way(&mut self, way: &str) {
         let Some((from, to)) = self.ways.get(way).cloned() else { return };
-        let served = |pool: &str| self.lives.get(pool).map(|life| life.facts());
-        let keys = |facts: Option<&PoolFacts>| facts.map(PoolFacts::served_keys).unwrap_or_default();
-        let addresses = |facts: Option<&PoolFacts>| facts.map(PoolFacts::served_addresses).unwrap_or_default();
-        let before = (keys(served(&from)), addresses(served(&from)));
-        let given: SpkiSet = keys(served(&to));
-        let wanted =
-            Wanted { addresses: addresses(served(&to)), current: BTreeMap::new(), given, before: Some(before) };
+        let none = PoolFacts::default();
+        let facts = |pool: &str| self.lives.get(pool).map_or(&none, |life| life.facts());
+        let wanted = wanted(facts(&from), facts(&to));
         let shows = [&from, &to].into_iter().filter_map(|pool| self.shows_of(pool)).collect();
         let bounds = self.bounds;
         let Some(life) = self.lives.get_mut(way) else { return };
@@ -164,15 +161,9 @@ impl Certs {
         Some(Shows { showings, silent: conditions.silent, unseen })
     }
 
-    /// Whether all that tenants on a way may be served, or caches may hold of it, is what the new pool serves.
     fn has_arrived(&self, way: &str, to: &str, now: UnixTime) -> bool {
         let (Some(own), Some(to)) = (self.lives.get(way), self.lives.get(to)) else { return false };
-        let (facts, goal) = (own.facts(), to.facts());
-        let margin = own.policy.margin;
-        facts.served_keys() == goal.served_keys()
-            && facts.served_addresses() == goal.served_addresses()
-            && only_last(&facts.addresses, margin, now)
-            && only_last(&facts.tlsa, margin, now)
+        has_arrived(own.facts(), to.facts(), own.policy.margin, now)
     }
 
     fn end_way(&mut self, store: &Store, way: &str) {
@@ -194,36 +185,4 @@ impl Certs {
         };
         self.ways.keys().filter(is_old).cloned().collect()
     }
-}
-
-/// Whether caches hold nothing but the newest.
-fn only_last<T>(versions: &[Version<T>], margin: Seconds, now: UnixTime) -> bool {
-    versions.iter().rev().skip(1).all(|version| !is_cached(version, Caution::Expiry, margin, now))
-}
-
-/// What tenants that leave a pool may be served of it, by caches: the keys to be known first, then the fact.
-fn inherited(facts: &PoolFacts, margin: Seconds, now: UnixTime) -> (Vec<Fact>, Fact) {
-    fn still<T, U>(
-        versions: &[Version<T>],
-        margin: Seconds,
-        now: UnixTime,
-        list: impl Fn(&T) -> U,
-    ) -> Vec<Inherited<U>> {
-        let cached = versions.iter().filter(|version| is_cached(*version, Caution::Expiry, margin, now));
-        let inherit = |version: &Version<T>| Inherited {
-            what: list(&version.what),
-            last: version.last.map(|last| last.0),
-            ttl: version.ttl,
-            life: version.life,
-        };
-        cached.map(inherit).collect()
-    }
-    let keys = still(&facts.tlsa, margin, now, |set| set.iter().copied().collect::<Vec<_>>());
-    let addresses = still(&facts.addresses, margin, now, |set| set.iter().copied().collect());
-    let all: SpkiSet = keys.iter().flat_map(|keys| keys.what.iter().copied()).collect();
-    let known = all.into_iter().map(|spki| {
-        let kind = facts.key(spki).and_then(|key| key.kind);
-        Fact::KeyKnown { spki, kind, origin: Origin::Given, file: String::new() }
-    });
-    (known.collect(), Fact::Inherited { keys, addresses })
 }

@@ -85,14 +85,12 @@ impl PoolFacts {
 
     /// All that senders may hold and meet from `now` on, where hosts show this.
     pub fn history(&self, shows: &[Version<Showing>], caution: Caution, margin: Seconds, now: UnixTime) -> History {
-        fn spans<T: Clone>(versions: &[Version<T>], caution: Caution, margin: Seconds, now: UnixTime) -> Vec<Span<T>> {
-            let cached = versions.iter().filter(|version| is_cached(*version, caution, margin, now));
-            cached.map(|version| version.span(caution, margin)).collect()
-        }
+        let shown = shows.iter().filter(|version| version.last.is_none_or(|last| last >= now));
+        let shows = shown.map(|version| Span { what: version.what, from: version.since, until: version.last });
         History {
             addresses: spans(&self.addresses, caution, margin, now),
             tlsa: spans(&self.tlsa, caution, margin, now),
-            shows: spans(shows, caution, margin, now),
+            shows: shows.collect(),
         }
     }
 
@@ -348,4 +346,11 @@ impl PoolFacts {
         self.named.iter_mut().for_each(|version| later(&mut version.last));
         self.shows.iter_mut().for_each(|version| later(&mut version.last));
     }
+}
+
+/// What is or may be there still by caches; of what hosts show: what they must not be taken to have ceased to show yet, since
+/// it is looked for only now and then (invariant I29).
+pub fn spans<T: Clone>(versions: &[Version<T>], caution: Caution, margin: Seconds, now: UnixTime) -> Vec<Span<T>> {
+    let cached = versions.iter().filter(|version| is_cached(*version, caution, margin, now));
+    cached.map(|version| version.span(caution, margin)).collect()
 }

@@ -4,7 +4,7 @@
 
 use super::check::{AddressSet, Conflict, History, Offer, SpkiSet, dane_ok};
 use super::facts::Origin;
-use super::fold::{Caution, KeyFacts, PoolFacts};
+use super::fold::{Caution, KeyFacts, PoolFacts, spans};
 use super::step::{Refusal, Step, permit};
 use super::{Conditions, KEYS_MAX, Policy, Wanted};
 use crate::cert::{KeyKind, Spki};
@@ -115,7 +115,8 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
             plan.waits.push(wait);
             continue;
         }
-        match permit(facts, &history(caution), &step, now) {
+        let lingering = spans(&shows, caution, policy.margin, now);
+        match permit(facts, &history(caution), &lingering, &step, now) {
             Ok(()) => return taken(plan, step, now),
             Err(refusal) => wait(&mut plan, step, refusal, now),
         }
@@ -214,7 +215,7 @@ fn admit(
     for address in wanted.addresses.difference(&served) {
         let step = Step::Admit([*address].into());
         let is_known = !policy.probed || facts.between.is_some() || is_seen(facts, *address);
-        match permit(facts, history, &step, now) {
+        match permit(facts, history, &[], &step, now) {
             Ok(()) if is_known => drop(set.insert(*address)),
             Ok(()) => plan.blockers.push(Blocker::NotAdmitted(*address, None)),
             Err(refusal) => {

@@ -1,7 +1,7 @@
 //! The steps of a pool: each one change, which is proved before it is made and recorded before it is seen.
 
 use super::Policy;
-use super::check::{AddressSet, Conflict, History, Span, SpkiSet, dane_ok, fits};
+use super::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok, fits};
 use super::facts::Fact;
 use super::fold::PoolFacts;
 use crate::cert::{KeyKind, Spki};
@@ -52,11 +52,17 @@ impl Step {
 }
 
 /// Proves that after `step` no sender can fail: [`dane_ok`] of the history with the step in it. What the step makes new is
-/// looked at first, since that tells until when it must wait.
+/// looked at first, since that tells until when it must wait. `lingering`: what hosts show, or showed less than the wait ago.
 ///
 /// # Errors
 /// What would not fit, and until when caches may hold it.
-pub fn permit(facts: &PoolFacts, history: &History, step: &Step, now: UnixTime) -> Result<(), Refusal> {
+pub fn permit(
+    facts: &PoolFacts,
+    history: &History,
+    lingering: &[Span<Showing>],
+    step: &Step,
+    now: UnixTime,
+) -> Result<(), Refusal> {
     let mut after = history.clone();
     match step {
         // More TLSA never break a match, and the rest is not seen from outside.
@@ -65,7 +71,9 @@ pub fn permit(facts: &PoolFacts, history: &History, step: &Step, now: UnixTime) 
             let keys: SpkiSet = facts.served_keys().into_iter().filter(|key| key != spki).collect();
             let span = Span { what: keys, from: now, until: None };
             after.tlsa.push(span.clone());
-            refuse(&History { tlsa: vec![span], ..history.clone() }, now)?;
+            // Only those who meet this key can miss it.
+            let shows = lingering.iter().filter(|shown| shown.what.offer == Offer::Key(*spki)).cloned().collect();
+            refuse(&History { tlsa: vec![span], addresses: history.addresses.clone(), shows }, now)?;
         }
         Step::Admit(addresses) => {
             let span = Span { what: addresses.clone(), from: now, until: None };

@@ -1,0 +1,61 @@
+//! Tenants on their way between two pools: what they bring with them, where they are led, and when they have arrived.
+//!
+//! Pure. The way has facts of its own and the engine of all pools leads it: TLSA of both first, then addresses, then only
+//! those of the new pool, each when no sender can fail any more.
+
+use super::Wanted;
+use super::check::SpkiSet;
+use super::facts::{Fact, Inherited, Origin};
+use super::fold::{Caution, PoolFacts, Version, is_cached};
+use crate::time::{Seconds, UnixTime};
+use std::collections::BTreeMap;
+
+/// What a way leads to, by what both pools serve now.
+pub fn wanted(from: &PoolFacts, to: &PoolFacts) -> Wanted {
+    Wanted {
+        addresses: to.served_addresses(),
+        current: BTreeMap::new(),
+        given: to.served_keys(),
+        before: Some((from.served_keys(), from.served_addresses())),
+    }
+}
+
+/// Whether all that tenants on a way may be served, or caches may hold of it, is what the new pool serves.
+pub fn has_arrived(way: &PoolFacts, to: &PoolFacts, margin: Seconds, now: UnixTime) -> bool {
+    way.served_keys() == to.served_keys()
+        && way.served_addresses() == to.served_addresses()
+        && only_last(&way.addresses, margin, now)
+        && only_last(&way.tlsa, margin, now)
+}
+
+/// Whether caches hold nothing but the newest.
+fn only_last<T>(versions: &[Version<T>], margin: Seconds, now: UnixTime) -> bool {
+    versions.iter().rev().skip(1).all(|version| !is_cached(version, Caution::Expiry, margin, now))
+}
+
+/// What tenants that leave a pool may be served of it, by caches: the keys to be known first, then the fact.
+pub fn inherited(facts: &PoolFacts, margin: Seconds, now: UnixTime) -> (Vec<Fact>, Fact) {
+    fn still<T, U>(
+        versions: &[Version<T>],
+        margin: Seconds,
+        now: UnixTime,
+        list: impl Fn(&T) -> U,
+    ) -> Vec<Inherited<U>> {
+        let cached = versions.iter().filter(|version| is_cached(*version, Caution::Expiry, margin, now));
+        let inherit = |version: &Version<T>| Inherited {
+            what: list(&version.what),
+            last: version.last.map(|last| last.0),
+            ttl: version.ttl,
+            life: version.life,
+        };
+        cached.map(inherit).collect()
+    }
+    let keys = still(&facts.tlsa, margin, now, |set| set.iter().copied().collect::<Vec<_>>());
+    let addresses = still(&facts.addresses, margin, now, |set| set.iter().copied().collect());
+    let all: SpkiSet = keys.iter().flat_map(|keys| keys.what.iter().copied()).collect();
+    let known = all.into_iter().map(|spki| {
+        let kind = facts.key(spki).and_then(|key| key.kind);
+        Fact::KeyKnown { spki, kind, origin: Origin::Given, file: String::new() }
+    });
+    (known.collect(), Fact::Inherited { keys, addresses })
+}
