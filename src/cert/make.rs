@@ -5,6 +5,7 @@
 use super::chain::Chain;
 use super::key::{KeyKind, Spki};
 use crate::time::UnixTime;
+use data_encoding::BASE64;
 use rcgen::{
     CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm,
@@ -94,7 +95,8 @@ impl PrivateKey {
                 _ => MakeFault::Truncated,
             });
         };
-        let pair = KeyPair::try_from(&key).map_err(|fault| MakeFault::Unusable(fault.to_string()))?;
+        let der = as_pkcs8(&key).ok_or_else(|| MakeFault::Unusable("its curve is not known".to_owned()))?;
+        let pair = KeyPair::try_from(der.as_slice()).map_err(|fault| MakeFault::Unusable(fault.to_string()))?;
         let kind = KeyKind::ALL.into_iter().find(|kind| pair.is_compatible(signing(*kind)));
         let kind = kind.ok_or_else(|| MakeFault::Unusable("its kind is not known".to_owned()))?;
         Ok(PrivateKey::of(pair, kind))
@@ -102,7 +104,9 @@ impl PrivateKey {
 
     fn of(pair: KeyPair, kind: KeyKind) -> PrivateKey {
         let spki = Spki::of(&pair.subject_public_key_info());
-        PrivateKey { pem: Zeroizing::new(pair.serialize_pem()), pair, kind, spki }
+        let pem = Zeroizing::new(pair.serialize_pem());
+        let pem = if kind == KeyKind::Ed25519 { ed25519_pem(&pair).unwrap_or(pem) } else { pem };
+        PrivateKey { pem, pair, kind, spki }
     }
 
     /// Its kind.
@@ -150,6 +154,54 @@ impl PrivateKey {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         Ok(params.self_signed(&self.pair).map_err(refused)?.pem())
     }
+}
+
+/// Curves by the DER of their object identifiers (RFC 5480 § 2.1.1.1).
+const CURVES: [&[u8]; 2] = [&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], &[6, 5, 0x2b, 0x81, 4, 0, 0x22]];
+/// The same of an elliptic curve key, and of an RSA key with its empty parameters (RFC 3279 § 2.3).
+const CURVE_KEY: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const RSA_KEY: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+
+/// The key in the one form that ring reads: older forms are wrapped (RFC 5208 § 5). None: a curve that is not known.
+fn as_pkcs8(key: &PrivateKeyDer<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let (algorithm, inner) = match key {
+        PrivateKeyDer::Pkcs8(key) => return Some(Zeroizing::new(key.secret_pkcs8_der().to_vec())),
+        PrivateKeyDer::Pkcs1(key) => (RSA_KEY.to_vec(), key.secret_pkcs1_der()),
+        PrivateKeyDer::Sec1(key) => {
+            let octets = key.secret_sec1_der();
+            let curve = CURVES.into_iter().find(|curve| octets.windows(curve.len()).any(|window| window == *curve))?;
+            ([CURVE_KEY, curve].concat(), octets)
+        }
+        // The library may come to know more.
+        _ => return None,
+    };
+    let wrapped = Zeroizing::new(der(4, inner));
+    let body = Zeroizing::new([&[2, 1, 0][..], &der(0x30, &algorithm), &wrapped].concat());
+    Some(Zeroizing::new(der(0x30, &body)))
+}
+
+/// An Ed25519 key without its public half (RFC 8410 § 7): OpenSSL before 3.2 does not read the form that has it, and hosts
+/// run that. None: the key is not in the form that the library writes.
+fn ed25519_pem(pair: &KeyPair) -> Option<Zeroizing<String>> {
+    const ALGORITHM: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
+    const SEED: &[u8] = &[4, 0x22, 4, 0x20];
+    let whole = Zeroizing::new(pair.serialize_der());
+    let at = whole.windows(SEED.len()).position(|window| window == SEED)?;
+    let wrapped = whole.get(at..at + SEED.len() + 32)?;
+    let body = Zeroizing::new([&[2, 1, 0][..], &der(0x30, ALGORITHM), wrapped].concat());
+    let text = Zeroizing::new(BASE64.encode(&Zeroizing::new(der(0x30, &body))));
+    Some(Zeroizing::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", *text)))
+}
+
+/// One element of DER.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let head: &[u8] = match length {
+        [0, short @ 0..0x80] => &[tag, short],
+        [0, long] => &[tag, 0x81, long],
+        [high, low] => &[tag, 0x82, high, low],
+    };
+    [head, content].concat()
 }
 
 fn params(names: &[String]) -> Result<CertificateParams, MakeFault> {

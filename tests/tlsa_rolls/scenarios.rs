@@ -299,9 +299,13 @@ fn what_nobody_looks_at_waits_for_the_files_alone() {
 #[test]
 fn the_first_keys_of_a_pool_wait_too_since_nobody_knows_what_was_served_before() {
     let mut world = World::empty(1, &[(P256, "first")]);
+    // One that was kept here before, as after the loss of a journal, is no exception.
+    let kept = Fact::KeyKnown { spki: key("kept"), kind: Some(P256), origin: Origin::Made, file: "f".into() };
+    assert!(world.record(kept));
     world.turn();
     world.run(60);
     let next = world.next_key(P256).unwrap();
+    assert_eq!(next, key("kept"));
     assert!(permit_deploy(&world.facts, next, Caution::Expiry, &world.policy, world.now).is_err());
     world.run(LIFE + 2 * HOUR);
     assert!(permit_deploy(&world.facts, next, Caution::Expiry, &world.policy, world.now).is_ok());

@@ -1,0 +1,271 @@
+//! Looks at hosts that hang, talk without end, close, lie or offer little: a clear word, in bounded time.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+use mxseal::cert::make::PrivateKey;
+use mxseal::cert::{KeyClass, KeyKind};
+use mxseal::probe::{Fault, Manner, Prober, Round, Stage, Target, can_be_looked_at, look, targets};
+use mxseal::time::UnixTime;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+const TIMEOUT: Duration = Duration::from_millis(600);
+
+fn manner() -> Manner {
+    Manner { helo: "looker.example".to_owned(), timeout: TIMEOUT }
+}
+
+fn target(address: SocketAddr) -> Target {
+    Target { address, sni: Some("t.mx.example".to_owned()), class: KeyClass::Ecdsa }
+}
+
+/// A host that does with each connection what is said.
+fn host(act: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(act));
+    address
+}
+
+/// Reads a line of the client.
+fn heard(stream: &mut TcpStream) -> String {
+    let (mut line, mut octet) = (Vec::new(), [0]);
+    while stream.read(&mut octet).unwrap_or(0) == 1 && octet[0] != b'\n' {
+        line.push(octet[0]);
+    }
+    String::from_utf8_lossy(&line).into_owned()
+}
+
+/// Greets, answers EHLO, and begins TLS.
+fn up_to_tls(stream: &mut TcpStream) {
+    let _ = stream.write_all(b"220 mx ESMTP\r\n");
+    heard(stream);
+    let _ = stream.write_all(b"250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n");
+    heard(stream);
+}
+
+/// Waits until the other side is gone.
+fn wait_for_end(stream: &mut TcpStream) {
+    let mut octets = [0; 512];
+    while stream.read(&mut octets).is_ok_and(|count| count > 0) {}
+}
+
+fn fault(act: impl Fn(TcpStream) + Send + 'static) -> Fault {
+    let began = Instant::now();
+    let fault = look(&target(host(act)), &manner()).expect_err("a fault");
+    assert!(began.elapsed() < TIMEOUT * 4, "{fault} took {:?}", began.elapsed());
+    assert!(!fault.word().is_empty() && fault.to_string().len() < 300, "{fault}");
+    fault
+}
+
+#[test]
+fn a_host_that_hangs_at_any_stage_costs_the_time_of_one_look() {
+    assert_eq!(fault(|mut stream| wait_for_end(&mut stream)), Fault::TimedOut(Stage::Greeting));
+    let ehlo = fault(|mut stream| {
+        let _ = stream.write_all(b"220 mx\r\n");
+        wait_for_end(&mut stream);
+    });
+    assert_eq!(ehlo, Fault::TimedOut(Stage::Ehlo));
+    let handshake = fault(|mut stream| {
+        up_to_tls(&mut stream);
+        let _ = stream.write_all(b"220 go\r\n");
+        wait_for_end(&mut stream);
+    });
+    assert_eq!(handshake, Fault::TimedOut(Stage::Handshake));
+    // One octet now and then is no progress.
+    let drip = fault(|mut stream| {
+        until_refused(&mut stream);
+    });
+    assert_eq!(drip, Fault::TimedOut(Stage::Greeting));
+}
+
+fn until_refused(stream: &mut TcpStream) {
+    while stream.write_all(b"2").is_ok() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn garbage_endless_talk_and_early_ends_are_told_apart() {
+    let garbage = fault(|mut stream| {
+        let _ = stream.write_all(b"\x16\x03\x01 HTTP/1.1 200 OK\r\n");
+        wait_for_end(&mut stream);
+    });
+    assert!(matches!(&garbage, Fault::Garbage { stage: Stage::Greeting, said } if said.is_ascii()), "{garbage}");
+    let long = fault(|mut stream| while stream.write_all(&[b'2'; 4096]).is_ok() {});
+    assert_eq!(long, Fault::TooLong(Stage::Greeting));
+    let endless = fault(|mut stream| while stream.write_all(b"220-still talking\r\n").is_ok() {});
+    assert_eq!(endless, Fault::TooLong(Stage::Greeting));
+    assert_eq!(fault(drop), Fault::Closed(Stage::Greeting));
+    let turned = fault(|mut stream| drop(stream.write_all(b"554 no\r\n")));
+    assert_eq!(turned, Fault::TurnedAway("554 `no`".to_owned()));
+}
+
+#[test]
+fn starttls_that_is_not_offered_refused_injected_or_ended_is_named() {
+    let none = fault(|mut stream| {
+        let _ = stream.write_all(b"220 mx\r\n");
+        heard(&mut stream);
+        let _ = stream.write_all(b"250-mx\r\n250 SIZE\r\n");
+    });
+    assert_eq!(none, Fault::NoStarttls);
+    let refused = fault(|mut stream| {
+        up_to_tls(&mut stream);
+        let _ = stream.write_all(b"454 not now\r\n");
+    });
+    assert_eq!(refused, Fault::StarttlsRefused("454 `not now`".to_owned()));
+    let injected = fault(|mut stream| {
+        up_to_tls(&mut stream);
+        let _ = stream.write_all(b"220 go\r\n250 injected\r\n");
+        wait_for_end(&mut stream);
+    });
+    assert_eq!(injected, Fault::Injected);
+    let closed = fault(|mut stream| {
+        up_to_tls(&mut stream);
+        let _ = stream.write_all(b"220 go\r\n");
+    });
+    assert_eq!(closed, Fault::Closed(Stage::Handshake));
+    let talk = fault(|mut stream| {
+        up_to_tls(&mut stream);
+        let _ = stream.write_all(b"220 go\r\n");
+        heard_some(&mut stream);
+        let _ = stream.write_all(b"this is not TLS at all, but text without end\r\n");
+        wait_for_end(&mut stream);
+    });
+    assert!(matches!(talk, Fault::Handshake(_)), "{talk}");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(look(&target(nobody), &manner()), Err(Fault::Refused));
+}
+
+fn heard_some(stream: &mut TcpStream) {
+    let _ = stream.read(&mut [0; 64]);
+}
+
+/// An openssl server, and in front of it a host that relays to it after STARTTLS; both end with it.
+struct Tls {
+    server: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Tls {
+    /// Certificates of these kinds, and more words for openssl.
+    fn start(kinds: &[KeyKind], more: &[&str]) -> (Tls, Vec<PrivateKey>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut words: Vec<String> = Vec::new();
+        let mut keys = Vec::new();
+        for (count, kind) in kinds.iter().enumerate() {
+            let key = PrivateKey::generate(*kind).unwrap();
+            let pem = key.self_signed(&["t.mx.example".to_owned()], UnixTime(1_795_000_000), 900).unwrap();
+            let [cert, private] =
+                ["pem", "key"].map(|end| folder.path().join(format!("{count}.{end}")).display().to_string());
+            std::fs::write(&cert, pem).unwrap();
+            std::fs::write(&private, key.pem()).unwrap();
+            let flags = if count == 0 { ["-cert", "-key"] } else { ["-dcert", "-dkey"] };
+            words.extend([flags[0].to_owned(), cert, flags[1].to_owned(), private]);
+            keys.push(key);
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        words.extend(["-accept".to_owned(), format!("127.0.0.1:{port}"), "-quiet".to_owned()]);
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        let server = Command::new("openssl")
+            .arg("s_server")
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let behind = SocketAddr::from(([127, 0, 0, 1], port));
+        until_up(behind);
+        let address = host(move |stream| relay(stream, behind));
+        (Tls { server, address, _folder: folder }, keys)
+    }
+
+    fn look(&self, class: KeyClass) -> Result<mxseal::probe::Sight, Fault> {
+        let manner = Manner { timeout: Duration::from_secs(10), ..manner() };
+        look(&Target { class, ..target(self.address) }, &manner)
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn until_up(address: SocketAddr) {
+    let began = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "openssl s_server does not answer");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn relay(mut client: TcpStream, behind: SocketAddr) {
+    std::thread::spawn(move || {
+        up_to_tls(&mut client);
+        let _ = client.write_all(b"220 go\r\n");
+        let Ok(mut server) = TcpStream::connect(behind) else { return };
+        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to).map(|_| to.shutdown(std::net::Shutdown::Write)));
+        let _ = std::io::copy(&mut server, &mut client);
+        let _ = client.shutdown(std::net::Shutdown::Both);
+    });
+}
+
+#[test]
+fn each_kind_of_key_is_seen_by_those_who_ask_for_it_and_no_other() {
+    for version in ["-tls1_2", "-tls1_3"] {
+        let (tls, keys) = Tls::start(&[KeyKind::EcdsaP256, KeyKind::Ed25519], &[version]);
+        let spki = |class| {
+            tls.look(class).unwrap_or_else(|fault| panic!("{version}: {fault}")).chain.map(|chain| chain.leaf.spki)
+        };
+        assert_eq!(spki(KeyClass::Ecdsa), Some(keys[0].spki()), "{version}");
+        assert_eq!(spki(KeyClass::Ed25519), Some(keys[1].spki()), "{version}");
+        assert_eq!(spki(KeyClass::Rsa), None, "no certificate of that kind is no fault");
+    }
+}
+
+#[test]
+fn a_host_with_old_tls_only_is_told_so() {
+    let (tls, _) = Tls::start(&[KeyKind::EcdsaP256], &["-tls1", "-cipher", "ALL:@SECLEVEL=0"]);
+    assert_eq!(tls.look(KeyClass::Ecdsa), Err(Fault::OldTls));
+}
+
+#[test]
+fn a_round_looks_at_all_hosts_and_reports_once() {
+    let (tls, keys) = Tls::start(&[KeyKind::EcdsaP256], &[]);
+    let (report, seen) = channel();
+    let prober = Prober::start(4, move |seen| drop(report.send(seen))).unwrap();
+    let silent = host(drop);
+    let mut all = targets(&[tls.address.ip()], tls.address.port(), Some("t.mx.example"));
+    assert_eq!(all.len(), 6, "each kind, with the name and without");
+    all.extend(targets(&[silent.ip()], silent.port(), None));
+    let manner = Manner { timeout: Duration::from_secs(10), ..manner() };
+    assert!(prober.ask(Round { pool: "eu".to_owned(), number: 7, targets: all }, &manner));
+    let seen = seen.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!((seen.pool.as_str(), seen.number, seen.sights.len()), ("eu", 7, 9));
+    let shown =
+        seen.sights.iter().filter_map(|(_, sight)| sight.as_ref().ok()?.chain.as_ref()).map(|chain| chain.leaf.spki);
+    assert_eq!(shown.collect::<Vec<_>>(), [keys[0].spki(); 2]);
+    assert_eq!(seen.sights.iter().filter(|(_, sight)| *sight == Err(Fault::Closed(Stage::Greeting))).count(), 3);
+}
+
+#[test]
+fn addresses_of_documentation_are_those_of_no_host() {
+    for (address, good) in [
+        ("192.0.2.1", false),
+        ("198.51.100.9", false),
+        ("203.0.113.7", false),
+        ("2001:db8::1", false),
+        ("3fff::1", false),
+        ("127.0.0.1", true),
+        ("2001:db9::1", true),
+    ] {
+        assert_eq!(can_be_looked_at(address.parse().unwrap()), good, "{address}");
+    }
+}
