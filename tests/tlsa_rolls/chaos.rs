@@ -77,18 +77,23 @@ fn live(seed: u64) -> Lived {
             _ => {}
         }
     }
+    settle(&mut world, seed);
+    lived.events = world.events;
+    lived
+}
+
+/// Faults have ended: all must come to rest, and no sender may have failed.
+fn settle(world: &mut World, seed: u64) {
     (world.disk, world.ack_delay, world.dies) = (true, 1, None);
     world.hosts.values_mut().for_each(|host| host.up = true);
     // Faults have ended: whoever is late follows, and all comes to rest.
     for _ in 0..10 {
-        finish(&mut world);
+        finish(world);
         world.run(10 * DAY);
     }
     assert!(world.is_at_rest(), "seed {seed}: {:#?}", world.plan);
     assert!(world.facts.served_keys().len() == 2, "seed {seed}: {:?}", world.facts.served_keys());
     world.judge().unwrap_or_else(|conflict| panic!("seed {seed}: {conflict:#?}"));
-    lived.events = world.events;
-    lived
 }
 
 /// Every host that is behind is given the key that the files name.

@@ -28,6 +28,8 @@ use tempfile::TempDir;
 
 /// Between two looks at a host that does not show it yet.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long the end waits for the server to see what was changed.
+const SETTLE: Duration = Duration::from_secs(5);
 /// How long one round of looks may take.
 const LOOK_PATIENCE: Duration = Duration::from_secs(330);
 /// What is put behind the name of a file that was exchanged.
@@ -316,6 +318,18 @@ impl Walk<'_> {
         if self.asked.dry_run { Ok(()) } else { put(&path, &self.goods.certificate, 0o644) }
     }
 
+    /// The state once the server has seen the new file, which takes it some seconds.
+    fn settled(&self) -> Result<CertInfo, Stop> {
+        let until = Instant::now() + SETTLE;
+        loop {
+            let info = info(self.context, &self.asked.pool)?;
+            if !info.waits.is_empty() || Instant::now() >= until {
+                return Ok(info);
+            }
+            std::thread::sleep(LOOK_AGAIN / 4);
+        }
+    }
+
     fn end(&self, nothing: bool, output: &mut Output) -> Result<Exit, Stop> {
         let spki = self.goods.chain.leaf.spki;
         if self.asked.dry_run {
@@ -324,7 +338,7 @@ impl Walk<'_> {
         }
         let text = if nothing { "all hosts showed it already" } else { "all hosts show it" };
         say(output, "end", "", &format!("key {}: {text}", spki.short()))?;
-        let info = info(self.context, &self.asked.pool)?;
+        let info = self.settled()?;
         for wait in info.waits.iter().filter(|wait| wait.verb == "withdraw") {
             let when = wait.until.map(super::super::words::moment).unwrap_or_else(|| "once it was seen".to_owned());
             say(output, "withdraw", "", &format!("{}: {when}; until then --back is free", wait.step))?;

@@ -39,6 +39,14 @@ pub fn forecast(
     let is_hindered = !conditions.silent.is_empty() || !conditions.unseen.is_empty();
     let assumes = if is_hindered { "all hosts can be looked at" } else { "" };
     let free = Conditions { shows: conditions.shows.clone(), ..Conditions::default() };
+    see(&mut facts, at);
+    for key in facts.keys.iter().filter(|key| is_next(key)) {
+        let ready = ready_at(&facts, key.spki, Caution::Expiry, policy).map(|at| at.after(1));
+        if let Some(at) = ready.filter(|at| *at > now && *at <= until) {
+            let text = format!("hosts may be given {}", words::key(&facts, key.spki));
+            planned.push(Planned { at, verb: "permit", text, assumes: String::new() });
+        }
+    }
     for _ in 0..STEPS_MAX {
         see(&mut facts, at);
         let next = plan(&facts, wanted, policy, &free, at);
@@ -54,13 +62,6 @@ pub fn forecast(
             }
             None if next.wake_at > until || next.wake_at <= at => break,
             None => at = next.wake_at,
-        }
-    }
-    for key in facts.keys.iter().filter(|key| is_next(key)) {
-        let ready = ready_at(&facts, key.spki, Caution::Expiry, policy).map(|at| at.after(1));
-        if let Some(at) = ready.filter(|at| *at > now && *at <= until) {
-            let text = format!("hosts may be given {}", words::key(&facts, key.spki));
-            planned.push(Planned { at, verb: "permit", text, assumes: String::new() });
         }
     }
     planned.sort_by_key(|planned| planned.at);
