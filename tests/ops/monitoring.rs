@@ -2,7 +2,7 @@
 
 use crate::alone;
 use mxseal::answer::Outcome;
-use mxseal::metrics::{KeyGauge, Metrics, Proto, TenantGauges, WatchGauges, ZoneGauges};
+use mxseal::metrics::{KeyGauge, Metrics, PoolGauges, Proto, TenantGauges, WatchGauges, ZoneGauges};
 use mxseal::serve::health::{self, CONNECTIONS_MAX, Health};
 use mxseal::serve::notify;
 use mxseal::time::UnixTime;
@@ -28,6 +28,14 @@ fn full_metrics() -> Metrics {
         };
         zone.set_rolls(Some(("remove", UnixTime(1_800_300_000))), Some(true), true);
         gauges.zones.insert("mx.example.".to_owned(), zone);
+        let pool = PoolGauges {
+            not_after: Some(UnixTime(1_803_000_000)),
+            probe_ok: Some(false),
+            hosts_mismatching: 1,
+            next_event: Some(UnixTime(1_800_400_000)),
+            ..PoolGauges::default()
+        };
+        gauges.pools.insert("eu-1".to_owned(), pool);
         gauges.zones.insert("odd\"quote\\zone.".to_owned(), ZoneGauges::default());
     });
     metrics
@@ -77,6 +85,9 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         r#"mxseal_key_next_event_timestamp_seconds{zone="mx.example.",event="remove"} 1800300000.0"#,
         r#"mxseal_parent_ds_match{zone="mx.example."} 1.0"#,
         r#"mxseal_roll_blocked{zone="mx.example."} 1.0"#,
+        r#"mxseal_tlsa_probe_ok{pool="eu-1"} 0.0"#,
+        r#"mxseal_cert_not_after_timestamp_seconds{pool="eu-1"} 1803000000.0"#,
+        r#"mxseal_pool_hosts{pool="eu-1",state="mismatching"} 1.0"#,
         r#"mxseal_held_tenants{zone="odd\"quote\\zone."} 0.0"#,
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
