@@ -70,7 +70,7 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         for key in keys.filter(|key| !key.is_empty()) {
             let known = [
                 "proto", "family", "qtype", "rcode", "reason", "class", "dry_run", "zone", "set", "tag", "role",
-                "state", "version", "event",
+                "state", "version", "event", "pool",
             ];
             assert!(known.contains(&key), "{key} could name a tenant or a client");
         }
