@@ -5,6 +5,7 @@ use mxseal::cert::KeyKind;
 use mxseal::roll::invented::next as chance;
 use mxseal::roll::item::Caution;
 use mxseal::roll::tlsa::facts::Fact;
+use std::net::IpAddr;
 
 /// Pools that each run of the tests lives through; `TLSA_SEEDS` asks for more.
 const SEEDS: u64 = 40;
@@ -28,24 +29,9 @@ fn live(seed: u64) -> Lived {
         world.run(1 + draw(2 * DAY));
         let addresses: Vec<_> = world.wanted.addresses.iter().copied().collect();
         let one = addresses[usize::try_from(draw(addresses.len() as u64)).unwrap()];
-        match draw(12) {
-            // Hosts go over to the next key, as far as the gate and their state let them.
+        match draw(13) {
             0..=3 => {
-                if let Some(next) = world.next_key(KeyKind::EcdsaP256) {
-                    let caution = Caution::Expiry;
-                    let mut all = true;
-                    for address in &addresses {
-                        all &= draw(4) > 0 && world.deploy(*address, KeyKind::EcdsaP256, next, caution);
-                        world.run(1 + draw(3 * HOUR));
-                    }
-                    if all {
-                        lived.rolls += 1;
-                    }
-                    let shown = addresses.iter().any(|at| world.hosts[at].keys.values().any(|spki| *spki == next));
-                    if shown {
-                        world.wanted.current = [(next, KeyKind::EcdsaP256)].into();
-                    }
-                }
+                lived.rolls += u64::from(roll(&mut world, &addresses, &mut draw));
             }
             4 => finish(&mut world),
             5 => {
@@ -73,6 +59,12 @@ fn live(seed: u64) -> Lived {
             8 if addresses.len() > 1 => drop(world.wanted.addresses.remove(&one)),
             9 => world.ack_delay = 1 + draw(DAY),
             10 => world.disk = !world.disk,
+            12 => {
+                // An outsider switches STARTTLS off, or somebody switches it on again.
+                let starttls = !world.hosts[&one].starttls;
+                let excused = if starttls { 0 } else { 1_000 * DAY };
+                world.show_excused(one, Host { starttls, ..world.hosts[&one].clone() }, excused);
+            }
             11 => world.limits = (60 + u32::try_from(draw(7200)).unwrap(), DAY + draw(4 * DAY)),
             _ => {}
         }
@@ -82,10 +74,26 @@ fn live(seed: u64) -> Lived {
     lived
 }
 
+/// Hosts go over to the next key, as far as the gate and their state let them; whether all did.
+fn roll(world: &mut World, addresses: &[IpAddr], draw: &mut dyn FnMut(u64) -> u64) -> bool {
+    let Some(next) = world.next_key(KeyKind::EcdsaP256) else { return false };
+    let mut all = true;
+    for address in addresses {
+        all &= draw(4) > 0 && world.deploy(*address, KeyKind::EcdsaP256, next, Caution::Expiry);
+        world.run(1 + draw(3 * HOUR));
+    }
+    if addresses.iter().any(|at| world.hosts[at].keys.values().any(|spki| *spki == next)) {
+        world.wanted.current = [(next, KeyKind::EcdsaP256)].into();
+    }
+    all
+}
+
 /// Faults have ended: all must come to rest, and no sender may have failed.
 fn settle(world: &mut World, seed: u64) {
     (world.disk, world.ack_delay, world.dies) = (true, 1, None);
-    world.hosts.values_mut().for_each(|host| host.up = true);
+    for (address, host) in world.hosts.clone() {
+        world.show(address, Host { up: true, starttls: true, ..host });
+    }
     // Faults have ended: whoever is late follows, and all comes to rest.
     for _ in 0..10 {
         finish(world);

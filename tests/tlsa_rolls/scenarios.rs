@@ -170,20 +170,50 @@ fn s54_the_key_of_a_host_that_was_removed_stays_as_long_as_caches_know_its_addre
     good(&world);
 }
 
+/// A host ceases to offer STARTTLS, or offers it again.
+fn starttls(world: &mut World, number: u8, starttls: bool) {
+    let changed = Host { starttls, ..world.hosts[&host(number)].clone() };
+    world.show_excused(host(number), changed, if starttls { 0 } else { 100 * DAY });
+}
+
 #[test]
-fn s55_without_starttls_on_one_host_nothing_is_removed() {
-    let mut world = World::new(2);
-    roll(&mut world, &[1, 2]);
-    let plain = Host { starttls: false, ..world.hosts[&host(2)].clone() };
+fn s55_a_host_without_starttls_is_drained_and_tlsa_stay() {
+    let mut world = World::new(3);
+    roll(&mut world, &[1, 2, 3]);
     let before = world.facts.served_keys();
-    world.show_excused(host(2), plain, 100 * DAY);
-    world.run(30 * DAY);
+    starttls(&mut world, 2, false);
+    world.run(2 * EVERY);
+    assert!(world.facts.served_addresses().contains(&host(2)), "it may only have been restarted");
+    world.run(2 * EVERY);
+    assert_eq!(world.facts.served_addresses(), [host(1), host(3)].into());
+    world.run(DAY);
     assert_eq!(world.facts.served_keys(), before);
-    assert!(world.plan.as_ref().unwrap().blockers.iter().any(Blocker::freezes));
-    let well = Host { starttls: true, ..world.hosts[&host(2)].clone() };
-    world.show(host(2), well);
+    assert!(world.plan.as_ref().unwrap().blockers.iter().any(Blocker::freezes), "caches still know its address");
+    world.run(30 * DAY);
+    assert!(!world.plan.as_ref().unwrap().blockers.iter().any(Blocker::freezes), "and then none does");
+    starttls(&mut world, 2, true);
+    world.run(EVERY + 60);
+    assert!(world.facts.served_addresses().contains(&host(2)));
     world.run_until_rest(30 * DAY);
     good(&world);
+}
+
+#[test]
+fn s55_the_last_hosts_are_never_drained_and_one_that_restarts_is_not() {
+    let mut world = World::new(2);
+    starttls(&mut world, 1, false);
+    world.run(EVERY);
+    starttls(&mut world, 1, true);
+    world.run(DAY);
+    assert_eq!(world.facts.addresses.len(), 1, "nothing changed");
+    for number in 1..=2 {
+        starttls(&mut world, number, false);
+    }
+    let before = world.facts.served_keys();
+    world.run(30 * DAY);
+    assert_eq!(world.facts.served_addresses(), [host(1), host(2)].into(), "mail of others goes on");
+    assert_eq!(world.facts.served_keys(), before);
+    assert!(world.plan.as_ref().unwrap().blockers.iter().any(Blocker::freezes));
 }
 
 #[test]

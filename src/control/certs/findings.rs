@@ -7,7 +7,6 @@ use super::hosts::HostSeen;
 use crate::cert::Leaf;
 use crate::cert::chain::covers;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::tlsa::facts::Shown;
 use crate::roll::tlsa::plan::Blocker;
 use crate::roll::tlsa::step::ready_at;
 use crate::roll::tlsa::{fold::Caution, words};
@@ -48,11 +47,14 @@ pub fn findings(
         });
     }
     let reachable = life.facts().reachable(life.policy.margin, now);
-    let is_plain = |address: &&IpAddr| {
-        life.facts().sights.iter().any(|((host, _), shows)| host == *address && *shows == Shown::Plain)
-    };
-    for address in reachable.iter().filter(is_plain) {
-        let message = format!("pool `{pool}`: {address} offers no STARTTLS, so mail waits wherever DANE is honoured");
+    let served = life.facts().served_addresses();
+    for address in reachable.union(&life.wanted.addresses).filter(|address| life.facts().is_plain(**address)) {
+        let then = if served.contains(address) {
+            "so mail waits wherever DANE is honoured"
+        } else {
+            "so its address is served no more; TLSA stay"
+        };
+        let message = format!("pool `{pool}`: {address} offers no STARTTLS, {then}");
         found.push(Diagnostic::error(
             PLAIN,
             place(),

@@ -165,7 +165,7 @@ pub fn hosts(life: &Life, now: UnixTime) -> Vec<HostInfo> {
         let state = if served.contains(&address) {
             "served"
         } else if life.wanted.addresses.contains(&address) {
-            "candidate"
+            if life.facts().is_plain(address) { "drained" } else { "candidate" }
         } else {
             "leaving"
         };

@@ -83,6 +83,11 @@ impl PoolFacts {
         self.shows.iter().filter(shows).map(|version| version.what.address).collect()
     }
 
+    /// Whether a host offered no STARTTLS when it was last looked at.
+    pub fn is_plain(&self, address: IpAddr) -> bool {
+        self.sights.iter().any(|((host, _), shows)| *host == address && *shows == Shown::Plain)
+    }
+
     /// All that senders may hold and meet from `now` on, where hosts show this.
     pub fn history(&self, shows: &[Version<Showing>], caution: Caution, margin: Seconds, now: UnixTime) -> History {
         let shown = shows.iter().filter(|version| version.last.is_none_or(|last| last >= now));

@@ -15,6 +15,8 @@ use std::net::IpAddr;
 
 /// When to look again where nothing is known to happen.
 const LOOK_AGAIN: u64 = 86_400;
+/// How long a host is without STARTTLS before its address goes: two looks and more, since one that restarts comes back.
+const DRAIN_AFTER: u64 = 600;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +101,8 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
     if let Some(step) = publish(facts, &desired, &mut plan) {
         return taken(plan, step, now);
     }
-    if let Some(step) = admit(facts, wanted, policy, &whole, &mut plan, now) {
+    let drained = if policy.probed { drained(facts, conditions, &mut plan, now) } else { AddressSet::new() };
+    if let Some(step) = admit(facts, wanted, policy, (&whole, &drained), &mut plan, now) {
         return taken(plan, step, now);
     }
     let outgoing: Vec<&KeyFacts> =
@@ -195,23 +198,46 @@ fn publish(facts: &PoolFacts, desired: &SpkiSet, plan: &mut Plan) -> Option<Step
     (!chosen.is_empty()).then_some(Step::Publish(chosen))
 }
 
+/// Hosts whose addresses are to go because they offer no STARTTLS: mail finds the others then, and TLSA stay.
+fn drained(facts: &PoolFacts, conditions: &Conditions, plan: &mut Plan, now: UnixTime) -> AddressSet {
+    let mut drained = AddressSet::new();
+    if facts.served_keys().is_empty() {
+        return drained;
+    }
+    let plain = facts.shows.iter().filter(|version| version.last.is_none() && version.what.offer == Offer::Plain);
+    for version in plain.filter(|version| !conditions.unseen.contains(&version.what.address)) {
+        let at = version.since.after(DRAIN_AFTER);
+        if at <= now {
+            drained.insert(version.what.address);
+        } else {
+            plan.wake_at = plan.wake_at.min(at);
+        }
+    }
+    drained
+}
+
 /// Addresses that are gone from the files go at once, and new ones come once their hosts fit what senders may hold.
 fn admit(
     facts: &PoolFacts,
     wanted: &Wanted,
     policy: &Policy,
-    history: &History,
+    (history, drained): (&History, &AddressSet),
     plan: &mut Plan,
     now: UnixTime,
 ) -> Option<Step> {
     let served = facts.served_addresses();
-    if served == wanted.addresses {
+    if served == wanted.addresses && drained.is_empty() {
         return None;
     }
     if facts.addresses.is_empty() {
         return Some(Step::Admit(wanted.addresses.clone()));
     }
-    let mut set: AddressSet = served.intersection(&wanted.addresses).copied().collect();
+    let left: AddressSet = served.intersection(&wanted.addresses).copied().collect();
+    let mut set: AddressSet = left.difference(drained).copied().collect();
+    if set.is_empty() {
+        // The last ones stay: without any address, mail waits for all senders.
+        set = left;
+    }
     for address in wanted.addresses.difference(&served) {
         let step = Step::Admit([*address].into());
         let is_known = !policy.probed || facts.between.is_some() || is_seen(facts, *address);

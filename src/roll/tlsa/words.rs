@@ -66,7 +66,7 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
     match blocker {
         Blocker::Doubt(reason) => (
             format!("the past is not certain: {reason}"),
-            "look at what happened, then `mxseal cert rotate POOL --resume`".to_owned(),
+            "look at what happened, then `mxseal cert resume POOL --reason WHY`".to_owned(),
         ),
         Blocker::Clock(reason) => (format!("the clock is in doubt: {reason}"), String::new()),
         Blocker::Disk(reason) => {
@@ -79,6 +79,10 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
         Blocker::Silent(address, why) => (
             format!("{address} could not be looked at: {why}"),
             "repair that host, or take its address out of pools.toml".to_owned(),
+        ),
+        Blocker::NotAdmitted(address, None) if facts.is_plain(*address) => (
+            format!("{address} is not served: it offers no STARTTLS"),
+            "start TLS there; it is served again once it was seen to show a key that is published".to_owned(),
         ),
         Blocker::NotAdmitted(address, None) => (
             format!("{address} is not served yet: it was not seen to show a key that is published"),
