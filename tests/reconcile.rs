@@ -1,5 +1,7 @@
 //! What files become: tenants, pools, zones and their conflicts, in process, without sockets, disk or clock.
 
+#[path = "reconcile/homes.rs"]
+mod homes;
 #[path = "reconcile/lab.rs"]
 mod lab;
 #[path = "reconcile/limits.rs"]

@@ -50,6 +50,8 @@ pub struct Certs {
     pub credited: Seconds,
     /// Why the clock cannot be trusted.
     pub clock: Option<String>,
+    /// Whether the next process will know where all tenants are: no way may end before.
+    pub homes_are_kept: bool,
     /// When these are tried again.
     join_at: Instant,
     /// Ways that the disk refused: from, to, domains.
@@ -67,6 +69,7 @@ impl Certs {
             ways: BTreeMap::new(),
             credited: 0,
             clock: None,
+            homes_are_kept: false,
             join_at: Instant::now(),
             unkept: BTreeMap::new(),
             bounds: default_bounds(&config),

@@ -3,15 +3,20 @@
 //! It writes only what changed, and before that is published. What cannot be written is tried again.
 
 use crate::control::store::{LastGood, Store, StoreFault};
+use crate::control::tenants::homes::Lines;
 use crate::control::world::World;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Within this time after a start, a tenant comes back from a volume that was mounted late; later it is a new one.
+const COME_BACK_MAX: Duration = Duration::from_secs(3_600);
 
 /// What was kept last.
-#[derive(Default)]
 pub(super) struct Keeper {
+    began: Instant,
     pools: Option<String>,
     zones: BTreeMap<Name, Kept>,
 }
@@ -26,6 +31,11 @@ struct Kept {
 }
 
 impl Keeper {
+    /// Nothing was kept by this process.
+    pub(super) fn new() -> Keeper {
+        Keeper { began: Instant::now(), pools: None, zones: BTreeMap::new() }
+    }
+
     /// Makes durable what must be; what the disk refused.
     pub(super) fn keep(&mut self, world: &World, store: &Store, keys: &Path) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
@@ -57,13 +67,38 @@ impl Keeper {
         faults.into_iter().map(|fault| diagnostic(&fault, keys)).collect()
     }
 
+    /// After a publication: makes durable which pools tenants are served from now; what the disk refused.
+    pub(super) fn keep_homes(&mut self, world: &mut World, store: &Store, keys: &Path) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        let World { zones, pools, .. } = world;
+        for (apex, zone) in zones {
+            let (homes, table, what) = (&mut zone.tenants.homes, &zone.tenants.table, LastGood::Homes(apex));
+            if self.began.elapsed() > COME_BACK_MAX {
+                homes.forget_before();
+            }
+            let Some(lines) = homes.to_keep(table, pools) else { continue };
+            let done = match &lines {
+                Lines::All(text) => store.keep_last_good(what, text),
+                Lines::More(text) => store.keep_more(what, text),
+            };
+            match done {
+                Ok(()) => homes.kept(&lines, table),
+                Err(fault) => {
+                    homes.renew();
+                    faults.push(fault);
+                }
+            }
+        }
+        faults.into_iter().map(|fault| diagnostic(&fault, keys)).collect()
+    }
+
     /// Zones that were removed for good must not come back from the disk.
     fn forget(&mut self, world: &World, store: &Store, faults: &mut Vec<StoreFault>) {
         let gone: Vec<Name> = self.zones.keys().filter(|apex| !world.zones.contains_key(*apex)).cloned().collect();
         for apex in gone {
             let some = self.zones.get(&apex).is_some_and(|kept| kept.some);
-            let wiped = [LastGood::Master(&apex), LastGood::Tenants(&apex)];
-            let failed = wiped.into_iter().filter(|_| some).find_map(|what| store.keep_last_good(what, "").err());
+            let good = [LastGood::Master(&apex), LastGood::Tenants(&apex)].into_iter().filter(|_| some);
+            let failed = good.chain([LastGood::Homes(&apex)]).find_map(|what| store.keep_last_good(what, "").err());
             match failed {
                 Some(fault) => faults.push(fault),
                 None => drop(self.zones.remove(&apex)),

@@ -10,7 +10,7 @@ use crate::control::files_trouble::Trouble;
 use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted};
 use crate::control::rolls::Rolls;
 use crate::control::scan::{Changes, Files};
-use crate::control::store::{self, Store};
+use crate::control::store::{self, LastGood, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
 use crate::control::zones::{Keys, ZoneState};
@@ -81,6 +81,13 @@ impl Outside for Disk<'_> {
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         read(self.files, path)
+    }
+
+    fn homes(&mut self, apex: &Name) -> Option<String> {
+        let homes = self.store.last_good(LastGood::Homes(apex));
+        homes
+            .inspect_err(|fault| tracing::warn!("nobody knows which pools tenants of {apex} came from: {fault}"))
+            .ok()?
     }
 
     fn keys(&mut self, zone: &ZoneState) -> Keys {
@@ -288,7 +295,9 @@ mod tests {
     use super::*;
     use crate::control::pools::PoolTable;
     use crate::control::progress::Progress;
-    use crate::control::tenants_bulk;
+    use crate::control::tenants::homes::Homes;
+    use crate::control::tenants_bulk::{self, Known};
+    use crate::dns::name::ROOT;
 
     #[test]
     fn files_read_side_by_side_come_back_in_their_order_and_all_of_them() {
@@ -303,8 +312,10 @@ mod tests {
         };
         let files: Vec<Job> = (0..40).map(job).collect();
         assert!(files.iter().map(|file| file.octets.len()).sum::<usize>() > READERS_OCTETS_MIN);
-        let (pools, is_static, progress) = (PoolTable::default(), Default::default(), Progress::default());
-        let read = side_by_side(files, &|job| tenants_bulk::read(job, &pools, &is_static, &progress));
+        let (apex, pools, homes) = (Name::parse("z", ROOT).expect("a name"), PoolTable::default(), Homes::default());
+        let known = Known { apex: &apex, is_static: Default::default(), pools: &pools, homes: &homes };
+        let progress = Progress::default();
+        let read = side_by_side(files, &|job| tenants_bulk::read(job, &known, &progress));
         assert_eq!(read.iter().map(Fresh::id).collect::<Vec<u32>>(), (0..40).collect::<Vec<u32>>());
         assert_eq!(read.iter().map(Fresh::len).sum::<usize>(), 2 * 9000 + 38);
     }

@@ -14,7 +14,7 @@ pub use report::PoolReport;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-pub use ways::{Joined, KnownWay};
+pub use ways::{Endpoint, Joined, KnownWay};
 use ways::{Way, Ways};
 
 /// Code of a certificate file that cannot be used.

@@ -3,10 +3,11 @@
 //! Pure: content in, the next table out. A broken tenant keeps its last good answer, a name has one owner, and a batch
 //! that removes too much removes nothing. A batch costs as much as the files in it, however many tenants there are.
 
+pub mod homes;
 mod moves;
 
 use crate::control::file_names::FileNames;
-use crate::control::pools::PoolTable;
+use crate::control::pools::{Endpoint, PoolTable};
 use crate::control::tenants_claims::{Batch, Claim};
 use crate::control::tenants_guard::Guard;
 use crate::diagnostic::Diagnostic;
@@ -16,6 +17,7 @@ use crate::zone::content::Content;
 use crate::zone::endpoint::Tenant;
 use crate::zone::table::Table;
 use crate::zone::tenant::{self, Definition};
+use homes::Homes;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -39,6 +41,8 @@ pub struct Tenants {
     pub(super) held: BTreeMap<Box<[u8]>, Arc<Tenant>>,
     /// Files with entries that wait and how many, by the domains and endpoints that these are about.
     pub(super) waits: BTreeMap<Box<str>, BTreeMap<Arc<str>, u32>>,
+    /// The pools that they are served from, as an end of the process leaves them.
+    pub homes: Homes,
     guard: Guard,
     revision: u64,
 }
@@ -286,7 +290,7 @@ impl Tenants {
                 grown.insert(Arc::clone(&claim.path));
             }
             batch.vanished.remove(claim.definition.endpoint.as_bytes());
-            self.grant(claim, pools, done);
+            self.grant(claim, around.apex, pools, done);
         }
         for (claim, reason) in batch.refused {
             let domain = Some(claim.definition.domain.clone());
@@ -307,14 +311,18 @@ impl Tenants {
     }
 
     /// Serves an entry. What stayed the same stays the same object, with its signatures.
-    fn grant(&mut self, claim: Claim, pools: &mut PoolTable, done: &mut Done) {
+    fn grant(&mut self, claim: Claim, apex: &Name, pools: &mut PoolTable, done: &mut Done) {
         let Claim { path, file, definition } = claim;
         let label: Box<[u8]> = definition.endpoint.as_bytes().into();
-        let pool = definition.pool.as_deref().and_then(|pool| pools.index_for(&definition.domain, pool));
+        let endpoint = Endpoint { label: &definition.endpoint, apex };
         // Whoever had this name before: caches know it by the addresses and TLSA of that pool.
-        let pool = match (self.table.get(&label).and_then(|current| current.pool()), pool) {
-            (Some(from), Some(to)) => Some(pools.way(from, to, &definition.domain)),
-            _ => pool,
+        let from = match self.table.get(&label) {
+            Some(current) => current.pool(),
+            None => pools.home(endpoint, self.homes.before(&label)),
+        };
+        let pool = match (from, definition.pool.as_deref().and_then(|pool| pools.index(pool))) {
+            (Some(from), Some(to)) => Some(pools.way(from, to, endpoint)),
+            (_, to) => to,
         };
         let next = Tenant::new(&definition, pool, file, pools.ttl);
         if self.held.remove(&label).is_some() | self.kept.remove(&label).is_some() {

@@ -3,13 +3,14 @@
 //! Pure. It decides nothing by itself: whatever shares its name or domain with another entry, lacks its pool or meets the
 //! master file goes the way of every later batch, so all rules and their words are the same.
 
-use crate::control::pools::PoolTable;
+use crate::control::pools::{Endpoint, PoolTable};
 use crate::control::progress::Progress;
+use crate::control::tenants::homes::Homes;
 use crate::control::tenants::{Done, Surroundings, TenantFile, Tenants, Waiting, read_each};
 use crate::control::tenants_claims::{Batch, Claim};
 use crate::control::tenants_limit::{self, Surpluses};
 use crate::diagnostic::Diagnostic;
-use crate::dns::name;
+use crate::dns::name::{self, Name};
 use crate::dns::rrset::hash_name;
 use crate::zone::content::Content;
 use crate::zone::endpoint::{PoolIndex, Tenant};
@@ -58,12 +59,24 @@ pub(super) fn static_labels(apex: &[u8], content: Option<&Content>) -> Hashes {
     below.filter_map(|(name, _)| name::labels(name).next()).map(hash_name).collect()
 }
 
-/// Reads a file; `is_static` are the labels that the master file uses.
-pub(super) fn read(job: Job, pools: &PoolTable, is_static: &Hashes, progress: &Progress) -> Fresh {
+/// What decides whether an entry may be served at once.
+pub(super) struct Known<'a> {
+    /// The zone's apex.
+    pub(super) apex: &'a Name,
+    /// Labels that the master file uses.
+    pub(super) is_static: Hashes,
+    /// The pools.
+    pub(super) pools: &'a PoolTable,
+    /// Where tenants were served from by an earlier process.
+    pub(super) homes: &'a Homes,
+}
+
+/// Reads a file.
+pub(super) fn read(job: Job, known: &Known<'_>, progress: &Progress) -> Fresh {
     let Job { relative, path, id, octets } = job;
     let mut fresh = Fresh::new(path, id);
     let shown = Arc::clone(&fresh.path);
-    let parsed = read_each(&relative, &shown, &octets, &mut |definition| fresh.add(definition, pools, is_static));
+    let parsed = read_each(&relative, &shown, &octets, &mut |definition| fresh.add(definition, known));
     progress.taken(octets.len(), fresh.served.len());
     match parsed {
         Ok(parsed) => (fresh.broken, fresh.warnings) = (parsed.broken, parsed.warnings),
@@ -71,6 +84,16 @@ pub(super) fn read(job: Job, pools: &PoolTable, is_static: &Hashes, progress: &P
     }
     fresh.served.shrink_to_fit();
     fresh
+}
+
+impl Known<'_> {
+    /// The pool of an entry, or the way to it; none: it is not there, or the entry comes from another one.
+    fn pool(&self, definition: &Definition, pool: &str) -> Option<PoolIndex> {
+        let endpoint = Endpoint { label: &definition.endpoint, apex: self.apex };
+        let is_at_home = || self.homes.before(definition.endpoint.as_bytes()).is_none_or(|home| home == pool);
+        let index = self.pools.index_for(endpoint, pool)?;
+        (self.pools.is_on_way(endpoint, pool).unwrap_or_else(is_at_home)).then_some(index)
+    }
 }
 
 impl Fresh {
@@ -104,14 +127,14 @@ impl Fresh {
         self.served.is_empty()
     }
 
-    fn add(&mut self, definition: Definition, pools: &PoolTable, is_static: &Hashes) {
-        let pool = definition.pool.as_deref().map(|pool| pools.index_for(&definition.domain, pool));
+    fn add(&mut self, definition: Definition, known: &Known<'_>) {
+        let pool = definition.pool.as_deref().map(|pool| known.pool(&definition, pool));
         let hash = hash_name(definition.endpoint.as_bytes());
-        if pool == Some(None) || is_static.contains(&hash) {
+        if pool == Some(None) || known.is_static.contains(&hash) {
             self.rest.push(definition);
             return;
         }
-        let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id, pools.ttl));
+        let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id, known.pools.ttl));
         self.served.push(Arc::clone(&value));
         self.entries.push(Hashed { hash, value });
         pool.flatten().into_iter().for_each(|pool| *self.uses.entry(pool).or_default() += 1);
@@ -191,6 +214,7 @@ impl Tenants {
         let (table, doubles) = Table::filled(entries);
         out.extend(doubles);
         self.table = table;
+        self.homes.renew();
         let mut done = Done { added: u64::try_from(self.table.len()).unwrap_or(u64::MAX), ..Done::default() };
         claims.extend(self.undo(&out, pools));
         let is_in = |domain: &str, label: &[u8]| self.table.get(label).is_some_and(|tenant| tenant.is_of(domain));

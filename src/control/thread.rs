@@ -172,7 +172,7 @@ impl Mind {
             rescan_at: None,
             scan_began: Instant::now(),
             reloads: Vec::new(),
-            keeper: Keeper::default(),
+            keeper: Keeper::new(),
             findings: Findings::default(),
             restored: BTreeSet::new(),
             own_findings: Vec::new(),

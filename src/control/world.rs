@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::control::file_names::FileNames;
 use crate::control::pools::{Joined, PoolOutside, PoolTable};
 use crate::control::progress::Progress;
+use crate::control::tenants::homes::Homes;
 use crate::control::tenants::{Done, Surroundings, Tenants};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::zones::{Keys, ZoneState};
@@ -38,6 +39,10 @@ pub trait Outside: PoolOutside {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
     /// Makes durable who is on a way between two pools, before anybody is served by it.
     fn join_ways(&mut self, _joined: Vec<Joined>) {}
+    /// The pools that a zone's tenants were served from when the last process ended; none: not known.
+    fn homes(&mut self, _apex: &Name) -> Option<String> {
+        None
+    }
     /// The keys of a zone; made at its first start.
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
@@ -334,6 +339,7 @@ impl World {
             let path = format!("{}{ZONE_SUFFIX}", text.trim_end_matches('.'));
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
             zone.refuse(only_tenants(apex, self.shown(&path)), true);
+            zone.tenants.homes = outside.homes(apex).map(Homes::read).unwrap_or_default();
             self.zones.insert(apex.clone(), zone);
         }
         self.zones.get_mut(apex).expect("it was put in just above")

@@ -285,3 +285,31 @@ fn case_25_changes_while_the_server_is_down_count_and_last_good_outlives_kill() 
     assert_eq!(server.address("x-example"), US);
     assert!(server.codes().is_empty());
 }
+
+#[test]
+fn case_25_a_pool_that_changed_while_the_server_was_down_is_a_move_between_pools() {
+    let mut server = Server::prepared();
+    let pool = |name: &str, address: &str, key: &str| {
+        format!("[{name}]\naddresses = [\"{address}\"]\ntlsa = [\"3 1 1 {}\"]\n", key.repeat(32))
+    };
+    let pools = pool("eu", "192.0.2.25", "1b") + &pool("us", "192.0.2.26", "2c");
+    server.write("zones/pools.toml", &pools);
+    server.start();
+    server.eventually("x-example", EU);
+    let tlsa = |server: &Server| server.ask("_25._tcp.x-example.a.mx.example", "TLSA");
+    assert!(tlsa(&server).contains("1b1b") && !tlsa(&server).contains("2c2c"));
+    server.kill();
+    server.write(&at("x.toml"), toml("x.example", "us"));
+    server.start();
+    // Caches hold the TLSA of `eu` alone: the union first, then addresses.
+    for _ in 0..2 {
+        assert_eq!(server.address("x-example"), EU);
+        assert!(tlsa(&server).contains("1b1b") && tlsa(&server).contains("2c2c"), "{}", tlsa(&server));
+        assert_eq!(server.tenant("x.example").0, "served");
+        server.kill();
+        // The pool that it comes from may be in no file any more.
+        server.write("zones/pools.toml", pool("us", "192.0.2.26", "2c"));
+        server.start();
+    }
+    assert!(server.path("keys/a.mx.example/tenant-pools").exists());
+}

@@ -12,7 +12,6 @@ fn key_files(server: &Server, zone: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.retain(|path| path.extension().is_some_and(|end| end == "pem" || end == "key"));
     files.sort();
-    assert!(!files.is_empty(), "a zone has keys");
     files
 }
 
@@ -117,7 +116,7 @@ fn keys_that_vanish_under_a_running_server_do_not_stop_its_answers() {
     server.run(&["reload"]);
     assert_eq!(server.address("x-example"), EU);
     assert_eq!(server.ask("a.mx.example", "DNSKEY"), dnskey);
-    assert!(fs::read_dir(server.path("keys/a.mx.example")).expect("the folder").count() <= 2, "no key is made");
+    assert_eq!(key_files(&server, "a.mx.example"), Vec::<PathBuf>::new(), "no key is made");
 }
 
 #[test]

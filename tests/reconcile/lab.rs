@@ -4,7 +4,8 @@ use crate::words::{in_words, query};
 use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
 use mxseal::cert::{KeyKind, Leaf, Spki};
 use mxseal::config::Config;
-use mxseal::control::pools::PoolOutside;
+use mxseal::control::pools::{Joined, PoolOutside};
+use mxseal::control::tenants::homes::{Homes, Lines};
 use mxseal::control::tenants::{Done, Standing};
 use mxseal::control::world::{FileChange, Outside, World};
 use mxseal::control::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
@@ -29,6 +30,10 @@ pub struct Memory {
     pub keys: BTreeMap<Name, Key>,
     /// Zones whose keys cannot be trusted now.
     pub frozen: BTreeSet<Name>,
+    /// Which pools tenants are served from, as the next process finds it.
+    pub homes: BTreeMap<Name, String>,
+    /// The ways between pools that tenants took: from, to, endpoints.
+    pub joined: Vec<[String; 3]>,
 }
 
 impl PoolOutside for Memory {
@@ -63,6 +68,14 @@ impl Outside for Memory {
         let parts = [Part { public, private, published: true, signs_keys: true, signs_data: true, wanted_ds: true }];
         let keys = KeySet::new(&zone.apex, &parts, ParentWish::Wanted, &zone.policy, b"challenge");
         Keys::Loaded(Box::new(keys.expect("a key that signs")))
+    }
+
+    fn homes(&mut self, apex: &Name) -> Option<String> {
+        self.homes.get(apex).cloned()
+    }
+
+    fn join_ways(&mut self, joined: Vec<Joined>) {
+        self.joined.extend(joined.into_iter().map(|way| [way.from, way.to, way.endpoints]));
     }
 
     fn was_signed(&mut self, apex: &Name) -> bool {
@@ -177,6 +190,7 @@ impl Lab {
         }
         let done = self.world.apply(batch, self.now, &mut self.memory);
         self.consistent();
+        self.keep_homes();
         sum(done)
     }
 
@@ -219,17 +233,42 @@ impl Lab {
         }
     }
 
+    /// Keeps which pools tenants are served from, as a server does after it published; what is kept says just that.
+    #[track_caller]
+    pub fn keep_homes(&mut self) {
+        for (apex, zone) in &mut self.world.zones {
+            let (tenants, pools) = (&mut zone.tenants, &self.world.pools);
+            let kept = self.memory.homes.entry(apex.clone()).or_default();
+            let Some(lines) = tenants.homes.to_keep(&tenants.table, pools) else { continue };
+            match &lines {
+                Lines::All(text) => kept.clone_from(text),
+                Lines::More(text) => kept.push_str(text),
+            }
+            tenants.homes.kept(&lines, &tenants.table);
+            let read = Homes::read(kept.clone());
+            for tenant in tenants.table.iter() {
+                assert_eq!(read.before(tenant.label()), tenant.pool().and_then(|pool| pools.name(pool)));
+            }
+        }
+    }
+
     /// The process ends, and another one starts on the same files.
     pub fn restart(&mut self) {
         let kept = self.last_good();
-        self.start_fresh();
+        self.start(&self.memory.homes.clone());
         let pools = (!kept.pools.is_empty()).then_some(kept.pools.as_str());
         self.world.restore(pools, &kept.masters, &kept.tenants, self.now, &mut self.memory);
         self.consistent();
+        self.keep_homes();
     }
 
     /// Another process starts on the same files, without anything kept.
     pub fn start_fresh(&mut self) {
+        self.start(&BTreeMap::new());
+    }
+
+    fn start(&mut self, homes: &BTreeMap<Name, String>) {
+        self.memory.homes.clone_from(homes);
         self.world = World::new(self.config.clone(), "zones".to_owned());
         let mut files = self.memory.files.clone();
         files.retain(|path, _| !self.spoiled.contains(path));

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 /// When a way that the disk refused is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// The list of the domains on a way, in its folder.
-const DOMAINS: &str = "domains";
+/// The list of the endpoints on a way, in its folder.
+const ENDPOINTS: &str = "endpoints";
 /// Others may join a way while this share of its first wait has not passed; then the next ones begin one of their own.
 const YOUNG_SHARE: u64 = 8;
 
@@ -38,10 +38,10 @@ impl Certs {
         for way in store.pool_names().into_iter().filter(|name| name.starts_with('.')) {
             let Ok(life) = Life::open(store, &way, now) else { continue };
             let Some((from, to)) = life.facts().between.clone() else { continue };
-            let domains = store.pool_list(&way, DOMAINS).ok().flatten().unwrap_or_default();
+            let endpoints = store.pool_list(&way, ENDPOINTS).ok().flatten().unwrap_or_default();
             self.ways.insert(way.clone(), (from.clone(), to.clone()));
             self.lives.insert(way.clone(), life);
-            known.push(KnownWay { way, from, to, domains });
+            known.push(KnownWay { way, from, to, endpoints });
         }
         // Where they come from and go to is known from facts, whatever the files say now.
         for pool in known.iter().flat_map(|way| [way.from.clone(), way.to.clone()]) {
@@ -54,10 +54,10 @@ impl Certs {
 
     /// Makes durable who is on a way.
     pub fn join_ways(&mut self, store: &Store, joined: Vec<Joined>, now: UnixTime) {
-        for Joined { way, from, to, domains } in joined {
-            if let Err(reason) = self.join(store, &way, (&from, &to), &domains, now) {
+        for Joined { way, from, to, endpoints } in joined {
+            if let Err(reason) = self.join(store, &way, (&from, &to), &endpoints, now) {
                 tracing::warn!(POOL = way, "tenants stay with pool {from} for now: {reason}");
-                self.unkept.insert(way, (from, to, domains));
+                self.unkept.insert(way, (from, to, endpoints));
             }
         }
     }
@@ -72,7 +72,7 @@ impl Certs {
         let unkept = std::mem::take(&mut self.unkept);
         self.join_at = Instant::now() + RETRY;
         let was_some = !unkept.is_empty();
-        let again = unkept.into_iter().map(|(way, (from, to, domains))| Joined { way, from, to, domains });
+        let again = unkept.into_iter().map(|(way, (from, to, endpoints))| Joined { way, from, to, endpoints });
         self.join_ways(store, again.collect(), now);
         was_some && self.unkept.is_empty()
     }
@@ -82,15 +82,19 @@ impl Certs {
         store: &Store,
         way: &str,
         (from, to): (&str, &str),
-        domains: &str,
+        endpoints: &str,
         now: UnixTime,
     ) -> Result<(), String> {
+        // A pool that tenants were served from before a restart may be in no file any more.
+        if store.has_pool(from) {
+            self.open(store, from, now);
+        }
         if !self.lives.contains_key(way) {
             let began = Fact::PoolBegan { from: Some(from.to_owned()), to: Some(to.to_owned()) };
             let journal = store.create_pool_journal(way, began, now).map_err(|fault| fault.to_string())?;
             self.lives.insert(way.to_owned(), Life::with(journal, Vec::new()));
         }
-        store.keep_pool_list(way, DOMAINS, domains).map_err(|fault| fault.to_string())?;
+        store.keep_pool_list(way, ENDPOINTS, endpoints).map_err(|fault| fault.to_string())?;
         let bounds = self.bounds;
         let inherited = self.lives.get(from).map(|life| inherited(life.facts(), bounds.margin, now));
         let life = self.lives.get_mut(way).ok_or("its journal is not open")?;
@@ -129,7 +133,7 @@ impl Certs {
         life.learn(now);
         life.serve(credited, clock, now);
         let served = life.served();
-        if self.has_arrived(way, to, now) {
+        if self.homes_are_kept && self.has_arrived(way, to, now) {
             self.end_way(store, way);
             return None;
         }

@@ -4,8 +4,10 @@
 //! the new pool's records, so that no tenant has to be touched again. How far a way is, is not for this to decide.
 
 use super::{Entry, PoolOutside, PoolState, PoolTable};
+use crate::dns::name::Name;
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 /// What names of ways begin with: no pool's name does.
@@ -30,12 +32,27 @@ pub(super) struct Way {
 pub(super) struct Ways {
     /// Number of the next one.
     next: u64,
-    /// Domains on each way that has not ended.
-    domains: BTreeMap<PoolIndex, BTreeSet<String>>,
+    /// Endpoints on each way that has not ended.
+    endpoints: BTreeMap<PoolIndex, BTreeSet<String>>,
     /// Ways that were joined since they were last told.
     joined: BTreeSet<PoolIndex>,
-    /// At a start: which way a domain was on, to which pool.
+    /// At a start: which way an endpoint was on, to which pool.
     known: HashMap<String, (String, PoolIndex)>,
+}
+
+/// A tenant's endpoint: its label and the zone. A domain may be a tenant of two zones.
+#[derive(Clone, Copy)]
+pub struct Endpoint<'a> {
+    /// The first label.
+    pub label: &'a str,
+    /// The rest.
+    pub apex: &'a Name,
+}
+
+impl fmt::Display for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.label, self.apex)
+    }
 }
 
 /// A way that tenants have joined, as it must be durable before they are served by it.
@@ -46,8 +63,8 @@ pub struct Joined {
     pub from: String,
     /// The pool that they go to.
     pub to: String,
-    /// All domains on it, one a line.
-    pub domains: String,
+    /// All endpoints on it, one a line.
+    pub endpoints: String,
 }
 
 /// A way that an earlier process began.
@@ -58,8 +75,8 @@ pub struct KnownWay {
     pub from: String,
     /// The pool that they go to.
     pub to: String,
-    /// All domains on it, one a line.
-    pub domains: String,
+    /// All endpoints on it, one a line.
+    pub endpoints: String,
 }
 
 impl PoolTable {
@@ -72,32 +89,52 @@ impl PoolTable {
             self.ways.next = self.ways.next.max(number + 1);
             let (from, to) = (self.index_or_new(&known.from), self.index_or_new(&known.to));
             let index = self.add_way(&known.way, Way { from, to, is_young: false, has_ended: false });
-            let domains = known.domains.lines().map(str::to_owned);
-            self.ways.domains.insert(index, domains.clone().collect());
-            self.ways.known.extend(domains.map(|domain| (domain, (known.to.clone(), index))));
+            let endpoints = known.endpoints.lines().map(str::to_owned);
+            self.ways.endpoints.insert(index, endpoints.clone().collect());
+            self.ways.known.extend(endpoints.map(|endpoint| (endpoint, (known.to.clone(), index))));
         }
     }
 
     /// The index that a tenant refers to whose file names this pool: the pool's, or that of the way that it is on since
     /// before a restart.
-    pub fn index_for(&self, domain: &str, pool: &str) -> Option<PoolIndex> {
-        let known = self.ways.known.get(domain).filter(|(to, _)| to == pool).map(|(_, index)| *index);
-        let is_going =
-            |index: &PoolIndex| self.at(*index).and_then(|entry| entry.way).is_some_and(|way| !way.has_ended);
+    pub fn index_for(&self, endpoint: Endpoint<'_>, pool: &str) -> Option<PoolIndex> {
+        let known = self.known(endpoint).filter(|(to, _)| *to == pool).map(|(_, index)| index);
         let pool = self.index(pool)?;
-        Some(known.filter(is_going).unwrap_or(pool))
+        Some(known.unwrap_or(pool))
+    }
+
+    /// Whether a tenant is on a way to this pool since before a restart; none: it is on no way.
+    pub fn is_on_way(&self, endpoint: Endpoint<'_>, pool: &str) -> Option<bool> {
+        self.known(endpoint).map(|(to, _)| to == pool)
+    }
+
+    /// Where a tenant is served from since before a restart, that is not served yet: the way that it is on, or the pool
+    /// `kept` for it, which need not be defined any more.
+    pub fn home(&mut self, endpoint: Endpoint<'_>, kept: Option<&str>) -> Option<PoolIndex> {
+        let way = self.known(endpoint).map(|(_, index)| index);
+        way.or_else(|| kept.map(|pool| self.index_or_new(pool)))
+    }
+
+    /// The way that a tenant is on since before a restart, with the pool that it leads to.
+    fn known(&self, endpoint: Endpoint<'_>) -> Option<(&str, PoolIndex)> {
+        if self.ways.known.is_empty() {
+            return None;
+        }
+        let (to, index) = self.ways.known.get(&endpoint.to_string())?;
+        let is_going = self.at(*index).and_then(|entry| entry.way).is_some_and(|way| !way.has_ended);
+        is_going.then_some((to, *index))
     }
 
     /// The index that a tenant refers to which was served by `from` and is to be served by `to`: a way between the two, or
     /// the one that it is on already.
-    pub fn way(&mut self, from: PoolIndex, to: PoolIndex, domain: &str) -> PoolIndex {
+    pub fn way(&mut self, from: PoolIndex, to: PoolIndex, endpoint: Endpoint<'_>) -> PoolIndex {
         if self.arrives_at(from) == to {
             return from;
         }
         let joins = |(index, entry): (usize, &Entry)| {
             let way = entry.way.filter(|way| way.is_young && !way.has_ended && (way.from, way.to) == (from, to))?;
             let index = PoolIndex::try_from(index).ok()?;
-            let room = self.ways.domains.get(&index).is_none_or(|on| on.len() < TOGETHER_MAX);
+            let room = self.ways.endpoints.get(&index).is_none_or(|on| on.len() < TOGETHER_MAX);
             (room || self.ways.joined.contains(&index)).then_some((index, way))
         };
         let index = match self.entries.iter().enumerate().rev().find_map(joins) {
@@ -108,7 +145,7 @@ impl PoolTable {
                 self.add_way(&name, Way { from, to, is_young: true, has_ended: false })
             }
         };
-        self.ways.domains.entry(index).or_default().insert(domain.to_owned());
+        self.ways.endpoints.entry(index).or_default().insert(endpoint.to_string());
         self.ways.joined.insert(index);
         index
     }
@@ -159,12 +196,12 @@ impl PoolTable {
         let tell = |index: PoolIndex| {
             let entry = self.at(index)?;
             let way = entry.way?;
-            let domains = self.ways.domains.get(&index)?;
+            let endpoints = self.ways.endpoints.get(&index)?;
             Some(Joined {
                 way: entry.name.clone(),
                 from: self.at(way.from)?.name.clone(),
                 to: self.at(way.to)?.name.clone(),
-                domains: domains.iter().map(|domain| format!("{domain}\n")).collect(),
+                endpoints: endpoints.iter().map(|endpoint| format!("{endpoint}\n")).collect(),
             })
         };
         told.into_iter().filter_map(tell).collect()
@@ -207,7 +244,7 @@ impl PoolTable {
         let way = self.entries.get_mut(at).and_then(|entry| entry.way.as_mut());
         way.into_iter().for_each(|way| way.has_ended = true);
         if let Ok(index) = PoolIndex::try_from(at) {
-            self.ways.domains.remove(&index);
+            self.ways.endpoints.remove(&index);
         }
         // A pool that only waited for them may go now.
         self.unused = true;

@@ -177,6 +177,7 @@ impl Tenants {
 
     pub(in crate::control) fn put_in(&mut self, tenant: Tenant, pools: &mut PoolTable) -> Arc<Tenant> {
         pools.count(tenant.pool(), 1);
+        self.homes.note(tenant.label());
         if tenant.has_explicit_endpoint() {
             self.explicit.insert(tenant.domain().into(), tenant.label().into());
         }
@@ -192,6 +193,7 @@ impl Tenants {
         }
         self.table.remove(tenant.label());
         pools.count(tenant.pool(), -1);
+        self.homes.note(tenant.label());
         let domain = tenant.domain();
         if self.explicit.get(domain.as_str()).is_some_and(|label| **label == *tenant.label()) {
             self.explicit.remove(domain.as_str());

@@ -29,6 +29,17 @@ impl Mind {
         self.note_published();
         self.note_pools();
         self.report();
+        self.keep_homes();
+    }
+
+    /// After a publication, which need not wait for it: what the next process must know.
+    fn keep_homes(&mut self) {
+        let faults = self.keeper.keep_homes(&mut self.world, &self.store, &self.config.keys);
+        self.certs.homes_are_kept = faults.is_empty();
+        if !faults.is_empty() {
+            self.disk_findings.extend(faults);
+            self.report();
+        }
     }
 
     /// Tells what stands now about the snapshot that answers.

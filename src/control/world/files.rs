@@ -165,8 +165,10 @@ impl World {
             Job { relative: change.path, path, id, octets: change.content.unwrap_or_default() }
         };
         let jobs = changes.into_iter().map(job).collect();
-        let (pools, progress) = (&self.pools, &*self.progress);
-        let files = outside.read_all(jobs, &|job| tenants_bulk::read(job, pools, &is_static, progress));
+        let Some(zone) = self.zones.get(apex) else { return Done::default() };
+        let known = tenants_bulk::Known { apex, is_static, pools: &self.pools, homes: &zone.tenants.homes };
+        let progress = &*self.progress;
+        let files = outside.read_all(jobs, &|job| tenants_bulk::read(job, &known, progress));
         self.with_tenants(apex, now, |tenants, around, pools| tenants.fill(files, around, pools))
     }
 
