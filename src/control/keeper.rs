@@ -78,11 +78,11 @@ impl Keeper {
             }
             let Some(lines) = homes.to_keep(table, pools) else { continue };
             let done = match &lines {
-                Lines::All(text) => store.keep_last_good(what, text),
+                Lines::All(text, _) => store.keep_last_good(what, text),
                 Lines::More(text) => store.keep_more(what, text),
             };
             match done {
-                Ok(()) => homes.kept(&lines, table),
+                Ok(()) => homes.kept(lines),
                 Err(fault) => {
                     homes.renew();
                     faults.push(fault);

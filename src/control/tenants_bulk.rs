@@ -43,6 +43,8 @@ pub struct Fresh {
     entries: Vec<Hashed<Tenant>>,
     /// How many of these refer to which pool.
     uses: BTreeMap<PoolIndex, i64>,
+    /// How many are served from the pool that is kept for them.
+    at_home: usize,
     /// Domains and labels of those whose endpoint is named.
     explicit: Vec<(Box<str>, Box<[u8]>)>,
     /// Entries that need a decision.
@@ -88,9 +90,9 @@ pub(super) fn read(job: Job, known: &Known<'_>, progress: &Progress) -> Fresh {
 
 impl Known<'_> {
     /// The pool of an entry, or the way to it; none: it is not there, or the entry comes from another one.
-    fn pool(&self, definition: &Definition, pool: &str) -> Option<PoolIndex> {
+    fn pool(&self, definition: &Definition, pool: &str, home: Option<&str>) -> Option<PoolIndex> {
         let endpoint = Endpoint { label: &definition.endpoint, apex: self.apex };
-        let is_at_home = || self.homes.before(definition.endpoint.as_bytes()).is_none_or(|home| home == pool);
+        let is_at_home = || home.is_none_or(|home| home == pool);
         let index = self.pools.index_for(endpoint, pool)?;
         (self.pools.is_on_way(endpoint, pool).unwrap_or_else(is_at_home)).then_some(index)
     }
@@ -104,6 +106,7 @@ impl Fresh {
             served: Vec::new(),
             entries: Vec::new(),
             uses: BTreeMap::new(),
+            at_home: 0,
             explicit: Vec::new(),
             rest: Vec::new(),
             broken: Vec::new(),
@@ -128,12 +131,14 @@ impl Fresh {
     }
 
     fn add(&mut self, definition: Definition, known: &Known<'_>) {
-        let pool = definition.pool.as_deref().map(|pool| known.pool(&definition, pool));
+        let home = known.homes.before(definition.endpoint.as_bytes());
+        let pool = definition.pool.as_deref().map(|pool| known.pool(&definition, pool, home));
         let hash = hash_name(definition.endpoint.as_bytes());
         if pool == Some(None) || known.is_static.contains(&hash) {
             self.rest.push(definition);
             return;
         }
+        self.at_home += usize::from(home.is_some() && home == definition.pool.as_deref());
         let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id, known.pools.ttl));
         self.served.push(Arc::clone(&value));
         self.entries.push(Hashed { hash, value });
@@ -195,11 +200,14 @@ impl Tenants {
     /// Past the limit the paths that sort first are served, before it is looked at which of them contest a name.
     pub(super) fn fill(&mut self, mut files: Vec<Fresh>, around: &Surroundings<'_>, pools: &mut PoolTable) -> Done {
         let surplus = cut_surplus(&mut files, around.tenants_max);
-        let contested = contested(&files);
+        let (contested, is_cut) = (contested(&files), !surplus.is_empty());
         let (mut entries, mut claims, mut explicit) = (Vec::new(), Vec::new(), Vec::new());
         let mut out: Vec<Arc<Tenant>> = Vec::new();
         entries.reserve_exact(files.iter().map(|file| file.entries.len()).sum());
+        let (mut at_home, mut of_pools) = (0, 0);
         for mut file in files {
+            at_home += file.at_home;
+            of_pools += file.uses.values().sum::<i64>();
             if contested.is_empty() {
                 entries.append(&mut file.entries);
             }
@@ -214,9 +222,12 @@ impl Tenants {
         let (table, doubles) = Table::filled(entries);
         out.extend(doubles);
         self.table = table;
-        self.homes.renew();
         let mut done = Done { added: u64::try_from(self.table.len()).unwrap_or(u64::MAX), ..Done::default() };
         claims.extend(self.undo(&out, pools));
+        match claims.is_empty() && !is_cut {
+            true => self.homes.met(at_home, usize::try_from(of_pools).unwrap_or(0)),
+            false => self.homes.renew(),
+        }
         let is_in = |domain: &str, label: &[u8]| self.table.get(label).is_some_and(|tenant| tenant.is_of(domain));
         self.explicit.extend(explicit.into_iter().filter(|(domain, label)| is_in(domain, label)));
         if !claims.is_empty() {

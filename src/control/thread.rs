@@ -197,6 +197,7 @@ impl Mind {
     }
 
     fn run(mut self, inbox: &Receiver<Event>) {
+        self.keep_homes();
         loop {
             let event = if self.is_busy() {
                 inbox.try_recv().map_err(|fault| fault == TryRecvError::Disconnected)

@@ -117,5 +117,5 @@ fn what_the_disk_refused_is_written_whole() {
     assert!(zone.tenants.homes.to_keep(&zone.tenants.table, &lab.world.pools).is_none(), "all of it is kept");
     zone.tenants.homes.renew();
     let lines = zone.tenants.homes.to_keep(&zone.tenants.table, &lab.world.pools).expect("lines");
-    assert!(matches!(&lines, Lines::All(text) if text.lines().count() == 2), "{lines:?}");
+    assert!(matches!(&lines, Lines::All(text, _) if text.lines().count() == 2), "{lines:?}");
 }

@@ -241,10 +241,10 @@ impl Lab {
             let kept = self.memory.homes.entry(apex.clone()).or_default();
             let Some(lines) = tenants.homes.to_keep(&tenants.table, pools) else { continue };
             match &lines {
-                Lines::All(text) => kept.clone_from(text),
+                Lines::All(text, _) => kept.clone_from(text),
                 Lines::More(text) => kept.push_str(text),
             }
-            tenants.homes.kept(&lines, &tenants.table);
+            tenants.homes.kept(lines);
             let read = Homes::read(kept.clone());
             for tenant in tenants.table.iter() {
                 assert_eq!(read.before(tenant.label()), tenant.pool().and_then(|pool| pools.name(pool)));

@@ -27,14 +27,15 @@ pub struct Homes {
 #[derive(Default)]
 struct Before {
     text: String,
+    lines: usize,
     at: HashMap<u64, usize, foldhash::fast::RandomState>,
 }
 
 /// What is to be kept: lines of a label and, unless it has none any more, its pool.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lines {
-    /// In place of what was kept.
-    All(String),
+    /// In place of what was kept; and those of tenants that are not served yet, again.
+    All(String, String),
     /// Behind what was kept.
     More(String),
 }
@@ -42,7 +43,7 @@ pub enum Lines {
 impl Lines {
     /// Their text.
     pub fn text(&self) -> &str {
-        let (Lines::All(text) | Lines::More(text)) = self;
+        let (Lines::All(text, _) | Lines::More(text)) = self;
         text
     }
 }
@@ -50,15 +51,17 @@ impl Lines {
 impl Before {
     /// A last line without an end was being written when the machine stopped; it does not count.
     fn read(text: String) -> Before {
-        let (mut at, mut start) = (HashMap::default(), 0);
+        let room = text.bytes().filter(|octet| *octet == b'\n').count();
+        let (mut at, mut start, mut lines) = (HashMap::with_capacity_and_hasher(room, Default::default()), 0, 0);
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             match line.trim_end().split_once(' ') {
                 Some((label, _)) => drop(at.insert(hash_name(label.as_bytes()), start)),
                 None => drop(at.remove(&hash_name(line.trim_end().as_bytes()))),
             }
             start += line.len();
+            lines += 1;
         }
-        Before { text, at }
+        Before { lines: if start == text.len() { lines } else { usize::MAX }, text, at }
     }
 
     fn line(&self, start: usize) -> Option<(&str, &str)> {
@@ -93,6 +96,17 @@ impl Homes {
         }
     }
 
+    /// After the first tenants of a process: `at_home` of them are served from the pool that is kept for them, of `all` that
+    /// are served from pools. Where these are all that is kept, nothing is to be written.
+    pub fn met(&mut self, at_home: usize, all: usize) {
+        self.renew();
+        if at_home == self.before.at.len() {
+            let before = std::mem::take(&mut self.before);
+            let room = 2 * all + LINES_FREE;
+            self.lines = Some(before.lines).filter(|lines| all == at_home && *lines <= room);
+        }
+    }
+
     /// All is to be written: what is kept is not known, or of no use.
     pub fn renew(&mut self) {
         self.lines = None;
@@ -113,31 +127,23 @@ impl Homes {
         for tenant in table.iter() {
             pool(tenant).into_iter().for_each(|pool| push(&mut text, tenant.label(), pool));
         }
-        for (label, pool) in self.left(table) {
-            push(&mut text, label.as_bytes(), pool);
+        let mut left = String::new();
+        let lines = self.before.at.values().filter_map(|start| self.before.line(*start));
+        for (label, pool) in lines.filter(|(label, _)| table.get(label.as_bytes()).is_none()) {
+            push(&mut left, label.as_bytes(), pool);
         }
-        Some(Lines::All(text))
+        text.push_str(&left);
+        Some(Lines::All(text, left))
     }
 
     /// These lines are kept.
-    pub fn kept(&mut self, lines: &Lines, table: &Table<Tenant>) {
+    pub fn kept(&mut self, lines: Lines) {
         let count = lines.text().lines().count();
         self.changed.clear();
         match lines {
             Lines::More(_) => self.lines = self.lines.map(|before| before + count),
-            Lines::All(_) => {
-                let mut text = String::new();
-                self.left(table).for_each(|(label, pool)| push(&mut text, label.as_bytes(), pool));
-                self.before = Before::read(text);
-                self.lines = Some(count);
-            }
+            Lines::All(_, left) => (self.before, self.lines) = (Before::read(left), Some(count)),
         }
-    }
-
-    /// Homes of tenants that are not served yet.
-    fn left<'h>(&'h self, table: &'h Table<Tenant>) -> impl Iterator<Item = (&'h str, &'h str)> {
-        let lines = self.before.at.values().filter_map(|start| self.before.line(*start));
-        lines.filter(|(label, _)| table.get(label.as_bytes()).is_none())
     }
 }
 

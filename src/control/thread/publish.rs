@@ -29,11 +29,14 @@ impl Mind {
         self.note_published();
         self.note_pools();
         self.report();
-        self.keep_homes();
+        // At a start, answers come first.
+        if self.version > 1 {
+            self.keep_homes();
+        }
     }
 
     /// After a publication, which need not wait for it: what the next process must know.
-    fn keep_homes(&mut self) {
+    pub(super) fn keep_homes(&mut self) {
         let faults = self.keeper.keep_homes(&mut self.world, &self.store, &self.config.keys);
         self.certs.homes_are_kept = faults.is_empty();
         if !faults.is_empty() {
