@@ -7,8 +7,8 @@ use super::key::{KeyKind, Spki};
 use crate::time::UnixTime;
 use data_encoding::BASE64;
 use rcgen::{
-    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -156,6 +156,8 @@ impl PrivateKey {
     }
 }
 
+/// Octets of a common name, at most (RFC 5280 appendix A.1, ub-common-name).
+const COMMON_NAME_OCTETS_MAX: usize = 64;
 /// Curves by the DER of their object identifiers (RFC 5480 § 2.1.1.1).
 const CURVES: [&[u8]; 2] = [&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], &[6, 5, 0x2b, 0x81, 4, 0, 0x22]];
 /// The same of an elliptic curve key, and of an RSA key with its empty parameters (RFC 3279 § 2.3).
@@ -206,8 +208,10 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 
 fn params(names: &[String]) -> Result<CertificateParams, MakeFault> {
     let mut params = CertificateParams::new(names.to_vec()).map_err(refused)?;
-    // A subject is not asked for any more, and one that is there must not be longer than 64 octets (RFC 5280).
+    // Without a subject the names are a critical extension (RFC 5280 § 4.2.1.6), which dehydrated does not read.
     params.distinguished_name = DistinguishedName::new();
+    let name = names.iter().find(|name| name.len() <= COMMON_NAME_OCTETS_MAX);
+    name.into_iter().for_each(|name| params.distinguished_name.push(DnType::CommonName, name.as_str()));
     Ok(params)
 }
 
