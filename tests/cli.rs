@@ -1,5 +1,7 @@
 //! The command line against a fake server: what is printed, how each command ends, and which files it writes.
 
+#[path = "cli/certs.rs"]
+mod certs;
 mod fake;
 #[path = "cli/keys.rs"]
 mod keys;

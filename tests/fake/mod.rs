@@ -23,6 +23,8 @@ pub struct World {
     pub explained: Option<Explained>,
     pub keys: Vec<KeysInfo>,
     pub plans: Vec<KeysPlan>,
+    /// What a command about certificates is answered: items, exit code, message.
+    pub cert: Option<(Vec<Value>, u8, String)>,
     /// Why a roll, a hold, a resume or an import is refused; `None`: it is not.
     pub refusal: Option<String>,
     /// How waiting ends; `None`: well, as the files are.
@@ -276,7 +278,7 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
         | Request::CertPermit { .. }
         | Request::CertDrop { .. }
         | Request::CertResume { .. }
-        | Request::PoolLook { .. } => one(None, "not known here"),
+        | Request::PoolLook { .. } => world.cert.clone().unwrap_or_else(|| one(None, "not known here")),
         Request::Explain { .. } => one(world.explained.as_ref().map(|explained| json!(explained)), "no such type"),
     }
 }
