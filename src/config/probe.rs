@@ -27,6 +27,8 @@ const PROBE_EVERY_ADVISED: Seconds = 900;
 /// A busy host greets late; senders wait five minutes (RFC 5321 § 4.5.3.2.1), a look need not.
 const PROBE_TIMEOUT: Seconds = 30;
 const PROBE_TIMEOUT_MAX: Seconds = 300;
+/// Two looks and more: a host that is restarted is back by then.
+const PROBE_DRAIN: Seconds = 600;
 /// Six looks at each of some hundred hosts end within a minute, and none of them notices.
 const PROBE_TOGETHER: usize = 8;
 const PROBE_TOGETHER_MAX: i64 = 256;
@@ -39,7 +41,7 @@ const PERMIT_LIFE_MAX: Seconds = 30 * 86_400;
 const COMMAND_WORDS_MAX: usize = 64;
 
 const TENANTS_KEYS: &[&str] = &["ttl"];
-const PROBE_KEYS: &[&str] = &["enabled", "port", "every", "timeout", "together", "helo", "roots"];
+const PROBE_KEYS: &[&str] = &["enabled", "port", "every", "timeout", "together", "helo", "roots", "drain"];
 const POOL_KEYS: &[&str] = &["probe", "port", "names", "webpki", "next", "permit", "deploy", "install"];
 const INSTALL_KEYS: &[&str] = &["certificate", "key", "then"];
 /// What stands for something in a command.
@@ -69,6 +71,8 @@ pub struct Probe {
     pub helo: String,
     /// Whom MTA-STS senders trust, in PEM; none: that is not looked at.
     pub roots: Option<PathBuf>,
+    /// How long a host offers no STARTTLS before its address goes, in seconds; 0: it never does.
+    pub drain: Seconds,
 }
 
 /// What the operator says about a pool.
@@ -119,6 +123,7 @@ impl Default for Probe {
             together: PROBE_TOGETHER,
             helo: String::new(),
             roots: Some(PathBuf::from(ROOTS)),
+            drain: PROBE_DRAIN,
         }
     }
 }
@@ -177,6 +182,7 @@ pub fn probe(reader: &mut Reader<'_>, table: &Table) -> Probe {
         together: within(reader, table, "together", 1, PROBE_TOGETHER_MAX).unwrap_or(default.together),
         helo: helo(reader, table),
         roots,
+        drain: span(reader, table, "drain", 0..=PROBE_EVERY_MAX).unwrap_or(default.drain),
     }
 }
 

@@ -160,7 +160,8 @@ fn policy(config: &Config, bounds: Bounds, pool: &str, wanted: &Wanted) -> Polic
     let settings = config.pool_settings(pool);
     let can_be = wanted.addresses.iter().all(|address| crate::probe::can_be_looked_at(*address));
     let probed = config.probe.enabled && settings.probe && can_be;
-    Policy { margin: bounds.margin, makes_next: settings.next, probed }
+    let drain = Some(config.probe.drain).filter(|drain| *drain > 0);
+    Policy { margin: bounds.margin, makes_next: settings.next, probed, drain }
 }
 
 /// What holds for a pool that no zone uses yet: tenants belong into zones whose parents are served here.

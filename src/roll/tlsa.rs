@@ -61,6 +61,8 @@ pub struct Policy {
     pub makes_next: bool,
     /// Whether its hosts are looked at. Where they are not, its files count for what they show.
     pub probed: bool,
+    /// How long a host offers no STARTTLS before its address goes, in seconds; none: it never does.
+    pub drain: Option<Seconds>,
 }
 
 /// What is known of the surroundings now and is no fact of the past.

@@ -30,6 +30,7 @@ listen = \"\"
 ttl = \"2s\"
 [probe]
 every = \"1s\"
+drain = \"3s\"
 timeout = \"5s\"
 roots = \"\"
 ";

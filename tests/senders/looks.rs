@@ -73,14 +73,18 @@ fn a_host_added_with_a_wrong_key_never_enters_and_one_without_starttls_is_named(
     lab.give(HOSTS[1], "first");
     lab.until("it is served once it fits", || lab.addresses() == HOSTS);
     sender.all_verified("hosts added");
-    // STARTTLS switched off: an alarm that names the host, and the TLSA stay.
-    let main = lab
-        .read("hosts/127.0.0.4/c/main.cf")
-        .replace("smtpd_tls_security_level = may", "smtpd_tls_security_level = none");
+    // STARTTLS switched off: an alarm that names the host, whose address goes until it is back; the TLSA stay.
+    let well = lab.read("hosts/127.0.0.4/c/main.cf");
+    let main = well.replace("smtpd_tls_security_level = may", "smtpd_tls_security_level = none");
     lab.write("hosts/127.0.0.4/c/main.cf", main);
     lab.until("the alarm", || {
         let status = String::from_utf8(lab.mxseal(&["status"]).stdout).unwrap();
         status.contains("127.0.0.4 offers no STARTTLS")
     });
+    lab.until("it is drained", || lab.addresses() == [HOSTS[0], HOSTS[1]]);
     assert_eq!(lab.tlsa().len(), 2);
+    let shown = lab.ends(0, &["pool", "show", "eu-1"]);
+    assert!(shown.lines().any(|line| line.contains("127.0.0.4") && line.contains("drained")), "{shown}");
+    lab.write("hosts/127.0.0.4/c/main.cf", well);
+    lab.until("it is served again", || lab.addresses() == HOSTS);
 }

@@ -212,6 +212,10 @@ fn s55_the_last_hosts_are_never_drained_and_one_that_restarts_is_not() {
     let before = world.facts.served_keys();
     world.run(30 * DAY);
     assert_eq!(world.facts.served_addresses(), [host(1), host(2)].into(), "mail of others goes on");
+    world.policy.drain = None;
+    starttls(&mut world, 1, true);
+    world.run(30 * DAY);
+    assert_eq!(world.facts.served_addresses(), [host(1), host(2)].into(), "draining is off");
     assert_eq!(world.facts.served_keys(), before);
     assert!(world.plan.as_ref().unwrap().blockers.iter().any(Blocker::freezes));
 }

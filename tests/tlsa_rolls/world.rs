@@ -105,7 +105,7 @@ impl World {
             journal: Vec::new(),
             facts: PoolFacts::default(),
             wanted,
-            policy: Policy { margin: HOUR, makes_next: true, probed: true },
+            policy: Policy { margin: HOUR, makes_next: true, probed: true, drain: Some(2 * EVERY) },
             hosts: BTreeMap::new(),
             plan: None,
             limits: (TTL, LIFE),

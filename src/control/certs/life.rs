@@ -120,7 +120,7 @@ impl Life {
             journal,
             wanted: Wanted::default(),
             certificates: Vec::new(),
-            policy: Policy { margin: 0, makes_next: false, probed: true },
+            policy: Policy { margin: 0, makes_next: false, probed: true, drain: None },
             hosts: BTreeMap::new(),
             found,
             due: now,

@@ -149,7 +149,7 @@ impl Certs {
         let shows = [&from, &to].into_iter().filter_map(|pool| self.shows_of(pool)).collect();
         let bounds = self.bounds;
         let Some(life) = self.lives.get_mut(way) else { return };
-        life.policy = Policy { margin: bounds.margin, makes_next: false, probed: true };
+        life.policy = Policy { margin: bounds.margin, makes_next: false, probed: true, drain: None };
         (life.wanted, life.shows) = (wanted, Some(shows));
     }
 

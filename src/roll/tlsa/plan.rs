@@ -15,8 +15,6 @@ use std::net::IpAddr;
 
 /// When to look again where nothing is known to happen.
 const LOOK_AGAIN: u64 = 86_400;
-/// How long a host is without STARTTLS before its address goes: two looks and more, since one that restarts comes back.
-const DRAIN_AFTER: u64 = 600;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +99,7 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
     if let Some(step) = publish(facts, &desired, &mut plan) {
         return taken(plan, step, now);
     }
-    let drained = if policy.probed { drained(facts, conditions, &mut plan, now) } else { AddressSet::new() };
+    let drained = drained(facts, policy, conditions, &mut plan, now);
     if let Some(step) = admit(facts, wanted, policy, (&whole, &drained), &mut plan, now) {
         return taken(plan, step, now);
     }
@@ -199,14 +197,12 @@ fn publish(facts: &PoolFacts, desired: &SpkiSet, plan: &mut Plan) -> Option<Step
 }
 
 /// Hosts whose addresses are to go because they offer no STARTTLS: mail finds the others then, and TLSA stay.
-fn drained(facts: &PoolFacts, conditions: &Conditions, plan: &mut Plan, now: UnixTime) -> AddressSet {
+fn drained(facts: &PoolFacts, policy: &Policy, conditions: &Conditions, plan: &mut Plan, now: UnixTime) -> AddressSet {
     let mut drained = AddressSet::new();
-    if facts.served_keys().is_empty() {
-        return drained;
-    }
+    let Some(after) = policy.drain.filter(|_| policy.probed && !facts.served_keys().is_empty()) else { return drained };
     let plain = facts.shows.iter().filter(|version| version.last.is_none() && version.what.offer == Offer::Plain);
     for version in plain.filter(|version| !conditions.unseen.contains(&version.what.address)) {
-        let at = version.since.after(DRAIN_AFTER);
+        let at = version.since.after(after);
         if at <= now {
             drained.insert(version.what.address);
         } else {
