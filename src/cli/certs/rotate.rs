@@ -51,7 +51,7 @@ pub fn run(context: &Context, asked: &Rotate, output: &mut Output) -> Result<Exi
     check(context, &chain, &file, &info, &settings)?;
     let key = private(context, &chain, key.as_deref(), &info)?;
     let goods = Goods { certificate: read(&file)?, chain, key };
-    let acts = steps(&info, &goods.chain, &settings).ok_or_else(no_way)?;
+    let acts = steps(&info, &goods.chain, &settings).ok_or_else(|| no_way(&asked.pool))?;
     permit(context, asked, goods.chain.leaf.spki, output)?;
     let walk = Walk { context, asked, settings: &settings, goods: &goods };
     for act in &acts {
@@ -149,10 +149,11 @@ fn private(context: &Context, chain: &Chain, file: Option<&Path>, info: &CertInf
     }
 }
 
-fn no_way() -> Failure {
-    let help = "write into mxseal.toml: [pool.\"POOL\"] install = { certificate = \"…\", key = \"…\", then = [\"…\"] } \
-                or deploy = [\"/path/to/command\", \"{address}\", \"{certificate}\", \"{key}\"]";
-    Failure::new(Exit::Usage, "the configuration does not say how hosts of this pool get a certificate", help)
+fn no_way(pool: &str) -> Failure {
+    let message = format!("the configuration does not say how hosts of pool {pool} get a certificate");
+    let deploy = "deploy = [\"/path/to/command\", \"{address}\", \"{certificate}\", \"{key}\"]";
+    let help = format!("write into mxseal.toml, below [pool.\"{pool}\"]: {deploy}, or `install` (see the README)");
+    Failure::new(Exit::Usage, message, help)
 }
 
 /// The gate: nothing is given to anybody before the server says yes.
