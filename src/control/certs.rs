@@ -22,8 +22,11 @@ use crate::roll::tlsa::{Policy, Wanted};
 use crate::time::{Seconds, UnixTime};
 pub use life::Life;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
+/// Addresses of tenants' own that are looked at for a pool, at most: each look takes a second or so of a thread.
+const APART_MAX: usize = 256;
 /// Code of a pool whose facts cannot be kept.
 const NO_FACTS: &str = "MX5601";
 
@@ -186,7 +189,10 @@ pub fn date(moment: UnixTime) -> String {
 
 fn want(wanted: &PoolWanted<'_>) -> Wanted {
     let current = wanted.certificates.iter().map(|(_, leaf): &(String, Leaf)| (leaf.spki, leaf.kind));
+    let apart: Vec<IpAddr> = wanted.apart.iter().copied().filter(|at| crate::probe::can_be_looked_at(*at)).collect();
     Wanted {
+        left_out: apart.len().saturating_sub(APART_MAX),
+        apart: apart.into_iter().take(APART_MAX).collect(),
         addresses: wanted.addresses.iter().copied().collect(),
         current: current.collect(),
         given: wanted.tlsa.iter().map(|digest| crate::cert::Spki(*digest)).collect(),

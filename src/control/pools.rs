@@ -3,6 +3,7 @@
 //! Pure. A broken pool keeps its last good records; a pool that tenants use does not go away. What is served of a pool is
 //! not for this to decide: what the files say goes out through [`PoolOutside`], and what may be served comes back.
 
+mod apart;
 mod report;
 mod ways;
 
@@ -11,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use crate::zone::tenant::{self, Pool, SpkiDigest};
 pub use report::PoolReport;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 pub use ways::{Endpoint, Joined, KnownWay};
@@ -44,6 +45,8 @@ pub struct PoolWanted<'a> {
     pub certificates: &'a [(String, Leaf)],
     /// TLSA that are written down.
     pub tlsa: &'a [SpkiDigest],
+    /// Addresses of tenants' own whose hosts show keys of the pool, too.
+    pub apart: &'a BTreeSet<IpAddr>,
 }
 
 /// What is served of a pool.
@@ -76,6 +79,8 @@ pub struct PoolTable {
     shown: String,
     /// Whether a pool may have lost its last tenant since [`PoolTable::sweep`].
     unused: bool,
+    /// Whether tenants may have other addresses of their own since [`PoolTable::take_moved`].
+    moved: bool,
     ways: Ways,
     /// TTL of the records of pools and tenants, in seconds; it changes at a restart only.
     pub ttl: u32,
@@ -93,6 +98,8 @@ struct Entry {
     /// Whether the file says something about it, be it broken.
     mentioned: bool,
     tenants: u64,
+    /// Addresses of tenants' own that are served with the pool's TLSA, and by how many tenants.
+    apart: BTreeMap<IpAddr, u64>,
     /// Where tenants on their way come from and go to; none: it is a pool.
     way: Option<Way>,
 }
@@ -318,7 +325,11 @@ impl PoolTable {
 
     /// What is served now is asked for anew; true where it is other than before.
     pub fn rebuild(&mut self, outside: &mut dyn PoolOutside) -> bool {
-        let mut next: Pools = self.entries.iter().map(|entry| pool_records(entry, self.ttl, outside)).collect();
+        let (apart, none) = (self.all_apart(), BTreeSet::new());
+        let entries = self.entries.iter().enumerate();
+        let records =
+            |(at, entry): (usize, &Entry)| pool_records(entry, apart.get(&at).unwrap_or(&none), self.ttl, outside);
+        let mut next: Pools = entries.map(records).collect();
         self.rebuild_ways(&mut next, outside);
         // An equal value stays the same object, so that nothing looks changed.
         for (new, old) in next.iter_mut().zip(self.records.iter()) {
@@ -352,6 +363,7 @@ impl PoolTable {
                     findings: Vec::new(),
                     mentioned: false,
                     tenants: 0,
+                    apart: BTreeMap::new(),
                     way: None,
                 });
                 at
@@ -362,9 +374,14 @@ impl PoolTable {
 }
 
 /// The records of a pool, as they may be served; none of what is no pool, or not there.
-fn pool_records(entry: &Entry, ttl: u32, outside: &mut dyn PoolOutside) -> Option<Arc<Records>> {
+fn pool_records(
+    entry: &Entry,
+    apart: &BTreeSet<IpAddr>,
+    ttl: u32,
+    outside: &mut dyn PoolOutside,
+) -> Option<Arc<Records>> {
     let pool = entry.pool.as_ref().filter(|_| entry.way.is_none())?;
     let (addresses, certificates, tlsa) = (&pool.addresses, &entry.certificates, &pool.tlsa);
-    let served = outside.serve_pool(&entry.name, &PoolWanted { addresses, certificates, tlsa });
+    let served = outside.serve_pool(&entry.name, &PoolWanted { addresses, certificates, tlsa, apart });
     Some(Arc::new(Records::new(&served.addresses, &served.tlsa, ttl)))
 }

@@ -103,7 +103,7 @@ pub struct HostInfo {
     /// Its address.
     pub address: String,
     /// `served`, `leaving` (gone from pools.toml; caches may hold its address), `candidate` (not served yet),
-    /// `drained` (not served for as long as it offers no STARTTLS).
+    /// `drained` (not served for as long as it offers no STARTTLS), `tenant's` (a tenant's own address with the pool's TLSA).
     pub state: String,
     /// When it was last looked at, seconds since 1970; none: not yet.
     pub looked_at: Option<u64>,

@@ -17,6 +17,7 @@ use crate::zone::endpoint::{PoolIndex, Tenant};
 use crate::zone::table::{Hashed, Table};
 use crate::zone::tenant::{Broken, Definition};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Keyed hashes of names: by a quick hash of their own, keyed too.
@@ -43,6 +44,8 @@ pub struct Fresh {
     entries: Vec<Hashed<Tenant>>,
     /// How many of these refer to which pool.
     uses: BTreeMap<PoolIndex, i64>,
+    /// The same of addresses of their own that these have their pool's TLSA for.
+    apart: BTreeMap<(PoolIndex, IpAddr), i64>,
     /// How many are served from the pool that is kept for them.
     at_home: usize,
     /// Domains and labels of those whose endpoint is named.
@@ -106,6 +109,7 @@ impl Fresh {
             served: Vec::new(),
             entries: Vec::new(),
             uses: BTreeMap::new(),
+            apart: BTreeMap::new(),
             at_home: 0,
             explicit: Vec::new(),
             rest: Vec::new(),
@@ -140,6 +144,9 @@ impl Fresh {
         }
         self.at_home += usize::from(home.is_some() && home == definition.pool.as_deref());
         let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id, known.pools.ttl));
+        for address in value.addresses_with_tlsa_of_pool() {
+            value.pool().into_iter().for_each(|pool| *self.apart.entry((pool, address)).or_default() += 1);
+        }
         self.served.push(Arc::clone(&value));
         self.entries.push(Hashed { hash, value });
         pool.flatten().into_iter().for_each(|pool| *self.uses.entry(pool).or_default() += 1);
@@ -182,6 +189,9 @@ fn cut_surplus(files: &mut [Fresh], tenants_max: usize) -> Surpluses {
         for tenant in file.served.drain(room.min(file.served.len())..) {
             tenants_limit::add(&mut all, &file.path, tenant.line(), || tenant.domain());
             tenant.pool().into_iter().for_each(|pool| *file.uses.entry(pool).or_default() -= 1);
+            for address in tenant.addresses_with_tlsa_of_pool() {
+                tenant.pool().into_iter().for_each(|pool| *file.apart.entry((pool, address)).or_default() -= 1);
+            }
         }
         file.served.shrink_to_fit();
         file.entries.truncate(file.served.len());
@@ -215,6 +225,8 @@ impl Tenants {
                 if contested.contains(&entry.hash) { out.push(entry.value) } else { entries.push(entry) }
             }
             file.uses.iter().for_each(|(pool, count)| pools.count(Some(*pool), *count));
+            let apart = file.apart.iter().filter(|(_, count)| **count > 0);
+            apart.for_each(|((pool, address), count)| pools.count_apart(Some(*pool), *address, *count));
             explicit.append(&mut file.explicit);
             claims.extend(self.take_in_fresh(file));
         }
@@ -263,7 +275,7 @@ impl Tenants {
             paths.insert(file.id, Arc::clone(path));
         }
         let claim = |tenant: &Arc<Tenant>| {
-            pools.count(tenant.pool(), -1);
+            pools.count_tenant(tenant, -1);
             let definition = tenant.definition(tenant.pool().and_then(|pool| pools.name(pool)));
             Some(Claim { path: Arc::clone(paths.get(&tenant.file())?), file: tenant.file(), definition })
         };

@@ -9,6 +9,7 @@ use crate::control::world::World;
 use crate::time::UnixTime;
 use crate::zone::endpoint::{PoolIndex, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl World {
@@ -17,6 +18,7 @@ impl World {
     pub fn inconsistencies(&self, now: UnixTime) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut uses: BTreeMap<PoolIndex, u64> = BTreeMap::new();
+        let mut apart: BTreeMap<PoolIndex, BTreeMap<IpAddr, u64>> = BTreeMap::new();
         for (apex, zone) in &self.zones {
             let around = Surroundings {
                 apex,
@@ -29,10 +31,19 @@ impl World {
             for pool in zone.tenants.table.iter().filter_map(|tenant| tenant.pool()) {
                 *uses.entry(pool).or_default() += 1;
             }
+            for tenant in zone.tenants.table.iter() {
+                for address in tenant.addresses_with_tlsa_of_pool() {
+                    let pool = tenant.pool().unwrap_or(PoolIndex::MAX);
+                    *apart.entry(pool).or_default().entry(address).or_default() += 1;
+                }
+            }
         }
         let tenants: usize = self.zones.values().map(|zone| zone.tenants.table.len()).sum();
         if tenants != self.tenants {
             wrong.push(format!("{} tenants are counted and there are {tenants}", self.tenants));
+        }
+        if apart != self.pools.apart() {
+            wrong.push(format!("own addresses are {apart:?} and {:?} are counted", self.pools.apart()));
         }
         for report in self.pools.reports() {
             // Those on their way to a pool are its own.

@@ -181,6 +181,7 @@ impl World {
             done.entry(apex).or_default().add(&what);
         }
         self.go_ways(outside);
+        self.pools.settle_apart(outside);
         self.pools.sweep(outside);
         self.drop_empty(outside);
         if !gone.is_empty() {
@@ -203,6 +204,7 @@ impl World {
             forgotten = true;
         }
         self.go_ways(outside);
+        self.pools.settle_apart(outside);
         self.pools.sweep(outside);
         self.drop_empty(outside);
         self.give_back_numbers();
@@ -244,6 +246,7 @@ impl World {
             });
         }
         self.go_ways(outside);
+        self.pools.settle_apart(outside);
         self.pools.sweep(outside);
         self.drop_empty(outside);
     }

@@ -48,6 +48,10 @@ pub struct Wanted {
     pub current: BTreeMap<Spki, KeyKind>,
     /// TLSA that are written down.
     pub given: SpkiSet,
+    /// Addresses of tenants' own that are served with its TLSA: hosts there are looked at, too.
+    pub apart: AddressSet,
+    /// How many more of these there are than can be looked at.
+    pub left_out: usize,
     /// For tenants on their way from another pool: that pool's TLSA, and its addresses.
     pub before: Option<(SpkiSet, AddressSet)>,
 }

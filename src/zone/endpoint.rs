@@ -222,6 +222,13 @@ impl Tenant {
         self.own().is_empty() && self.flags & DANE != 0
     }
 
+    /// Addresses of its own that it has TLSA of its pool for: hosts there show keys of the pool.
+    pub fn addresses_with_tlsa_of_pool(&self) -> Vec<IpAddr> {
+        let own = self.own();
+        let borrows = self.flags & DANE != 0 && self.pool().is_some() && !own.is_empty();
+        if borrows && set_in(own, 2).is_none() { addresses_in(own) } else { Vec::new() }
+    }
+
     /// The digest over all records of its own, and these; empty where it has none.
     fn own(&self) -> &[u8] {
         self.block.get(self.own_at()..).unwrap_or_default()

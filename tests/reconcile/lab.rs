@@ -4,7 +4,7 @@ use crate::words::{in_words, query};
 use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
 use mxseal::cert::{KeyKind, Leaf, Spki};
 use mxseal::config::Config;
-use mxseal::control::pools::{Joined, PoolOutside};
+use mxseal::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted};
 use mxseal::control::tenants::homes::{Homes, Lines};
 use mxseal::control::tenants::{Done, Standing};
 use mxseal::control::world::{FileChange, Outside, World};
@@ -15,6 +15,7 @@ use mxseal::sign::key::{Key, generate_pkcs8};
 use mxseal::time::UnixTime;
 use mxseal::zone::endpoint::Tenant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub const ZONE: &str = "a.mx.example";
@@ -32,6 +33,8 @@ pub struct Memory {
     pub frozen: BTreeSet<Name>,
     /// Which pools tenants are served from, as the next process finds it.
     pub homes: BTreeMap<Name, String>,
+    /// Addresses of tenants' own whose hosts show keys of a pool, as it was told last.
+    pub apart: BTreeMap<String, BTreeSet<IpAddr>>,
     /// The ways between pools that tenants took: from, to, endpoints.
     pub joined: Vec<[String; 3]>,
 }
@@ -48,6 +51,11 @@ impl PoolOutside for Memory {
             issuer: String::new(),
             self_signed: true,
         })
+    }
+
+    fn serve_pool(&mut self, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
+        self.apart.insert(pool.to_owned(), wanted.apart.clone());
+        wanted.as_written()
     }
 }
 

@@ -148,3 +148,26 @@ fn certificates_are_followed_although_the_file_of_pools_is_broken() {
         assert_eq!(state(&lab, "eu"), Some(PoolState::LastGood));
     }
 }
+
+#[test]
+fn addresses_of_tenants_own_beside_the_tlsa_of_a_pool_are_told_with_it() {
+    let own = |address: &str, more: &str| format!("{}addresses = [\"{address}\"]\n{more}", toml("x.example", "eu"));
+    let mut lab = Lab::new();
+    let told = |lab: &Lab, pool: &str| -> Vec<String> {
+        lab.memory.apart.get(pool).into_iter().flatten().map(ToString::to_string).collect()
+    };
+    lab.write(&[(&at("x.toml"), &own("192.0.2.90", ""))]);
+    assert_eq!((told(&lab, "eu"), told(&lab, "us")), (vec!["192.0.2.90".to_owned()], Vec::new()));
+    lab.restart();
+    assert_eq!(told(&lab, "eu"), ["192.0.2.90"], "at a start, too");
+    lab.write(&[(&at("x.toml"), &own("192.0.2.91", ""))]);
+    assert_eq!(told(&lab, "eu"), ["192.0.2.91"]);
+    for more in ["dane = false\n".to_owned(), format!("tlsa = [\"3 1 1 {}\"]\n", "5e".repeat(32))] {
+        lab.write(&[(&at("x.toml"), &own("192.0.2.91", &more))]);
+        assert!(told(&lab, "eu").is_empty(), "{more}");
+        lab.write(&[(&at("x.toml"), &own("192.0.2.91", ""))]);
+        assert_eq!(told(&lab, "eu"), ["192.0.2.91"]);
+    }
+    lab.remove(&[&at("x.toml")]);
+    assert!(told(&lab, "eu").is_empty());
+}

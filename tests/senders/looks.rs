@@ -88,3 +88,32 @@ fn a_host_added_with_a_wrong_key_never_enters_and_one_without_starttls_is_named(
     lab.write("hosts/127.0.0.4/c/main.cf", well);
     lab.until("it is served again", || lab.addresses() == HOSTS);
 }
+
+#[test]
+fn a_host_at_a_tenants_own_address_is_looked_at_too_and_holds_the_tlsa_that_it_shows() {
+    let mut lab = Lab::new();
+    lab.certificate("first", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    for host in [HOSTS[0], "127.0.0.5"] {
+        lab.give(host, "first");
+        lab.postfix(host);
+    }
+    lab.write("certs/chain.pem", lab.read("made/first.pem"));
+    let own = "domain = \"fabrikam.com\"\npool = \"eu-1\"\naddresses = [\"127.0.0.5\"]\n";
+    lab.write("zones/a-v1.mx.example/fabrikam.com.toml", own);
+    let pool = format!("[eu-1]\naddresses = [\"{}\"]\ncertificates = [\"../certs/chain.pem\"]\n", HOSTS[0]);
+    lab.serve("[pool.\"eu-1\"]\nwebpki = false\n", &pool);
+    let host = |lab: &Lab| {
+        let hosts = lab.status("eu-1")["hosts"].as_array().cloned().unwrap_or_default();
+        hosts.into_iter().find(|host| host["address"] == "127.0.0.5").unwrap_or_default()
+    };
+    lab.until("a look at it", || host(&lab)["matches"] == true);
+    assert_eq!(host(&lab)["state"], "tenant's");
+    assert_eq!(lab.addresses(), [HOSTS[0]], "others do not get its address");
+    // A key that only it shows is published, and stays while it does.
+    lab.certificate("second", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    lab.give("127.0.0.5", "second");
+    let second = lab.spki("made/second.pem");
+    lab.until("its TLSA", || lab.tlsa().contains(&second));
+    lab.give("127.0.0.5", "first");
+    lab.until("its TLSA gone", || !lab.tlsa().contains(&second));
+}

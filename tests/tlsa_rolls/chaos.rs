@@ -29,7 +29,7 @@ fn live(seed: u64) -> Lived {
         world.run(1 + draw(2 * DAY));
         let addresses: Vec<_> = world.wanted.addresses.iter().copied().collect();
         let one = addresses[usize::try_from(draw(addresses.len() as u64)).unwrap()];
-        match draw(13) {
+        match draw(14) {
             0..=3 => {
                 lived.rolls += u64::from(roll(&mut world, &addresses, &mut draw));
             }
@@ -65,6 +65,7 @@ fn live(seed: u64) -> Lived {
                 let excused = if starttls { 0 } else { 1_000 * DAY };
                 world.show_excused(one, Host { starttls, ..world.hosts[&one].clone() }, excused);
             }
+            13 => turn_apart(&mut world),
             11 => world.limits = (60 + u32::try_from(draw(7200)).unwrap(), DAY + draw(4 * DAY)),
             _ => {}
         }
@@ -78,7 +79,8 @@ fn live(seed: u64) -> Lived {
 fn roll(world: &mut World, addresses: &[IpAddr], draw: &mut dyn FnMut(u64) -> u64) -> bool {
     let Some(next) = world.next_key(KeyKind::EcdsaP256) else { return false };
     let mut all = true;
-    for address in addresses {
+    let apart = world.wanted.apart.clone();
+    for address in addresses.iter().chain(&apart) {
         all &= draw(4) > 0 && world.deploy(*address, KeyKind::EcdsaP256, next, Caution::Expiry);
         world.run(1 + draw(3 * HOUR));
     }
@@ -86,6 +88,17 @@ fn roll(world: &mut World, addresses: &[IpAddr], draw: &mut dyn FnMut(u64) -> u6
         world.wanted.current = [(next, KeyKind::EcdsaP256)].into();
     }
     all
+}
+
+/// A tenant gets an address of its own, where a host shows what the pool's do, or has none any more.
+fn turn_apart(world: &mut World) {
+    let own = host(200);
+    if world.wanted.apart.remove(&own) {
+        return;
+    }
+    let keys = [(KeyKind::EcdsaP256.class(), *world.wanted.current.keys().next().unwrap())].into();
+    world.show(own, Host { keys, without_name: Default::default(), up: true, starttls: true });
+    world.wanted.apart.insert(own);
 }
 
 /// Faults have ended: all must come to rest, and no sender may have failed.
@@ -107,7 +120,7 @@ fn settle(world: &mut World, seed: u64) {
 /// Every host that is behind is given the key that the files name.
 fn finish(world: &mut World) {
     let spki = *world.wanted.current.keys().next().unwrap();
-    for address in world.wanted.addresses.clone() {
+    for address in world.wanted.addresses.union(&world.wanted.apart).copied().collect::<Vec<_>>() {
         if !world.hosts[&address].keys.values().all(|shown| *shown == spki) {
             world.deploy(address, KeyKind::EcdsaP256, spki, Caution::Expiry);
         }

@@ -260,6 +260,51 @@ fn s58_where_current_and_next_are_lost_a_new_key_waits_one_ttl() {
 }
 
 #[test]
+fn a_host_at_a_tenants_own_address_holds_the_old_tlsa_as_those_of_the_pool_do() {
+    let mut world = World::new(2);
+    let own = world.hosts[&host(1)].clone();
+    world.show(host(9), own);
+    world.wanted.apart.insert(host(9));
+    world.run(DAY);
+    assert!(!world.facts.served_addresses().contains(&host(9)), "it is that tenant's alone");
+    roll(&mut world, &[1, 2]);
+    world.run(20 * DAY);
+    assert!(world.facts.served_keys().contains(&key("first")), "one host still shows it");
+    let next = *world.wanted.current.keys().next().unwrap();
+    assert!(world.deploy(host(9), P256, next, Caution::Expiry));
+    world.run_until_rest(30 * DAY);
+    assert!(!world.facts.served_keys().contains(&key("first")));
+    good(&world);
+}
+
+#[test]
+fn a_tenants_own_address_that_is_given_up_is_minded_as_long_as_caches_know_it() {
+    let mut world = World::new(2);
+    let own = world.hosts[&host(1)].clone();
+    world.show(host(9), own);
+    world.wanted.apart.insert(host(9));
+    world.run(DAY);
+    roll(&mut world, &[1, 2]);
+    world.run(20 * DAY);
+    world.wanted.apart.clear();
+    world.run(LIFE - HOUR);
+    assert!(world.facts.served_keys().contains(&key("first")));
+    world.run(2 * LIFE);
+    world.run_until_rest(30 * DAY);
+    assert!(!world.facts.served_keys().contains(&key("first")), "{:?}", world.plan);
+    // More of them than can be looked at: nothing is taken away.
+    world.wanted.left_out = 1;
+    let old = *world.wanted.current.keys().next().unwrap();
+    roll(&mut world, &[1, 2]);
+    world.run(30 * DAY);
+    assert!(world.facts.served_keys().contains(&old));
+    world.wanted.left_out = 0;
+    world.run_until_rest(30 * DAY);
+    assert!(!world.facts.served_keys().contains(&old));
+    good(&world);
+}
+
+#[test]
 fn all_hosts_of_a_pool_are_replaced() {
     let mut world = World::new(3);
     let fresh = Host { up: false, ..world.hosts[&host(1)].clone() };

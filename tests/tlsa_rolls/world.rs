@@ -66,6 +66,7 @@ pub struct World {
     made: u8,
     pub true_tlsa: Vec<Truth<SpkiSet>>,
     pub true_addresses: Vec<Truth<AddressSet>>,
+    pub true_apart: Vec<Truth<AddressSet>>,
     pub true_shows: Vec<Truth<Showing>>,
     /// For ways: what hosts of both pools show, as far as the engine knows.
     pub elsewhere: Option<Conditions>,
@@ -118,6 +119,7 @@ impl World {
             made: 0,
             true_tlsa: Vec::new(),
             true_addresses: Vec::new(),
+            true_apart: Vec::new(),
             true_shows: Vec::new(),
             elsewhere: None,
             dies: None,
@@ -225,6 +227,10 @@ impl World {
     }
 
     fn learn(&mut self) {
+        let apart = self.facts.apart.last().map(|version| version.what.clone()).unwrap_or_default();
+        if apart != self.wanted.apart {
+            self.record(Fact::Apart { addresses: self.wanted.apart.iter().copied().collect() });
+        }
         let current: Vec<(Spki, KeyKind)> = self.wanted.current.iter().map(|(spki, kind)| (*spki, *kind)).collect();
         for (spki, kind) in &current {
             if self.facts.key(*spki).is_none_or(|known| known.kind.is_none()) {
@@ -307,7 +313,8 @@ impl World {
         let (ttl, life) = self.facts.limits_next.map_or(self.limits, |limits| (limits.ttl, limits.life));
         let now = self.now;
         let is_other = publish_one(&mut self.true_tlsa, self.facts.served_keys(), now, ttl, life)
-            | publish_one(&mut self.true_addresses, self.facts.served_addresses(), now, ttl, life);
+            | publish_one(&mut self.true_addresses, self.facts.served_addresses(), now, ttl, life)
+            | publish_one(&mut self.true_apart, self.wanted.apart.clone(), now, ttl, life);
         if is_other || (self.ack.is_none() && self.is_unseen()) {
             self.ack = Some((now.after(self.ack_delay), self.facts.records));
         }
@@ -315,7 +322,8 @@ impl World {
 
     fn is_unseen(&self) -> bool {
         let tlsa = self.facts.tlsa.iter().rev().skip(1).any(|version| version.last.is_none());
-        tlsa || self.facts.addresses.iter().rev().skip(1).any(|version| version.last.is_none())
+        let mut addresses = [&self.facts.addresses, &self.facts.apart].into_iter();
+        tlsa || addresses.any(|all| all.iter().rev().skip(1).any(|version| version.last.is_none()))
     }
 
     /// Looks at all hosts that matter.
@@ -449,7 +457,7 @@ impl World {
         }
         let shows = self.true_shows.iter().filter(|truth| truth.last.is_none_or(|last| last >= truth.from));
         History {
-            addresses: self.true_addresses.iter().map(|truth| span(truth, caution)).collect(),
+            addresses: self.true_addresses.iter().chain(&self.true_apart).map(|truth| span(truth, caution)).collect(),
             tlsa: self.true_tlsa.iter().map(|truth| span(truth, caution)).collect(),
             shows: shows.map(|truth| Span { what: truth.what, from: truth.from, until: truth.last }).collect(),
         }

@@ -22,7 +22,8 @@ pub enum Act {
 /// How a chain comes to the hosts of a pool; none: the configuration does not say.
 pub fn steps(info: &CertInfo, chain: &Chain, settings: &PoolSettings) -> Option<Vec<Act>> {
     let spki = chain.leaf.spki.to_string();
-    let hosts: Vec<&HostInfo> = info.hosts.iter().filter(|host| host.state != "leaving").collect();
+    let hosts: Vec<&HostInfo> =
+        info.hosts.iter().filter(|host| !matches!(&*host.state, "leaving" | "tenant's")).collect();
     let late: Vec<&HostInfo> = hosts.into_iter().filter(|host| !shows(host, &spki, chain.leaf.kind)).collect();
     let mut acts = Vec::new();
     if settings.install.is_some() {

@@ -187,6 +187,11 @@ impl Life {
                 self.record(Fact::KeyKnown { spki, kind, origin, file: String::new() }, now);
             }
         }
+        let apart = self.facts().apart.last().map(|version| version.what.clone()).unwrap_or_default();
+        if apart != self.wanted.apart {
+            let addresses = self.wanted.apart.iter().copied().collect();
+            self.record(Fact::Apart { addresses }, now);
+        }
         let current: Vec<Spki> = self.wanted.current.keys().copied().collect();
         let given: Vec<Spki> = self.wanted.given.iter().copied().collect();
         let all = current.iter().chain(&given).copied().collect();
@@ -307,7 +312,7 @@ impl Life {
         fn open<T>(versions: &[crate::roll::item::Version<T>]) -> bool {
             versions.iter().rev().skip(1).any(|version| version.last.is_none())
         }
-        open(&self.facts().tlsa) || open(&self.facts().addresses)
+        open(&self.facts().tlsa) || open(&self.facts().addresses) || open(&self.facts().apart)
     }
 
     /// The name of its folder.

@@ -160,10 +160,12 @@ fn certificate_info((file, leaf): &(String, Leaf), around: &Around<'_>) -> Certi
 
 /// All hosts of a pool: those served, those that caches may hold still, and those to come.
 pub fn hosts(life: &Life, now: UnixTime) -> Vec<HostInfo> {
-    let served = life.facts().served_addresses();
+    let (served, apart) = (life.facts().served_addresses(), life.facts().apart.last());
     let info = |address: IpAddr| {
         let state = if served.contains(&address) {
             "served"
+        } else if apart.is_some_and(|version| version.what.contains(&address)) {
+            "tenant's"
         } else if life.wanted.addresses.contains(&address) {
             if life.facts().is_plain(address) { "drained" } else { "candidate" }
         } else {

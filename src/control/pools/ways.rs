@@ -24,7 +24,7 @@ pub(super) struct Way {
     /// Whether others may still join.
     is_young: bool,
     /// Whether its tenants have arrived.
-    has_ended: bool,
+    pub(super) has_ended: bool,
 }
 
 /// All ways.

@@ -176,7 +176,7 @@ impl Tenants {
     }
 
     pub(in crate::control) fn put_in(&mut self, tenant: Tenant, pools: &mut PoolTable) -> Arc<Tenant> {
-        pools.count(tenant.pool(), 1);
+        pools.count_tenant(&tenant, 1);
         self.homes.note(tenant.label());
         if tenant.has_explicit_endpoint() {
             self.explicit.insert(tenant.domain().into(), tenant.label().into());
@@ -192,7 +192,7 @@ impl Tenants {
             return;
         }
         self.table.remove(tenant.label());
-        pools.count(tenant.pool(), -1);
+        pools.count_tenant(tenant, -1);
         self.homes.note(tenant.label());
         let domain = tenant.domain();
         if self.explicit.get(domain.as_str()).is_some_and(|label| **label == *tenant.label()) {

@@ -53,6 +53,11 @@ pub enum Fact {
         /// All of them.
         addresses: Vec<IpAddr>,
     },
+    /// From here on tenants have these addresses of their own beside the TLSA (written before they are served).
+    Apart {
+        /// All of them.
+        addresses: Vec<IpAddr>,
+    },
     /// How long what is served may stay in caches, from here on; written before it is served where a number rises.
     Limits {
         /// TTL of addresses and TLSA, in seconds.

@@ -36,6 +36,8 @@ pub struct PoolFacts {
     pub tlsa: Vec<Version<SpkiSet>>,
     /// The same of addresses.
     pub addresses: Vec<Version<AddressSet>>,
+    /// The same of addresses that tenants have of their own.
+    pub apart: Vec<Version<AddressSet>>,
     /// What the files named; the last is what they name.
     pub named: Vec<Version<SpkiSet>>,
     /// Keys that certificate files name.
@@ -73,7 +75,8 @@ impl PoolFacts {
 
     /// Addresses that some cache may hold.
     pub fn reachable(&self, margin: Seconds, now: UnixTime) -> AddressSet {
-        let cached = self.addresses.iter().filter(|version| is_cached(*version, Caution::Expiry, margin, now));
+        let all = self.addresses.iter().chain(&self.apart);
+        let cached = all.filter(|version| is_cached(*version, Caution::Expiry, margin, now));
         cached.flat_map(|version| version.what.iter().copied()).collect()
     }
 
@@ -93,7 +96,7 @@ impl PoolFacts {
         let shown = shows.iter().filter(|version| version.last.is_none_or(|last| last >= now));
         let shows = shown.map(|version| Span { what: version.what, from: version.since, until: version.last });
         History {
-            addresses: spans(&self.addresses, caution, margin, now),
+            addresses: [&self.addresses, &self.apart].map(|all| spans(all, caution, margin, now)).concat(),
             tlsa: spans(&self.tlsa, caution, margin, now),
             shows: shows.collect(),
         }
@@ -104,7 +107,8 @@ impl PoolFacts {
         if probed {
             return self.shows.clone();
         }
-        let hosts: AddressSet = self.addresses.iter().flat_map(|version| version.what.iter().copied()).collect();
+        let all = self.addresses.iter().chain(&self.apart);
+        let hosts: AddressSet = all.flat_map(|version| version.what.iter().copied()).collect();
         self.named.iter().flat_map(|version| as_shown(version, &hosts)).collect()
     }
 
@@ -160,6 +164,10 @@ impl PoolFacts {
             Fact::Addresses { addresses } => {
                 let set = addresses.iter().copied().collect();
                 begin(&mut self.addresses, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+            }
+            Fact::Apart { addresses } => {
+                let set = addresses.iter().copied().collect();
+                begin(&mut self.apart, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
             }
             Fact::Limits { ttl, life } => self.limit(Limits { ttl: *ttl, life: *life }),
             Fact::PoolServed { through, .. } => self.seen(*through, at),
@@ -269,7 +277,8 @@ impl PoolFacts {
         (self.limits, self.limits_next) = (Some(all), Some(next));
         let is_open = |last: &Option<UnixTime>| last.is_none();
         self.tlsa.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
-        self.addresses.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
+        let addresses = self.addresses.iter_mut().chain(&mut self.apart);
+        addresses.filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
         self.named.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
         self.shows.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
     }
@@ -278,11 +287,13 @@ impl PoolFacts {
     fn seen(&mut self, through: u64, at: UnixTime) {
         close(&mut self.tlsa, through, at);
         close(&mut self.addresses, through, at);
+        close(&mut self.apart, through, at);
         if through > 0 && self.limits_next.is_some() {
             self.limits = self.limits_next;
         }
         forget(&mut self.tlsa, at);
         forget(&mut self.addresses, at);
+        forget(&mut self.apart, at);
         forget(&mut self.named, at);
         forget(&mut self.shows, at);
     }
@@ -309,7 +320,8 @@ impl PoolFacts {
         let what = Showing { address, profile, offer };
         let (ttl, life) = (limits.ttl, limits.life);
         self.shows.push(Version { what, since: at, record, last: None, ttl, life, seen: true });
-        let is_ours = self.served_addresses().contains(&address);
+        let is_ours =
+            [&self.addresses, &self.apart].iter().any(|all| all.last().is_some_and(|v| v.what.contains(&address)));
         if let Some(key) = self.keys.iter_mut().find(|key| Offer::Key(key.spki) == offer).filter(|_| is_ours) {
             key.deployed.get_or_insert(at);
         }
@@ -347,7 +359,7 @@ impl PoolFacts {
         self.corrected += by;
         let later = |last: &mut Option<UnixTime>| *last = last.map(|last| last.after(by));
         self.tlsa.iter_mut().for_each(|version| later(&mut version.last));
-        self.addresses.iter_mut().for_each(|version| later(&mut version.last));
+        self.addresses.iter_mut().chain(&mut self.apart).for_each(|version| later(&mut version.last));
         self.named.iter_mut().for_each(|version| later(&mut version.last));
         self.shows.iter_mut().for_each(|version| later(&mut version.last));
     }

@@ -72,13 +72,15 @@ pub enum Blocker {
     NeedsKey(KeyKind),
     /// There are as many TLSA as an answer may hold.
     Full,
+    /// Tenants have so many addresses of their own with its TLSA that not all hosts there can be looked at.
+    LeftOut(usize),
 }
 
 impl Blocker {
     /// Whether nothing is removed while it stands.
     pub fn freezes(&self) -> bool {
         match self {
-            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Disk(_) | Blocker::Broken(_) => true,
+            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Disk(_) | Blocker::Broken(_) | Blocker::LeftOut(_) => true,
             Blocker::Silent(..) | Blocker::NotAdmitted(..) | Blocker::NeedsKey(_) | Blocker::Full => false,
         }
     }
@@ -86,7 +88,8 @@ impl Blocker {
 
 /// Decides what comes next.
 pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Conditions, now: UnixTime) -> Plan {
-    let blockers = blockers(facts, conditions);
+    let mut blockers = blockers(facts, conditions);
+    blockers.extend(Some(Blocker::LeftOut(wanted.left_out)).filter(|_| wanted.left_out > 0 && policy.probed));
     let mut plan = Plan { next: None, wake_at: now.after(LOOK_AGAIN), waits: Vec::new(), blockers };
     let shows = conditions.shows.clone().unwrap_or_else(|| facts.showings(policy.probed));
     let history = |caution| facts.history(&shows, caution, policy.margin, now);

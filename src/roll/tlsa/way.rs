@@ -16,6 +16,8 @@ pub fn wanted(from: &PoolFacts, to: &PoolFacts) -> Wanted {
         addresses: to.served_addresses(),
         current: BTreeMap::new(),
         given: to.served_keys(),
+        apart: [from, to].into_iter().flat_map(|pool| pool.apart.last()).flat_map(|v| v.what.clone()).collect(),
+        left_out: 0,
         before: Some((from.served_keys(), from.served_addresses())),
     }
 }

@@ -97,6 +97,11 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
             "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072`, then `mxseal cert stage`"
                 .to_owned(),
         ),
+        Blocker::LeftOut(count) => (
+            format!("tenants have {count} more addresses of their own with its TLSA than can be looked at"),
+            "write `tlsa` for these tenants, too, or make pools of their addresses; nothing is taken away until then"
+                .to_owned(),
+        ),
         Blocker::Full => (
             format!("there are {} TLSA already, which is all that an answer may hold", super::KEYS_MAX),
             "take written `tlsa` out of pools.toml that no host uses".to_owned(),
