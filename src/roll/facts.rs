@@ -22,6 +22,22 @@ pub struct Record<F = Fact> {
     pub fact: F,
 }
 
+impl<F> Record<F> {
+    /// Whether it is the next one after so many records, the last of which was written by this generation.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn follows(&self, records: u64, generation: u64) -> Result<(), String> {
+        if self.sequence != records + 1 {
+            return Err(format!("record {} stands where {} belongs", self.sequence, records + 1));
+        }
+        if self.generation < generation {
+            return Err(format!("generation {} follows {generation}", self.generation));
+        }
+        Ok(())
+    }
+}
+
 /// What happened. A kind that this version does not know is damage to it: an older program must not guess.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -128,12 +128,7 @@ impl PoolFacts {
     /// # Errors
     /// Why it cannot follow; nothing is changed then.
     pub fn apply(&mut self, record: &Record<Fact>) -> Result<(), String> {
-        if record.sequence != self.records + 1 {
-            return Err(format!("record {} stands where {} belongs", record.sequence, self.records + 1));
-        }
-        if record.generation < self.generation {
-            return Err(format!("generation {} follows {}", record.generation, self.generation));
-        }
+        record.follows(self.records, self.generation)?;
         self.take(&record.fact, UnixTime(record.time))?;
         self.generation = record.generation;
         Ok(())
