@@ -380,6 +380,8 @@ fn ask(port: u16, owner: &str, rtype: &str) -> String {
             return "nobody".to_owned();
         }
         match socket.recv(&mut reply) {
+            // A port that its server has left may be given to this very socket, which hears itself then (QR = 0).
+            Ok(_) if reply[2] & 0x80 == 0 => return "nobody".to_owned(),
             Ok(length) => return in_words(reply.get(..length).expect("within")),
             Err(fault) if fault.kind() == std::io::ErrorKind::ConnectionRefused => return "nobody".to_owned(),
             Err(_) => {}
