@@ -49,8 +49,10 @@ const SHARD: &str = "$TTL 2\n@ IN SOA ns1.mx.example. hostmaster 1 4h 1h 2w 2\n@
 pub struct Lab {
     folder: TempDir,
     children: Vec<Child>,
-    /// Keeps the namespace; the process id is its name.
+    /// Keeps the namespaces; whatever runs in them ends with it, whoever ends it.
     holder: Child,
+    /// The process id of the first process in them, which is their name.
+    inside: String,
 }
 
 /// What the sender was told, by verdict: `Verified` and all others.
@@ -89,10 +91,13 @@ impl Lab {
             text(folder.path())
         );
         let mut command = Command::new("unshare");
-        command.args(["--net", "--mount", "--propagation", "private", "sh", "-ec", &script]);
+        let apart = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+        command.args(apart).args(["sh", "-ec", &script]);
         let holder = command.stdin(Stdio::null()).spawn().unwrap();
-        let lab = Lab { folder, children: Vec::new(), holder };
+        let mut lab = Lab { folder, children: Vec::new(), holder, inside: String::new() };
         lab.until("a network namespace (it takes root)", || ready.exists());
+        let children = format!("/proc/{0}/task/{0}/children", lab.holder.id());
+        lab.inside = fs::read_to_string(children).unwrap().trim().to_owned();
         lab
     }
 
@@ -118,7 +123,7 @@ impl Lab {
         let mut command = Command::new("nsenter");
         // Whoever enters another mount namespace is in its root, wherever he came from.
         let folder = format!("--wd={}", text(self.folder.path()));
-        command.args(["--target", &self.holder.id().to_string(), "--net", "--mount", &folder, program]);
+        command.args(["--target", &self.inside, "--net", "--mount", "--pid", &folder, program]);
         command.args(arguments).stdin(Stdio::null());
         command
     }
@@ -310,13 +315,14 @@ impl Lab {
         let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Verdicts::default())));
         let (ended, verdicts) = (Arc::clone(&stop), Arc::clone(&seen));
         let nexthop = format!("[{TENANT}]");
-        let (target, folder) = (self.holder.id().to_string(), self.folder.path().to_owned());
+        let (target, folder) = (self.inside.clone(), self.folder.path().to_owned());
         let thread = std::thread::spawn(move || {
             let words = [
                 "--target",
                 &target,
                 "--net",
                 "--mount",
+                "--pid",
                 "timeout",
                 "20",
                 "posttls-finger",
@@ -396,12 +402,11 @@ impl Sender {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for child in &mut self.children {
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
-            let _ = child.wait();
-        }
         let _ = self.holder.kill();
         let _ = self.holder.wait();
+        for child in &mut self.children {
+            let _ = child.wait();
+        }
     }
 }
 
