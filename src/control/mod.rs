@@ -24,6 +24,7 @@ pub mod frozen;
 pub mod journal;
 pub mod journal_file;
 mod keeper;
+pub mod kept;
 mod key_load;
 pub mod keyfile;
 mod keys_folder;
