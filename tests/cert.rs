@@ -182,7 +182,9 @@ fn misordered_mixed_and_wrong_files_say_what_is_wrong_and_never_quote() {
     assert_eq!(parse_pem(&[&leaf[..], &lab.read("second.pem")].concat()), Err(ChainFault::Mixed));
     assert_eq!(parse_pem(&lab.read("leaf.key")), Err(ChainFault::OnlyKey));
     let both = [&lab.read("p384.key")[..], &other].concat();
-    assert_eq!(parse_pem(&both).unwrap().leaf.kind, KeyKind::EcdsaP384, "a key in front is passed over");
+    assert_eq!(parse_pem(&both).unwrap().leaf.kind, KeyKind::EcdsaP384, "its key in front is passed over");
+    let crossed = [&lab.read("leaf.key")[..], &other].concat();
+    assert_eq!(parse_pem(&crossed), Err(ChainFault::OtherKey));
     assert_eq!(from_der(vec![vec![1, 2, 3]]), Err(ChainFault::NotX509(1)));
     assert_eq!(from_der(Vec::new()), Err(ChainFault::NoCertificate));
     let garbage = b"-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n";

@@ -256,6 +256,22 @@ fn a_round_looks_at_all_hosts_and_reports_once() {
 }
 
 #[test]
+fn one_host_is_never_looked_at_in_a_burst() {
+    let (came, times) = channel();
+    let hasty = host(move |_| drop(came.send(Instant::now())));
+    let (report, seen) = channel();
+    let prober = Prober::start(4, move |seen| drop(report.send(seen))).unwrap();
+    let round =
+        Round { pool: "eu".to_owned(), number: 1, targets: targets(&[hasty.ip()], hasty.port(), Some("t.mx.example")) };
+    assert!(prober.ask(round, &manner()));
+    seen.recv_timeout(Duration::from_secs(60)).unwrap();
+    let times: Vec<Instant> = times.try_iter().collect();
+    assert_eq!(times.len(), 6);
+    let least = times.windows(2).map(|two| two[1] - two[0]).min().unwrap();
+    assert!(least >= Duration::from_millis(90), "{least:?} apart");
+}
+
+#[test]
 fn addresses_of_documentation_are_those_of_no_host() {
     for (address, good) in [
         ("192.0.2.1", false),

@@ -1,6 +1,8 @@
 //! Provisioning, judged at a running server: files change, and its answers, commands and metrics say what became of them.
 #![allow(clippy::print_stdout, clippy::panic, reason = "a test tells what it measured, and ends at the first surprise")]
 
+#[path = "provisioning/certificates.rs"]
+mod certificates;
 #[path = "provisioning/commands.rs"]
 mod commands;
 #[path = "provisioning/files.rs"]

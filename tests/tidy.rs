@@ -364,7 +364,7 @@ fn a_code_of_findings_belongs_to_one_part_of_the_server() {
 fn no_test_is_switched_off() {
     let mut offenders = Vec::new();
     for source in all() {
-        for word in ["#[ignore", "ignore]", "todo!", "unimplemented!"] {
+        for word in ["#[ignore", "ignore]", concat!("to", "do!"), concat!("un", "implemented!")] {
             let lines = Source::lines_with(&source.code, word);
             offenders.extend(lines.iter().map(|line| format!("{}:{line}: {word}", source.path)));
         }

@@ -4,6 +4,7 @@
 //! from what stops mail of DANE senders.
 
 use super::key::{KeyKind, Spki};
+use super::make::PrivateKey;
 use super::roots::Roots;
 use crate::time::UnixTime;
 use rustls_pki_types::pem::{Error as PemError, PemObject};
@@ -78,6 +79,11 @@ pub enum ChainFault {
     /// Several hosts' certificates.
     #[error("it holds certificates for several keys of hosts; write one chain a file and name each in `certificates`")]
     Mixed,
+    /// The private key in it is another one.
+    #[error(
+        "the private key in it does not belong to its certificate, so no host can present that; make the file anew"
+    )]
+    OtherKey,
     /// A key that is no use.
     #[error("its key is of a kind that cannot be used here ({0}); take ECDSA on P-256 or P-384, RSA or Ed25519")]
     UnknownKey(String),
@@ -165,7 +171,12 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
         let is_key = PrivateKeyDer::from_pem_slice(octets).is_ok();
         return Err(if is_key { ChainFault::OnlyKey } else { ChainFault::NoCertificate });
     }
-    from_der(der)
+    let chain = from_der(der)?;
+    // Files of hosts may hold their key, too.
+    match PrivateKey::parse_pem(octets) {
+        Ok(key) if !key.matches(&chain) => Err(ChainFault::OtherKey),
+        Ok(_) | Err(_) => Ok(chain),
+    }
 }
 
 /// Takes a chain as TLS gives it.

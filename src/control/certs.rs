@@ -57,7 +57,7 @@ pub struct Certs {
     pub homes_are_kept: bool,
     /// When these are tried again.
     join_at: Instant,
-    /// Ways that the disk refused: from, to, domains.
+    /// Ways that the disk refused: from, to, endpoints.
     unkept: BTreeMap<String, (String, String, String)>,
     config: Config,
     bounds: Bounds,

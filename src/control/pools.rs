@@ -79,8 +79,8 @@ pub struct PoolTable {
     shown: String,
     /// Whether a pool may have lost its last tenant since [`PoolTable::sweep`].
     unused: bool,
-    /// Whether tenants may have other addresses of their own since [`PoolTable::take_moved`].
-    moved: bool,
+    /// Whether tenants may have other addresses of their own since [`PoolTable::settle_apart`].
+    is_apart_news: bool,
     ways: Ways,
     /// TTL of the records of pools and tenants, in seconds; it changes at a restart only.
     pub ttl: u32,

@@ -259,13 +259,37 @@ fn s58_where_current_and_next_are_lost_a_new_key_waits_one_ttl() {
     assert!(!world.facts.served_keys().contains(&key("first")));
 }
 
-#[test]
-fn a_host_at_a_tenants_own_address_holds_the_old_tlsa_as_those_of_the_pool_do() {
+/// A pool of two hosts, and one more at the address of a tenant's own.
+fn with_an_own_address() -> World {
     let mut world = World::new(2);
     let own = world.hosts[&host(1)].clone();
     world.show(host(9), own);
     world.wanted.apart.insert(host(9));
     world.run(DAY);
+    world
+}
+
+#[test]
+fn a_host_that_shows_now_one_key_and_now_another_keeps_both_tlsa() {
+    let mut world = World::new(2);
+    let other = Host { keys: [(KeyClass::Ecdsa, key("other"))].into(), ..world.hosts[&host(2)].clone() };
+    let first = world.hosts[&host(2)].clone();
+    world.show_excused(host(2), other.clone(), EVERY + Seconds::from(TTL) + 60);
+    world.run(DAY);
+    for _ in 0..100 {
+        for shown in [&first, &other] {
+            world.show(host(2), shown.clone());
+            world.run(6 * HOUR);
+            let served = world.facts.served_keys();
+            assert!(served.contains(&key("first")) && served.contains(&key("other")), "{served:?}");
+        }
+    }
+    world.judge_honest().unwrap();
+}
+
+#[test]
+fn a_host_at_a_tenants_own_address_holds_the_old_tlsa_as_those_of_the_pool_do() {
+    let mut world = with_an_own_address();
     assert!(!world.facts.served_addresses().contains(&host(9)), "it is that tenant's alone");
     roll(&mut world, &[1, 2]);
     world.run(20 * DAY);
@@ -279,11 +303,7 @@ fn a_host_at_a_tenants_own_address_holds_the_old_tlsa_as_those_of_the_pool_do() 
 
 #[test]
 fn a_tenants_own_address_that_is_given_up_is_minded_as_long_as_caches_know_it() {
-    let mut world = World::new(2);
-    let own = world.hosts[&host(1)].clone();
-    world.show(host(9), own);
-    world.wanted.apart.insert(host(9));
-    world.run(DAY);
+    let mut world = with_an_own_address();
     roll(&mut world, &[1, 2]);
     world.run(20 * DAY);
     world.wanted.apart.clear();

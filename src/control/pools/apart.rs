@@ -25,7 +25,7 @@ impl PoolTable {
         if *count == 0 {
             entry.apart.remove(&address);
         }
-        self.moved = true;
+        self.is_apart_news = true;
     }
 
     /// Addresses of tenants' own with the TLSA of a pool or way, and of how many tenants each.
@@ -36,7 +36,7 @@ impl PoolTable {
 
     /// Takes in which addresses tenants have of their own now; true where what is served changed.
     pub fn settle_apart(&mut self, outside: &mut dyn PoolOutside) -> bool {
-        std::mem::take(&mut self.moved) && self.rebuild(outside)
+        std::mem::take(&mut self.is_apart_news) && self.rebuild(outside)
     }
 
     /// By place of the entry: addresses of tenants' own with the TLSA of that pool; those on their way belong to both.

@@ -152,3 +152,19 @@ fn every(every: u64, pool: &str) -> Duration {
     };
     Duration::from_secs(every.saturating_sub(shift))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn rounds_of_many_pools_do_not_bunch_and_none_is_late() {
+        let spans: BTreeSet<u64> = (0..100).map(|i| every(300, &format!("eu-{i}")).as_secs()).collect();
+        assert!(
+            spans.len() > 20 && spans.iter().all(|span| (300 - 300 / JITTER_SHARE..=300).contains(span)),
+            "{spans:?}"
+        );
+        assert_eq!(every(1, "eu-1").as_secs(), 1, "no share of so little");
+    }
+}

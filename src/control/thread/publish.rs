@@ -37,6 +37,11 @@ impl Mind {
 
     /// After a publication, which need not wait for it: what the next process must know.
     pub(super) fn keep_homes(&mut self) {
+        if self.certs.join_next().is_some() {
+            // A way that the disk refused: whoever is to go it stays where it was, and so does what is kept.
+            self.certs.homes_are_kept = false;
+            return;
+        }
         let faults = self.keeper.keep_homes(&mut self.world, &self.store, &self.config.keys);
         self.certs.homes_are_kept = faults.is_empty();
         if !faults.is_empty() {
