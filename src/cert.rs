@@ -5,6 +5,7 @@
 pub mod chain;
 pub mod key;
 pub mod make;
+pub mod pem;
 pub mod roots;
 
 pub use chain::{Chain, Leaf};

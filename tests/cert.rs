@@ -146,7 +146,7 @@ fn a_file_cut_at_any_octet_is_refused_and_never_gives_another_digest() {
     for cut in 0..pem.len() - 1 {
         match parse_pem(&pem[..cut]) {
             Ok(chain) => assert_eq!(chain.leaf.spki, whole, "{cut}"),
-            Err(ChainFault::Empty | ChainFault::Truncated | ChainFault::NotPem(_) | ChainFault::NoCertificate) => {}
+            Err(ChainFault::Empty | ChainFault::Truncated | ChainFault::NoCertificate) => {}
             Err(other) => panic!("{cut}: {other}"),
         }
     }
@@ -197,6 +197,88 @@ fn misordered_mixed_and_wrong_files_say_what_is_wrong_and_never_quote() {
     assert!(matches!(parse_pem(&p521), Err(ChainFault::UnknownKey(_))));
 }
 
+/// Files by name, and whether they must be taken.
+fn chain_files(lab: &Lab) -> Vec<(&'static str, bool, Vec<u8>)> {
+    let [root, between, leaf] = lab.authority().map(|pem| String::from_utf8(pem).unwrap());
+    let ends = ["-in", "leaf.pem", "-trustout"];
+    let trusted = lab.openssl(&[&["x509"][..], &ends].concat());
+    let pkcs7 = lab.openssl(&["crl2pkcs7", "-nocrl", "-certfile", "leaf.pem"]);
+    let text = lab.openssl(&["x509", "-in", "leaf.pem", "-text"]);
+    let curve = lab.openssl(&["ecparam", "-name", "prime256v1"]);
+    let locked = lab.openssl(&["pkcs8", "-topk8", "-in", "leaf.key", "-passout", "pass:x"]);
+    let csr = lab.openssl(&["req", "-new", "-key", "leaf.key", "-subj", "/CN=leaf"]);
+    let key = String::from_utf8(lab.read("leaf.key")).unwrap();
+    let own = String::from_utf8(lab.own("own", KINDS[1].1)).unwrap();
+    let begin = |with: &str| leaf.replace("-----BEGIN CERTIFICATE-----", with) + &root;
+    let all = vec![
+        ("plain", true, format!("{leaf}{between}{root}")),
+        ("the host's key in front", true, format!("{curve}{key}{leaf}{between}")),
+        ("a key with a passphrase", true, format!("{locked}{leaf}{between}")),
+        ("carriage returns", true, format!("{leaf}{root}").replace('\n', "\r\n")),
+        ("text around", true, format!("# mx1\n{text}\nsubject=CN = root\n{root}# the end\n\u{1a}\0")),
+        ("no last line end", true, format!("{leaf}{}", root.trim_end())),
+        ("an older name", true, leaf.replace(" CERTIFICATE-", " X509 CERTIFICATE-") + &root),
+        ("alone and self-signed", true, own.clone()),
+        ("the same one twice", true, own.repeat(2)),
+        ("trusted", false, trusted + &root),
+        ("PKCS#7", false, pkcs7 + &root),
+        ("a request", false, csr + &root),
+        ("indented", false, begin(" -----BEGIN CERTIFICATE-----")),
+        ("a byte order mark", false, begin("\u{feff}-----BEGIN CERTIFICATE-----")),
+        ("lower case", false, begin("-----begin certificate-----")),
+        ("four dashes", false, begin("----BEGIN CERTIFICATE-----")),
+        ("an unfinished begin", false, begin("-----BEGIN CERTIFICATE")),
+        ("no begin", false, begin("")),
+        ("two in one line", false, format!("{}{}{root}", key.trim_end(), leaf)),
+        ("an issuer first", false, format!("{between}{leaf}")),
+        ("an issuer and its issuer", false, format!("{between}{root}")),
+    ];
+    all.into_iter().map(|(name, good, text)| (name, good, text.into_bytes())).collect()
+}
+
+#[test]
+fn the_host_s_certificate_is_the_one_that_openssl_presents_or_the_file_is_refused() {
+    let lab = Lab::new();
+    for (name, is_good, octets) in chain_files(&lab) {
+        fs::write(lab.at("chain.pem"), &octets).unwrap();
+        match parse_pem(&octets) {
+            Ok(chain) => assert_eq!(chain.leaf.spki, spki(&lab, "chain.pem"), "{name}"),
+            Err(fault) => assert!(!is_good, "{name}: {fault}"),
+        }
+        assert!(is_good || parse_pem(&octets).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn an_issuer_is_known_by_what_it_issued_whatever_its_certificate_says() {
+    let lab = Lab::new();
+    for (name, options) in [("v1", ""), ("plain", "basicConstraints=CA:FALSE\n")] {
+        lab.key(name, KINDS[1].1);
+        lab.key("below", KINDS[1].1);
+        fs::write(lab.at("none.ext"), options).unwrap();
+        let requests = [(name, "/CN=old root", name), ("below", "/CN=mx.example", "below")];
+        for (key, subject, out) in requests {
+            let (key, out) = (format!("{key}.key"), format!("{out}.csr"));
+            lab.openssl(&["req", "-new", "-key", &key, "-subj", subject, "-out", &out]);
+        }
+        let (key, root, csr) = (format!("{name}.key"), format!("{name}.pem"), format!("{name}.csr"));
+        let extensions: &[&str] = if options.is_empty() { &[] } else { &["-extfile", "none.ext"] };
+        let signed = ["x509", "-req", "-in", &csr, "-signkey", &key, "-days", "90", "-out", &root];
+        lab.openssl(&[&signed[..], extensions].concat());
+        let below =
+            ["x509", "-req", "-in", "below.csr", "-CA", &root, "-CAkey", &key, "-days", "90", "-out", "below.pem"];
+        lab.openssl(&[&below[..], extensions].concat());
+        let (root, below) = (lab.read(&root), lab.read("below.pem"));
+        assert_eq!(parse_pem(&[&root[..], &below].concat()), Err(ChainFault::Misordered), "{name}");
+        let chain = parse_pem(&[&below[..], &root].concat()).unwrap();
+        assert_eq!(chain.leaf.spki, spki(&lab, "below.pem"), "{name}: behind it an issuer is an issuer, too");
+    }
+    lab.key("ca", KINDS[1].1);
+    let usage = "keyUsage=critical,keyCertSign,cRLSign";
+    lab.openssl(&["req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=ca", "-addext", usage, "-out", "ca.pem"]);
+    assert_eq!(parse_pem(&lab.read("ca.pem")), Err(ChainFault::OnlyAuthority));
+}
+
 #[test]
 fn names_dates_and_trust_are_told_apart() {
     let lab = Lab::new();
@@ -219,6 +301,9 @@ fn names_dates_and_trust_are_told_apart() {
     let another = Expected { spki: Some(own.leaf.spki), names: &[], now: UnixTime(begin + 60), roots: None };
     assert!(matches!(&chain.flaws(&another)[..], [Flaw::OtherKey { .. }]));
     assert!(Roots::parse_pem(b"nothing").is_err());
+    let mistyped =
+        [&String::from_utf8(root.clone()).unwrap().replace("BEGIN", "BEGIN ").into_bytes()[..], &root].concat();
+    assert!(Roots::parse_pem(&mistyped).is_err(), "an authority that is not read makes good chains look bad");
     for (pattern, name, good) in [
         ("*.a.example", "x.a.example", true),
         ("*.a.example", "x.y.a.example", false),

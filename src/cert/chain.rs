@@ -5,14 +5,14 @@
 
 use super::key::{KeyKind, Spki};
 use super::make::PrivateKey;
+use super::pem::{self, Label, PemFault};
 use super::roots::Roots;
 use crate::time::UnixTime;
-use rustls_pki_types::pem::{Error as PemError, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{
     OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION, OID_SIG_ED25519,
+    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER, Oid,
 };
 use x509_parser::public_key::PublicKey;
 
@@ -62,11 +62,11 @@ pub enum ChainFault {
     #[error("it holds a private key and no certificate; name the file with the chain that the hosts present")]
     OnlyKey,
     /// It ends in the middle.
-    #[error("it ends inside of a certificate; if it is being written, that heals by itself")]
+    #[error("it ends inside of a certificate or key; if it is being written, that heals by itself")]
     Truncated,
-    /// PEM that is none.
-    #[error("certificate {0} in it is not in PEM form; make the file anew")]
-    NotPem(usize),
+    /// Something in it is not understood, and may be the host's certificate.
+    #[error("{0}")]
+    Pem(PemFault),
     /// DER that is none.
     #[error("certificate {0} in it is not X.509 in DER form; make the file anew")]
     NotX509(usize),
@@ -76,6 +76,12 @@ pub enum ChainFault {
     /// An issuer comes first.
     #[error("its first certificate is that of an authority; the host's own comes first, then its issuers")]
     Misordered,
+    /// An authority's alone.
+    #[error(
+        "its only certificate is that of an authority, whose key is for signing certificates only; name the file with the \
+         chain that the hosts present"
+    )]
+    OnlyAuthority,
     /// Several hosts' certificates.
     #[error("it holds certificates for several keys of hosts; write one chain a file and name each in `certificates`")]
     Mixed,
@@ -142,7 +148,7 @@ impl Flaw {
     }
 }
 
-/// Reads a file of certificates; private keys in it are passed over.
+/// Reads a file of certificates. The first one is the host's, as for OpenSSL; a private key in it must be of that.
 ///
 /// # Errors
 /// [`ChainFault`].
@@ -150,32 +156,28 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
     if octets.iter().all(u8::is_ascii_whitespace) {
         return Err(ChainFault::Empty);
     }
-    let mut der = Vec::new();
-    for found in CertificateDer::pem_slice_iter(octets) {
-        match found {
-            Ok(certificate) => der.push(certificate.to_vec()),
-            Err(PemError::MissingSectionEnd { .. }) => return Err(ChainFault::Truncated),
-            Err(_) => return Err(ChainFault::NotPem(der.len() + 1)),
+    let sections = pem::sections(octets).map_err(|fault| match fault {
+        PemFault::Unended => ChainFault::Truncated,
+        other => ChainFault::Pem(other),
+    })?;
+    let mut der: Vec<Vec<u8>> = Vec::new();
+    let mut key = None;
+    for section in &sections {
+        match section.label {
+            Label::Certificate if der.len() == CHAIN_MAX => return Err(ChainFault::TooMany),
+            Label::Certificate => der.push(section.der.to_vec()),
+            Label::Pkcs8 | Label::Pkcs1 | Label::Sec1 | Label::Encrypted => drop(key.get_or_insert(section)),
+            Label::Harmless => {}
         }
-        if der.len() > CHAIN_MAX {
-            return Err(ChainFault::TooMany);
-        }
-    }
-    // A line that only begins a certificate is no section yet for the reader.
-    let last_line = octets.split(|octet| *octet == b'\n').rfind(|line| !line.trim_ascii().is_empty());
-    if last_line.is_some_and(|line| line.starts_with(b"-----BEGIN") || !line.trim_ascii_end().ends_with(b"-----")) {
-        let is_begun = octets.windows(10).any(|window| window == b"-----BEGIN");
-        return Err(if is_begun { ChainFault::Truncated } else { ChainFault::NoCertificate });
     }
     if der.is_empty() {
-        let is_key = PrivateKeyDer::from_pem_slice(octets).is_ok();
-        return Err(if is_key { ChainFault::OnlyKey } else { ChainFault::NoCertificate });
+        return Err(if key.is_some() { ChainFault::OnlyKey } else { ChainFault::NoCertificate });
     }
     let chain = from_der(der)?;
-    // Files of hosts may hold their key, too.
-    match PrivateKey::parse_pem(octets) {
-        Ok(key) if !key.matches(&chain) => Err(ChainFault::OtherKey),
-        Ok(_) | Err(_) => Ok(chain),
+    // Files of hosts may hold their key, too; where there are several, hosts take the first.
+    match key.map(PrivateKey::of_section) {
+        Some(Ok(key)) if !key.matches(&chain) => Err(ChainFault::OtherKey),
+        Some(Ok(_) | Err(_)) | None => Ok(chain),
     }
 }
 
@@ -184,30 +186,69 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
 /// # Errors
 /// [`ChainFault`].
 pub fn from_der(der: Vec<Vec<u8>>) -> Result<Chain, ChainFault> {
-    if der.is_empty() {
-        return Err(ChainFault::NoCertificate);
-    }
     if der.len() > CHAIN_MAX {
         return Err(ChainFault::TooMany);
     }
-    let mut leaf = None;
+    let leaf = leaf_of(&der)?;
+    Ok(Chain { leaf, der })
+}
+
+/// What the host's certificate says, which is the first one; an issuer is never taken for it.
+fn leaf_of(der: &[Vec<u8>]) -> Result<Leaf, ChainFault> {
+    let mut all = Vec::new();
     for (at, octets) in der.iter().enumerate() {
-        let (rest, parsed) = x509_parser::parse_x509_certificate(octets).map_err(|_| ChainFault::NotX509(at + 1))?;
-        if !rest.is_empty() {
-            return Err(ChainFault::NotX509(at + 1));
-        }
-        let is_own = parsed.issuer().as_raw() == parsed.subject().as_raw();
-        match &leaf {
-            // What openssl signs by itself calls itself an authority: alone that is a host's.
-            None if parsed.is_ca() && !(is_own && der.len() == 1) => return Err(ChainFault::Misordered),
-            None => leaf = Some(read_leaf(&parsed, is_own)?),
-            Some(leaf) if !parsed.is_ca() && Spki::of(parsed.public_key().raw) != leaf.spki => {
-                return Err(ChainFault::Mixed);
-            }
-            Some(_) => {}
+        match x509_parser::parse_x509_certificate(octets) {
+            Ok(([], parsed)) => all.push(parsed),
+            Ok(_) | Err(_) => return Err(ChainFault::NotX509(at + 1)),
         }
     }
-    leaf.map(|leaf| Chain { leaf, der }).ok_or(ChainFault::NoCertificate)
+    let (Some(first), Some(first_der)) = (all.first(), der.first()) else { return Err(ChainFault::NoCertificate) };
+    let others: Vec<&X509Certificate<'_>> =
+        all.iter().zip(der).filter(|(_, octets)| *octets != first_der).map(|(other, _)| other).collect();
+    let is_own = first.issuer().as_raw() == first.subject().as_raw();
+    // What openssl signs by itself calls itself an authority: alone that is a host's.
+    if first.is_ca() && !(is_own && others.is_empty()) {
+        return Err(ChainFault::Misordered);
+    }
+    // Version 1 has no word for authorities, but an issuer is known by what it issued.
+    let has_other_key = |other: &X509Certificate<'_>| other.public_key().raw != first.public_key().raw;
+    if others.iter().any(|other| has_other_key(other) && has_issued(first, other)) {
+        return Err(ChainFault::Misordered);
+    }
+    if first.is_ca() && is_for_certificates_only(first) {
+        return Err(ChainFault::OnlyAuthority);
+    }
+    let is_issuer = |one: &X509Certificate<'_>| one.is_ca() || all.iter().any(|other| has_issued(one, other));
+    if others.iter().any(|other| has_other_key(other) && !is_issuer(other)) {
+        return Err(ChainFault::Mixed);
+    }
+    read_leaf(first, is_own)
+}
+
+/// Whether a certificate names another one as its issuer, by name and, where both tell it, by key (RFC 5280 § 4.2.1.1).
+fn has_issued(issuer: &X509Certificate<'_>, other: &X509Certificate<'_>) -> bool {
+    if other.issuer().as_raw() != issuer.subject().as_raw() || other.issuer().as_raw() == other.subject().as_raw() {
+        return false;
+    }
+    let names = |found: &ParsedExtension<'_>| match found {
+        ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0.to_vec()),
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        // Nothing else names a key.
+        _ => None,
+    };
+    let id = |of: &X509Certificate<'_>, oid: &Oid<'_>| {
+        of.iter_extensions().find(|found| found.oid == *oid).and_then(|found| names(found.parsed_extension()))
+    };
+    let wanted = id(other, &OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER);
+    let found = id(issuer, &OID_X509_EXT_SUBJECT_KEY_IDENTIFIER);
+    !matches!((wanted, found), (Some(wanted), Some(found)) if wanted != found)
+}
+
+/// Whether a certificate says that its key signs certificates, and nothing that TLS needs (RFC 5280 § 4.2.1.3).
+fn is_for_certificates_only(certificate: &X509Certificate<'_>) -> bool {
+    let Ok(Some(usage)) = certificate.key_usage() else { return false };
+    let usage = usage.value;
+    usage.key_cert_sign() && !usage.digital_signature() && !usage.key_encipherment() && !usage.key_agreement()
 }
 
 fn read_leaf(certificate: &X509Certificate<'_>, self_signed: bool) -> Result<Leaf, ChainFault> {

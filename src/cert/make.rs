@@ -4,14 +4,13 @@
 
 use super::chain::Chain;
 use super::key::{KeyKind, Spki};
+use super::pem::{self, Label, PemFault, Section};
 use crate::time::UnixTime;
 use data_encoding::BASE64;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm,
 };
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::time::ASN1Time;
 use zeroize::Zeroizing;
 
@@ -44,6 +43,9 @@ pub enum MakeFault {
     /// It ends in the middle.
     #[error("it ends inside of a key")]
     Truncated,
+    /// Something in it is not understood.
+    #[error("{0}")]
+    Pem(PemFault),
     /// More than one.
     #[error("it holds several private keys; write one a file")]
     Several,
@@ -73,29 +75,38 @@ impl PrivateKey {
     /// # Errors
     /// [`MakeFault`], without a word of the content.
     pub fn parse_pem(octets: &[u8]) -> Result<PrivateKey, MakeFault> {
-        let has = |words: &str| octets.windows(words.len()).any(|window| window == words.as_bytes());
-        if has("ENCRYPTED") {
-            return Err(MakeFault::Encrypted);
-        }
-        let keys = octets.windows(12).filter(|window| *window == b"PRIVATE KEY-").count();
-        let mut found = None;
-        for key in PrivateKeyDer::pem_slice_iter(octets) {
-            match key {
-                Ok(key) if found.is_none() => found = Some(key),
-                Ok(_) => return Err(MakeFault::Several),
-                Err(rustls_pki_types::pem::Error::MissingSectionEnd { .. }) => return Err(MakeFault::Truncated),
-                Err(_) => return Err(MakeFault::NoKey),
+        let sections = pem::sections(octets).map_err(|fault| match fault {
+            PemFault::Unended => MakeFault::Truncated,
+            other => MakeFault::Pem(other),
+        })?;
+        let is_key = |section: &&Section| !matches!(section.label, Label::Certificate | Label::Harmless);
+        let mut keys = sections.iter().filter(is_key);
+        match (keys.next(), keys.next()) {
+            (Some(key), None) => PrivateKey::of_section(key),
+            (Some(_), Some(_)) => Err(MakeFault::Several),
+            (None, _) if sections.iter().any(|section| section.label == Label::Certificate) => {
+                Err(MakeFault::OnlyCertificate)
             }
+            (None, _) => Err(MakeFault::NoKey),
         }
-        let Some(key) = found else {
-            let is_certificate = CertificateDer::from_pem_slice(octets).is_ok();
-            return Err(match keys {
-                0 if is_certificate => MakeFault::OnlyCertificate,
-                0 => MakeFault::NoKey,
-                _ => MakeFault::Truncated,
-            });
+    }
+
+    /// The key in a section of a file.
+    ///
+    /// # Errors
+    /// [`MakeFault`], without a word of the content.
+    pub(super) fn of_section(section: &Section) -> Result<PrivateKey, MakeFault> {
+        let der = match section.label {
+            Label::Pkcs8 => section.der.clone(),
+            Label::Pkcs1 => wrapped(RSA_KEY, &section.der),
+            Label::Sec1 => {
+                let curve = CURVES.into_iter().find(|curve| section.der.windows(curve.len()).any(|at| at == *curve));
+                let curve = curve.ok_or_else(|| MakeFault::Unusable("its curve is not known".to_owned()))?;
+                wrapped(&[CURVE_KEY, curve].concat(), &section.der)
+            }
+            Label::Encrypted => return Err(MakeFault::Encrypted),
+            Label::Certificate | Label::Harmless => return Err(MakeFault::NoKey),
         };
-        let der = as_pkcs8(&key).ok_or_else(|| MakeFault::Unusable("its curve is not known".to_owned()))?;
         let pair = KeyPair::try_from(der.as_slice()).map_err(|fault| MakeFault::Unusable(fault.to_string()))?;
         let kind = KeyKind::ALL.into_iter().find(|kind| pair.is_compatible(signing(*kind)));
         let kind = kind.ok_or_else(|| MakeFault::Unusable("its kind is not known".to_owned()))?;
@@ -164,22 +175,11 @@ const CURVES: [&[u8]; 2] = [&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], &[6,
 const CURVE_KEY: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const RSA_KEY: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
-/// The key in the one form that ring reads: older forms are wrapped (RFC 5208 § 5). None: a curve that is not known.
-fn as_pkcs8(key: &PrivateKeyDer<'_>) -> Option<Zeroizing<Vec<u8>>> {
-    let (algorithm, inner) = match key {
-        PrivateKeyDer::Pkcs8(key) => return Some(Zeroizing::new(key.secret_pkcs8_der().to_vec())),
-        PrivateKeyDer::Pkcs1(key) => (RSA_KEY.to_vec(), key.secret_pkcs1_der()),
-        PrivateKeyDer::Sec1(key) => {
-            let octets = key.secret_sec1_der();
-            let curve = CURVES.into_iter().find(|curve| octets.windows(curve.len()).any(|window| window == *curve))?;
-            ([CURVE_KEY, curve].concat(), octets)
-        }
-        // The library may come to know more.
-        _ => return None,
-    };
-    let wrapped = Zeroizing::new(der(4, inner));
-    let body = Zeroizing::new([&[2, 1, 0][..], &der(0x30, &algorithm), &wrapped].concat());
-    Some(Zeroizing::new(der(0x30, &body)))
+/// A key of an older form in the one that ring reads (RFC 5208 § 5).
+fn wrapped(algorithm: &[u8], inner: &[u8]) -> Zeroizing<Vec<u8>> {
+    let inner = Zeroizing::new(der(4, inner));
+    let body = Zeroizing::new([&[2, 1, 0][..], &der(0x30, algorithm), &inner].concat());
+    Zeroizing::new(der(0x30, &body))
 }
 
 /// An Ed25519 key without its public half (RFC 8410 § 7): OpenSSL before 3.2 does not read the form that has it, and hosts

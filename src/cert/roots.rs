@@ -2,10 +2,10 @@
 //!
 //! It says yes or why not, about the chain alone: names and dates are looked at elsewhere.
 
+use super::pem::{self, Label};
 use crate::time::UnixTime;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use std::sync::Arc;
 use std::time::Duration;
 use webpki::{EndEntityCert, KeyUsage};
@@ -15,13 +15,17 @@ use webpki::{EndEntityCert, KeyUsage};
 pub struct Roots(Arc<RootCertStore>);
 
 impl Roots {
-    /// Reads a bundle of authorities in PEM; those that cannot be used are passed over, as everybody does.
+    /// Reads a bundle of authorities in PEM; those that cannot be used are passed over, as everybody does. What is no
+    /// certificate at all is not: an authority that was not read would make good chains look bad.
     ///
     /// # Errors
-    /// Where none can be used.
+    /// Where none can be used, or a section is not understood.
     pub fn parse_pem(octets: &[u8]) -> Result<Roots, String> {
         let mut store = RootCertStore::empty();
-        let (used, passed) = store.add_parsable_certificates(CertificateDer::pem_slice_iter(octets).flatten());
+        let sections = pem::sections(octets).map_err(|fault| fault.to_string())?;
+        let certificates = sections.iter().filter(|section| section.label == Label::Certificate);
+        let certificates = certificates.map(|section| CertificateDer::from(section.der.to_vec()));
+        let (used, passed) = store.add_parsable_certificates(certificates);
         match used {
             0 => Err(format!("none of the {passed} certificates in it is one of an authority")),
             _ => Ok(Roots(Arc::new(store))),
