@@ -5,6 +5,8 @@
 mod copies;
 #[path = "store/import.rs"]
 mod import;
+#[path = "store/lines.rs"]
+mod lines;
 #[path = "store/rolls.rs"]
 mod rolls;
 

@@ -98,6 +98,10 @@ impl Frozen {
         match fault {
             AppendFault::Disk(fault) => Frozen::disk(fault),
             AppendFault::Contradiction { reason, .. } => Frozen::new(Cause::JournalDamaged, path, &reason, RESTORE),
+            AppendFault::TooLong { octets, .. } => {
+                let reason = format!("a fact of {octets} octets is longer than one may be");
+                Frozen::new(Cause::JournalDamaged, path, &reason, RESTORE)
+            }
             AppendFault::Full(_) => Frozen::new(Cause::Disk, path, "it reached its size limit", RESTORE),
         }
     }

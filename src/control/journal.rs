@@ -15,8 +15,12 @@ use serde::de::DeserializeOwned;
 
 use serde::de::IgnoredAny;
 
-/// Octets of a line, at most: twenty times the longest fact. What is longer was never one append.
+/// Octets of a line that is written, at most, its end not counted: twenty times the longest fact, and what programs of
+/// before take when they read.
 pub const LINE_OCTETS_MAX: usize = 16 * 1024;
+/// Octets of a line that is read, at most: programs of before wrote lines of any length, and no zone may be lost for one.
+/// Never below what is written.
+pub const LINE_READ_OCTETS_MAX: usize = JOURNAL_OCTETS_MAX;
 /// Octets of a journal, at most: some 80,000 facts, centuries of rolls. It is read whole.
 pub const JOURNAL_OCTETS_MAX: usize = 16 * 1024 * 1024;
 /// Digits of the checksum and the space behind it.
@@ -105,7 +109,7 @@ enum LineFault {
 
 fn decode_line<F: DeserializeOwned>(text: &[u8]) -> Result<Record<F>, LineFault> {
     let (head, json) = text.split_at_checked(HEAD_OCTETS).ok_or(LineFault::Checksum)?;
-    if text.len() > LINE_OCTETS_MAX || head != format!("{:08x} ", crc32fast::hash(json)).as_bytes() {
+    if text.len() > LINE_READ_OCTETS_MAX || head != format!("{:08x} ", crc32fast::hash(json)).as_bytes() {
         return Err(LineFault::Checksum);
     }
     serde_json::from_slice(json).map_err(|fault| {
@@ -116,7 +120,7 @@ fn decode_line<F: DeserializeOwned>(text: &[u8]) -> Result<Record<F>, LineFault>
 /// Whether a bad last line can be what is left of one append. A whole record with more behind it cannot: there the end
 /// of a line was destroyed, and cutting would lose a fact that was acted upon.
 fn is_one_append(text: &[u8]) -> bool {
-    if text.len() > LINE_OCTETS_MAX {
+    if text.len() > LINE_READ_OCTETS_MAX {
         return false;
     }
     let Some((head, json)) = text.split_at_checked(HEAD_OCTETS) else { return true };

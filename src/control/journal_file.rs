@@ -7,7 +7,7 @@
 use super::copies;
 use super::durable::{self, Disk, DiskFault};
 use super::journal::pair::{self, Flaw, Found, Neither, Pair};
-use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, Torn, ZoneFacts};
+use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, LINE_OCTETS_MAX, Torn, ZoneFacts};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::told::Told;
 use crate::time::UnixTime;
@@ -43,6 +43,14 @@ pub enum AppendFault {
         file: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// The fact is longer than a line may be.
+    #[error("{}: this fact would be a line of {octets} octets, and a line has at most {LINE_OCTETS_MAX}", file.display())]
+    TooLong {
+        /// The journal.
+        file: PathBuf,
+        /// Octets that its line would have.
+        octets: usize,
     },
     /// The journal has reached its size limit.
     #[error("{}: the journal would grow past {JOURNAL_OCTETS_MAX} octets", .0.display())]
@@ -174,7 +182,7 @@ impl<F: Told> JournalFile<F> {
 
     /// Goes on from the copy. The doubt counts at once, in memory: the next append writes it too, if this cannot.
     fn doubt(&mut self, reason: String, now: UnixTime) -> Result<(), DiskFault> {
-        let record = self.facts.next_record(F::doubted(reason), now);
+        let record = self.facts.next_record(F::bounded(F::doubted(reason)), now);
         if self.facts.apply(&record).is_ok() {
             self.content.extend_from_slice(journal::encode(&record).as_bytes());
         }
@@ -216,18 +224,33 @@ impl<F: Told> JournalFile<F> {
     /// # Errors
     /// [`AppendFault`]: the fact is not recorded and must not be acted upon.
     pub fn append(&mut self, fact: F::Fact, now: UnixTime) -> Result<(), AppendFault> {
-        let record = self.facts.next_record(fact, now);
-        let mut facts = self.facts.clone();
-        let contradiction = |reason| AppendFault::Contradiction { file: self.path.clone(), reason };
-        facts.apply(&record).map_err(contradiction)?;
+        let record = self.facts.next_record(F::bounded(fact), now);
         let line = journal::encode(&record).into_bytes();
+        let octets = line.len() - 1;
+        if octets > LINE_OCTETS_MAX {
+            return Err(AppendFault::TooLong { file: self.path.clone(), octets });
+        }
         if self.content.len() + line.len() > JOURNAL_OCTETS_MAX {
             return Err(AppendFault::Full(self.path.clone()));
         }
-        self.write(&line)?;
+        // Taken in where they are: a copy of all facts for each new one would cost more with each.
+        let taken = self.facts.apply(&record).map_err(|reason| {
+            let file = self.path.clone();
+            AppendFault::Contradiction { file, reason }
+        });
+        if let Err(fault) = taken.and_then(|()| self.write(&line).map_err(AppendFault::Disk)) {
+            self.take_back();
+            return Err(fault);
+        }
         self.content.extend_from_slice(&line);
-        (self.facts, self.torn) = (facts, None);
+        self.torn = None;
         Ok(())
+    }
+
+    /// The facts are again what the whole lines add up to: the newest one was not recorded.
+    fn take_back(&mut self) {
+        // These lines were read or written here. Without any line there is no fact.
+        self.facts = journal::decode_as(&self.content).map(|decoded| decoded.facts).unwrap_or_default();
     }
 
     /// Taking the handles out means that after any failure the next append writes both files anew.

@@ -3,6 +3,7 @@
 //! Only facts with moments, never a phase: what they add up to is computed by [`super::fold`]. A fact that asks for more
 //! caution is written before the act, one that permits progress after it was observed.
 
+use super::reason::cut;
 use crate::sign::key::{PublicKey, Role};
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +209,20 @@ pub enum Fact {
         /// What.
         reason: String,
     },
+}
+
+impl Fact {
+    /// The same, with a reason no longer than a fact keeps. All other parts have bounds of their own.
+    pub fn bounded(self) -> Fact {
+        match self {
+            Fact::RollWanted { tags, emergency, reason } => Fact::RollWanted { tags, emergency, reason: cut(reason) },
+            Fact::Held { reason } => Fact::Held { reason: cut(reason) },
+            Fact::Resumed { reason } => Fact::Resumed { reason: cut(reason) },
+            Fact::Doubted { reason } => Fact::Doubted { reason: cut(reason) },
+            // Numbers, names of files and addresses, and sets that are bounded where they come from.
+            other => other,
+        }
+    }
 }
 
 /// How long what a zone serves may stay in caches: the highest numbers in force.

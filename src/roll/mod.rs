@@ -29,6 +29,7 @@ pub mod item;
 pub mod parent;
 pub mod phase;
 pub mod plan;
+pub mod reason;
 pub mod sim;
 pub mod step;
 pub mod tlsa;

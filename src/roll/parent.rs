@@ -20,6 +20,11 @@ const SPAN_UNKNOWN: Seconds = 30 * 86_400;
 /// to three days before they act (at ten minutes a round: 72 h; CentralNic).
 const LATE_ROUNDS: Seconds = 432;
 
+/// Entries of one DS set that name no key of ours and are remembered, at most, and octets of each: they are there to be told
+/// to people, and one is as bad as many. A DS of the longest digest that is in use has 52 octets.
+const UNKNOWN_MAX: usize = 32;
+const UNKNOWN_OCTETS_MAX: usize = 128;
+
 /// Seconds between records of what has not changed, at least: a journal lasts for centuries.
 const SELDOM: Seconds = 3600;
 
@@ -197,7 +202,8 @@ impl ParentFacts {
 }
 
 /// Which of `keys` each entry of a DS set names, by the whole digest and never by the tag alone (BIND GL#4878, .de 2026):
-/// tags of those keys, and the entries that name none, in hex. `apex` is in lower-case wire form.
+/// tags of those keys, and entries that name none, in hex. These are not ours to choose: of many the first ones are told, and
+/// of long ones the beginning, which is as unknown as the whole. `apex` is in lower-case wire form.
 pub fn match_ds<'k>(
     apex: &[u8],
     keys: impl Iterator<Item = &'k PublicKey> + Clone,
@@ -208,10 +214,13 @@ pub fn match_ds<'k>(
         match keys.clone().find(|key| matches_ds(key, apex, data)) {
             Some(key) if tags.contains(&key.tag) => {}
             Some(key) => tags.push(key.tag),
-            None => unknown.push(HEXLOWER.encode(data)),
+            None => unknown.push(HEXLOWER.encode(data.get(..UNKNOWN_OCTETS_MAX).unwrap_or(data))),
         }
     }
     tags.sort_unstable();
+    // In an order of their own: servers turn theirs, and what is left out must be the same each time.
+    unknown.sort_unstable();
+    unknown.truncate(UNKNOWN_MAX);
     (tags, unknown)
 }
 

@@ -30,6 +30,9 @@ pub trait Told: Default + Clone {
 
     /// The fact that the past is not certain.
     fn doubted(reason: String) -> Self::Fact;
+
+    /// The same fact, with reasons that people gave cut to what a fact keeps.
+    fn bounded(fact: Self::Fact) -> Self::Fact;
 }
 
 impl Told for ZoneFacts {
@@ -51,6 +54,10 @@ impl Told for ZoneFacts {
     fn doubted(reason: String) -> Fact {
         Fact::Doubted { reason }
     }
+
+    fn bounded(fact: Fact) -> Fact {
+        fact.bounded()
+    }
 }
 
 impl Told for tlsa::fold::PoolFacts {
@@ -71,5 +78,9 @@ impl Told for tlsa::fold::PoolFacts {
 
     fn doubted(reason: String) -> tlsa::facts::Fact {
         tlsa::facts::Fact::Doubted { reason }
+    }
+
+    fn bounded(fact: tlsa::facts::Fact) -> tlsa::facts::Fact {
+        fact.bounded()
     }
 }

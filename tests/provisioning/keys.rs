@@ -140,3 +140,18 @@ fn a_folder_of_keys_that_others_may_read_is_refused() {
     fs::set_permissions(server.path("keys"), fs::Permissions::from_mode(0o755)).expect("set");
     server.refuses(&[]).ends(4).says("chmod 700");
 }
+
+#[test]
+fn a_reason_as_long_as_a_ticket_loses_no_zone() {
+    let mut server = Server::started();
+    let dnskey = server.ask("a.mx.example", "DNSKEY");
+    let ticket = "why ".repeat(4_500);
+    server.run(&["keys", "hold", "a.mx.example", "--reason", &ticket]).ends(0);
+    server.run(&["keys", "resume", "a.mx.example"]).ends(0);
+    server.run(&["keys", "hold", "a.mx.example", "--reason", &ticket]).ends(0);
+    server.stop();
+    server.start();
+    assert_eq!(server.ask("a.mx.example", "DNSKEY"), dnskey);
+    let status = server.run(&["keys", "status", "a.mx.example"]).out;
+    assert!(status.contains("why why") && status.contains("(cut)"), "{status}");
+}

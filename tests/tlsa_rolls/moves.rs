@@ -1,10 +1,12 @@
 //! Tenants that go from one pool to another, late ones among them, while both pools live on (S52).
 
 use super::world::{DAY, EVERY, HOUR, LIFE, TTL, Truth, World, host, key, publish_one};
-use mxseal::cert::KeyKind;
+use mxseal::cert::{KeyKind, Spki};
+use mxseal::control::journal::LINE_OCTETS_MAX;
 use mxseal::roll::item::Caution;
 use mxseal::roll::tlsa::check::{AddressSet, History, Span, SpkiSet, dane_ok};
-use mxseal::roll::tlsa::facts::Fact;
+use mxseal::roll::tlsa::facts::{Fact, Origin};
+use mxseal::roll::tlsa::fold::PoolFacts;
 use mxseal::roll::tlsa::plan::plan;
 use mxseal::roll::tlsa::way::{has_arrived, inherited, wanted};
 use mxseal::roll::tlsa::{Conditions, Policy};
@@ -44,14 +46,12 @@ impl Moving {
 
     fn join(&mut self) {
         let now = self.way.now;
-        let (known, fact) = inherited(&self.from.facts, HOUR, now);
-        for fact in known {
-            let Fact::KeyKnown { spki, .. } = &fact else { continue };
-            if self.way.facts.key(*spki).is_none() {
+        for fact in inherited(&self.from.facts, HOUR, now) {
+            let is_known = matches!(&fact, Fact::KeyKnown { spki, .. } if self.way.facts.key(*spki).is_some());
+            if !is_known {
                 self.way.record(fact);
             }
         }
-        self.way.record(fact);
         self.tenants.push(now);
         self.lead();
     }
@@ -192,4 +192,39 @@ fn a_way_decides_as_the_engine_does_and_needs_the_looks_of_both_pools() {
     let way = &moving.way;
     let held = plan(&way.facts, &way.wanted, &way.policy, &silent, way.now);
     assert_eq!(held.next, None, "a host that is away may show what it showed");
+}
+
+#[test]
+fn however_much_a_pool_served_it_goes_along_in_facts_that_a_journal_takes() {
+    for versions in [0, 1, 6, 7, 40] {
+        let mut from = World::empty(1, &[]);
+        for version in 0..versions {
+            let keys: Vec<Spki> = (0..16u8).map(|number| Spki::of(&[version, number / 8 * version, number])).collect();
+            for spki in &keys {
+                if from.facts.key(*spki).is_none() {
+                    let file = String::new();
+                    from.record(Fact::KeyKnown { spki: *spki, kind: None, origin: Origin::Given, file });
+                }
+            }
+            from.record(Fact::Tlsa { keys });
+            from.record(Fact::Addresses { addresses: (0..16u8).map(|number| host(number ^ version)).collect() });
+            from.now = from.now.after(60);
+        }
+        let facts = inherited(&from.facts, HOUR, from.now);
+        let mut way = PoolFacts::default();
+        let began = Fact::PoolBegan { from: Some("a".to_owned()), to: Some("b".to_owned()) };
+        for fact in [began].into_iter().chain(facts) {
+            let record = way.next_record(fact, from.now);
+            assert!(mxseal::control::journal::encode(&record).len() <= LINE_OCTETS_MAX);
+            way.apply(&record).expect("it follows");
+            if !way.tlsa.is_empty() {
+                assert_eq!(way.served_keys(), from.facts.served_keys(), "at each of them, if it were the last");
+                assert_eq!(way.served_addresses(), from.facts.served_addresses());
+            }
+        }
+        for version in &from.facts.tlsa {
+            assert!(way.tlsa.iter().any(|known| known.what == version.what), "{versions} sets");
+        }
+        assert_eq!(way.served_keys(), from.facts.served_keys());
+    }
 }

@@ -94,23 +94,18 @@ impl Certs {
             let journal = store.create_pool_journal(way, began, now).map_err(|fault| fault.to_string())?;
             self.lives.insert(way.to_owned(), Life::with(journal, Vec::new()));
         }
-        store.keep_pool_list(way, ENDPOINTS, endpoints).map_err(|fault| fault.to_string())?;
         let bounds = self.bounds;
         let inherited = self.lives.get(from).map(|life| inherited(life.facts(), bounds.margin, now));
         let life = self.lives.get_mut(way).ok_or("its journal is not open")?;
         life.limit(bounds, now);
-        let known: Vec<Fact> = inherited.iter().flat_map(|(known, _)| known.clone()).collect();
-        for fact in known {
-            let Fact::KeyKnown { spki, .. } = &fact else { continue };
-            if life.facts().key(*spki).is_none() && !life.record(fact, now) {
+        for fact in inherited.into_iter().flatten() {
+            let is_known = matches!(&fact, Fact::KeyKnown { spki, .. } if life.facts().key(*spki).is_some());
+            if !is_known && !life.record(fact, now) {
                 return Err(life.disk.clone().unwrap_or_default());
             }
         }
-        if let Some((_, fact)) = inherited
-            && !life.record(fact, now)
-        {
-            return Err(life.disk.clone().unwrap_or_default());
-        }
+        // Who is on the way is said last: after a crash nobody is on one that does not know what he was served.
+        store.keep_pool_list(way, ENDPOINTS, endpoints).map_err(|fault| fault.to_string())?;
         self.ways.insert(way.to_owned(), (from.to_owned(), to.to_owned()));
         Ok(())
     }

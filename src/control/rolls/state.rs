@@ -197,7 +197,9 @@ impl ZoneRoll {
             Err(fault) => {
                 match fault {
                     AppendFault::Contradiction { .. } => self.refused = Some(fault.to_string()),
-                    AppendFault::Full(_) | AppendFault::Disk(_) => self.disk = Some(fault.to_string()),
+                    AppendFault::TooLong { .. } | AppendFault::Full(_) | AppendFault::Disk(_) => {
+                        self.disk = Some(fault.to_string())
+                    }
                 }
                 self.due = self.due.min(Instant::now() + RETRY);
                 false

@@ -4,6 +4,7 @@
 //! caution is written before the act, one that permits progress after it was observed.
 
 use crate::cert::{KeyClass, KeyKind, Spki};
+use crate::roll::reason::cut;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -135,6 +136,19 @@ pub enum Fact {
         /// Who.
         reason: String,
     },
+}
+
+impl Fact {
+    /// The same, with a reason no longer than a fact keeps. All other parts have bounds of their own.
+    pub fn bounded(self) -> Fact {
+        match self {
+            Fact::KeyGivenUp { spki, emergency, reason } => Fact::KeyGivenUp { spki, emergency, reason: cut(reason) },
+            Fact::Doubted { reason } => Fact::Doubted { reason: cut(reason) },
+            Fact::Resumed { reason } => Fact::Resumed { reason: cut(reason) },
+            // Numbers, digests and addresses, and sets that are bounded where they come from.
+            other => other,
+        }
+    }
 }
 
 /// Something that caches may hold from elsewhere.

@@ -7,8 +7,14 @@ use super::Wanted;
 use super::check::SpkiSet;
 use super::facts::{Fact, Inherited, Origin};
 use super::fold::{Caution, PoolFacts, Version, is_cached};
+use crate::cert::Spki;
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Sets of TLSA, and as many of addresses, that one fact says were served: 16 of each in a set are some 12,000 octets, and a
+/// line of a journal may have 16 KiB.
+const INHERITED_MAX: usize = 6;
 
 /// What a way leads to, by what both pools serve now.
 pub fn wanted(from: &PoolFacts, to: &PoolFacts) -> Wanted {
@@ -35,8 +41,10 @@ fn only_last<T>(versions: &[Version<T>], margin: Seconds, now: UnixTime) -> bool
     versions.iter().rev().skip(1).all(|version| !is_cached(version, Caution::Expiry, margin, now))
 }
 
-/// What tenants that leave a pool may be served of it, by caches: the keys to be known first, then the fact.
-pub fn inherited(facts: &PoolFacts, margin: Seconds, now: UnixTime) -> (Vec<Fact>, Fact) {
+/// What tenants that leave a pool may be served of it, by caches: the keys to be known first, then what was served, in as
+/// many facts as that takes, the newest first. Each of them leaves what was served last as what is served now, so that a
+/// crash between two of them forgets nothing that is served.
+pub fn inherited(facts: &PoolFacts, margin: Seconds, now: UnixTime) -> Vec<Fact> {
     fn still<T, U>(
         versions: &[Version<T>],
         margin: Seconds,
@@ -59,5 +67,22 @@ pub fn inherited(facts: &PoolFacts, margin: Seconds, now: UnixTime) -> (Vec<Fact
         let kind = facts.key(spki).and_then(|key| key.kind);
         Fact::KeyKnown { spki, kind, origin: Origin::Given, file: String::new() }
     });
-    (known.collect(), Fact::Inherited { keys, addresses })
+    known.chain(divided(&keys, &addresses)).collect()
+}
+
+/// Sets of TLSA and of addresses in facts of a bounded length, the newest first.
+fn divided(keys: &[Inherited<Vec<Spki>>], addresses: &[Inherited<Vec<IpAddr>>]) -> Vec<Fact> {
+    let (mut keys, mut addresses) = (keys.rchunks(INHERITED_MAX), addresses.rchunks(INHERITED_MAX));
+    let next = || match (keys.next(), addresses.next()) {
+        (None, None) => None,
+        (keys, addresses) => Some(Fact::Inherited {
+            keys: keys.unwrap_or_default().to_vec(),
+            addresses: addresses.unwrap_or_default().to_vec(),
+        }),
+    };
+    let mut facts: Vec<Fact> = std::iter::from_fn(next).collect();
+    if facts.is_empty() {
+        facts.push(Fact::Inherited { keys: Vec::new(), addresses: Vec::new() });
+    }
+    facts
 }
