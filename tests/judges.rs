@@ -12,6 +12,7 @@ mod live;
 
 mod judges {
     mod churn;
+    mod clocks;
     mod confined;
     mod edns;
     mod encrypted;

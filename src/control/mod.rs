@@ -30,6 +30,7 @@ pub mod keyfile;
 mod keys_folder;
 pub mod keys_offline;
 pub mod keys_report;
+mod machine;
 pub mod observe;
 mod outside;
 pub mod pools;

@@ -113,6 +113,9 @@ pub enum Request {
         reason: String,
         /// The wall clock was looked at, and is right.
         clock: bool,
+        /// It is right though recorded facts say otherwise.
+        #[serde(default)]
+        overrule: bool,
         /// Changes nothing.
         dry_run: bool,
     },

@@ -4,6 +4,7 @@
 //! refuses the mark: then the next start knows less and waits longer.
 
 use super::durable::{self, Disk};
+use super::machine;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::{self, Mark, Reading, Told};
 use crate::time::{self, Seconds, UnixTime};
@@ -19,14 +20,13 @@ const KEPT_EVERY: Seconds = 60;
 const LATE_MAX: Seconds = 3600;
 /// Octets of the file, at most: ten times a mark.
 const MARK_OCTETS_MAX: usize = 4096;
-/// What differs between any two starts of the machine (random(4)).
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The clock and its mark.
 pub struct SigningClock {
     disk: Arc<Disk>,
     path: PathBuf,
     boot: String,
+    machine: String,
     mark: Mark,
     /// Uptime when the mark was last written, or was to be; none: it is due.
     kept: Option<Seconds>,
@@ -39,8 +39,7 @@ impl SigningClock {
     /// before `least`. The time of the process goes by it from here on.
     /// `corrected` is what zones have recorded of its corrections: where the mark is lost, its credit goes on from there.
     pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
-        let boot = boot();
-        let now = reading(&boot);
+        let now = reading(&machine::boot(), &machine::machine());
         let (clock, told) = SigningClock::start_at(keys, disk, (least, corrected), now);
         time::steer(told.time);
         (clock, told)
@@ -69,7 +68,8 @@ impl SigningClock {
         // What this start could not count comes on top of all that was recorded or marked before.
         told.mark.credited = before.max(corrected) + credit;
         let mark = told.mark.clone();
-        let mut clock = SigningClock { disk, path, boot: now.boot, mark, kept: None, damaged, unkept: None };
+        let mut clock =
+            SigningClock { disk, path, boot: now.boot, machine: now.machine, mark, kept: None, damaged, unkept: None };
         clock.take(&told);
         (clock, told)
     }
@@ -81,7 +81,7 @@ impl SigningClock {
 
     /// The moment now. Call it every few seconds: between two calls time goes by the monotonic clock alone.
     pub fn tick(&mut self) -> Told {
-        let told = self.tick_at(&reading(&self.boot));
+        let told = self.tick_at(&reading(&self.boot, &self.machine));
         time::steer(told.time);
         told
     }
@@ -94,7 +94,7 @@ impl SigningClock {
 
     /// An operator has looked, and the wall clock is right.
     pub fn confirm(&mut self) -> Told {
-        let told = self.confirm_at(&reading(&self.boot));
+        let told = self.confirm_at(&reading(&self.boot, &self.machine));
         time::steer(told.time);
         told
     }
@@ -155,15 +155,14 @@ fn read(path: &Path) -> Result<Option<Mark>, String> {
     serde_json::from_str(json).map(Some).map_err(|fault| fault.to_string())
 }
 
-fn reading(boot: &str) -> Reading {
+fn reading(boot: &str, machine: &str) -> Reading {
     let uptime = rustix::time::clock_gettime(ClockId::Boottime).tv_sec;
-    Reading { wall: time::wall(), uptime: u64::try_from(uptime).unwrap_or(0), boot: boot.to_owned() }
-}
-
-/// Without /proc each start of the process counts as one of the machine: time off is then believed up to its budget only.
-fn boot() -> String {
-    let own = || format!("process {} at {}", std::process::id(), time::wall().0);
-    std::fs::read_to_string(BOOT_ID).map_or_else(|_| own(), |id| id.trim().to_owned())
+    Reading {
+        wall: time::wall(),
+        uptime: u64::try_from(uptime).unwrap_or(0),
+        boot: boot.to_owned(),
+        machine: machine.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +173,7 @@ mod tests {
     const START: u64 = 1_800_000_000;
 
     fn reading_of(wall: u64, uptime: u64, boot: &str) -> Reading {
-        Reading { wall: UnixTime(wall), uptime, boot: boot.to_owned() }
+        Reading { wall: UnixTime(wall), uptime, boot: boot.to_owned(), machine: "m".to_owned() }
     }
 
     /// The moment told at a start with these readings.
@@ -257,8 +256,8 @@ mod tests {
         assert_eq!(start(START, 10 * day, reading_of(START + 12 * day, 100, "a")), 22 * day);
         // It is there: nothing new.
         assert_eq!(start(START, 10 * day, reading_of(START + 12 * day + 60, 160, "a")), 22 * day);
-        // Another machine with a long uptime: nothing of that was counted since the mark.
-        assert_eq!(start(START, 22 * day, reading_of(START + 14 * day, 100 * day, "b")), 24 * day - 60);
+        // Another machine with a long uptime: nothing of that was counted since the mark, so no more than half a day is believed.
+        assert_eq!(start(START, 22 * day, reading_of(START + 14 * day, 100 * day, "b")), 22 * day + day / 2);
     }
 
     #[test]
@@ -281,7 +280,7 @@ mod tests {
         let before = time::wall();
         let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0);
         assert!((before..=time::wall()).contains(&told.time));
-        assert!(!clock.boot.is_empty() && boot() == clock.boot);
+        assert!(!clock.boot.is_empty() && machine::boot() == clock.boot);
         assert!(clock.tick().time >= told.time);
         assert!((told.time..=time::wall().after(1)).contains(&time::now()), "the time of the process goes by it");
     }

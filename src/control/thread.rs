@@ -4,6 +4,7 @@
 
 mod cert_commands;
 mod certs;
+mod clock;
 mod commands;
 mod first;
 mod goals;
@@ -139,7 +140,8 @@ impl Mind {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let (world, certs) = (World::new(options.config.clone(), shown), Certs::new(options.config.clone()));
-        let tenants_ttl = world.pools.ttl;
+        let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
+        rolls.silence = clock.silence(&options.config.keys);
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
         let mind = Mind {
@@ -153,7 +155,7 @@ impl Mind {
             metrics: options.metrics,
             view: Arc::default(),
             store,
-            rolls: Rolls::new(clock.shift(), tenants_ttl),
+            rolls,
             certs,
             looks: certs::Looks::new(),
             pool_findings: Vec::new(),

@@ -43,6 +43,8 @@ pub struct ParentFacts {
     pub versions: Vec<Version<KeySet>>,
     /// Since when it was known that the DS is there; none: it never was.
     pub secure_since: Option<UnixTime>,
+    /// When a parent of others signed what it was seen to serve, at the latest: that moment has passed.
+    pub signed_at: Option<UnixTime>,
     /// The longest TTL and signature that were seen.
     pub longest: Option<(u32, Seconds)>,
 }
@@ -122,6 +124,9 @@ impl ParentFacts {
         let set: KeySet = ours.chain(foreign).collect();
         let left = expires.saturating_sub(at.0);
         self.note_longest(*ttl, (*signature_span).max(left));
+        if !self.own {
+            self.signed_at = self.signed_at.max(Some(UnixTime(expires.saturating_sub(*signature_span))));
+        }
         if !set.is_empty() {
             self.secure_since.get_or_insert(at);
         }

@@ -69,6 +69,7 @@ pub enum KeysVerb {
     ///
     /// It ends what `keys hold` began, and a doubt about the past. All else that freezes a zone ends by itself once its
     /// cause is gone; `keys status` names it. With --clock all zones sign by the wall clock from now on; no wait gets shorter.
+    /// It is refused where recorded facts say that the clock is wrong.
     #[command(after_help = page(
         &["mxseal keys resume mx.example", "mxseal keys resume mx.example --clock   # the wall clock is right"],
         &[(0, "steps go on"), FAILED, UNREACHABLE, GATE, SILENT],
@@ -194,6 +195,9 @@ pub struct Resume {
     /// The wall clock was looked at, and is right
     #[arg(long)]
     pub clock: bool,
+    /// With --clock: though recorded facts are later than it, or a parent's signatures say otherwise
+    #[arg(long, requires = "clock")]
+    pub overrule: bool,
     /// Show what would be, change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -65,7 +65,8 @@ pub fn resume(context: &Context, asked: &Resume, output: &mut Output) -> Result<
     let (clock, dry_run) = (asked.clock, asked.dry_run);
     let before = Request::KeysStatus { zone: Some(super::apex(&asked.zone)) };
     let (before, _) = super::ask::<KeysInfo>(context, &before, Some(&asked.zone))?;
-    let request = Request::KeysResume { zone: super::apex(&asked.zone), reason: by_whom(), clock, dry_run };
+    let (zone, reason, overrule) = (super::apex(&asked.zone), by_whom(), asked.overrule);
+    let request = Request::KeysResume { zone, reason, clock, overrule, dry_run };
     if !before.iter().any(is_stopped) && !clock && !output.is_json() {
         output.line("Nothing held the steps of this zone.")?;
     }

@@ -10,6 +10,7 @@ use crate::control::zones::{KeySet, ParentWish, ZoneState};
 use crate::roll::facts::KeyLayout;
 use crate::roll::fold::ZoneFacts;
 use crate::sign::key::Key;
+use crate::time::Seconds;
 use std::collections::BTreeMap;
 
 /// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).
@@ -28,13 +29,23 @@ pub fn wish(facts: &ZoneFacts, parent_is_ours: bool) -> ParentWish {
     if parent_is_ours { ParentWish::Unsaid } else { parts::wish(facts) }
 }
 
+/// What a policy may ask for before and after the moment of signing while the clocks differ: two of these, what covers the
+/// clocks and what covers time off are below 2^31 s, beyond which no window can be told from none (RFC 4034 § 3.1.5).
+const OWN_SPAN_MAX: Seconds = 600 * 86_400;
+
 /// The policy with signatures that are valid by every reading of the clocks; the grids stay.
 fn shifted(policy: &Policy, shift: Shift) -> Policy {
+    if shift == Shift::default() {
+        return policy.clone();
+    }
+    let dnskey_life = policy.dnskey_life.min(OWN_SPAN_MAX);
+    let grid = policy.dnskey_life.saturating_sub(policy.dnskey_refresh).min(dnskey_life / 2);
     Policy {
-        inception_before: policy.inception_before + shift.before,
-        signature_life: policy.signature_life + shift.after,
-        dnskey_life: policy.dnskey_life + shift.after,
-        dnskey_refresh: policy.dnskey_refresh + shift.after,
+        inception_before: policy.inception_before.min(OWN_SPAN_MAX) + shift.before,
+        signature_life: policy.signature_life.min(OWN_SPAN_MAX) + shift.after,
+        signature_grid: policy.signature_grid.min(OWN_SPAN_MAX / 2),
+        dnskey_life: dnskey_life + shift.after,
+        dnskey_refresh: dnskey_life - grid + shift.after,
         ..policy.clone()
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::control::signing_clock::SigningClock;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::clock::Told;
+use crate::roll::clock::{self, Evidence, Told};
 use crate::time::{self, Seconds, UnixTime};
 use std::path::Path;
 
@@ -58,6 +58,7 @@ impl Clock {
 
     fn take(&mut self, told: Told) -> bool {
         let is_news = told.doubt.is_some() != self.told.doubt.is_some()
+            || told.silence.is_some() != self.told.silence.is_some()
             || told.note.is_some() != self.told.note.is_some()
             || Shift::of(&told) != Shift::of(&self.told);
         // The words of a doubt that stands count seconds; the first ones are as good.
@@ -75,6 +76,18 @@ impl Clock {
     /// Why removals stop.
     pub fn doubt(&self) -> Option<&str> {
         self.told.doubt.as_deref()
+    }
+
+    /// Why nothing can be signed: no clock has told any time that can be.
+    pub fn silence(&self, keys: &Path) -> Option<Diagnostic> {
+        let message = format!("{}; no signature would be good", self.told.silence.as_ref()?);
+        let help = "set the clock (chronyc tracking, timedatectl): signatures are made within seconds";
+        Some(Diagnostic::error("MX5530", Place::file(keys.display().to_string()), message, help))
+    }
+
+    /// Why the wall clock cannot be right; none: nothing speaks against it.
+    pub fn refuted(&self, evidence: &Evidence, is_overruled: bool) -> Option<String> {
+        clock::refuted(time::wall(), &self.told.mark, evidence, is_overruled)
     }
 
     /// What is to be said about it; empty: nothing.
@@ -103,21 +116,39 @@ impl Clock {
     pub fn findings(&self, keys: &Path) -> Vec<Diagnostic> {
         let place = || Place::file(keys.display().to_string());
         let help = "set the clock (chronyc tracking, timedatectl); if it is right, `mxseal keys resume ZONE --clock`";
-        let doubt = self.told.doubt.iter().map(|doubt| {
-            let message = format!("the clock cannot be trusted: {doubt}; no key is removed meanwhile");
+        let silence = self.silence(keys);
+        let doubt = self.told.doubt.iter().filter(|_| silence.is_none()).map(|doubt| {
+            let message =
+                format!("the clock cannot be trusted: {doubt}; no key is removed meanwhile{}", self.covered());
             Diagnostic::error("MX5520", place(), message, help)
         });
         let note = self.told.note.iter().map(|note| {
             let message = format!("rolls go on later than they might: {note}");
             Diagnostic::warning("MX5521", place(), message, help)
         });
-        doubt.chain(note).chain(self.clock.findings()).collect()
+        let doubt: Vec<Diagnostic> = doubt.collect();
+        silence.into_iter().chain(doubt).chain(note).chain(self.clock.findings()).collect()
+    }
+
+    /// How signatures are made while the clocks differ.
+    fn covered(&self) -> String {
+        let shift = self.shift();
+        let both = match self.told.wall {
+            Some(_) if shift == Shift::default() => return String::new(),
+            Some(_) => "signatures are valid by both clocks",
+            None if shift == Shift::default() => return "; signatures go by the time that was counted".to_owned(),
+            None => "signatures go by the time that was counted, and last a month longer",
+        };
+        // A planned roll waits for the ends of signatures, an emergency for TTLs only.
+        let waits =
+            if shift.after > 0 { "; planned rolls wait for their ends, `keys roll --emergency` does not" } else { "" };
+        format!("; {both}{waits}")
     }
 }
 
 fn spread(told: &Told) -> i64 {
-    let span = |from: UnixTime, to: UnixTime| i64::try_from(to.0.saturating_sub(from.0)).unwrap_or(i64::MAX);
-    span(told.time, told.high) - span(told.low, told.time)
+    let seconds = |moment: UnixTime| i64::try_from(moment.0).unwrap_or(i64::MAX);
+    told.wall.map_or(0, |wall| seconds(wall) - seconds(told.time))
 }
 
 #[cfg(test)]
@@ -129,7 +160,12 @@ mod tests {
     fn both_clocks_are_believed_of_signatures_but_no_dead_battery() {
         const DAY: u64 = 86_400;
         let start = 1_800_000_000;
-        let reading = |wall: u64, uptime, boot: &str| Reading { wall: UnixTime(wall), uptime, boot: boot.to_owned() };
+        let reading = |wall: u64, uptime, boot: &str| Reading {
+            wall: UnixTime(wall),
+            uptime,
+            boot: boot.to_owned(),
+            machine: "m".to_owned(),
+        };
         let told = first(&reading(start, 10, "a"), UnixTime(0));
         assert_eq!(spread(&told), 0);
         let off = next(&told.mark, &reading(start + 3 * DAY, 10, "b"));

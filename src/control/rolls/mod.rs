@@ -14,4 +14,4 @@ pub mod observer;
 pub mod state;
 
 pub use clock::Shift;
-pub use state::{Look, Rolls, ZoneRoll};
+pub use state::{Look, ParentSigned, Rolls, ZoneRoll};

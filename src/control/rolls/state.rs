@@ -38,6 +38,8 @@ pub struct Rolls {
     pub zones: BTreeMap<Name, ZoneRoll>,
     /// How signatures cover all readings of the clocks.
     pub shift: Shift,
+    /// Why no zone can be signed at all now.
+    pub silence: Option<Diagnostic>,
     /// TTL of the records of tenants.
     pub tenants_ttl: u32,
     /// Zones whose journals say that they are unsigned, and that need not be open.
@@ -77,12 +79,25 @@ pub struct ZoneRoll {
     pub own: Look,
     /// The look at the parent.
     pub parent: Look,
+    /// The signature of its DS as it was seen last, since the start.
+    pub parent_signed: Option<ParentSigned>,
     /// Addresses of the parent that gave no answer in the last round, and why.
     pub silent: Vec<(String, String)>,
     /// Why the last fact could not be recorded.
     pub disk: Option<String>,
     /// Why the last step was not taken though it was planned.
     pub refused: Option<String>,
+}
+
+/// The window of a signature that a parent of others served.
+#[derive(Clone, Copy, Debug)]
+pub struct ParentSigned {
+    /// Its begin.
+    pub inception: UnixTime,
+    /// Its end.
+    pub expiration: UnixTime,
+    /// When it was seen.
+    pub at: Instant,
 }
 
 /// What a key set is made from; equal values make equal key sets.
@@ -158,6 +173,7 @@ impl ZoneRoll {
             has_tenants: false,
             own: Look::new(now),
             parent: Look::new(now),
+            parent_signed: None,
             silent: Vec::new(),
             disk: None,
             refused: None,
@@ -270,6 +286,9 @@ impl Rolls {
 
     /// The keys of a zone: those that it has here already, or those of its folder, made at its first start.
     pub fn keys(&mut self, store: &Store, folder: &Path, zone: &ZoneState, now: UnixTime) -> Keys {
+        if let Some(reason) = &self.silence {
+            return Keys::Frozen(reason.clone());
+        }
         if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)
             && let Err(frozen) = self.open(store, zone, now)
         {

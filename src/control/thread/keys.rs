@@ -41,7 +41,9 @@ impl Mind {
             }
             Request::KeysRoll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
             Request::KeysHold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
-            Request::KeysResume { zone, reason, clock, dry_run } => self.resume(&zone, reason, (clock, dry_run), reply),
+            Request::KeysResume { zone, reason, clock, overrule, dry_run } => {
+                self.resume(&zone, reason, (clock, overrule, dry_run), reply)
+            }
             Request::KeysImport { zone, keys, ttl, life, dry_run } => {
                 self.import(&zone, &keys, (ttl, life), dry_run, reply)
             }
@@ -174,12 +176,11 @@ impl Mind {
         &mut self,
         zone: &str,
         reason: String,
-        (clock, dry_run): (bool, bool),
+        (clock, overrule, dry_run): (bool, bool, bool),
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
-        if clock && !dry_run && self.clock.confirm() {
-            tracing::info!("an operator confirms that the wall clock is right");
-            self.take_clock();
+        if clock {
+            self.confirm_clock(overrule, dry_run)?;
         }
         self.mark(zone, Fact::Resumed { reason }, dry_run, reply)
     }
@@ -197,6 +198,9 @@ impl Mind {
         let apex = apex.map_err(|fault| (1, format!("`{zone}` is not a zone: {fault}")))?;
         let imports = import::read(&apex, keys).map_err(|why| (1, why))?;
         let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
+        if let Some(reason) = self.clock.silence(&self.config.keys) {
+            return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));
+        }
         let now = time::now();
         let facts = match dry_run {
             true => self.store.import_facts(&apex, &imports, from, now),

@@ -8,8 +8,8 @@ use crate::control::observe::chain::DsSeen;
 use crate::control::observe::client::Trouble;
 use crate::control::observe::notify::Told;
 use crate::control::observe::parent::{AddressSaw, ParentRound, SawFault};
-use crate::control::rolls::ZoneRoll;
 use crate::control::rolls::observer::Look;
+use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
@@ -177,6 +177,11 @@ fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &DsSeen) {
     let ours = facts.keys.iter().filter(|key| tags.contains(&key.public.tag)).map(|key| key.id);
     let decode = |hex: &String| data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
     let set: KeySet = ours.chain(unknown.iter().map(|hex| KeyId::foreign(&decode(hex)))).collect();
+    if !facts.parent.own {
+        let (inception, expiration, at) = (seen.inception, seen.expires, Instant::now());
+        roll.parent_signed = Some(ParentSigned { inception, expiration, at });
+    }
+    let facts = roll.facts();
     let (ttl, span) = (seen.ttl.max(seen.original_ttl), seen.expires.0.saturating_sub(seen.inception.0));
     if !facts.parent.is_news(server, &set, (ttl, span), now) {
         return;

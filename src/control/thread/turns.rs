@@ -1,6 +1,6 @@
-//! What all zones have in common as they roll: the clock, and whose turn it is.
+//! Whose turn it is: zones below one of ours roll one after the other.
 //!
-//! A doubt about the clock stops removals everywhere; signatures go on.
+//! It never stops a roll that has begun, nor one that a person asked for.
 
 use super::Mind;
 use crate::control::keys_offline::roll_policy;
@@ -35,25 +35,5 @@ impl Mind {
             roll.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Turn(_)))
         };
         self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
-    }
-
-    /// The clocks are read; where they begin or cease to agree, all zones take note.
-    pub(super) fn tick_clock(&mut self) {
-        if self.clock.tick() {
-            self.take_clock();
-        }
-    }
-
-    /// What the clocks tell has changed.
-    pub(super) fn take_clock(&mut self) {
-        let shift = self.clock.shift();
-        for roll in self.rolls.zones.values_mut() {
-            roll.due = Instant::now();
-        }
-        self.is_news = true;
-        if self.rolls.shift != shift {
-            self.rolls.shift = shift;
-            self.publish();
-        }
     }
 }

@@ -225,6 +225,7 @@ impl World {
             wall: UnixTime(self.time.saturating_add_signed(self.machine.offset)),
             uptime: self.time - self.machine.booted_at,
             boot: self.machine.boot.to_string(),
+            machine: "a machine".to_owned(),
         }
     }
 

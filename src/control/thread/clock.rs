@@ -1,0 +1,90 @@
+//! The clock as people and zones deal with it: a person confirms it, and zones take note of what it tells.
+//!
+//! A doubt about the clock stops removals everywhere; signatures go on. No word of a person goes against a time that cannot
+//! be, and none against recorded facts unless it says so.
+
+use super::{Mind, disk};
+use crate::control::rolls::{ParentSigned, ZoneRoll};
+use crate::roll::clock::{Evidence, NewestFact, Window};
+use crate::time::Seconds;
+use std::time::Instant;
+
+impl Mind {
+    /// The clocks are read; where they begin or cease to agree, all zones take note.
+    pub(super) fn tick_clock(&mut self) {
+        if self.clock.tick() {
+            self.take_clock();
+        }
+    }
+
+    /// What the clocks tell has changed.
+    pub(super) fn take_clock(&mut self) {
+        let shift = self.clock.shift();
+        for roll in self.rolls.zones.values_mut() {
+            roll.due = Instant::now();
+        }
+        self.is_news = true;
+        let was_silent = std::mem::replace(&mut self.rolls.silence, self.clock.silence(&self.config.keys)).is_some();
+        let is_told = was_silent && self.rolls.silence.is_none();
+        if self.rolls.shift != shift || is_told {
+            self.rolls.shift = shift;
+            if is_told {
+                tracing::info!("a clock has told the time: zones are signed from now on");
+                let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+                self.world.thaw(&mut outside);
+                self.note_goals();
+            }
+            self.publish();
+        }
+    }
+
+    /// An operator says that the wall clock is right.
+    ///
+    /// # Errors
+    /// Exit code and reason, where recorded facts say otherwise and are not overruled, or that time cannot be.
+    pub(super) fn confirm_clock(&mut self, overrule: bool, dry_run: bool) -> Result<(), (u8, String)> {
+        if let Some(why) = self.clock.refuted(&self.evidence(), overrule) {
+            let help = if overrule { "set the clock" } else { OVERRULE };
+            return Err((4, format!("{why}\nhelp: {help}")));
+        }
+        if dry_run {
+            return Ok(());
+        }
+        let ahead = self.clock.ahead();
+        let is_news = self.clock.confirm();
+        tracing::info!(SECONDS = ahead, overrule, "an operator confirms that the wall clock is right");
+        if is_news {
+            self.take_clock();
+        }
+        Ok(())
+    }
+
+    /// What is recorded of the time, and what parents have signed.
+    fn evidence(&self) -> Evidence {
+        let name = |apex: &crate::dns::name::Name| apex.to_string().trim_end_matches('.').to_owned();
+        let zones = self.rolls.zones.iter().map(|(apex, roll)| (name(apex), roll.facts().time));
+        let pools = self.certs.lives.iter().map(|(pool, life)| (format!("pool {pool}"), life.facts().time));
+        let newest = zones.chain(pools).map(|(of, at)| NewestFact { of, at }).max_by_key(|fact| fact.at);
+        let signed = self.rolls.zones.iter().flat_map(|(apex, roll)| windows(&name(apex), roll));
+        Evidence { newest, signed: signed.collect() }
+    }
+}
+
+/// What a person may do where facts speak against the clock.
+const OVERRULE: &str = "set the clock (chronyc tracking, timedatectl) and run this again; if it is right, and was wrong when that \
+    was recorded: add --overrule";
+
+/// What the parent of a zone has signed: in the past, and as it was seen last.
+fn windows(zone: &str, roll: &ZoneRoll) -> Vec<Window> {
+    let of = || zone.to_owned();
+    let past = roll.facts().parent.signed_at;
+    let past = past.map(|inception| Window { of: of(), inception, expiration: inception, age: None });
+    let age = |at: Instant| -> Seconds { at.elapsed().as_secs() };
+    let seen = roll.parent_signed.map(|ParentSigned { inception, expiration, at }| Window {
+        of: of(),
+        inception,
+        expiration,
+        age: Some(age(at)),
+    });
+    past.into_iter().chain(seen).collect()
+}
