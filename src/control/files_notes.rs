@@ -37,6 +37,11 @@ impl Files {
     /// A file is in trouble: said once. What was delivered stays.
     pub(super) fn trouble(&mut self, path: &str, reason: Reason, out: &mut Changes) {
         self.settling.remove(path);
+        self.tell(path, reason, out);
+    }
+
+    /// The same of a file that is waited for all the same.
+    pub(super) fn tell(&mut self, path: &str, reason: Reason, out: &mut Changes) {
         if self.entries.len() >= FILES_MAX && !self.entries.contains_key(path) {
             return self.place("", Reason::TooManyFiles, out);
         }

@@ -6,6 +6,7 @@
 use super::files_name::{Kind, LINE_OCTETS_MAX};
 use super::files_settle::Identity;
 use super::files_trouble::Reason;
+use super::files_writer;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -48,6 +49,10 @@ pub fn admit(meta: &Metadata, kind: Kind) -> Result<(), Reason> {
 pub enum Content {
     /// The octets, and the identity that the file had before and after they were read.
     Whole(Vec<u8>, Identity),
+    /// The same of a file that somebody has open for writing, where lines may only be added.
+    Growing(Vec<u8>, Identity),
+    /// Somebody has it open for writing.
+    Held(Identity),
     /// It changed while it was read, or is not the file that was seen before: its identity now.
     Changing(Identity),
     /// It has a line longer than [`LINE_OCTETS_MAX`].
@@ -56,11 +61,17 @@ pub enum Content {
     Gone,
 }
 
-/// Reads the file at `path`, which must lie in `root` (canonical). `path` may be a link.
+/// Whether somebody has the file open for writing; none: nobody may know.
+pub fn is_written(path: &Path) -> Option<bool> {
+    open(path).ok().and_then(|file| files_writer::is_written(&file))
+}
+
+/// Reads the file at `path`, which must lie in `root` (canonical). `path` may be a link. `is_held` is whether somebody seems to
+/// have it open for writing, where the kernel does not say.
 ///
 /// # Errors
 /// The reason why it must not or cannot be read.
-pub fn read(path: &Path, root: &Path, kind: Kind) -> Result<Content, Reason> {
+pub fn read(path: &Path, root: &Path, kind: Kind, is_held: bool) -> Result<Content, Reason> {
     let mut file = match open(path) {
         Ok(file) => file,
         Err(fault) if is_gone(&fault) => return Ok(Content::Gone),
@@ -84,7 +95,12 @@ pub fn read(path: &Path, root: &Path, kind: Kind) -> Result<Content, Reason> {
     if has_long_line(&octets) {
         return Ok(Content::LongLine(after));
     }
-    Ok(Content::Whole(octets, after))
+    // Last, so that nobody can have begun to write before the octets above were read.
+    Ok(match files_writer::is_written(&file).unwrap_or(is_held) {
+        true if kind == Kind::Tenants => Content::Growing(octets, after),
+        true => Content::Held(after),
+        false => Content::Whole(octets, after),
+    })
 }
 
 fn open(path: &Path) -> io::Result<File> {

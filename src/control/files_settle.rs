@@ -1,6 +1,6 @@
 //! When a change of a file is believed: at once where its writer has finished, else after 200 ms of quiet.
 //!
-//! Pure: events are hints, identities are observations, moments are arguments. An identity alone is never trusted while
+//! It never believes a file before a writer that was heard of has closed it. Pure: events are hints, identities are observations, moments are arguments. An identity alone is never trusted while
 //! its timestamps are so young that a second change could hide in the same tick of the file system's clock.
 
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 pub const SETTLE: Duration = Duration::from_millis(200);
 /// A file that only grows is taken as it is after this long, since a log that never pauses would never be read.
 pub const GROWING_MAX: Duration = Duration::from_secs(5);
+/// How long somebody may have a file open for writing until that is a trouble: copies over a network and slow generators end
+/// sooner.
+pub const HELD_MAX: Duration = Duration::from_secs(60);
 /// Removals are delivered together once none came for [`SETTLE`], but after this long at the latest.
 pub const REMOVALS_MAX: Duration = Duration::from_secs(2);
 /// Timestamps younger than this cannot tell two changes apart: file systems count in ticks of up to two seconds (FAT).
@@ -44,6 +47,8 @@ pub enum Hint {
     None,
     /// Something happened; a writer may be at work, or the name may be gone.
     Touched,
+    /// A writer wrote, and has it open as far as is known (IN_MODIFY).
+    Written,
     /// A writer closed it (IN_CLOSE_WRITE).
     Closed,
     /// It was renamed to this name, hence whole (IN_MOVED_TO).
@@ -83,6 +88,8 @@ pub struct Settling {
     pub first: Instant,
     /// Whether it only grew since then.
     pub growing: bool,
+    /// Since when somebody has it open for writing, as far as is known.
+    pub writer: Option<Instant>,
 }
 
 /// What to do with a file now.
@@ -94,6 +101,8 @@ pub enum Verdict {
     Read,
     /// Remember this and look again [`SETTLE`] after `since`.
     Wait(Settling),
+    /// Somebody has it open for writing, since then.
+    Held(Instant),
 }
 
 /// Decides about a file seen as `seen`.
@@ -104,11 +113,14 @@ pub fn decide(seen: &Identity, known: Option<Known>, waiting: Option<&Settling>,
     if known.is_some_and(|known| known.same) {
         return Verdict::Same;
     }
+    if let Some(since) = writer_since(seen, waiting, hint, now) {
+        return Verdict::Held(since);
+    }
     let shrunk = known.is_some_and(|known| seen.size < u64::from(known.size));
     let whole = match hint {
         Hint::Placed => seen.size > 0,
         Hint::Closed => seen.size > 0 && !shrunk,
-        Hint::Touched | Hint::None => false,
+        Hint::Written | Hint::Touched | Hint::None => false,
     };
     if whole || age(seen, now.wall) >= Some(SETTLE) {
         return Verdict::Read;
@@ -119,6 +131,7 @@ pub fn decide(seen: &Identity, known: Option<Known>, waiting: Option<&Settling>,
             since: now.steady,
             first: now.steady,
             growing: !shrunk,
+            writer: None,
         });
     };
     if before.identity == Some(*seen) {
@@ -130,7 +143,19 @@ pub fn decide(seen: &Identity, known: Option<Known>, waiting: Option<&Settling>,
     if growing && now.steady.saturating_duration_since(before.first) >= GROWING_MAX {
         return Verdict::Read;
     }
-    Verdict::Wait(Settling { identity: Some(*seen), since: now.steady, first: before.first, growing })
+    Verdict::Wait(Settling { identity: Some(*seen), since: now.steady, first: before.first, growing, writer: None })
+}
+
+/// Since when a writer has it open, as far as events tell: it wrote, and was not heard to close it. Another file in its place
+/// has another writer.
+fn writer_since(seen: &Identity, waiting: Option<&Settling>, hint: Hint, now: Moment) -> Option<Instant> {
+    let before = waiting.filter(|before| before.identity.is_some_and(|before| before.inode == seen.inode));
+    let before = before.and_then(|before| before.writer);
+    match hint {
+        Hint::Closed | Hint::Placed => None,
+        Hint::Written => Some(before.unwrap_or(now.steady)),
+        Hint::Touched | Hint::None => before,
+    }
 }
 
 /// Whether the identity can stand for the content: its times are older than a tick of any clock that sets them.
@@ -203,6 +228,26 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_that_was_not_heard_to_close_is_waited_for_however_quiet_it_is() {
+        let start = moment();
+        let file = seen(10, JUST_NOW - 3600);
+        assert_eq!(decide(&file, OTHER, None, Hint::Written, start), Verdict::Held(start.steady));
+        let writer = Some(start.steady);
+        let held = Settling { identity: Some(file), since: start.steady, first: start.steady, growing: false, writer };
+        let later = start.after(Duration::from_secs(7200));
+        for hint in [Hint::None, Hint::Touched, Hint::Written] {
+            assert_eq!(decide(&file, OTHER, Some(&held), hint, later), Verdict::Held(start.steady), "{hint:?}");
+        }
+        for hint in [Hint::Closed, Hint::Placed] {
+            assert_eq!(decide(&file, OTHER, Some(&held), hint, later), Verdict::Read, "{hint:?}");
+        }
+        let other = Identity { inode: (1, 3), ..file };
+        assert_eq!(decide(&other, OTHER, Some(&held), Hint::None, later), Verdict::Read, "another file in its place");
+        let same = Some(Known { same: true, size: 10 });
+        assert_eq!(decide(&file, same, None, Hint::Written, start), Verdict::Same, "as it was read");
+    }
+
+    #[test]
     fn case_05_a_file_that_only_grows_is_read_after_five_seconds_and_one_that_is_rewritten_is_not() {
         let start = moment();
         let mut waiting = None;
@@ -244,5 +289,7 @@ mod tests {
         assert_eq!(merge(Hint::Closed, Hint::Touched, false), Hint::Touched);
         assert_eq!(merge(Hint::Closed, Hint::Touched, true), Hint::Closed);
         assert_eq!(merge(Hint::Touched, Hint::Closed, false), Hint::Closed);
+        assert_eq!(merge(Hint::Closed, Hint::Written, false), Hint::Written);
+        assert_eq!(merge(Hint::Written, Hint::Touched, true), Hint::Written);
     }
 }

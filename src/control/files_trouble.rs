@@ -45,6 +45,8 @@ pub enum Reason {
     WatchLimit,
     /// The system gives no watcher at all.
     InstanceLimit,
+    /// Somebody has it open for writing for long.
+    HeldOpen,
     /// Watching failed otherwise; the system's error number, 0 where it gave none.
     WatchFailed(i32),
 }
@@ -68,9 +70,9 @@ pub struct Healed {
 }
 
 /// The codes by number, since a million files have only an octet each for theirs.
-const CODES: [&str; 20] = [
+const CODES: [&str; 21] = [
     "", "MX6001", "MX6002", "MX6003", "MX6004", "MX6005", "MX6006", "MX6007", "MX6008", "MX6009", "MX6010", "MX6011",
-    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019",
+    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019", "MX6020",
 ];
 
 /// The code of a number that [`Reason::number`] gave.
@@ -101,6 +103,7 @@ impl Reason {
             Reason::WatchLimit => 17,
             Reason::InstanceLimit => 18,
             Reason::WatchFailed(_) => 19,
+            Reason::HeldOpen => 20,
         }
     }
 
@@ -168,6 +171,10 @@ impl Reason {
                 format!("more than {FILES_MAX} files; those past it are not read"),
                 "put many tenants into one .ndjson file",
             ),
+            Reason::HeldOpen => fixed(
+                "somebody has the file open for writing; what is in it now may be a part of it, so it is not read",
+                "end whoever writes it (`fuser FILE` names the process), or write beside it and rename over it",
+            ),
             Reason::WatchLimit => (limited("watches", "watches"), RAISE_WATCHES),
             Reason::InstanceLimit => (limited("watchers", "instances"), RAISE_INSTANCES),
             Reason::WatchFailed(errno) => (
@@ -228,6 +235,7 @@ mod tests {
             Reason::WatchLimit,
             Reason::InstanceLimit,
             Reason::WatchFailed(0),
+            Reason::HeldOpen,
         ];
         for (at, reason) in all.into_iter().enumerate() {
             assert_eq!(usize::from(reason.number()), at + 1);

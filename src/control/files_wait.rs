@@ -179,6 +179,13 @@ impl Files {
         self.missed.map(|(first, last)| (last + SETTLE).min(first + REMOVALS_MAX))
     }
 
+    /// Whether something waits for quiet; what waits for somebody who has it open for writing may do so for long.
+    pub fn is_waiting(&self) -> bool {
+        let quiet = self.settling.values().any(|settling| settling.writer.is_none());
+        let lost = self.lost.keys().any(|path| !self.places.contains_key(path));
+        quiet || lost || !self.missing.is_empty() || self.doubt.is_some()
+    }
+
     pub(super) fn again_at(&self) -> Option<Instant> {
         let queue = self.queue.front().map(|(due, _)| *due);
         let missing = if self.missing.is_empty() { None } else { self.missing_due() };
@@ -191,5 +198,5 @@ impl Files {
 
 /// The beginning of a wait.
 pub(super) fn settling(identity: Option<Identity>, now: Moment) -> Settling {
-    Settling { identity, since: now.steady, first: now.steady, growing: false }
+    Settling { identity, since: now.steady, first: now.steady, growing: false, writer: None }
 }

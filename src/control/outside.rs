@@ -180,6 +180,7 @@ pub(super) fn settled_scan(files: &mut Files) -> Changes {
         all.rescan |= more.rescan;
         all.again_at = more.again_at;
     }
+    all.troubled.extend(files.tell_held());
     all
 }
 

@@ -5,18 +5,15 @@
 //! it is given, never as much as the whole folder.
 
 use super::files_link::{Links, resolve};
-use super::files_name::{self, FILES_MAX, Kind, is_dropping_folder, join};
-use super::files_read::{self, Content, admit, identity, is_gone, unreadable};
-use super::files_settle::{self, Hint, Identity, Known, Moment, Settling, Verdict, decide};
+use super::files_name::{self, Kind, is_dropping_folder, join};
+use super::files_read::{self, Content, is_gone, unreadable};
+use super::files_settle::{Hint, Moment, Settling};
 use super::files_trouble::{Healed, Reason, Trouble, code_of};
 use super::files_wait::settling;
 use super::files_walk::Walk;
 use super::progress::Progress;
-use ring::digest;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::Metadata;
-use std::hash::BuildHasher;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +67,15 @@ pub(super) struct Entry {
     pub(super) flags: u8,
 }
 
+impl Entry {
+    fn forget(&mut self) {
+        self.identity = 0;
+        if self.flags & DELIVERED != 0 {
+            self.flags = self.flags & !DELIVERED | FORGOTTEN;
+        }
+    }
+}
+
 /// Its content was delivered; `hash` and `size` hold.
 pub(super) const DELIVERED: u8 = 1;
 /// The full scan that is under way has seen it.
@@ -105,7 +111,7 @@ pub struct Files {
     pub(super) real: PathBuf,
     /// Device and inode of the root at the last scan.
     pub(super) root_inode: Option<(u64, u64)>,
-    key: RandomState,
+    pub(super) key: RandomState,
     pub(super) entries: BTreeMap<Box<str>, Entry>,
     pub(super) folders: BTreeMap<Box<str>, Folder>,
     /// Troubles of folders, and of names that are no files of ours.
@@ -177,11 +183,13 @@ impl Files {
 
     /// Forgets what was delivered, so that the next scan delivers every file anew. Nothing is gone by that.
     pub fn forget_contents(&mut self) {
-        for entry in self.entries.values_mut() {
-            entry.identity = 0;
-            if entry.flags & DELIVERED != 0 {
-                entry.flags = entry.flags & !DELIVERED | FORGOTTEN;
-            }
+        self.entries.values_mut().for_each(Entry::forget);
+    }
+
+    /// The same for one file.
+    pub fn forget_content(&mut self, path: &str) {
+        if let Some(entry) = self.entries.get_mut(path) {
+            entry.forget();
         }
     }
 
@@ -227,10 +235,14 @@ impl Files {
         if linked {
             self.links.set(path, resolved.chain);
         }
-        match files_read::read(&self.real.join(path), &self.real, kind)? {
+        match files_read::read(&self.real.join(path), &self.real, kind, self.is_written(path))? {
             Content::Whole(octets, seen) => {
                 self.keep(path, &octets, &seen, now);
                 Ok(octets)
+            }
+            Content::Held(seen) | Content::Growing(_, seen) => {
+                self.wait_for_writer(path, &seen, None, now);
+                Err(Reason::HeldOpen)
             }
             Content::Gone => Err(if linked { Reason::Dangling } else { Reason::Unreadable(libc::ENOENT) }),
             Content::LongLine(_) => Err(Reason::LineTooLong),
@@ -304,73 +316,6 @@ impl Files {
                 self.file(path, kind, &meta, hint, now, out);
             }
         }
-    }
-
-    /// Looks at a file with a name of ours; `meta` is that of a link's target.
-    pub(super) fn file(&mut self, path: &str, kind: Kind, meta: &Metadata, hint: Hint, now: Moment, out: &mut Changes) {
-        if let Err(reason) = admit(meta, kind) {
-            return self.trouble(path, reason, out);
-        }
-        self.see(path);
-        let seen = identity(meta);
-        let print = self.print(&seen);
-        let entry = self.entries.get(path).filter(|entry| entry.flags & DELIVERED != 0 || entry.identity != 0);
-        let known = entry.map(|entry| Known { same: entry.identity == print, size: entry.size });
-        match decide(&seen, known, self.settling.get(path), hint, now) {
-            Verdict::Same => {
-                self.settling.remove(path);
-                if self.trouble_of(path) != Reason::LineTooLong.number() {
-                    self.heal(path, out);
-                }
-            }
-            Verdict::Wait(settling) => self.wait(path, settling, now),
-            Verdict::Read => self.read(path, kind, now, out),
-        }
-    }
-
-    pub(super) fn read(&mut self, path: &str, kind: Kind, now: Moment, out: &mut Changes) {
-        match files_read::read(&self.real.join(path), &self.real, kind) {
-            Err(reason) => self.trouble(path, reason, out),
-            Ok(Content::Gone) => self.absent(path, now, out),
-            Ok(Content::Changing(seen)) => self.wait(path, settling(Some(seen), now), now),
-            Ok(Content::LongLine(seen)) => {
-                self.trouble(path, Reason::LineTooLong, out);
-                // Not read again until it changes: it may be large.
-                let print = if files_settle::is_trusted(&seen, now.wall) { self.print(&seen) } else { 0 };
-                if let Some(entry) = self.entries.get_mut(path) {
-                    entry.identity = print;
-                }
-            }
-            Ok(Content::Whole(content, seen)) => {
-                if self.entries.len() >= FILES_MAX && !self.entries.contains_key(path) {
-                    return self.place("", Reason::TooManyFiles, out);
-                }
-                self.heal(path, out);
-                if self.keep(path, &content, &seen, now) {
-                    self.progress.found(1, content.len());
-                    out.changed.push(File { path: PathBuf::from(path), kind, content });
-                }
-            }
-        }
-    }
-
-    /// Remembers content that is being delivered. False: it is what was delivered before.
-    pub(super) fn keep(&mut self, path: &str, content: &[u8], seen: &Identity, now: Moment) -> bool {
-        let mut hash = [0u8; 16];
-        let digest = digest::digest(&digest::SHA256, content);
-        hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        let identity = if files_settle::is_trusted(seen, now.wall) { self.print(seen) } else { 0 };
-        let size = u32::try_from(seen.size).unwrap_or(u32::MAX);
-        let flags = DELIVERED | self.sighting;
-        self.settling.remove(path);
-        self.missing.remove(path);
-        let before = self.entries.insert(path.into(), Entry { identity, hash, size, trouble: 0, flags });
-        !before.is_some_and(|before| before.flags & DELIVERED != 0 && before.hash == hash)
-    }
-
-    /// The identity as 64 bits that nobody outside can aim at; never 0.
-    fn print(&self, seen: &Identity) -> u64 {
-        self.key.hash_one(seen).max(1)
     }
 
     /// Whether the root is there and the folder that the last scan saw.

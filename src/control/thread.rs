@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::control::certs::Certs;
 use crate::control::files_name;
 use crate::control::files_settle::Moment;
-use crate::control::files_trouble::Trouble;
+use crate::control::files_trouble::{Reason, Trouble};
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
 use crate::control::observe::anchors::Anchors;
@@ -291,6 +291,9 @@ impl Mind {
         for trouble in &dirty.troubled {
             self.trouble(trouble);
         }
+        if dirty.lost {
+            self.files.forget_writers();
+        }
         if dirty.rescan {
             self.rescan_at = Some(Instant::now());
         }
@@ -319,8 +322,12 @@ impl Mind {
         }
         for path in healed.iter().filter(|path| !delivered.contains(*path) && files_name::kind(path).is_some()) {
             // Its content may be what it was before the trouble, which a look does not deliver again; or it is gone.
-            let content = self.files.include(path, Moment::now()).ok();
-            batch.push(FileChange { path: path.clone(), content });
+            match self.files.include(path, Moment::now()) {
+                Ok(content) => batch.push(FileChange { path: path.clone(), content: Some(content) }),
+                Err(Reason::Unreadable(libc::ENOENT)) => batch.push(FileChange { path: path.clone(), content: None }),
+                // It is not gone: it comes as soon as it can be read.
+                Err(_) => self.files.forget_content(path),
+            }
         }
         let spoiled: Vec<_> = changes.troubled.iter().map(|trouble| self.trouble(trouble)).collect();
         let changed = !(batch.is_empty() && spoiled.is_empty() && healed.is_empty());

@@ -54,6 +54,8 @@ pub struct Dirty {
     pub paths: BTreeMap<PathBuf, Hint>,
     /// Scan everything.
     pub rescan: bool,
+    /// Events were lost, or may be: what earlier ones told of writers may not hold any more.
+    pub lost: bool,
     /// What hinders watching, said once.
     pub troubled: Vec<Trouble>,
     /// What no longer does.
@@ -184,7 +186,7 @@ impl Shared {
         self.mark_with(|dirty| {
             if dirty.paths.len() >= DIRTY_MAX && !dirty.paths.contains_key(&path) {
                 dirty.paths.clear();
-                dirty.rescan = true;
+                (dirty.rescan, dirty.lost) = (true, true);
                 self.overflows.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -198,10 +200,15 @@ impl Shared {
         self.mark_with(|dirty| dirty.rescan = true);
     }
 
+    /// Nothing is heard for a moment, or was not: asks for a full scan.
+    pub(super) fn lost(&self) {
+        self.mark_with(|dirty| (dirty.rescan, dirty.lost) = (true, true));
+    }
+
     /// The kernel's queue ran over: whatever was marked is only part of the truth.
     pub(super) fn overflowed(&self) {
         self.overflows.fetch_add(1, Ordering::Relaxed);
-        self.rescan();
+        self.lost();
     }
 
     /// Watching is hindered.
@@ -238,6 +245,7 @@ pub(super) fn meaning(event: &Event, root: &Path, real: &Path) -> Vec<Meaning> {
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return Vec::new(),
         EventKind::Modify(ModifyKind::Name(RenameMode::To)) => (Hint::Placed, false),
         EventKind::Modify(ModifyKind::Metadata(_)) => (Hint::Touched, true),
+        EventKind::Modify(ModifyKind::Data(_)) => (Hint::Written, false),
         EventKind::Modify(_) | EventKind::Create(_) | EventKind::Remove(_) | EventKind::Any | EventKind::Other => {
             (Hint::Touched, false)
         }
@@ -286,7 +294,7 @@ mod tests {
         let folder = Meaning::Folder(PathBuf::from(x));
         assert_eq!(of(placed, x), [mark("a/x.toml", Hint::Placed, false), folder]);
         let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
-        assert_eq!(of(data, x), [mark("a/x.toml", Hint::Touched, false)]);
+        assert_eq!(of(data, x), [mark("a/x.toml", Hint::Written, false)]);
         let mode = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
         assert_eq!(of(mode, x), [mark("a/x.toml", Hint::Touched, true)]);
         assert_eq!(of(EventKind::Remove(RemoveKind::File), x), [mark("a/x.toml", Hint::Touched, false)]);

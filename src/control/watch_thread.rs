@@ -161,7 +161,8 @@ impl Manager {
         let result = self.make_watcher();
         self.rebuilt = Instant::now();
         self.set_trouble(result.err());
-        self.scan();
+        self.scanned = Instant::now();
+        self.shared.lost();
     }
 
     fn make_watcher(&mut self) -> Result<(), Reason> {

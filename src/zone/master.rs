@@ -79,6 +79,11 @@ impl RecordRef<'_> {
     }
 }
 
+/// What is wrong with a file whose last line has no end: it may be half of a line, so nothing of the file may be used.
+pub fn unended(file: &str, text: &str) -> Option<Diagnostic> {
+    fault::unended(file, text)
+}
+
 /// Reads a master file whose records belong at or below `origin`, which is in lower case; `file` is what diagnostics
 /// call it.
 pub fn parse(origin: &[u8], file: &str, text: &str, include: &mut Include<'_>) -> Parsed {
@@ -183,6 +188,17 @@ mod tests {
                 "13 example. 3600 MX 10 mail.sub.example.",
             ]
         );
+    }
+
+    #[test]
+    fn a_last_line_without_its_end_is_no_line() {
+        for good in ["", "a 1 A 192.0.2.150\n", "a 1 A 192.0.2.150\r\n", "a 1 A 192.0.2.150\n  \t", "\n"] {
+            assert_eq!(unended("z", good), None, "{good:?}");
+        }
+        for bad in ["a 1 A 192.0.2.15", "\na 1 A 192.0.2.15", "a 1 TXT \"x\"", "a 1 A 192.0.2.15\r", "; half"] {
+            let fault = unended("z", bad).expect(bad);
+            assert_eq!((fault.code, fault.place.line > 0, fault.help.contains("line feed")), ("MX2006", true, true));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Each shows what is answered before, during and after, and that the commands give the reason.
 
 use crate::server::*;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -70,12 +70,46 @@ fn case_03_a_file_truncated_and_written_in_place_never_loses_its_tenant() {
     let path = server.path(&at("x.toml"));
     let mut file = OpenOptions::new().write(true).truncate(true).open(path).expect("opened");
     file.write_all(b"domain = \"x.exa").expect("written");
-    server.shows_last_good("x.example", "x.toml");
+    server.after("meanwhile");
+    assert_eq!(server.tenant("x.example"), ("served".to_owned(), String::new()), "who writes it is at work");
     file.write_all(b"mple\"\npool = \"us\"\n").expect("written");
     drop(file);
     server.eventually("x-example", US);
     assert_eq!(steady.answers(), [EU, US]);
     server.until("all is well", |server| server.codes().is_empty());
+}
+
+#[test]
+fn a_master_file_that_is_written_slowly_or_left_inside_of_a_line_is_never_served_in_part() {
+    let server = Server::started();
+    let hosts: String = (0..200).map(|i| format!("h{i} 300 A 192.0.2.{}\n", i % 250 + 1)).collect();
+    let whole = format!("{MASTER}{hosts}");
+    server.place("zones/a.mx.example.zone", &whole);
+    let (inside, last) = ("NOERROR A 192.0.2.150", "NOERROR A 192.0.2.200");
+    server.eventually("h199", last);
+    let cuts = [whole.find("h100 "), whole.find("h149 300 A 192.0.2.150").map(|at| at + "h149 300 A 192.0.2.15".len())];
+    let steady = [server.steadily("h149"), server.steadily("h199")];
+    for (round, cut) in cuts.into_iter().enumerate() {
+        let (first, rest) = whole.split_at(cut.expect("it is there"));
+        let mut file = File::create(server.path("zones/a.mx.example.zone")).expect("truncated");
+        file.write_all(first.as_bytes()).expect("written");
+        // More than the time for quiet: other files came and were answered.
+        for marker in 0..3 {
+            server.after(&format!("slow{round}-{marker}"));
+        }
+        file.write_all(format!("{rest}new{round} 300 A 192.0.2.26\n").as_bytes()).expect("written");
+        drop(file);
+        server.eventually(&format!("new{round}"), US);
+    }
+    // A writer that ends inside of a line leaves what nobody can tell from a whole one.
+    let (first, _) = whole.split_at(cuts[1].expect("it is there"));
+    server.write("zones/a.mx.example.zone", first);
+    server.until("the reason is told", |server| server.codes().contains(&"MX2006".to_owned()));
+    assert_eq!(server.run(&["check"]).ends(1).out.matches("MX2006").count(), 1);
+    server.write("zones/a.mx.example.zone", &whole);
+    server.until("all is well", |server| server.codes().is_empty());
+    let [inside_seen, last_seen] = steady.map(Steady::answers);
+    assert_eq!((inside_seen, last_seen), (vec![inside.to_owned()], vec![last.to_owned()]));
 }
 
 #[test]
@@ -160,11 +194,16 @@ fn case_19_other_octets_are_seen_whatever_time_and_size_say() {
     next.set_modified(old.modified().expect("a time")).expect("set");
     assert_eq!(next.metadata().expect("stat").len(), old.len());
     fs::rename(server.path("stage/next"), &path).expect("renamed");
+    // Renamed before it is closed: what is buffered may not be in it yet.
+    server.after("renamed");
+    assert_eq!(server.address("x-example"), EU);
+    drop(next);
     server.eventually("x-example", US);
     // In place, with a time long ago.
     server.write(&at("x.toml"), toml("x.example", "eu"));
     let file = fs::File::options().write(true).open(&path).expect("opened");
     file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1)).expect("set");
+    drop(file);
     server.eventually("x-example", EU);
 }
 

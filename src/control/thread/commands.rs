@@ -37,6 +37,8 @@ impl Mind {
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
         self.world.refresh_certificates(&mut outside);
+        // A person who reloads says that files are whole, where the kernel does not know better.
+        self.files.forget_writers();
         let changes = self.scan();
         self.take_in(changes);
         self.read_roots();
@@ -56,7 +58,7 @@ impl Mind {
     /// Ends the reloads that wait for nothing any more.
     pub(super) fn end_reloads(&mut self) {
         let now = Instant::now();
-        let settled = self.again_at.is_none() && self.rescan_at.is_none() && !self.files.is_scanning();
+        let settled = !self.files.is_waiting() && self.rescan_at.is_none() && !self.files.is_scanning();
         let (ended, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
         self.reloads = waiting;

@@ -86,7 +86,8 @@ impl World {
             master::parse(apex, &shown, &text, &mut |path| {
                 let path = inside(path)?;
                 included.push(path.clone());
-                String::from_utf8(outside.read(&path)?).map_err(|_| "it is not UTF-8".to_owned())
+                let text = String::from_utf8(outside.read(&path)?).map_err(|_| "it is not UTF-8".to_owned())?;
+                master::unended(&path, &text).map_or(Ok(text), |fault| Err(fault.message))
             })
         });
         let zone = self.zone_or_new(apex, outside);
@@ -207,8 +208,13 @@ impl World {
     }
 }
 
+/// The text of a master file, whole.
 fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
-    crate::zone::tenant::text_of(shown, &octets).map(str::to_owned)
+    let text = crate::zone::tenant::text_of(shown, &octets)?;
+    match master::unended(shown, text) {
+        Some(fault) => Err(Box::new(fault)),
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// The path below `zones/` of an included file, which a master file names from its own folder: never outside of it.
