@@ -13,6 +13,8 @@ mod folders;
 mod keys;
 #[path = "provisioning/mounts.rs"]
 mod mounts;
+#[path = "provisioning/moves.rs"]
+mod moves;
 #[path = "provisioning/server.rs"]
 mod server;
 #[path = "reconcile/words.rs"]

@@ -14,7 +14,7 @@ mod ways;
 use crate::cert::Leaf;
 use crate::cert::make::PrivateKey;
 use crate::config::{Config, PoolSettings};
-use crate::control::pools::{PoolServed, PoolWanted};
+use crate::control::pools::{Joined, PoolServed, PoolWanted, Route};
 use crate::control::store::Store;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::tlsa::facts::Origin;
@@ -47,8 +47,10 @@ pub struct Certs {
     pub lives: BTreeMap<String, Life>,
     /// Why facts about a pool cannot be kept.
     pub broken: BTreeMap<String, Diagnostic>,
-    /// Ways that have not ended, with where they come from and go to.
-    pub ways: BTreeMap<String, (String, String)>,
+    /// Ways that have not ended, with where they lead.
+    pub ways: BTreeMap<String, Route>,
+    /// Ways that have ended in this process, with the pools that they led to.
+    ended: BTreeMap<String, String>,
     /// Seconds that the signing clock went without having counted them.
     pub credited: Seconds,
     /// Why the clock cannot be trusted.
@@ -57,8 +59,8 @@ pub struct Certs {
     pub homes_are_kept: bool,
     /// When these are tried again.
     join_at: Instant,
-    /// Ways that the disk refused: from, to, endpoints.
-    unkept: BTreeMap<String, (String, String, String)>,
+    /// Ways that the disk refused.
+    unkept: BTreeMap<String, Joined>,
     config: Config,
     bounds: Bounds,
 }
@@ -70,6 +72,7 @@ impl Certs {
             lives: BTreeMap::new(),
             broken: BTreeMap::new(),
             ways: BTreeMap::new(),
+            ended: BTreeMap::new(),
             credited: 0,
             clock: None,
             homes_are_kept: false,
@@ -125,15 +128,20 @@ impl Certs {
     pub fn advance(&mut self, store: &Store, pool: &str, now: UnixTime) -> bool {
         let (credited, clock) = (self.credited, self.clock.clone());
         if self.ways.contains_key(pool) {
-            self.want_way(pool);
+            self.want_way(pool, now);
         }
         let Some(life) = self.lives.get_mut(pool) else { return false };
-        life.advance(store, credited, clock, now)
+        let is_served = life.advance(store, credited, clock, now);
+        if self.ways.contains_key(pool) {
+            self.look_at_end(pool, now);
+        }
+        is_served
     }
 
     /// What has no pool any more and waits for nothing is not looked after; its journal stays.
     pub fn keep_only(&mut self, is_there: impl Fn(&str) -> bool) {
-        let needed: Vec<String> = self.ways.iter().flat_map(|(way, (from, to))| [way, from, to]).cloned().collect();
+        let needed: Vec<String> =
+            self.ways.iter().flat_map(|(way, route)| route.from.iter().chain([way, &route.to])).cloned().collect();
         self.lives.retain(|pool, _| is_there(pool) || needed.contains(pool));
         self.broken.retain(|pool, _| is_there(pool));
     }

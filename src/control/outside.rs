@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::control::certs::Certs;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
-use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted};
+use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::control::rolls::Rolls;
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{self, LastGood, Store};
@@ -63,8 +63,12 @@ impl PoolOutside for Disk<'_> {
         self.certs.serve_pool(self.store, pool, wanted, self.now)
     }
 
-    fn serve_way(&mut self, way: &str, from: &str, to: &str) -> Option<PoolServed> {
-        self.certs.serve_way(self.store, way, (from, to), self.now)
+    fn serve_way(&mut self, way: &str) -> WayServed {
+        self.certs.serve_way(self.store, way, self.now)
+    }
+
+    fn leave_way(&mut self, way: &str) {
+        self.certs.leave_way(self.store, way);
     }
 }
 

@@ -15,7 +15,7 @@ pub use report::PoolReport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-pub use ways::{Endpoint, Joined, KnownWay};
+pub use ways::{Endpoint, Joined, KnownWay, Route, WayServed};
 use ways::{Way, Ways};
 
 /// Code of a certificate file that cannot be used.
@@ -31,10 +31,13 @@ pub trait PoolOutside {
         wanted.as_written()
     }
 
-    /// What is served to tenants on their way between two pools; none: their way has ended.
-    fn serve_way(&mut self, _way: &str, _from: &str, _to: &str) -> Option<PoolServed> {
-        None
+    /// What is served to tenants on their way between pools.
+    fn serve_way(&mut self, _way: &str) -> WayServed {
+        WayServed::Ended
     }
+
+    /// Nobody is on this way any more, or may come back to it.
+    fn leave_way(&mut self, _way: &str) {}
 }
 
 /// What the files say about a pool.
@@ -98,6 +101,8 @@ struct Entry {
     /// Whether the file says something about it, be it broken.
     mentioned: bool,
     tenants: u64,
+    /// Tenants that were removed from here, and whose records caches may hold.
+    remembered: u64,
     /// Addresses of tenants' own that are served with the pool's TLSA, and by how many tenants.
     apart: BTreeMap<IpAddr, u64>,
     /// Where tenants on their way come from and go to; none: it is a pool.
@@ -210,6 +215,7 @@ impl PoolTable {
         let entry = pool.and_then(|pool| self.entries.get_mut(usize::try_from(pool).ok()?));
         if let Some(entry) = entry {
             entry.tenants = entry.tenants.saturating_add_signed(change);
+            entry.way.iter_mut().for_each(Way::is_used);
             self.unused |= entry.tenants == 0;
         }
     }
@@ -363,6 +369,7 @@ impl PoolTable {
                     findings: Vec::new(),
                     mentioned: false,
                     tenants: 0,
+                    remembered: 0,
                     apart: BTreeMap::new(),
                     way: None,
                 });

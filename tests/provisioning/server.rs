@@ -369,7 +369,8 @@ fn poll_pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
 
-fn ask(port: u16, owner: &str, rtype: &str) -> String {
+/// What is answered on this port, in words.
+pub fn ask(port: u16, owner: &str, rtype: &str) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(("127.0.0.1", port)).expect("connected");
     socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");

@@ -36,6 +36,38 @@ fn a_pool_that_changed_while_no_server_ran_is_a_move() {
     assert_eq!(lab.memory.joined.last().expect("a way"), &["us", "eu", X]);
 }
 
+/// A third pool.
+const AP: &str = "\n[ap]\naddresses = [\"192.0.2.27\"]\ntlsa = [\"3 1 1 1b5e000000000000000000000000000000000000000000000000000000000000\"]\n";
+
+#[test]
+fn the_next_move_begins_where_the_last_one_led() {
+    let mut lab = lab();
+    lab.write(&[("pools.toml", &format!("{POOLS}{AP}"))]);
+    for pool in ["us", "ap", "eu", "us"] {
+        lab.write(&[(&at("x.toml"), &toml("x.example", pool))]);
+    }
+    let route = |way: &[String; 3]| format!("{} {}", way[0], way[1]);
+    let routes: Vec<String> = lab.memory.joined.iter().map(route).collect();
+    assert_eq!(routes, ["eu us", "us ap", "ap eu", "eu us"]);
+}
+
+#[test]
+fn a_move_within_a_move_comes_from_both_pools_and_an_empty_way_is_left() {
+    let mut lab = lab();
+    lab.write(&[("pools.toml", &format!("{POOLS}{AP}"))]);
+    lab.memory.ways_last = true;
+    for pool in ["us", "ap", "us"] {
+        lab.write(&[(&at("x.toml"), &toml("x.example", pool))]);
+    }
+    let route = |way: &[String; 3]| format!("{} > {}", way[0], way[1]);
+    let routes: Vec<String> = lab.memory.joined.iter().map(route).collect();
+    assert_eq!(routes, ["eu > us", "eu us > ap", "ap eu > us"].map(|route| route.replace("ap eu", "eu ap")));
+    assert_eq!(lab.memory.left_ways, [".way-0", ".way-1"], "nobody is on them any more");
+    // Back on the way: nothing new begins.
+    lab.write(&[(&at("x.toml"), &toml("x.example", "us"))]);
+    assert_eq!(lab.memory.joined.len(), 3);
+}
+
 #[test]
 fn a_lot_of_tenants_in_one_file_are_told_apart_by_where_they_come_from() {
     let mut lab = lab();

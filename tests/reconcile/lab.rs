@@ -4,7 +4,7 @@ use crate::words::{in_words, query};
 use mxseal::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
 use mxseal::cert::{KeyKind, Leaf, Spki};
 use mxseal::config::Config;
-use mxseal::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted};
+use mxseal::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
 use mxseal::control::tenants::homes::{Homes, Lines};
 use mxseal::control::tenants::{Done, Standing};
 use mxseal::control::world::{FileChange, Outside, World};
@@ -37,6 +37,10 @@ pub struct Memory {
     pub apart: BTreeMap<String, BTreeSet<IpAddr>>,
     /// The ways between pools that tenants took: from, to, endpoints.
     pub joined: Vec<[String; 3]>,
+    /// Whether ways go on until they are left; else their tenants have arrived at once.
+    pub ways_last: bool,
+    /// Ways that nobody is on any more.
+    pub left_ways: Vec<String>,
 }
 
 impl PoolOutside for Memory {
@@ -56,6 +60,14 @@ impl PoolOutside for Memory {
     fn serve_pool(&mut self, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
         self.apart.insert(pool.to_owned(), wanted.apart.clone());
         wanted.as_written()
+    }
+
+    fn serve_way(&mut self, _way: &str) -> WayServed {
+        if self.ways_last { WayServed::AsBefore } else { WayServed::Ended }
+    }
+
+    fn leave_way(&mut self, way: &str) {
+        self.left_ways.push(way.to_owned());
     }
 }
 
@@ -83,7 +95,7 @@ impl Outside for Memory {
     }
 
     fn join_ways(&mut self, joined: Vec<Joined>) {
-        self.joined.extend(joined.into_iter().map(|way| [way.from, way.to, way.endpoints]));
+        self.joined.extend(joined.into_iter().map(|way| [way.route.from.join(" "), way.route.to, way.endpoints]));
     }
 
     fn was_signed(&mut self, apex: &Name) -> bool {

@@ -62,7 +62,7 @@ impl Moving {
             return;
         }
         self.way.policy = Policy { margin: HOUR, makes_next: false, probed: true, drain: None };
-        self.way.wanted = wanted(&self.from.facts, &self.to.facts);
+        self.way.wanted = wanted(&[&self.from.facts], &self.to.facts);
         let shows = [&self.from, &self.to].iter().flat_map(|pool| pool.facts.showings(true)).collect();
         self.way.elsewhere = Some(Conditions { shows: Some(shows), ..Conditions::default() });
         self.way.turn();

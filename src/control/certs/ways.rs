@@ -3,16 +3,16 @@
 //! A way that cannot be kept is not begun: its tenants are served as before until the disk takes it.
 
 use super::{Certs, Life};
-use crate::control::pools::{Joined, KnownWay, PoolServed};
+use crate::control::pools::{Joined, KnownWay, Route, WayServed};
 use crate::control::store::Store;
 use crate::roll::item::Version;
 use crate::roll::tlsa::check::{AddressSet, Showing};
 use crate::roll::tlsa::facts::Fact;
 use crate::roll::tlsa::fold::PoolFacts;
-use crate::roll::tlsa::way::{has_arrived, inherited, wanted};
+use crate::roll::tlsa::way::{has_arrived, inherited, last_wait, wanted};
 use crate::roll::tlsa::{Policy, Wanted};
 use crate::time::{Seconds, UnixTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -34,19 +34,24 @@ pub(in crate::control) struct Shows {
 impl Certs {
     /// The ways that an earlier process began and that have not ended, before any tenant is read.
     pub fn restore_ways(&mut self, store: &Store, now: UnixTime) -> Vec<KnownWay> {
-        let mut known = Vec::new();
+        let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
         for way in store.pool_names().into_iter().filter(|name| name.starts_with('.')) {
             let Ok(life) = Life::open(store, &way, now) else { continue };
-            let Some((from, to)) = life.facts().between.clone() else { continue };
-            let endpoints = store.pool_list(&way, ENDPOINTS).ok().flatten().unwrap_or_default();
-            self.ways.insert(way.clone(), (from.clone(), to.clone()));
+            let Some(between) = life.facts().between.clone() else { continue };
             self.lives.insert(way.clone(), life);
-            known.push(KnownWay { way, from, to, endpoints });
+            found.insert(way, between);
+        }
+        let mut known = Vec::new();
+        for (way, (from, to)) in &found {
+            let route = Route { from: pools_of(from, &found).into_iter().collect(), to: to.clone() };
+            let endpoints = store.pool_list(way, ENDPOINTS).ok().flatten().unwrap_or_default();
+            self.ways.insert(way.clone(), route.clone());
+            known.push(KnownWay { way: way.clone(), route, endpoints });
         }
         // Where they come from and go to is known from facts, whatever the files say now.
-        for pool in known.iter().flat_map(|way| [way.from.clone(), way.to.clone()]) {
-            if !self.lives.contains_key(&pool) && store.has_pool(&pool) {
-                self.open(store, &pool, now);
+        for pool in known.iter().flat_map(|way| way.route.from.iter().chain([&way.route.to])) {
+            if !self.lives.contains_key(pool) && store.has_pool(pool) {
+                self.open(store, pool, now);
             }
         }
         known
@@ -54,10 +59,11 @@ impl Certs {
 
     /// Makes durable who is on a way.
     pub fn join_ways(&mut self, store: &Store, joined: Vec<Joined>, now: UnixTime) {
-        for Joined { way, from, to, endpoints } in joined {
-            if let Err(reason) = self.join(store, &way, (&from, &to), &endpoints, now) {
-                tracing::warn!(POOL = way, "tenants stay with pool {from} for now: {reason}");
-                self.unkept.insert(way, (from, to, endpoints));
+        for joined in joined {
+            if let Err(reason) = self.join(store, &joined, now) {
+                let Joined { way, left, .. } = &joined;
+                tracing::warn!(POOL = way, "tenants stay with pool {left} for now: {reason}");
+                self.unkept.insert(joined.way.clone(), joined);
             }
         }
     }
@@ -72,30 +78,37 @@ impl Certs {
         let unkept = std::mem::take(&mut self.unkept);
         self.join_at = Instant::now() + RETRY;
         let was_some = !unkept.is_empty();
-        let again = unkept.into_iter().map(|(way, (from, to, endpoints))| Joined { way, from, to, endpoints });
-        self.join_ways(store, again.collect(), now);
+        // Older ways first: younger ones may begin at them.
+        let mut again: Vec<Joined> = unkept.into_values().collect();
+        again.sort_by_key(|joined| (joined.way.len(), joined.way.clone()));
+        self.join_ways(store, again, now);
         was_some && self.unkept.is_empty()
     }
 
-    fn join(
-        &mut self,
-        store: &Store,
-        way: &str,
-        (from, to): (&str, &str),
-        endpoints: &str,
-        now: UnixTime,
-    ) -> Result<(), String> {
+    fn join(&mut self, store: &Store, joined: &Joined, now: UnixTime) -> Result<(), String> {
+        let Joined { way, left, route, endpoints } = joined;
+        let leaf = self.leaf(left);
         // A pool that tenants were served from before a restart may be in no file any more.
-        if store.has_pool(from) {
-            self.open(store, from, now);
+        for pool in route.from.iter().chain([&leaf]).filter(|pool| !pool.starts_with('.')) {
+            if store.has_pool(pool) {
+                self.open(store, pool, now);
+            }
         }
-        if !self.lives.contains_key(way) {
-            let began = Fact::PoolBegan { from: Some(from.to_owned()), to: Some(to.to_owned()) };
-            let journal = store.create_pool_journal(way, began, now).map_err(|fault| fault.to_string())?;
-            self.lives.insert(way.to_owned(), Life::with(journal, Vec::new()));
+        let served = self.lives.get(&leaf).filter(|life| life.served().is_some());
+        if served.is_none() && !self.ways.contains_key(way) {
+            if self.broken.contains_key(&leaf) {
+                return Err(format!("what pool {leaf} served is not known"));
+            }
+            tracing::error!(POOL = way, "nobody knows what pool {leaf} served: its tenants are served by {}", route.to);
+            return Ok(());
         }
         let bounds = self.bounds;
-        let inherited = self.lives.get(from).map(|life| inherited(life.facts(), bounds.margin, now));
+        let inherited = served.map(|life| inherited(life.facts(), bounds.margin, now));
+        if !self.lives.contains_key(way) {
+            let began = Fact::PoolBegan { from: Some(route.from.join(" ")), to: Some(route.to.clone()) };
+            let journal = store.create_pool_journal(way, began, now).map_err(|fault| fault.to_string())?;
+            self.lives.insert(way.clone(), Life::with(journal, Vec::new()));
+        }
         let life = self.lives.get_mut(way).ok_or("its journal is not open")?;
         life.limit(bounds, now);
         for fact in inherited.into_iter().flatten() {
@@ -106,59 +119,68 @@ impl Certs {
         }
         // Who is on the way is said last: after a crash nobody is on one that does not know what he was served.
         store.keep_pool_list(way, ENDPOINTS, endpoints).map_err(|fault| fault.to_string())?;
-        self.ways.insert(way.to_owned(), (from.to_owned(), to.to_owned()));
+        self.ways.insert(way.clone(), route.clone());
         Ok(())
     }
 
-    /// What is served on a way; none: it has ended. Recorded when this returns.
-    pub fn serve_way(
-        &mut self,
-        store: &Store,
-        way: &str,
-        (from, to): (&str, &str),
-        now: UnixTime,
-    ) -> Option<PoolServed> {
-        if !self.ways.contains_key(way) {
-            // It could not be begun: as before.
-            return self.unkept.contains_key(way).then(|| self.lives.get(from).and_then(Life::served)).flatten();
+    /// Whose facts tell what was served under this name: a way that has ended is the pool that it led to, and one that
+    /// could not be begun is what its tenants left.
+    fn leaf(&self, name: &str) -> String {
+        let mut leaf = name;
+        while let Some(next) = self.ended.get(leaf).or_else(|| Some(&self.unkept.get(leaf)?.left)) {
+            leaf = next;
         }
-        self.want_way(way);
+        leaf.to_owned()
+    }
+
+    /// What is served on a way; recorded when this returns.
+    pub fn serve_way(&mut self, store: &Store, way: &str, now: UnixTime) -> WayServed {
+        let Some(to) = self.ways.get(way).map(|route| route.to.clone()) else {
+            return if self.unkept.contains_key(way) { WayServed::AsBefore } else { WayServed::Ended };
+        };
+        self.want_way(way, now);
         let (credited, clock) = (self.credited, self.clock.clone());
-        let life = self.lives.get_mut(way)?;
+        let Some(life) = self.lives.get_mut(way) else { return WayServed::AsBefore };
         life.learn(now);
         life.serve(credited, clock, now);
         let served = life.served();
-        if self.homes_are_kept && self.has_arrived(way, to, now) {
+        if self.homes_are_kept && self.has_arrived(way, &to, now) {
+            tracing::info!(POOL = way, "its tenants have arrived");
             self.end_way(store, way);
-            return None;
+            return WayServed::Ended;
         }
-        served
+        served.map_or(WayServed::AsBefore, WayServed::Served)
     }
 
-    /// What a way leads to, by what is known of both pools now.
-    pub(super) fn want_way(&mut self, way: &str) {
-        let Some((from, to)) = self.ways.get(way).cloned() else { return };
-        let none = PoolFacts::default();
-        let facts = |pool: &str| self.lives.get(pool).map_or(&none, |life| life.facts());
-        let left_out = |pool: &str| self.lives.get(pool).map_or(0, |life| life.wanted.left_out);
-        let wanted = Wanted { left_out: left_out(&from) + left_out(&to), ..wanted(facts(&from), facts(&to)) };
-        let shows = [&from, &to].into_iter().filter_map(|pool| self.shows_of(pool)).collect();
-        let bounds = self.bounds;
-        let Some(life) = self.lives.get_mut(way) else { return };
-        life.policy = Policy { margin: bounds.margin, makes_next: false, probed: true, drain: None };
-        (life.wanted, life.shows) = (wanted, Some(shows));
-    }
-
-    fn shows_of(&self, pool: &str) -> Option<Shows> {
-        let life = self.lives.get(pool)?;
-        let mut conditions = life.conditions(None, life.facts().time);
-        let probed = life.policy.probed;
-        let showings = match &life.shows {
-            Some(shows) => shows.iter().flat_map(|shows| shows.showings.clone()).collect(),
-            None => life.facts().showings(probed),
+    /// What a way leads to, by what is known of its pools now. What nobody knows changes nothing, and is never taken for
+    /// nothing: hosts that no pool speaks of may show anything.
+    pub(super) fn want_way(&mut self, way: &str, now: UnixTime) {
+        let Some(route) = self.ways.get(way).cloned() else { return };
+        let from: Vec<&Life> = route.from.iter().filter_map(|pool| self.lives.get(pool)).collect();
+        let to = self.lives.get(&route.to).filter(|life| life.served().is_some());
+        let Some(own) = self.lives.get(way).map(Life::facts) else { return };
+        let margin = self.bounds.margin;
+        let wanted = match to {
+            Some(to) => {
+                let left_out = from.iter().map(|life| life.wanted.left_out).sum::<usize>() + to.wanted.left_out;
+                let all: Vec<&PoolFacts> = from.iter().map(|life| life.facts()).collect();
+                Wanted { left_out, ..wanted(&all, to.facts()) }
+            }
+            None => Wanted { addresses: own.served_addresses(), given: own.served_keys(), ..Wanted::default() },
         };
-        let unseen = std::mem::take(&mut conditions.unseen);
-        Some(Shows { showings, silent: conditions.silent, unseen })
+        let lives = || from.iter().copied().chain(to);
+        let mut shows: Vec<Shows> = lives().map(shows_of).collect();
+        let of_pools = lives().flat_map(|life| life.facts().reachable(margin, now));
+        let known: AddressSet = shows
+            .iter()
+            .flat_map(|shows| shows.showings.iter().map(|seen| seen.what.address))
+            .chain(of_pools)
+            .collect();
+        let unseen = own.reachable(margin, now).difference(&known).copied().collect();
+        shows.push(Shows { showings: Vec::new(), silent: BTreeMap::new(), unseen });
+        let Some(life) = self.lives.get_mut(way) else { return };
+        life.policy = Policy { margin, makes_next: false, probed: true, drain: None };
+        (life.wanted, life.shows) = (wanted, Some(shows));
     }
 
     fn has_arrived(&self, way: &str, to: &str, now: UnixTime) -> bool {
@@ -166,10 +188,27 @@ impl Certs {
         has_arrived(own.facts(), to.facts(), own.policy.margin, now)
     }
 
+    /// A way is looked at once its last wait is over, so that its end is noticed then.
+    pub(super) fn look_at_end(&mut self, way: &str, now: UnixTime) {
+        let Some(life) = self.lives.get_mut(way) else { return };
+        let Some(at) = last_wait(life.facts(), life.policy.margin).filter(|at| *at >= now) else { return };
+        life.due = life.due.min(Instant::now() + Duration::from_secs(at.0 - now.0 + 1));
+    }
+
+    /// Nobody is on this way any more, or may come back to it.
+    pub fn leave_way(&mut self, store: &Store, way: &str) {
+        self.unkept.remove(way);
+        if self.ways.contains_key(way) {
+            tracing::info!(POOL = way, "all its tenants went elsewhere");
+            self.end_way(store, way);
+        }
+    }
+
     fn end_way(&mut self, store: &Store, way: &str) {
-        self.ways.remove(way);
+        if let Some(route) = self.ways.remove(way) {
+            self.ended.insert(way.to_owned(), route.to);
+        }
         self.lives.remove(way);
-        tracing::info!(POOL = way, "its tenants have arrived");
         if let Err(fault) = store.remove_pool(way) {
             tracing::warn!(POOL = way, "what is left of it stays: {fault}");
         }
@@ -185,4 +224,27 @@ impl Certs {
         };
         self.ways.keys().filter(is_old).cloned().collect()
     }
+}
+
+/// The pools that a way comes from. Older programs began ways at other ways.
+fn pools_of(from: &str, ways: &BTreeMap<String, (String, String)>) -> BTreeSet<String> {
+    let (mut pools, mut open, mut seen) = (BTreeSet::new(), vec![from], BTreeSet::new());
+    while let Some(name) = open.pop() {
+        for name in name.split(' ').filter(|name| seen.insert(*name)) {
+            match ways.get(name) {
+                Some((from, to)) => open.extend([from.as_str(), to.as_str()]),
+                // Of a way that has ended nobody knows where it led: hosts that no pool speaks of count as unseen.
+                None if name.starts_with('.') => {}
+                None => drop(pools.insert(name.to_owned())),
+            }
+        }
+    }
+    pools
+}
+
+fn shows_of(life: &Life) -> Shows {
+    let mut conditions = life.conditions(None, life.facts().time);
+    let probed = life.policy.probed;
+    let unseen = std::mem::take(&mut conditions.unseen);
+    Shows { showings: life.facts().showings(probed), silent: conditions.silent, unseen }
 }

@@ -43,8 +43,8 @@ impl PoolTable {
     pub(super) fn all_apart(&self) -> BTreeMap<usize, BTreeSet<IpAddr>> {
         let mut all: BTreeMap<usize, BTreeSet<IpAddr>> = BTreeMap::new();
         for (at, entry) in self.entries.iter().enumerate().filter(|(_, entry)| !entry.apart.is_empty()) {
-            let from = entry.way.filter(|way| !way.has_ended).map(|way| way.from);
-            let ends = entry.way.map(|way| way.to).into_iter().chain(from);
+            let from = entry.way.iter().filter(|way| !way.has_ended).flat_map(|way| way.from.iter().copied());
+            let ends = entry.way.as_ref().map(|way| way.to).into_iter().chain(from);
             let places = ends.filter_map(|index| usize::try_from(index).ok());
             for place in places.chain([at].into_iter().filter(|_| entry.way.is_none())) {
                 all.entry(place).or_default().extend(entry.apart.keys().copied());

@@ -3,7 +3,7 @@
 //! Pure. A tenant on its way refers to an entry of its own beside those of the pools; when the way has ended, that entry is
 //! the new pool's records, so that no tenant has to be touched again. How far a way is, is not for this to decide.
 
-use super::{Entry, PoolOutside, PoolState, PoolTable};
+use super::{Entry, PoolOutside, PoolServed, PoolState, PoolTable};
 use crate::dns::name::Name;
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,14 +17,26 @@ pub const WAY_PREFIX: &str = ".way-";
 const TOGETHER_MAX: usize = 10_000;
 
 /// Where tenants come from and go to.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Way {
-    pub(super) from: PoolIndex,
+    /// The pool that they leave, or the way that leads them elsewhere.
+    left: PoolIndex,
+    /// The pools whose hosts senders may still be led to; a pool each, never a way, so that no way needs another one.
+    pub(super) from: BTreeSet<PoolIndex>,
     pub(super) to: PoolIndex,
     /// Whether others may still join.
     is_young: bool,
+    /// Whether anybody was on it in this process.
+    was_used: bool,
     /// Whether its tenants have arrived.
     pub(super) has_ended: bool,
+}
+
+impl Way {
+    /// Somebody is on it.
+    pub(super) fn is_used(&mut self) {
+        self.was_used = true;
+    }
 }
 
 /// All ways.
@@ -55,14 +67,24 @@ impl fmt::Display for Endpoint<'_> {
     }
 }
 
+/// Where a way leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The pools whose hosts senders may still be led to.
+    pub from: Vec<String>,
+    /// The pool that its tenants go to.
+    pub to: String,
+}
+
 /// A way that tenants have joined, as it must be durable before they are served by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joined {
     /// Its name.
     pub way: String,
-    /// The pool or way that they leave.
-    pub from: String,
-    /// The pool that they go to.
-    pub to: String,
+    /// The pool or way that they leave: caches hold what it served.
+    pub left: String,
+    /// Where it leads.
+    pub route: Route,
     /// All endpoints on it, one a line.
     pub endpoints: String,
 }
@@ -71,27 +93,41 @@ pub struct Joined {
 pub struct KnownWay {
     /// Its name.
     pub way: String,
-    /// The pool or way that they leave.
-    pub from: String,
-    /// The pool that they go to.
-    pub to: String,
+    /// Where it leads.
+    pub route: Route,
     /// All endpoints on it, one a line.
     pub endpoints: String,
 }
 
+/// What is served to tenants on a way.
+pub enum WayServed {
+    /// This.
+    Served(PoolServed),
+    /// What they were served before: the way could not be begun yet.
+    AsBefore,
+    /// What the pool serves that they went to: they have arrived.
+    Ended,
+}
+
 impl PoolTable {
-    /// At a start, before any tenant is read: takes back the ways of an earlier process.
-    pub fn restore_ways(&mut self, ways: Vec<KnownWay>) {
+    /// At a start, before any tenant is read: takes back the ways of an earlier process. New ways have numbers from `first`
+    /// on, so that no name ever means two ways.
+    pub fn restore_ways(&mut self, ways: Vec<KnownWay>, first: u64) {
+        self.ways.next = first;
         let number = |way: &KnownWay| way.way.strip_prefix(WAY_PREFIX).and_then(|text| text.parse::<u64>().ok());
         let mut ways: Vec<(u64, KnownWay)> = ways.into_iter().filter_map(|way| Some((number(&way)?, way))).collect();
         ways.sort_by_key(|(number, _)| *number);
         for (number, known) in ways {
             self.ways.next = self.ways.next.max(number + 1);
-            let (from, to) = (self.index_or_new(&known.from), self.index_or_new(&known.to));
-            let index = self.add_way(&known.way, Way { from, to, is_young: false, has_ended: false });
+            let Route { from, to } = &known.route;
+            let from: BTreeSet<PoolIndex> = from.iter().map(|pool| self.index_or_new(pool)).collect();
+            let to = self.index_or_new(to);
+            let left = from.first().copied().unwrap_or(to);
+            let way = Way { left, from, to, is_young: false, was_used: false, has_ended: false };
+            let index = self.add_way(&known.way, way);
             let endpoints = known.endpoints.lines().map(str::to_owned);
             self.ways.endpoints.insert(index, endpoints.clone().collect());
-            self.ways.known.extend(endpoints.map(|endpoint| (endpoint, (known.to.clone(), index))));
+            self.ways.known.extend(endpoints.map(|endpoint| (endpoint, (known.route.to.clone(), index))));
         }
     }
 
@@ -121,28 +157,30 @@ impl PoolTable {
             return None;
         }
         let (to, index) = self.ways.known.get(&endpoint.to_string())?;
-        let is_going = self.at(*index).and_then(|entry| entry.way).is_some_and(|way| !way.has_ended);
+        let is_going = self.at(*index).and_then(|entry| entry.way.as_ref()).is_some_and(|way| !way.has_ended);
         is_going.then_some((to, *index))
     }
 
     /// The index that a tenant refers to which was served by `from` and is to be served by `to`: a way between the two, or
     /// the one that it is on already.
-    pub fn way(&mut self, from: PoolIndex, to: PoolIndex, endpoint: Endpoint<'_>) -> PoolIndex {
-        if self.arrives_at(from) == to {
-            return from;
+    ///
+    /// Whoever has arrived comes from the pool where that is. Whoever is still on a way comes from all pools that it knows
+    /// of, so the new way needs nothing of the old one but what caches hold of it now.
+    pub fn way(&mut self, left: PoolIndex, to: PoolIndex, endpoint: Endpoint<'_>) -> PoolIndex {
+        if self.arrives_at(left) == to {
+            return left;
         }
-        let joins = |(index, entry): (usize, &Entry)| {
-            let way = entry.way.filter(|way| way.is_young && !way.has_ended && (way.from, way.to) == (from, to))?;
-            let index = PoolIndex::try_from(index).ok()?;
-            let room = self.ways.endpoints.get(&index).is_none_or(|on| on.len() < TOGETHER_MAX);
-            (room || self.ways.joined.contains(&index)).then_some((index, way))
-        };
-        let index = match self.entries.iter().enumerate().rev().find_map(joins) {
-            Some((index, _)) => index,
+        let left = self.where_is(left);
+        let mut from = BTreeSet::from([left]);
+        if let Some(way) = self.at(left).and_then(|entry| entry.way.as_ref()) {
+            from = way.from.iter().copied().chain([way.to]).filter(|pool| *pool != to).collect();
+        }
+        let index = match self.open_way(left, &from, to) {
+            Some(index) => index,
             None => {
                 let name = format!("{WAY_PREFIX}{}", self.ways.next);
                 self.ways.next += 1;
-                self.add_way(&name, Way { from, to, is_young: true, has_ended: false })
+                self.add_way(&name, Way { left, from, to, is_young: true, was_used: true, has_ended: false })
             }
         };
         self.ways.endpoints.entry(index).or_default().insert(endpoint.to_string());
@@ -150,11 +188,35 @@ impl PoolTable {
         index
     }
 
+    /// A way that these may join: it leads where they go, and its tenants are served what these are, or more keys.
+    fn open_way(&self, left: PoolIndex, from: &BTreeSet<PoolIndex>, to: PoolIndex) -> Option<PoolIndex> {
+        let fits = |(index, entry): (usize, &Entry)| {
+            let index = PoolIndex::try_from(index).ok()?;
+            let way = entry.way.as_ref().filter(|way| way.is_young && !way.has_ended)?;
+            let is_same = (way.left, &way.from, way.to) == (left, from, to);
+            let room = self.ways.endpoints.get(&index).is_none_or(|on| on.len() < TOGETHER_MAX);
+            (is_same && (self.ways.joined.contains(&index) || (room && self.is_in_step(left, index)))).then_some(index)
+        };
+        self.entries.iter().enumerate().rev().find_map(fits)
+    }
+
+    fn is_in_step(&self, left: PoolIndex, way: PoolIndex) -> bool {
+        let served = |index: PoolIndex| self.records.get(usize::try_from(index).ok()?)?.as_deref();
+        served(left).zip(served(way)).is_some_and(|(left, way)| {
+            left.addresses() == way.addresses() && left.tlsa().iter().all(|spki| way.tlsa().contains(spki))
+        })
+    }
+
+    /// Where tenants of this entry are: at a pool, or on a way that has not ended.
+    fn where_is(&self, index: PoolIndex) -> PoolIndex {
+        self.at(index).and_then(|entry| entry.way.as_ref()).filter(|way| way.has_ended).map_or(index, |way| way.to)
+    }
+
     /// All indexes that tenants refer to which are served as this pool, or on this way.
     pub fn indexes_of(&self, name: &str) -> BTreeSet<PoolIndex> {
         let Some(own) = self.by_name.get(name).copied() else { return BTreeSet::new() };
         let arrived = |(at, entry): (usize, &Entry)| {
-            let way = entry.way.filter(|way| way.has_ended && way.to == own)?;
+            let way = entry.way.as_ref().filter(|way| way.has_ended && way.to == own)?;
             PoolIndex::try_from(at).ok().filter(|_| way.to == own)
         };
         self.entries.iter().enumerate().filter_map(arrived).chain([own]).collect()
@@ -195,12 +257,14 @@ impl PoolTable {
         let told = std::mem::take(&mut self.ways.joined);
         let tell = |index: PoolIndex| {
             let entry = self.at(index)?;
-            let way = entry.way?;
+            let way = entry.way.as_ref()?;
             let endpoints = self.ways.endpoints.get(&index)?;
+            let name = |index: PoolIndex| self.at(index).map(|entry| entry.name.clone());
+            let from = way.from.iter().filter_map(|pool| name(*pool)).collect();
             Some(Joined {
                 way: entry.name.clone(),
-                from: self.at(way.from)?.name.clone(),
-                to: self.at(way.to)?.name.clone(),
+                left: name(way.left)?,
+                route: Route { from, to: name(way.to)? },
                 endpoints: endpoints.iter().map(|endpoint| format!("{endpoint}\n")).collect(),
             })
         };
@@ -209,34 +273,59 @@ impl PoolTable {
 
     /// Pools that tenants on their way still come from, and those that some have arrived at or will.
     pub(super) fn on_ways(&self) -> BTreeSet<usize> {
-        let ways = || self.entries.iter().filter_map(|entry| entry.way.map(|way| (entry, way)));
-        let left = ways().filter(|(_, way)| !way.has_ended).map(|(_, way)| way.from);
+        let ways = || self.entries.iter().filter_map(|entry| entry.way.as_ref().map(|way| (entry, way)));
+        let left = ways().filter(|(_, way)| !way.has_ended).flat_map(|(_, way)| way.from.iter().copied());
         let used = ways().filter(|(entry, way)| !way.has_ended || entry.tenants > 0).map(|(_, way)| way.to);
         left.chain(used).filter_map(|index| usize::try_from(index).ok()).collect()
     }
 
     pub(super) fn tenants_on_way_to(&self, to: PoolIndex) -> u64 {
-        let goes = |entry: &&Entry| entry.way.is_some_and(|way| way.to == to);
+        let goes = |entry: &&Entry| entry.way.as_ref().is_some_and(|way| way.to == to);
         self.entries.iter().filter(goes).map(|entry| entry.tenants).sum()
     }
 
-    /// What is served on each way: before it, what its pools serve is known; a way may begin at another, older one.
+    /// What is served on each way: before it, what its pools serve is known, and what is served on older ways.
     pub(super) fn rebuild_ways(&mut self, next: &mut Pools, outside: &mut dyn PoolOutside) {
         for at in 0..self.entries.len() {
-            let Some(way) = self.entries.get(at).and_then(|entry| entry.way) else { continue };
-            let name = |index| self.at(index).map(|entry| entry.name.clone()).unwrap_or_default();
-            let own = self.entries.get(at).map(|entry| entry.name.clone()).unwrap_or_default();
-            let served = if way.has_ended { None } else { outside.serve_way(&own, &name(way.from), &name(way.to)) };
+            let Some((way, own)) =
+                self.entries.get(at).and_then(|entry| Some((entry.way.clone()?, entry.name.clone())))
+            else {
+                continue;
+            };
+            let is_left = !way.has_ended && self.is_left(at);
+            if is_left {
+                outside.leave_way(&own);
+            }
+            let served = if way.has_ended || is_left { WayServed::Ended } else { outside.serve_way(&own) };
+            let of = |index: PoolIndex| usize::try_from(index).ok().and_then(|at| next.get(at).cloned().flatten());
             let records = match &served {
-                Some(served) => Some(Arc::new(Records::new(&served.addresses, &served.tlsa, self.ttl))),
-                None => usize::try_from(way.to).ok().and_then(|to| next.get(to).cloned().flatten()),
+                WayServed::Served(served) => Some(Arc::new(Records::new(&served.addresses, &served.tlsa, self.ttl))),
+                WayServed::AsBefore => of(way.left).or_else(|| of(way.to)),
+                WayServed::Ended => of(way.to),
             };
             if let Some(place) = next.get_mut(at) {
                 *place = records;
             }
-            if served.is_none() && !way.has_ended {
+            if matches!(served, WayServed::Ended) && !way.has_ended {
                 self.end_way(at);
             }
+        }
+    }
+
+    /// Whether all that were on a way went elsewhere: what caches hold of it is known where they are now.
+    fn is_left(&self, at: usize) -> bool {
+        let is_empty = |entry: &Entry| entry.tenants == 0 && entry.remembered == 0;
+        let was_used = |way: &Way| way.was_used;
+        let is_joined = PoolIndex::try_from(at).is_ok_and(|index| self.ways.joined.contains(&index));
+        let entry = self.entries.get(at).filter(|entry| is_empty(entry) && entry.way.as_ref().is_some_and(was_used));
+        entry.is_some() && !is_joined
+    }
+
+    /// Counts tenants that were removed from a pool or way and whose records caches may hold.
+    pub fn remember(&mut self, pool: Option<PoolIndex>, change: i64) {
+        let entry = pool.and_then(|pool| self.entries.get_mut(usize::try_from(pool).ok()?));
+        if let Some(entry) = entry {
+            entry.remembered = entry.remembered.saturating_add_signed(change);
         }
     }
 
@@ -252,7 +341,7 @@ impl PoolTable {
 
     /// The pool where tenants of this entry are, or will be.
     fn arrives_at(&self, index: PoolIndex) -> PoolIndex {
-        self.at(index).and_then(|entry| entry.way).map_or(index, |way| way.to)
+        self.at(index).and_then(|entry| entry.way.as_ref()).map_or(index, |way| way.to)
     }
 
     fn index_or_new(&mut self, name: &str) -> PoolIndex {

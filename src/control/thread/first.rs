@@ -15,8 +15,9 @@ impl Mind {
     /// The first batch: everything there is, and what an earlier process kept.
     pub(super) fn first_scan(&mut self) {
         let began = Instant::now();
-        let ways = self.certs.restore_ways(&self.store, time::now());
-        self.world.pools.restore_ways(ways);
+        let now = time::now();
+        let ways = self.certs.restore_ways(&self.store, now);
+        self.world.pools.restore_ways(ways, now.0);
         self.read_roots();
         let changes = settled_scan(&mut self.files);
         self.watcher.scanned(changes.complete, began.elapsed());

@@ -6,7 +6,7 @@
 use super::check::{AddressSet, History, Offer, Showing, Span, SpkiSet};
 use super::facts::{Fact, Inherited, Origin, Shown};
 pub use super::key::{KeyFacts, Limits, is_cached};
-use super::key::{as_shown, begin, inherited};
+use super::key::{as_shown, begin, inherited, once};
 use super::{KEYS_MAX, Profile};
 use crate::cert::{KeyKind, Spki};
 use crate::roll::facts::Record;
@@ -193,6 +193,8 @@ impl PoolFacts {
         // What was served here goes on after what came with those that joined.
         self.tlsa.extend(own.0.map(|version| Version { since: at, record, last: None, ..version }));
         self.addresses.extend(own.1.map(|version| Version { since: at, record, last: None, ..version }));
+        once(&mut self.tlsa);
+        once(&mut self.addresses);
     }
 
     fn know(

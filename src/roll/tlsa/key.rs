@@ -6,7 +6,7 @@ use super::Profile;
 use super::check::{AddressSet, Offer, Showing, SpkiSet};
 use super::facts::{Inherited, Origin};
 use crate::cert::{KeyClass, KeyKind, Spki};
-use crate::roll::item::{Caution, Outgoing, Version};
+use crate::roll::item::{Caution, Outgoing, Version, raise};
 use crate::time::{Seconds, UnixTime};
 use std::net::IpAddr;
 
@@ -63,6 +63,21 @@ pub(super) fn inherited<T, U>(from: &Inherited<T>, record: u64, at: UnixTime, se
     let last = from.last.map(UnixTime);
     let (what, ttl, life) = (set(&from.what), from.ttl, from.life);
     Version { what, since: last.unwrap_or(at).min(at), record, last, ttl, life, seen: true }
+}
+
+/// What is there twice counts once, in the place of the later one and for the time of both: many may join one after another.
+pub(super) fn once<T: PartialEq>(versions: &mut Vec<Version<T>>) {
+    let mut kept: Vec<Version<T>> = Vec::with_capacity(versions.len());
+    for mut version in versions.drain(..) {
+        if let Some(at) = kept.iter().position(|before| before.what == version.what) {
+            let before = kept.remove(at);
+            version.since = version.since.min(before.since);
+            version.last = version.last.zip(before.last).map(|(one, two)| one.max(two));
+            raise(&mut version, before.ttl, before.life);
+        }
+        kept.push(version);
+    }
+    *versions = kept;
 }
 
 /// What hosts may show that are not looked at: whatever the files name, to everybody.

@@ -16,15 +16,24 @@ use std::net::IpAddr;
 /// line of a journal may have 16 KiB.
 const INHERITED_MAX: usize = 6;
 
-/// What a way leads to, by what both pools serve now.
-pub fn wanted(from: &PoolFacts, to: &PoolFacts) -> Wanted {
+/// What a way leads to, by what the pools serve now that it comes from and goes to.
+pub fn wanted(from: &[&PoolFacts], to: &PoolFacts) -> Wanted {
     Wanted {
         addresses: to.served_addresses(),
         current: BTreeMap::new(),
         given: to.served_keys(),
-        apart: [from, to].into_iter().flat_map(|pool| pool.apart.last()).flat_map(|v| v.what.clone()).collect(),
+        apart: from
+            .iter()
+            .copied()
+            .chain([to])
+            .flat_map(|pool| pool.apart.last())
+            .flat_map(|v| v.what.clone())
+            .collect(),
         left_out: 0,
-        before: Some((from.served_keys(), from.served_addresses())),
+        before: Some((
+            from.iter().flat_map(|pool| pool.served_keys()).collect(),
+            from.iter().flat_map(|pool| pool.served_addresses()).collect(),
+        )),
     }
 }
 
@@ -36,6 +45,16 @@ pub fn has_arrived(way: &PoolFacts, to: &PoolFacts, margin: Seconds, now: UnixTi
         && only_last(&way.tlsa, margin, now)
 }
 
+/// When caches hold nothing but what is served on a way now; none: something older may still be served, or nothing is.
+pub fn last_wait(way: &PoolFacts, margin: Seconds) -> Option<UnixTime> {
+    let old = |count: usize| count.saturating_sub(1);
+    let keys = way.tlsa.iter().take(old(way.tlsa.len())).map(|version| version.until(Caution::Expiry, margin));
+    let addresses = way.addresses.iter().take(old(way.addresses.len()));
+    let all: Option<Vec<UnixTime>> =
+        keys.chain(addresses.map(|version| version.until(Caution::Expiry, margin))).collect();
+    all?.into_iter().max()
+}
+
 /// Whether caches hold nothing but the newest.
 fn only_last<T>(versions: &[Version<T>], margin: Seconds, now: UnixTime) -> bool {
     versions.iter().rev().skip(1).all(|version| !is_cached(version, Caution::Expiry, margin, now))
@@ -45,20 +64,26 @@ fn only_last<T>(versions: &[Version<T>], margin: Seconds, now: UnixTime) -> bool
 /// many facts as that takes, the newest first. Each of them leaves what was served last as what is served now, so that a
 /// crash between two of them forgets nothing that is served.
 pub fn inherited(facts: &PoolFacts, margin: Seconds, now: UnixTime) -> Vec<Fact> {
-    fn still<T, U>(
+    fn still<T, U: PartialEq>(
         versions: &[Version<T>],
         margin: Seconds,
         now: UnixTime,
         list: impl Fn(&T) -> U,
     ) -> Vec<Inherited<U>> {
         let cached = versions.iter().filter(|version| is_cached(*version, Caution::Expiry, margin, now));
-        let inherit = |version: &Version<T>| Inherited {
-            what: list(&version.what),
-            last: version.last.map(|last| last.0),
-            ttl: version.ttl,
-            life: version.life,
-        };
-        cached.map(inherit).collect()
+        let mut all: Vec<Inherited<U>> = Vec::new();
+        for version in cached {
+            let (what, mut last) = (list(&version.what), version.last.map(|last| last.0));
+            let (mut ttl, mut life) = (version.ttl, version.life);
+            // What was served twice counts once, for the longer time: who goes to and fro must not take more with each turn.
+            if let Some(at) = all.iter().position(|before| before.what == what) {
+                let before = all.remove(at);
+                last = last.zip(before.last).map(|(one, two)| one.max(two));
+                (ttl, life) = (ttl.max(before.ttl), life.max(before.life));
+            }
+            all.push(Inherited { what, last, ttl, life });
+        }
+        all
     }
     let keys = still(&facts.tlsa, margin, now, |set| set.iter().copied().collect::<Vec<_>>());
     let addresses = still(&facts.addresses, margin, now, |set| set.iter().copied().collect());
