@@ -990,3 +990,74 @@ fn after_any_operations_the_state_equals_that_of_a_fresh_start() {
         assert!(standing.is_empty() && world.troubles.is_empty(), "seed {seed}: {standing:?} {:?}", world.troubles);
     }
 }
+
+#[test]
+fn a_link_to_its_own_folder_is_refused_and_never_followed() {
+    for (name, link, target) in [
+        ("itself", "a.example/dot", "."),
+        ("its parent", "a.example/dot", ".."),
+        ("a folder above", "a.example/sub/dot", "../../a.example"),
+        ("by its whole path", "a.example/dot", "WHOLE"),
+    ] {
+        let mut live = Live::with_zone();
+        fs::create_dir_all(live.world.path("a.example/sub")).expect("a folder");
+        let whole = live.world.path("a.example").display().to_string();
+        live.world.link(if target == "WHOLE" { &whole } else { target }, link);
+        live.until("the link is refused", |live| live.world.trouble(link) == Some("MX6005"));
+        live.world.place("a.example/v.toml", "later");
+        live.until_text("a.example/v.toml", "later");
+        live.world.place("a.example/sub/w.toml", "later");
+        live.until_text("a.example/sub/w.toml", "later");
+        let below = |path: &&PathBuf| path.starts_with(link);
+        assert_eq!(live.world.state.keys().find(below), None, "{name}");
+        fs::remove_file(live.world.path(link)).expect("removed");
+        live.until("its trouble ends", |live| live.world.trouble(link).is_none());
+        live.world.place("a.example/v.toml", "last");
+        live.until_text("a.example/v.toml", "last");
+        assert_eq!((live.world.state.keys().find(below), live.world.removed.len()), (None, 0), "{name}");
+    }
+}
+
+#[test]
+fn a_link_that_is_met_behind_another_link_shows_nothing_either() {
+    let mut world = World::with_zone();
+    world.write("b.example.zone", "zone");
+    world.write("b.example/y.toml", "y");
+    world.link("../b.example", "a.example/there");
+    world.link("../a.example", "b.example/back");
+    world.quiet_scan();
+    for (at, link) in [("a.example/there/back", "a"), ("b.example/back/there", "b")] {
+        assert_eq!(world.trouble(at), Some("MX6005"), "{link}");
+    }
+    let before: Vec<PathBuf> = world.state.keys().cloned().collect();
+    assert!(before.contains(&"a.example/there/y.toml".into()) && before.contains(&"b.example/back/x.toml".into()));
+    for file in ["a.example/new.toml", "b.example/new.toml"] {
+        world.place(file, "new");
+        world.look(&[(file, Hint::Placed)]);
+    }
+    let fresh: std::collections::BTreeSet<PathBuf> = world.state.keys().cloned().collect();
+    let ours = ["a.example/new.toml", "a.example/there/new.toml", "b.example/new.toml", "b.example/back/new.toml"];
+    let wanted = before.into_iter().chain(ours.map(PathBuf::from)).collect();
+    assert_eq!(fresh, wanted, "each under its own name and that of the link to its folder");
+}
+
+#[test]
+fn a_link_that_becomes_a_loop_keeps_what_it_showed_until_it_is_removed() {
+    let mut world = World::with_zone();
+    world.write("b.example.zone", "zone");
+    world.write("b.example/y.toml", "y");
+    world.link("../b.example", "a.example/way");
+    world.quiet_scan();
+    assert_eq!(world.text("a.example/way/y.toml").as_deref(), Some("y"));
+    fs::remove_file(world.path("a.example/way")).expect("removed");
+    world.link(".", "a.example/way");
+    world.look(&[("a.example/way", Hint::Touched)]);
+    world.quiet_scan();
+    assert_eq!(world.trouble("a.example/way"), Some("MX6005"));
+    assert!(world.removed.is_empty() && world.text("a.example/way/x.toml").is_none());
+    fs::remove_file(world.path("a.example/way")).expect("removed");
+    world.look(&[("a.example/way", Hint::Touched)]);
+    world.quiet_scan();
+    assert_eq!(world.removed, [PathBuf::from("a.example/way/y.toml")]);
+    assert_eq!(world.trouble("a.example/way"), None);
+}

@@ -75,29 +75,45 @@ fn parts(path: &Path) -> Vec<OsString> {
 /// Which links pass through which paths.
 #[derive(Debug, Default)]
 pub struct Links {
-    chains: BTreeMap<String, Vec<String>>,
+    ways: BTreeMap<String, Way>,
     through: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Way {
+    chain: Vec<String>,
+    /// Whether the content of the folder at its end shows under the link's name.
+    shows: bool,
 }
 
 impl Links {
     /// Remembers the way of `link`, instead of what was known before.
     pub fn set(&mut self, link: &str, chain: Vec<String>) {
-        if self.chains.get(link) == Some(&chain) {
+        self.set_way(link, Way { chain, shows: true });
+    }
+
+    /// The same of a link that is not followed: it is looked at again when its way changes, and shows nothing.
+    pub fn set_refused(&mut self, link: &str, chain: Vec<String>) {
+        self.set_way(link, Way { chain, shows: false });
+    }
+
+    fn set_way(&mut self, link: &str, way: Way) {
+        if self.ways.get(link) == Some(&way) {
             return;
         }
         self.forget(link);
-        if self.chains.len() >= LINKS_MAX {
+        if self.ways.len() >= LINKS_MAX {
             return;
         }
-        for at in chain.iter().filter(|at| *at != link) {
+        for at in way.chain.iter().filter(|at| *at != link) {
             self.through.entry(at.clone()).or_default().insert(link.to_owned());
         }
-        self.chains.insert(link.to_owned(), chain);
+        self.ways.insert(link.to_owned(), way);
     }
 
     /// Forgets `link`.
     pub fn forget(&mut self, link: &str) {
-        for at in self.chains.remove(link).unwrap_or_default() {
+        for at in self.ways.remove(link).map(|way| way.chain).unwrap_or_default() {
             if let Some(links) = self.through.get_mut(&at) {
                 links.remove(link);
                 if links.is_empty() {
@@ -120,8 +136,9 @@ impl Links {
             let (above, rest) = (&path[..at], &path[at + 1..]);
             let links = self.through.get(above).into_iter().flatten();
             // Only where the folder is the end of the way does its content show under the link's name.
-            let shows =
-                |link: &&String| self.chains.get(*link).and_then(|chain| chain.last()).is_some_and(|end| end == above);
+            let shows = |link: &&String| {
+                self.ways.get(*link).is_some_and(|way| way.shows && way.chain.last().is_some_and(|end| end == above))
+            };
             touched.extend(links.filter(shows).map(|link| join(link, rest)));
         }
         touched.remove(path);
@@ -165,6 +182,17 @@ mod tests {
         assert!(touched(&index, "a/y").is_empty());
         assert_eq!(touched(&index, "a/z"), ["a/x.toml"]);
         index.forget("a/x.toml");
-        assert!(index.through.is_empty() && index.chains.is_empty());
+        assert!(index.through.is_empty() && index.ways.is_empty());
+    }
+
+    #[test]
+    fn a_refused_link_shows_nothing_and_is_looked_at_when_its_way_changes() {
+        let mut index = Links::default();
+        let chain = || ["a/dot", "a/..way", "a"].map(str::to_owned).to_vec();
+        index.set("a/dot", chain());
+        assert_eq!(touched(&index, "a/v.toml"), ["a/dot/v.toml"]);
+        index.set_refused("a/dot", chain());
+        assert!(touched(&index, "a/v.toml").is_empty());
+        assert_eq!(touched(&index, "a/..way"), ["a/dot"]);
     }
 }

@@ -20,12 +20,15 @@ impl Files {
         match resolved.target {
             Ok((_, meta)) if meta.is_dir() && folder() => return false,
             Ok((target, meta)) if meta.is_dir() => {
-                self.links.set(path, resolved.chain);
-                // A folder that contains the link itself would be walked for ever.
-                if self.real.join(path).starts_with(&target) {
+                // A folder that contains the link itself would be walked for ever, and so might one that is reached by
+                // another link. What lies behind such a link shows under its own name only.
+                if self.real.join(path).starts_with(&target) || self.is_below_link(path) {
+                    self.links.set_refused(path, resolved.chain);
                     self.place(path, Reason::LinkLoop, out);
+                    self.see_below(path);
                     return false;
                 }
+                self.links.set(path, resolved.chain);
                 self.no_file(path, now);
                 return true;
             }

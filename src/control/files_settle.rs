@@ -1,7 +1,8 @@
 //! When a change of a file is believed: at once where its writer has finished, else after 200 ms of quiet.
 //!
-//! It never believes a file before a writer that was heard of has closed it. Pure: events are hints, identities are observations, moments are arguments. An identity alone is never trusted while
-//! its timestamps are so young that a second change could hide in the same tick of the file system's clock.
+//! It never believes a file before a writer that was heard of has closed it. Pure: events are hints, identities are
+//! observations, moments are arguments. An identity alone is never trusted while its timestamps are so young that a second
+//! change could hide in the same tick of the file system's clock.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -148,7 +148,7 @@ impl Files {
     }
 
     /// Whether a folder above is reached by a link.
-    fn is_below_link(&self, path: &str) -> bool {
+    pub(super) fn is_below_link(&self, path: &str) -> bool {
         let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
         above.into_iter().any(|above| self.real.join(above).is_symlink())
     }
@@ -247,10 +247,7 @@ impl Files {
             if let Some(open) = walk.open.as_mut().filter(|_| ours || self.kind(&path).is_some()) {
                 open.ours += 1;
             }
-            if ours && linked {
-                self.place(&path, Reason::LinkLoop, out);
-                self.see_below(&path);
-            } else if ours {
+            if ours {
                 self.push(walk, path, true, out);
             }
         } else if let Some(kind) = self.kind(&path) {
