@@ -191,6 +191,9 @@ pub struct ImportedKey {
     pub public: Option<String>,
     /// `ksk`, `zsk`, `csk`; none: by its flags and the others.
     pub role: Option<String>,
+    /// Whether it signs there now; none: not known.
+    #[serde(default)]
+    pub signs: Option<bool>,
     /// Where it was read, for messages.
     pub source: String,
 }

@@ -4,12 +4,15 @@
 //! comes out, quotes a file: faults are told by line, field and length alone, since a secret may stand anywhere.
 
 mod fault;
+pub mod list;
 mod pem;
 mod private_key;
 mod record;
+mod times;
 
 pub use fault::{ForeignFault, Side};
 pub(super) use pem::print as print_pem;
+pub use times::{Times, Usage};
 
 use super::key::{ECDSA_P256, ENTRY_FLAGS, Key, PublicKey};
 use super::pkcs8::Secret;

@@ -17,7 +17,7 @@ const DELV_BREATH: Duration = Duration::from_millis(100);
 /// Between two tries where no server could be reached.
 const AGAIN: Duration = Duration::from_millis(100);
 /// How long nobody may be reachable.
-const UNREACHABLE_MAX: Duration = Duration::from_secs(20);
+const UNREACHABLE_MAX: Duration = Duration::from_secs(90);
 /// Askers of each resolver.
 const ASKERS: u64 = 2;
 /// Faults that are worth reading.

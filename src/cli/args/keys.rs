@@ -6,6 +6,7 @@ use super::{FAILED, OK, SILENT, UNREACHABLE, page};
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, parse_span};
 use clap::{Args, Subcommand, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// How far a calendar looks ahead by default: a year and a bit, so that each lifetime shows once.
@@ -16,6 +17,8 @@ const DAYS_MAX: u64 = 1825;
 const TTL_DEFAULT: u32 = 86_400;
 /// Longest life of signatures that other servers use by default (BIND's `dnssec-signzone`: 30 days).
 const LIFE_DEFAULT: &str = "30d";
+/// Where servers are asked.
+const DNS_PORT: u16 = 53;
 /// Years of one simulation, at most: longer than any key lives.
 const YEARS_MAX: u64 = 1000;
 
@@ -214,6 +217,12 @@ pub struct Import {
     /// The DNSKEY record of a private key in PEM; with one FILE only
     #[arg(long, value_name = "FILE")]
     pub public: Option<PathBuf>,
+    /// Ask the server that has the zone now which keys it publishes and which sign
+    #[arg(long, value_name = "ADDRESS", value_parser = server)]
+    pub from: Option<SocketAddr>,
+    /// What `keymgr ZONE list` or `pdnsutil list-keys ZONE` printed there
+    #[arg(long, value_name = "FILE")]
+    pub list: Option<PathBuf>,
     /// Highest TTL that the zone had there, in seconds or as a span
     #[arg(long, value_name = "TTL", default_value_t = TTL_DEFAULT, value_parser = ttl)]
     pub ttl: u32,
@@ -280,6 +289,12 @@ pub struct Simulate {
 fn ttl(text: &str) -> Result<u32, String> {
     let span = text.parse::<Seconds>().or_else(|_| parse_span(text))?;
     u32::try_from(span).map_err(|_| format!("`{text}` is more than a TTL holds"))
+}
+
+/// An address, with the port of DNS where it has none.
+fn server(text: &str) -> Result<SocketAddr, String> {
+    let bare = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    text.parse().or_else(|_| bare()).map_err(|_| "write 192.0.2.53, 192.0.2.53:5300 or [2001:db8::53]:53".to_owned())
 }
 
 /// What a colleague reads at night.

@@ -1,6 +1,8 @@
 //! `keys import`: key files of another server are read and proved here, then handed to the server, which proves them anew.
 //!
-//! No file is changed, and no message quotes what a private one holds.
+//! No file is changed, and no message quotes what a private one holds. A key that its server does not publish is left out.
+
+mod old;
 
 use super::super::args::Import;
 use super::super::context::Context;
@@ -10,8 +12,11 @@ use super::super::words::zone_stem;
 use super::status;
 use crate::control::protocol::{ImportedKey, KeysInfo, Request};
 use crate::dns::name::{Name, ROOT};
-use crate::sign::foreign::{FILE_OCTETS_MAX, read_foreign, read_public};
-use crate::sign::key::PublicKey;
+use crate::sign::foreign::list::{self, Listed};
+use crate::sign::foreign::{FILE_OCTETS_MAX, ForeignFault, Times, Usage, read_foreign, read_public};
+use crate::sign::key::{ENTRY_FLAGS, KeyFault, PublicKey};
+use crate::time::UnixTime;
+use old::Old;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -35,13 +40,25 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
     let wrong = |fault| Failure::new(Exit::Usage, format!("`{}` is not a zone: {fault}", asked.zone), "");
     let apex = Name::parse(&zone_stem(&asked.zone), ROOT).map_err(wrong)?;
     let pairs = pairs(&asked.files, asked.public.as_deref())?;
-    let mut keys = Vec::new();
-    let mut found = Vec::new();
-    for pair in &pairs {
-        let (imported, public) = read(pair, &apex)?;
-        found.push((public, imported.private.is_some(), imported.source.clone()));
-        keys.push(imported);
+    let told = Told::of(asked, &apex)?;
+    if let Some(old) = told.old.as_ref().filter(|_| !output.is_json()) {
+        output.line(&old.words())?;
     }
+    let (mut keys, mut found, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for pair in &pairs {
+        match read(pair, &apex, &told)? {
+            Outcome::Taken(imported, public) => {
+                found.push((public, imported.private.is_some(), imported.source.clone()));
+                keys.push(imported);
+            }
+            Outcome::LeftOut(why) => left_out.push(why),
+        }
+    }
+    let is_text = !output.is_json();
+    for why in left_out.iter().filter(|_| is_text) {
+        output.line(&format!("{why}: it is left out"))?;
+    }
+    told.refuse_missing(&found.iter().map(|(public, ..)| public).collect::<Vec<_>>())?;
     if !found.iter().any(|(_, signs, _)| *signs) {
         let message = "there is no private key among these files, so nothing could sign the zone";
         return Err(Failure::new(Exit::Failure, message, "name its K*.private or PEM file too").into());
@@ -133,20 +150,95 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn read(pair: &Pair, apex: &Name) -> Result<(ImportedKey, PublicKey), Failure> {
+/// What is known of keys apart from their files.
+struct Told {
+    old: Option<Old>,
+    list: Vec<Listed>,
+    now: UnixTime,
+}
+
+impl Told {
+    fn of(asked: &Import, apex: &Name) -> Result<Told, Failure> {
+        let now = crate::time::wall();
+        let refused = |at: &std::net::SocketAddr, why: String| {
+            let help = "let it answer, or leave `--from` out: then dates and lists count";
+            Failure::new(Exit::Refused, format!("{at} does not say which keys it has in use: {why}"), help)
+        };
+        let old = asked.from.map(|at| Old::ask(at, apex, now).map_err(|why| refused(&at, why))).transpose()?;
+        let list = asked.list.as_deref().map(text).transpose()?;
+        Ok(Told { old, list: list.map_or_else(Vec::new, |text| list::read(&text, now)), now })
+    }
+
+    /// What a key is to its zone: its server knows best, then a list, then its files.
+    fn usage(&self, key: &PublicKey, times: &Times) -> Usage {
+        let listed = || self.list.iter().find(|listed| listed.tag == key.tag).map(|listed| listed.usage.clone());
+        let asked = self.old.as_ref().map(|old| old.usage(key));
+        asked.or_else(listed).unwrap_or_else(|| times.usage(key.flags == ENTRY_FLAGS, self.now))
+    }
+
+    fn absence(&self, times: &Times) -> String {
+        match &self.old {
+            Some(old) => format!("{} does not publish it", old.at),
+            None if !self.list.is_empty() => "the list says that it is not published".to_owned(),
+            None => times.absence(self.now),
+        }
+    }
+
+    /// Keys that the old server publishes must come along.
+    fn refuse_missing(&self, given: &[&PublicKey]) -> Result<(), Failure> {
+        let Some(old) = &self.old else { return Ok(()) };
+        let missing: Vec<String> = old.missing(given).iter().map(u16::to_string).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{} publishes keys that are not among these files: {}", old.at, missing.join(", "));
+        let help =
+            "caches hold what they signed: add their files; the `.key` alone is enough for one that need not sign here";
+        Err(Failure::new(Exit::Refused, message, help))
+    }
+}
+
+/// What became of the files of one key.
+enum Outcome {
+    Taken(ImportedKey, PublicKey),
+    /// It is none of the zone's keys now; why.
+    LeftOut(String),
+}
+
+fn read(pair: &Pair, apex: &Name, told: &Told) -> Result<Outcome, Failure> {
     let public = text(&pair.public)?;
     let private = pair.private.as_deref().map(text).transpose()?;
+    let state = Some(pair.public.with_extension("state")).filter(|file| file.exists()).map(|file| text(&file));
+    let state = state.transpose()?.unwrap_or_default();
+    let times = Times::read(&[private.as_deref().unwrap_or_default(), &public, &state]);
     let shown = pair.private.as_deref().unwrap_or(&pair.public).display().to_string();
     let fault = |reason: String| Failure::new(Exit::Failure, format!("{shown}: {reason}"), "");
-    let (owner, key) = read_public(public.as_bytes())
-        .map_err(|error| Failure::new(Exit::Failure, format!("{}: {error}", pair.public.display()), ""))?;
-    if let Some(private) = &private {
-        read_foreign(private.as_bytes(), Some(public.as_bytes())).map_err(|error| fault(error.to_string()))?;
-    }
+    let (owner, key) = match read_public(public.as_bytes()) {
+        Ok(read) => read,
+        Err(ForeignFault::NotZoneKey(KeyFault::Flags(flags))) if flags & 0x80 != 0 => {
+            return Ok(Outcome::LeftOut(format!("{shown}: its owner revoked it")));
+        }
+        // Also one of an algorithm that is not known here any more.
+        Err(_) if told.old.is_none() && times.usage(false, told.now).published == Some(false) => {
+            return Ok(Outcome::LeftOut(format!("{shown}: {}", times.absence(told.now))));
+        }
+        Err(error) => return Err(Failure::new(Exit::Failure, format!("{}: {error}", pair.public.display()), "")),
+    };
     if owner.to_lower() != *apex {
         return Err(fault(format!("it is a key of {owner}, not of {apex}")));
     }
-    Ok((ImportedKey { private, public: Some(public), role: None, source: shown }, key))
+    let usage = told.usage(&key, &times);
+    if usage.published == Some(false) || usage.revoked {
+        let why = if usage.revoked { "its owner revoked it".to_owned() } else { told.absence(&times) };
+        return Ok(Outcome::LeftOut(format!("key {} ({shown}): {why}", key.tag)));
+    }
+    if let Some(private) = &private {
+        read_foreign(private.as_bytes(), Some(public.as_bytes())).map_err(|error| fault(error.to_string()))?;
+    }
+    Ok(Outcome::Taken(
+        ImportedKey { private, public: Some(public), role: None, signs: usage.signs, source: shown },
+        key,
+    ))
 }
 
 /// A file as text. What is no text is no key, and is not quoted.
@@ -207,5 +299,46 @@ mod tests {
         assert_eq!(pairs(&[file("x.pem")], Some(&file("p"))).expect("a pair").len(), 1);
         let failure = pairs(&[file("x.pem"), file("Ka.private")], Some(&file("p"))).expect_err("which one?");
         assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    /// The second key of RFC 8080 § 6, with these lines about its life.
+    fn with_dates(private: &str, state: &str, flags: u16) -> Result<Outcome, Failure> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = |end: &str| folder.path().join(format!("Kexample.com.+015+1.{end}"));
+        let write = |end: &str, text: String| std::fs::write(file(end), text).expect("a file can be written");
+        let key = "DSSF3o0s0f+ElWzj9E/Osxw8hLpk55chkmx0LYN5WiY=";
+        write("private", format!("Private-key-format: v1.3\nAlgorithm: 15 (ED25519)\nPrivateKey: {key}\n{private}"));
+        let public = "zPnZ/QwEe7S8C5SPz2OfS5RR40ATk2/rYnE9xHIEijs=";
+        write("key", format!("; a comment\nexample.com. IN DNSKEY {flags} 3 15 {public}\n"));
+        write("state", state.to_owned());
+        let pair = Pair { private: Some(file("private")), public: file("key") };
+        let apex = Name::parse("example.com", ROOT).expect("a name");
+        // 2026-01-01.
+        read(&pair, &apex, &Told { old: None, list: Vec::new(), now: UnixTime(1_767_225_600) })
+    }
+
+    #[test]
+    fn keys_that_their_files_call_removed_future_or_revoked_are_left_out_and_said() {
+        let (past, future) = ("20250101000000", "20270101000000");
+        let used = format!("Publish: {past}\nActivate: {past}\n");
+        for (private, state, flags, wanted) in [
+            (String::new(), "", 256, Ok(None)),
+            (used.clone(), "", 256, Ok(Some(true))),
+            (format!("{used}Inactive: {past}\nDelete: {future}\n"), "", 256, Ok(Some(false))),
+            (format!("{used}Delete: {past}\n"), "", 256, Err("removed from DNSKEY")),
+            (format!("Publish: {future}\nActivate: {future}\n"), "", 256, Err("it is in DNSKEY from 2027-01-01")),
+            (used.clone(), "DNSKEYState: hidden\nZRRSIGState: hidden\n", 256, Err("its state says")),
+            (used.clone(), "DNSKEYState: omnipresent\nZRRSIGState: unretentive\n", 256, Ok(Some(false))),
+            (format!("{used}Revoke: {past}\n"), "", 257, Err("revoked")),
+            (used.clone(), "", 385, Err("revoked")),
+        ] {
+            let read = with_dates(&private, state, flags).expect("it can be read");
+            match (read, wanted) {
+                (Outcome::Taken(key, _), Ok(signs)) => assert_eq!(key.signs, signs, "{private}{state}"),
+                (Outcome::LeftOut(why), Err(words)) => assert!(why.contains(words), "{why}"),
+                (Outcome::Taken(..), Err(words)) => panic!("{words}: taken"),
+                (Outcome::LeftOut(why), Ok(_)) => panic!("{why}"),
+            }
+        }
     }
 }

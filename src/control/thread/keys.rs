@@ -196,7 +196,10 @@ impl Mind {
     ) -> Result<(), Ended> {
         let apex = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_lower());
         let apex = apex.map_err(|fault| (1, format!("`{zone}` is not a zone: {fault}")))?;
-        let imports = import::read(&apex, keys).map_err(|why| (1, why))?;
+        let imports = import::read(&apex, keys).map_err(|fault| match &fault {
+            import::ReadFault::Wrong(_) => (1, fault.to_string()),
+            import::ReadFault::Ambiguous { .. } => (4, fault.to_string()),
+        })?;
         let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
         if let Some(reason) = self.clock.silence(&self.config.keys) {
             return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));
