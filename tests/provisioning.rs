@@ -15,6 +15,8 @@ mod keys;
 mod mounts;
 #[path = "provisioning/moves.rs"]
 mod moves;
+#[path = "provisioning/pasts.rs"]
+mod pasts;
 #[path = "provisioning/server.rs"]
 mod server;
 #[path = "reconcile/words.rs"]

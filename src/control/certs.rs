@@ -1,12 +1,14 @@
 //! Pools while the server runs: their journals, what is served of them, what their hosts show, and what comes next.
 //!
-//! A pool's journal has one owner, and this is it. What is served is recorded before it is served. A pool whose facts
-//! cannot be kept is served as its files say, with the reason told: mail must not stop for a full disk.
+//! A pool's journal has one owner, and this is it. What is served is recorded before it is served. A pool whose journal
+//! cannot be used is frozen: what was published of it is served, with the reason told.
 
 pub mod calendar;
+pub mod closed;
 pub mod findings;
 pub mod hosts;
 pub mod life;
+pub mod past;
 pub mod report;
 mod steps;
 mod ways;
@@ -16,19 +18,20 @@ use crate::cert::make::PrivateKey;
 use crate::config::{Config, PoolSettings};
 use crate::control::pools::{Joined, PoolServed, PoolWanted, Route};
 use crate::control::store::Store;
-use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::tlsa::facts::Origin;
 use crate::roll::tlsa::{Policy, Wanted};
 use crate::time::{Seconds, UnixTime};
+use closed::{Closed, End};
 pub use life::Life;
+use past::Pasts;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Addresses of tenants' own that are looked at for a pool, at most: each look takes a second or so of a thread.
 const APART_MAX: usize = 256;
-/// Code of a pool whose facts cannot be kept.
-const NO_FACTS: &str = "MX5601";
+/// When a journal that could not be used is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// How long what a pool serves may stay in caches, and what is added to waits: the highest of the zones that use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +48,14 @@ pub struct Bounds {
 pub struct Certs {
     /// By name; ways between pools too.
     pub lives: BTreeMap<String, Life>,
-    /// Why facts about a pool cannot be kept.
-    pub broken: BTreeMap<String, Diagnostic>,
+    /// Pools whose journals are not open, and why.
+    pub broken: BTreeMap<String, Closed>,
+    /// When these are tried again.
+    again_at: Instant,
+    /// What was published of all pools; none: not read yet.
+    pasts: Option<Pasts>,
+    /// Why that is not kept.
+    pub unkept_pasts: Option<String>,
     /// Ways that have not ended, with where they lead.
     pub ways: BTreeMap<String, Route>,
     /// Ways that have ended in this process, with the pools that they led to.
@@ -71,6 +80,9 @@ impl Certs {
         Certs {
             lives: BTreeMap::new(),
             broken: BTreeMap::new(),
+            again_at: Instant::now(),
+            pasts: None,
+            unkept_pasts: None,
             ways: BTreeMap::new(),
             ended: BTreeMap::new(),
             credited: 0,
@@ -113,7 +125,7 @@ impl Certs {
         let (bounds, wants) = (self.bounds, want(wanted));
         let policy = policy(&self.config, bounds, pool, &wants);
         let (credited, clock) = (self.credited, self.clock.clone());
-        let Some(life) = self.open(store, pool, now) else { return wanted.as_written() };
+        let Some(life) = self.open(store, pool, now) else { return self.serve_closed(store, pool, wanted) };
         (life.policy, life.wanted) = (policy, wants);
         life.certificates = wanted.certificates.to_vec();
         if life.facts().limits_next.is_none() {
@@ -121,7 +133,43 @@ impl Certs {
         }
         life.learn(now);
         life.serve(credited, clock, now);
-        life.served().unwrap_or_else(|| wanted.as_written())
+        let served = life.served();
+        self.note_past(store, pool);
+        served.unwrap_or_else(|| wanted.as_written())
+    }
+
+    /// What was published of all pools.
+    fn pasts(&mut self, store: &Store) -> &mut Pasts {
+        self.pasts.get_or_insert_with(|| Pasts::read(store))
+    }
+
+    fn note_past(&mut self, store: &Store, pool: &str) {
+        let pasts = self.pasts.get_or_insert_with(|| Pasts::read(store));
+        if let Some(life) = self.lives.get(pool).filter(|life| life.facts().between.is_none()) {
+            pasts.note(pool, life.facts());
+        }
+    }
+
+    /// What was published of one pool.
+    pub fn past(&self, pool: &str) -> Option<&past::Past> {
+        self.pasts.as_ref()?.of(pool)
+    }
+
+    /// Makes durable what is about to be published of all pools.
+    pub fn keep_pasts(&mut self, store: &Store) {
+        let is_whole = self.broken.is_empty();
+        let kept = self.pasts(store).keep(store, is_whole);
+        self.unkept_pasts = kept.err().map(|fault| fault.to_string());
+    }
+
+    /// When journals that are not open, and what could not be kept, are tried again; none: there are none.
+    pub fn again_next(&self) -> Option<Instant> {
+        Some(self.again_at).filter(|_| !self.broken.is_empty() || self.unkept_pasts.is_some())
+    }
+
+    /// They are tried again with the next look at what is served.
+    pub fn try_again(&mut self) {
+        self.again_at = Instant::now() + RETRY;
     }
 
     /// Takes the steps of a pool that may be taken now; true where what is served changed.
@@ -143,26 +191,36 @@ impl Certs {
         let needed: Vec<String> =
             self.ways.iter().flat_map(|(way, route)| route.from.iter().chain([way, &route.to])).cloned().collect();
         self.lives.retain(|pool, _| is_there(pool) || needed.contains(pool));
-        self.broken.retain(|pool, _| is_there(pool));
+        self.broken.retain(|pool, _| is_there(pool) || needed.contains(pool));
     }
 
-    /// The pool with its journal open; none where facts cannot be kept.
+    /// The pool with its journal open; none where it cannot be used.
     fn open(&mut self, store: &Store, pool: &str, now: UnixTime) -> Option<&mut Life> {
         if !self.lives.contains_key(pool) {
-            match Life::open(store, pool, now) {
+            let pasts = self.pasts.get_or_insert_with(|| Pasts::read(store));
+            match Life::open(store, pool, pasts, now) {
                 Ok(life) => {
-                    self.broken.remove(pool);
+                    if self.broken.remove(pool).is_some() {
+                        tracing::info!(POOL = pool, "its journal can be used again");
+                    }
                     self.lives.insert(pool.to_owned(), life);
                 }
-                Err(reason) => {
-                    let place = Place::file(store.pool_folder(pool).display().to_string());
-                    let message = format!("facts about pool `{pool}` cannot be kept, so nothing waits: {reason}");
-                    let help = "repair this; until then it is served as its files say";
-                    self.broken.insert(pool.to_owned(), Diagnostic::error(NO_FACTS, place, message, help));
+                Err(closed) => {
+                    if self.broken.get(pool) != Some(&closed) {
+                        tracing::error!(POOL = pool, "{}", closed.what(pool));
+                    }
+                    self.broken.insert(pool.to_owned(), closed);
                 }
             }
         }
         self.lives.get_mut(pool)
+    }
+
+    /// The same for a pool that only ways lead from or to; one that never had a journal is not made.
+    fn open_known(&mut self, store: &Store, pool: &str, now: UnixTime) {
+        if store.has_pool(pool) || self.pasts(store).of(pool).is_some() {
+            self.open(store, pool, now);
+        }
     }
 }
 

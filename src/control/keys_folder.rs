@@ -2,7 +2,7 @@
 //!
 //! Nothing is written here, and no folder is ever another zone's or lies elsewhere.
 
-use super::copies;
+use super::copies::{self, COPY_NAME};
 pub(super) use super::durable::is_there;
 use super::durable::{self, DiskFault, UNFINISHED_PREFIX};
 use super::frozen::{Cause, Frozen};
@@ -16,7 +16,7 @@ use std::path::Path;
 /// nothing.
 pub(super) const LOCK_NAME: &str = "lock";
 /// Names beside the zones' folders in `keys/`; a zone of such a name gets a final dot.
-const TAKEN_NAMES: [&str; 4] = [LOCK_NAME, "control.sock", "pools", "last-good-pools.toml"];
+const TAKEN_NAMES: [&str; 5] = [LOCK_NAME, "control.sock", "pools", "last-good-pools.toml", COPY_NAME];
 
 /// Name of a zone's folder: its apex without the final dot; octets that have a meaning in paths, or none in names of
 /// hosts, as `%` and two hex digits, so that no zone's folder is another's or lies elsewhere.

@@ -1,19 +1,21 @@
 //! One pool: its journal, what its files say, what its hosts were seen to show, and what is to be done next.
 
 use super::Bounds;
+use super::closed::{Closed, End};
 use super::hosts::HostSeen;
+use super::past::{Past, Pasts};
 use super::steps::Taken;
 use crate::cert::{Leaf, Spki};
 use crate::control::journal_file::{AppendFault, JournalFile};
 use crate::control::pools::PoolServed;
 use crate::control::store::Store;
-use crate::control::store::pools::PoolFault;
 use crate::diagnostic::Diagnostic;
+use crate::roll::tlsa::check::SpkiSet;
 use crate::roll::tlsa::facts::{Fact, Origin};
 use crate::roll::tlsa::fold::PoolFacts;
 use crate::roll::tlsa::plan::{Plan, plan};
 use crate::roll::tlsa::step::Step;
-use crate::roll::tlsa::{Conditions, Policy, Wanted, words};
+use crate::roll::tlsa::{Conditions, KEYS_MAX, Policy, Wanted, words};
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -68,36 +70,60 @@ pub struct Life {
 }
 
 impl Life {
-    /// Opens the journal of a pool, made where there is none. Where it cannot be believed, a new one begins in doubt: what
-    /// is served goes on, keys that are kept here are published again, and nothing is taken away.
+    /// Opens the journal of a pool. It is made where there never was one, and never where there may have been.
     ///
     /// # Errors
-    /// Why facts cannot be kept.
-    pub(super) fn open(store: &Store, pool: &str, now: UnixTime) -> Result<Life, String> {
-        let began = || Fact::PoolBegan { from: None, to: None };
-        let doubt = match store.pool_journal(pool) {
+    /// Why it cannot be used.
+    pub(super) fn open(store: &Store, pool: &str, pasts: &Pasts, now: UnixTime) -> Result<Life, Closed> {
+        let closed = |end, reason: &str| Closed::new(store, pool, end, reason.to_owned());
+        let past = pasts.of(pool);
+        match store.pool_journal(pool) {
             Ok(Some(mut journal)) => {
+                if let Some(reason) = past.and_then(|past| past.refutes(journal.facts())) {
+                    return Err(closed(End::Restore, &reason));
+                }
                 let found = journal.mend(now);
                 let mut life = Life::with(journal, found);
                 life.check_keys(store);
-                return Ok(life);
+                life.take_added(past, now);
+                Ok(life)
             }
-            Ok(None) if store.pool_keys(pool).is_empty() => None,
-            Ok(None) => Some("the journal is gone, and private keys are there".to_owned()),
-            Err(PoolFault::Journal { file, cause }) => Some(format!("{}: {cause}", file.display())),
-            Err(fault) => return Err(fault.to_string()),
-        };
-        let journal = store.create_pool_journal(pool, began(), now).map_err(|fault| fault.to_string())?;
-        let mut life = Life::with(journal, Vec::new());
-        if let Some(reason) = doubt {
-            tracing::error!(POOL = pool, "{reason}: a new journal begins, and nothing is taken away");
-            life.record(Fact::Doubted { reason }, now);
-            for (file, key) in store.pool_keys(pool) {
-                let (spki, kind) = (key.spki(), Some(key.kind()));
-                life.record(Fact::KeyKnown { spki, kind, origin: Origin::Made, file }, now);
+            Ok(None) if !store.pool_keys(pool).is_empty() => {
+                Err(closed(End::Restore, "the journal is gone, and private keys are there"))
             }
+            Ok(None) if past.is_some() => Err(closed(End::Restore, "the journal is gone, and this pool had one")),
+            Ok(None) => match &pasts.lost {
+                Some(why) => {
+                    let reason = format!("there is no journal, and nobody knows whether there was one: {why}");
+                    Err(closed(End::Restore, &reason))
+                }
+                None => {
+                    let journal = store.create_pool_journal(pool, Fact::PoolBegan { from: None, to: None }, now);
+                    let journal = journal.map_err(|fault| closed(End::Begin, &fault.to_string()))?;
+                    Ok(Life::with(journal, Vec::new()))
+                }
+            },
+            Err(fault) => Err(Closed::of(store, pool, &fault)),
         }
-        Ok(life)
+    }
+
+    /// TLSA that were served while the journal could not be used are facts from here on, and go as all others do.
+    fn take_added(&mut self, past: Option<&Past>, now: UnixTime) {
+        let added = past.iter().flat_map(|past| &past.added).filter(|spki| self.facts().key(**spki).is_none());
+        let added: Vec<Spki> = added.copied().collect();
+        for spki in &added {
+            let file = String::new();
+            self.record(Fact::KeyKnown { spki: *spki, kind: None, origin: Origin::Given, file }, now);
+        }
+        let keys: SpkiSet = self.facts().served_keys().into_iter().chain(added.iter().copied()).collect();
+        if !added.is_empty() && keys.len() <= KEYS_MAX {
+            // Hosts may have been given them: each stays for its wait, also where nobody looks.
+            let named = self.facts().named.last().map(|version| version.what.clone()).unwrap_or_default();
+            let given = named.into_iter().chain(added).collect();
+            let current = self.facts().current.iter().copied().collect();
+            self.record(Fact::Named { current, given }, now);
+            self.record(Fact::Tlsa { keys: keys.into_iter().collect() }, now);
+        }
     }
 
     /// Which private halves can be read; none is replaced where one cannot.

@@ -36,7 +36,7 @@ impl Certs {
     pub fn restore_ways(&mut self, store: &Store, now: UnixTime) -> Vec<KnownWay> {
         let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
         for way in store.pool_names().into_iter().filter(|name| name.starts_with('.')) {
-            let Ok(life) = Life::open(store, &way, now) else { continue };
+            let Ok(life) = Life::open(store, &way, self.pasts(store), now) else { continue };
             let Some(between) = life.facts().between.clone() else { continue };
             self.lives.insert(way.clone(), life);
             found.insert(way, between);
@@ -50,8 +50,8 @@ impl Certs {
         }
         // Where they come from and go to is known from facts, whatever the files say now.
         for pool in known.iter().flat_map(|way| way.route.from.iter().chain([&way.route.to])) {
-            if !self.lives.contains_key(pool) && store.has_pool(pool) {
-                self.open(store, pool, now);
+            if !self.lives.contains_key(pool) {
+                self.open_known(store, pool, now);
             }
         }
         known
@@ -90,9 +90,7 @@ impl Certs {
         let leaf = self.leaf(left);
         // A pool that tenants were served from before a restart may be in no file any more.
         for pool in route.from.iter().chain([&leaf]).filter(|pool| !pool.starts_with('.')) {
-            if store.has_pool(pool) {
-                self.open(store, pool, now);
-            }
+            self.open_known(store, pool, now);
         }
         let served = self.lives.get(&leaf).filter(|life| life.served().is_some());
         if served.is_none() && !self.ways.contains_key(way) {

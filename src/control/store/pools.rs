@@ -10,6 +10,7 @@ use crate::control::copies;
 use crate::control::durable::{self, DiskFault, Exposure, UNFINISHED_PREFIX};
 use crate::control::frozen::Frozen;
 use crate::control::journal_file::{AppendFault, JOURNAL_NAME, JournalFile, ReadFault};
+use crate::control::kept::Kept;
 use crate::control::keys_folder::{check_folder, is_there};
 use crate::roll::tlsa::facts::Fact;
 use crate::roll::tlsa::fold::PoolFacts;
@@ -20,6 +21,8 @@ use zeroize::Zeroizing;
 
 /// The folder of pools in `keys/`.
 const POOLS_NAME: &str = "pools";
+/// The list of what was published of them, beside that folder: no zone's folder begins with a dot.
+const PASTS_NAME: &str = ".pools";
 /// What names of private keys begin and end with.
 const KEY_PREFIX: &str = "next-";
 const KEY_SUFFIX: &str = ".pem";
@@ -70,6 +73,19 @@ impl Store {
     /// The folder of a pool.
     pub fn pool_folder(&self, pool: &str) -> PathBuf {
         folder(&self.folder, pool)
+    }
+
+    /// What was published of all pools, beside their folders: where these are lost, it tells.
+    pub fn pool_pasts(&self) -> Kept {
+        Kept::new(self.folder.join(PASTS_NAME), "what was published of pools".to_owned(), LIST_OCTETS_MAX)
+    }
+
+    /// Keeps the text of such a file.
+    ///
+    /// # Errors
+    /// [`DiskFault`]; what was kept before can still be read.
+    pub fn keep(&self, kept: &mut Kept, text: &str) -> Result<(), DiskFault> {
+        kept.write(&self.disk, text)
     }
 
     /// Names of all pools that have a journal, ways between pools among them.

@@ -31,9 +31,7 @@ impl Mind {
                 Ok(()) => return,
                 ended => ended,
             },
-            Request::CertStatus { pool } => self.each_pool(pool.as_deref(), |mind, pool, life| {
-                send(reply, &mind.cert_info(pool, life));
-            }),
+            Request::CertStatus { pool } => self.cert_status(pool.as_deref(), reply),
             Request::CertPlan { pool, days } => self.each_pool(pool.as_deref(), |_, pool, life| {
                 send(reply, &calendar::calendar(pool, life, days, time::now()));
             }),
@@ -52,6 +50,9 @@ impl Mind {
                 let known = self.key_of(&pool, &spki);
                 known.and_then(|spki| self.cert_record(&pool, fact(spki), dry_run, reply))
             }
+            Request::CertResume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
+                self.cert_begin_again(&pool, &reason, dry_run, reply)
+            }
             Request::CertResume { pool, reason, dry_run } => {
                 self.cert_record(&pool, Fact::Resumed { reason }, dry_run, reply)
             }
@@ -63,14 +64,42 @@ impl Mind {
     }
 
     fn life(&self, pool: &str) -> Result<&Life, Ended> {
-        if let Some(broken) = self.certs.broken.get(pool) {
-            return Err((1, format!("{}; {}", broken.message, broken.help)));
+        if let Some(closed) = self.certs.broken.get(pool) {
+            return Err((4, format!("{}; {}", closed.what(pool), closed.fix(pool))));
         }
         self.certs
             .lives
             .get(pool)
             .filter(|life| life.facts().between.is_none())
             .ok_or_else(|| (1, format!("there is no pool `{pool}` here: {}", self.world.pools.help_for(pool))))
+    }
+
+    fn cert_status(&self, pool: Option<&str>, reply: &Sender<Line>) -> Result<(), Ended> {
+        let closed = self.certs.broken.keys().filter(|name| pool.is_none_or(|pool| pool == *name));
+        closed.clone().filter_map(|name| self.closed_info(name)).for_each(|info| send(reply, &info));
+        if pool.is_some() && closed.count() > 0 {
+            return Ok(());
+        }
+        self.each_pool(pool, |mind, pool, life| send(reply, &mind.cert_info(pool, life)))
+    }
+
+    /// A pool whose journal cannot be used.
+    fn closed_info(&self, pool: &str) -> Option<CertInfo> {
+        let around = (self.version, self.tenants_of(pool));
+        Some(self.certs.broken.get(pool)?.info(pool, self.certs.past(pool), around, time::now()))
+    }
+
+    /// A person says that the past of a pool whose journal cannot be used is known.
+    fn cert_begin_again(&mut self, pool: &str, reason: &str, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+        if dry_run {
+            self.closed_info(pool).iter().for_each(|info| send(reply, info));
+            return Ok(());
+        }
+        self.certs.begin_again(&self.store, pool, reason, time::now())?;
+        self.serve_pools(true);
+        self.pool_changed(pool);
+        send(reply, &self.cert_info(pool, self.life(pool)?));
+        Ok(())
     }
 
     fn each_pool(&self, pool: Option<&str>, tell: impl Fn(&Mind, &str, &Life)) -> Result<(), Ended> {

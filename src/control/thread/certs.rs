@@ -8,6 +8,7 @@ use crate::control::certs::findings::findings;
 use crate::control::certs::{Bounds, Life};
 use crate::control::rolls::observer::Look;
 use crate::control::view::View;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::probe::Prober;
 use crate::roll::tlsa::facts::Fact;
@@ -68,7 +69,7 @@ impl Mind {
             [Some(life.due), wire, look].into_iter().flatten().min()
         });
         let files = Some(self.looks.files_at).filter(|_| !self.looks.files.is_empty());
-        dues.flatten().chain(files).chain(self.certs.join_next()).min()
+        dues.flatten().chain(files).chain(self.certs.join_next()).chain(self.certs.again_next()).min()
     }
 
     pub(super) fn is_looked_at(&self, life: &Life) -> bool {
@@ -89,11 +90,16 @@ impl Mind {
             self.certs.lives.iter().filter(|(_, life)| life.due <= now).map(|(pool, _)| pool.clone()).collect();
         let is_again = self.certs.join_next().is_some_and(|at| at <= now);
         is_other |= is_again && self.certs.join_again(&self.store, time::now());
+        let is_tried = self.certs.again_next().is_some_and(|at| at <= now);
+        if is_tried {
+            self.certs.try_again();
+        }
         for pool in &due {
             if self.certs.advance(&self.store, pool, time::now()) {
                 is_other = true;
             }
         }
+        self.is_pool_news |= is_tried;
         if !due.is_empty() {
             let (old, now) = (self.certs.old_ways(time::now()), Instant::now());
             old.iter().for_each(|way| self.world.pools.close_way(way));
@@ -103,7 +109,7 @@ impl Mind {
             }
             self.is_pool_news = true;
         }
-        if is_other || !self.certs.ways.is_empty() {
+        if is_other || is_tried || !self.certs.ways.is_empty() {
             self.serve_pools(is_read);
         }
         self.ask_wire();
@@ -116,6 +122,9 @@ impl Mind {
         let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
         if self.world.pools.rebuild(&mut outside) || is_other {
             self.publish();
+        } else {
+            // What was given up is kept also where nothing else is served for it.
+            self.certs.keep_pasts(&self.store);
         }
     }
 
@@ -241,7 +250,8 @@ impl Mind {
             return;
         }
         let shown = self.world.shown(crate::control::world::POOLS_FILE);
-        let mut found: Vec<_> = self.certs.broken.values().cloned().collect();
+        let mut found: Vec<_> = self.certs.broken.iter().map(|(pool, closed)| closed.finding(pool)).collect();
+        found.extend(self.certs.unkept_pasts.iter().map(|why| unkept_pasts(why)));
         for (pool, life) in self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none()) {
             // Only names that an operator wrote are held against certificates: tenants come and go.
             let settings = self.certs.settings(pool);
@@ -259,6 +269,12 @@ impl Mind {
         let view: arc_swap::Guard<std::sync::Arc<View>> = self.view.load();
         view.pools.iter().find(|info| info.pool == pool).map_or(0, |info| info.tenants)
     }
+}
+
+fn unkept_pasts(why: &str) -> Diagnostic {
+    let message = format!("what is published of pools is not kept beside their journals: {why}");
+    let help = "repair this; if a journal is lost meanwhile, its pool goes on with what was kept before";
+    Diagnostic::error("MX5610", Place::default(), message, help)
 }
 
 fn served(life: &Life, snapshot: u64, now: UnixTime) -> Fact {
