@@ -115,7 +115,7 @@ fn zone(
     let parsed = master::parse(&apex, "master", MASTER, &mut |_| Err("none".to_owned()));
     let key = Arc::new(key);
     let key_sets = [(rt::DNSKEY, 3600, vec![key.dnskey_data()])];
-    let parts = Parts { apex: &apex, signed: true, parsed: &parsed, key_sets: &key_sets, children };
+    let parts = Parts { apex: &apex, signed: true, parsed: &parsed, key_sets: &key_sets, children, ttl_cap: u32::MAX };
     let content = Arc::new(content::build(&parts).0.expect("a good master file"));
     let delegation = content.delegation(&apex, vec![key.ds_data(&apex)]);
     let [data, dnskey] = WINDOWS;

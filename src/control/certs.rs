@@ -19,9 +19,10 @@ use crate::config::{Config, PoolSettings};
 use crate::control::pools::{Joined, PoolServed, PoolWanted, Route};
 use crate::control::store::Store;
 use crate::roll::tlsa::facts::Origin;
+use crate::roll::tlsa::fold::Limits;
 use crate::roll::tlsa::{Policy, Wanted};
 use crate::time::{Seconds, UnixTime};
-use closed::{Closed, End};
+use closed::Closed;
 pub use life::Life;
 use past::Pasts;
 use std::collections::BTreeMap;
@@ -109,15 +110,18 @@ impl Certs {
         self.config.pool_settings(pool)
     }
 
-    /// Takes in which bounds hold, the highest of all zones that have tenants; none: no zone has any.
-    pub fn bound(&mut self, bounds: Option<Bounds>, now: UnixTime) {
+    /// Takes in which bounds hold, the highest of all zones that have tenants; none: no zone has any. Pools for which that
+    /// is more than is recorded, and cannot be recorded now, with what caps it.
+    pub fn bound(&mut self, bounds: Option<Bounds>, now: UnixTime) -> Vec<(String, Limits)> {
+        let mut capped = Vec::new();
         self.bounds = bounds.unwrap_or_else(|| default_bounds(&self.config));
         for (pool, life) in &mut self.lives {
             if life.facts().between.is_none() {
                 life.policy = policy(&self.config, self.bounds, pool, &life.wanted);
             }
-            life.limit(self.bounds, now);
+            capped.extend(life.limit(self.bounds, now).map(|cap| (pool.clone(), cap)));
         }
+        capped
     }
 
     /// What is served of a pool whose files say this; recorded when this returns.

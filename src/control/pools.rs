@@ -87,6 +87,8 @@ pub struct PoolTable {
     ways: Ways,
     /// TTL of the records of pools and tenants, in seconds; it changes at a restart only.
     pub ttl: u32,
+    /// Their TTL, at most, until more can be recorded.
+    pub ttl_cap: Option<u32>,
 }
 
 struct Entry {
@@ -198,6 +200,11 @@ impl PoolTable {
     /// Whether anything was ever read or restored.
     pub fn is_known(&self) -> bool {
         self.file_is_good || !self.file_findings.is_empty() || !self.entries.is_empty()
+    }
+
+    /// The TTL that is served.
+    fn served_ttl(&self) -> u32 {
+        self.ttl.min(self.ttl_cap.unwrap_or(u32::MAX))
     }
 
     /// What to do about a pool that is not there.
@@ -333,8 +340,9 @@ impl PoolTable {
     pub fn rebuild(&mut self, outside: &mut dyn PoolOutside) -> bool {
         let (apart, none) = (self.all_apart(), BTreeSet::new());
         let entries = self.entries.iter().enumerate();
-        let records =
-            |(at, entry): (usize, &Entry)| pool_records(entry, apart.get(&at).unwrap_or(&none), self.ttl, outside);
+        let records = |(at, entry): (usize, &Entry)| {
+            pool_records(entry, apart.get(&at).unwrap_or(&none), self.served_ttl(), outside)
+        };
         let mut next: Pools = entries.map(records).collect();
         self.rebuild_ways(&mut next, outside);
         // An equal value stays the same object, so that nothing looks changed.

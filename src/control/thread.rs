@@ -10,6 +10,7 @@ mod first;
 mod goals;
 mod hosts;
 mod keys;
+mod limits;
 mod parents;
 mod publish;
 mod rolls;

@@ -274,7 +274,14 @@ mod tests {
         let head = "@ 3600 SOA ns h 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1\n".to_owned();
         let text: String = std::iter::once(head).chain((0..names).map(|i| format!("n{i} A 192.0.2.2\n"))).collect();
         let parsed = master::parse(&apex, "mx.example.zone", &text, &mut |_| Err("nothing".to_owned()));
-        let parts = Parts { apex: &apex, signed: true, parsed: &parsed, key_sets: &keys.sets, children: &[] };
+        let parts = Parts {
+            apex: &apex,
+            signed: true,
+            parsed: &parsed,
+            key_sets: &keys.sets,
+            children: &[],
+            ttl_cap: u32::MAX,
+        };
         let content = build(&parts).0.expect("content");
         let (tenants, pools) = (Default::default(), Arc::default());
         Arc::new(Zone { labels: 2, content: Arc::new(content), tenants, pools, signing: Some(keys.signing), apex })

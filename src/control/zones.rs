@@ -14,6 +14,7 @@ use crate::control::pools::PoolTable;
 use crate::control::tenants::{Surroundings, Tenants};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::{self, Name};
+use crate::roll::facts::Limits;
 use crate::time::UnixTime;
 use crate::zone::Zone;
 use crate::zone::content::{self, Content, Delegation, Parts};
@@ -31,6 +32,8 @@ pub struct ZoneState {
     pub signed: bool,
     /// Its policy.
     pub policy: Policy,
+    /// How long what is served of it may stay in caches, at most, until more can be recorded.
+    pub caps: Limits,
     /// The nearest zone above that is served here.
     pub parent: Option<Name>,
     /// Its keys.
@@ -78,6 +81,7 @@ struct Attempt {
     signed: bool,
     key_sets: Vec<(u16, u32, Vec<Vec<u8>>)>,
     children: Vec<Delegation>,
+    ttl_cap: u32,
 }
 
 impl ZoneState {
@@ -88,6 +92,7 @@ impl ZoneState {
             path,
             signed,
             policy,
+            caps: Limits::UNBOUNDED,
             parent: None,
             keys: if signed { Keys::Wanted } else { Keys::None },
             tenants: Tenants::default(),
@@ -206,7 +211,7 @@ impl ZoneState {
             Keys::Loaded(set) => set.sets.clone(),
             Keys::None | Keys::Wanted | Keys::Frozen(_) => Vec::new(),
         };
-        let next = Attempt { parsed, signed: self.signed, key_sets, children };
+        let next = Attempt { parsed, signed: self.signed, key_sets, children, ttl_cap: self.caps.data_ttl };
         if self.attempt.as_ref().is_some_and(|before| before.equals(&next)) {
             return;
         }
@@ -260,6 +265,7 @@ impl ZoneState {
             parsed,
             key_sets: &with.key_sets,
             children: &with.children,
+            ttl_cap: with.ttl_cap,
         })
     }
 
@@ -348,6 +354,7 @@ impl Attempt {
             && self.signed == other.signed
             && self.key_sets == other.key_sets
             && self.children == other.children
+            && self.ttl_cap == other.ttl_cap
     }
 }
 

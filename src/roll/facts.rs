@@ -245,6 +245,10 @@ impl Limits {
     pub const UNKNOWN: Limits =
         Limits { dnskey_ttl: 86_400, data_ttl: 86_400, dnskey_life: 14 * 86_400, data_life: 14 * 86_400 };
 
+    /// Nothing is limited.
+    pub const UNBOUNDED: Limits =
+        Limits { dnskey_ttl: u32::MAX, data_ttl: u32::MAX, dnskey_life: u64::MAX, data_life: u64::MAX };
+
     /// The limits of a zone: TTL of DNSKEY, highest TTL of data, TTL of negative answers, and the lives of signatures over
     /// DNSKEY and over all else.
     pub fn of(dnskey_ttl: u32, data: u32, negative: u32, (dnskey_life, data_life): (u64, u64)) -> Limits {

@@ -37,7 +37,7 @@ pub struct Content {
     pub negative_ttl: u32,
     /// Records in the master file.
     pub records: usize,
-    /// The longest TTL in it.
+    /// The longest TTL in it, as it is written, whatever is served.
     pub ttl_max: u32,
     /// The zone's own name servers and their addresses within the zone: what its parent hands out.
     pub name_servers: Vec<Name>,

@@ -109,8 +109,14 @@ fn zone(apex: &str, text: &str, signed: bool, children: &[Delegation]) -> Zone {
         (rt::CDS, 3600, vec![key().cds_data(&apex)]),
         (rt::CDNSKEY, 3600, vec![key().cdnskey_data()]),
     ];
-    let parts =
-        Parts { apex: &apex, signed, parsed: &parsed, key_sets: if signed { &key_sets } else { &[] }, children };
+    let parts = Parts {
+        apex: &apex,
+        signed,
+        parsed: &parsed,
+        key_sets: if signed { &key_sets } else { &[] },
+        children,
+        ttl_cap: u32::MAX,
+    };
     let (content, findings) = content::build(&parts);
     let content = Arc::new(content.unwrap_or_else(|| panic!("{findings:?}")));
     let data = SignaturePolicy { life: 259_200, grid: 43_200, inception_before: 86_400 };

@@ -155,3 +155,63 @@ fn a_reason_as_long_as_a_ticket_loses_no_zone() {
     let status = server.run(&["keys", "status", "a.mx.example"]).out;
     assert!(status.contains("why why") && status.contains("(cut)"), "{status}");
 }
+
+/// A record of an answer as `explain` prints it, with its TTL.
+fn explained(server: &Server, name: &str, rtype: &str) -> String {
+    server.json(&["explain", name, rtype]).first().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Nothing can be recorded in this folder below `keys/` after the next start.
+fn locked(server: &Server, folder: &str, is_locked: bool) {
+    let mode = if is_locked { 0o755 } else { 0o700 };
+    fs::set_permissions(server.path(&format!("keys/{folder}/copy")), fs::Permissions::from_mode(mode)).expect("set");
+}
+
+fn with_ttl(server: &Server, ttl: u32, serial: u32) {
+    let text = MASTER.replace("h.mx.example. 1 ", &format!("h.mx.example. {serial} "));
+    server.place("zones/a.mx.example.zone", text.replace("www 300 A", &format!("www {ttl} A")));
+}
+
+#[test]
+fn what_stays_longer_in_caches_is_served_once_it_is_recorded() {
+    let mut server = Server::started();
+    server.stop();
+    locked(&server, "a.mx.example", true);
+    server.start();
+    server.eventually("x-example", EU);
+    with_ttl(&server, 7200, 2);
+    server.until("it is said", |server| server.codes().contains(&"MX5515".to_owned()));
+    assert!(explained(&server, "www.a.mx.example", "A").contains(" 3600 IN A 192.0.2.80"), "the TTL of before");
+    assert!(explained(&server, "a.mx.example", "SOA").contains(" 2 7200 "), "and the content of now");
+    server.configure("[policy.shard]\nsignature_life = \"6d\"\n");
+    let reload = server.run(&["reload"]).ends(1);
+    assert!(format!("{}{}", reload.out, reload.err).contains("not in force yet"), "{} {}", reload.out, reload.err);
+    // A crash forgets nothing: it was never served.
+    server.kill();
+    server.start();
+    server.eventually("x-example", EU);
+    assert!(explained(&server, "www.a.mx.example", "A").contains(" 3600 IN A 192.0.2.80"));
+    locked(&server, "a.mx.example", false);
+    server.until("it is served by itself", |server| {
+        explained(server, "www.a.mx.example", "A").contains(" 7200 IN A 192.0.2.80")
+    });
+    let journal = fs::read_to_string(server.path("keys/a.mx.example/journal")).expect("read");
+    assert!(journal.contains("\"data_ttl\":7200") && journal.contains("\"data_life\":518400"), "{journal}");
+    server.run(&["reload"]).ends(0);
+}
+
+#[test]
+fn a_pool_has_a_higher_ttl_once_it_is_recorded() {
+    let mut server = Server::started();
+    server.stop();
+    locked(&server, "pools/eu", true);
+    server.configure("[tenants]\nttl = \"50m\"\n");
+    server.start();
+    server.eventually("x-example", EU);
+    assert!(server.codes().contains(&"MX5611".to_owned()));
+    assert!(explained(&server, "x-example.a.mx.example", "A").contains(" 1800 IN A 192.0.2.25"));
+    locked(&server, "pools/eu", false);
+    server.until("it is served by itself", |server| {
+        explained(server, "x-example.a.mx.example", "A").contains(" 3000 IN A 192.0.2.25")
+    });
+}

@@ -6,7 +6,6 @@ use mxseal::cert::make::PrivateKey;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 /// A server whose pool names one certificate and has a next key: both are published.
 fn started() -> (Server, PrivateKey, String) {
@@ -43,16 +42,13 @@ fn keys(server: &Server) -> Vec<serde_json::Value> {
 
 /// The digest of the next key, once it is published; another one than `but`.
 fn next_key(server: &Server, but: &str) -> String {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    let found = std::cell::RefCell::new(String::new());
+    server.until("a next key is published", |server| {
         let next = keys(server).into_iter().find(|key| key["next"] == true && key["spki"] != but);
-        let spki = next.and_then(|key| key["spki"].as_str().map(str::to_owned)).unwrap_or_default();
-        if !spki.is_empty() && tlsa(server).contains(&spki) {
-            return spki;
-        }
-        assert!(Instant::now() < until, "never a next key\n{}", server.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        *found.borrow_mut() = next.and_then(|key| key["spki"].as_str().map(str::to_owned)).unwrap_or_default();
+        !found.borrow().is_empty() && tlsa(server).contains(&*found.borrow())
+    });
+    found.into_inner()
 }
 
 fn folder(server: &Server) -> PathBuf {

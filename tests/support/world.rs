@@ -145,7 +145,8 @@ fn assemble(mut drafts: Vec<Draft>, pools: &[tenant::Pool], unavailable: Vec<Nam
         let key_sets = key_sets(&draft.apex, &keys);
         let children = delegations.remove(&draft.apex).unwrap_or_default();
         let (apex, signed) = (&draft.apex, !keys.is_empty());
-        let parts = Parts { apex, signed, parsed: &draft.master, key_sets: &key_sets, children: &children };
+        let parts =
+            Parts { apex, signed, parsed: &draft.master, key_sets: &key_sets, children: &children, ttl_cap: u32::MAX };
         let (content, findings) = content::build(&parts);
         let content = Arc::new(content.unwrap_or_else(|| panic!("{apex}: {findings:?}")));
         let above = mxseal::dns::name::ancestors(apex).skip(1).find_map(|up| apexes.iter().find(|a| ***a == *up));

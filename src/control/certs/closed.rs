@@ -97,7 +97,7 @@ impl Closed {
 
     /// The same as a finding.
     pub fn finding(&self, pool: &str) -> Diagnostic {
-        Diagnostic::error(NO_FACTS, Place::file(self.file.clone()), self.what(pool), &self.fix(pool))
+        Diagnostic::error(NO_FACTS, Place::file(self.file.clone()), self.what(pool), self.fix(pool))
     }
 
     /// The same for commands. `past`: what is served by it.

@@ -12,7 +12,7 @@ use crate::control::store::Store;
 use crate::diagnostic::Diagnostic;
 use crate::roll::tlsa::check::SpkiSet;
 use crate::roll::tlsa::facts::{Fact, Origin};
-use crate::roll::tlsa::fold::PoolFacts;
+use crate::roll::tlsa::fold::{Limits, PoolFacts};
 use crate::roll::tlsa::plan::{Plan, plan};
 use crate::roll::tlsa::step::Step;
 use crate::roll::tlsa::{Conditions, KEYS_MAX, Policy, Wanted, words};
@@ -194,12 +194,16 @@ impl Life {
         }
     }
 
-    /// How long what is served stays in caches, where that is news.
-    pub fn limit(&mut self, bounds: Bounds, now: UnixTime) {
-        let is_news = self.facts().limits_next.is_none_or(|next| (next.ttl, next.life) != (bounds.ttl, bounds.life));
-        if is_news {
-            self.record(Fact::Limits { ttl: bounds.ttl, life: bounds.life }, now);
+    /// Makes durable how long what is served stays in caches, where that is news. What caps it where that is more than is
+    /// recorded, and cannot be recorded now: TTL and life of signatures.
+    pub fn limit(&mut self, bounds: Bounds, now: UnixTime) -> Option<Limits> {
+        let wanted = Limits { ttl: bounds.ttl, life: bounds.life };
+        let is_known = self.facts().limits_next == Some(wanted);
+        if is_known || self.record(Fact::Limits { ttl: wanted.ttl, life: wanted.life }, now) {
+            return None;
         }
+        let known = self.facts().limits_in_force();
+        Some(known).filter(|known| known.ttl < wanted.ttl || known.life < wanted.life)
     }
 
     /// Records what the files name that was not known.

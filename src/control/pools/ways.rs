@@ -299,7 +299,9 @@ impl PoolTable {
             let served = if way.has_ended || is_left { WayServed::Ended } else { outside.serve_way(&own) };
             let of = |index: PoolIndex| usize::try_from(index).ok().and_then(|at| next.get(at).cloned().flatten());
             let records = match &served {
-                WayServed::Served(served) => Some(Arc::new(Records::new(&served.addresses, &served.tlsa, self.ttl))),
+                WayServed::Served(served) => {
+                    Some(Arc::new(Records::new(&served.addresses, &served.tlsa, self.served_ttl())))
+                }
                 WayServed::AsBefore => of(way.left).or_else(|| of(way.to)),
                 WayServed::Ended => of(way.to),
             };

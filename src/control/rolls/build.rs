@@ -2,7 +2,7 @@
 //!
 //! Pure. Keys that the facts do not name have no part in anything.
 
-use super::Shift;
+use super::{Shift, limits};
 use crate::config::{self, Policy};
 use crate::control::observe::own::OwnExpected;
 use crate::control::zones::parts;
@@ -61,7 +61,8 @@ pub fn key_set(
     private: &BTreeMap<u16, Key>,
     challenge: &[u8],
 ) -> Result<KeySet, String> {
-    let (wish, policy) = (wish(facts, zone.parent.is_some()), shifted(&zone.policy, shift));
+    let (wish, policy) =
+        (wish(facts, zone.parent.is_some()), shifted(&limits::capped(&zone.policy, zone.caps, shift), shift));
     KeySet::new(&zone.apex, &parts::parts(facts, private), wish, &policy, challenge)
 }
 

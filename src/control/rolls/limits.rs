@@ -19,6 +19,25 @@ pub fn of(policy: &Policy, content: &Content, tenants_ttl: u32, shift: Shift) ->
     Limits { dnskey_life: limits.dnskey_life + after, data_life: limits.data_life + after, ..limits }
 }
 
+/// The policy by which no signature and no DNSKEY stays in caches longer than `caps` allow. Where signatures must cover a
+/// clock that is off by more than that, they do: bogus answers would be worse.
+pub fn capped(policy: &Policy, caps: Limits, shift: Shift) -> Policy {
+    let after = shift.after.min(SHIFT_MAX);
+    let life = |wanted: Seconds, cap: Seconds| wanted.min(if cap > after { cap - after } else { cap });
+    let (signature_life, dnskey_life) =
+        (life(policy.signature_life, caps.data_life), life(policy.dnskey_life, caps.dnskey_life));
+    let grid = policy.dnskey_life.saturating_sub(policy.dnskey_refresh);
+    let is_shorter = signature_life < policy.signature_life;
+    Policy {
+        dnskey_ttl: policy.dnskey_ttl.min(caps.dnskey_ttl),
+        signature_grid: if is_shorter { policy.signature_grid.min(signature_life / 4) } else { policy.signature_grid },
+        signature_life,
+        dnskey_refresh: dnskey_life - grid.min(dnskey_life / 2),
+        dnskey_life,
+        ..policy.clone()
+    }
+}
+
 /// The limits of a zone that has served nothing yet, whose file writes TTLs up to this.
 pub fn written(policy: &Policy, ttl: u32) -> Limits {
     limits(policy, ttl, 0)

@@ -12,7 +12,7 @@ use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::check;
-use crate::roll::facts::Fact;
+use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::Plan;
 use crate::roll::step::Step;
@@ -109,6 +109,7 @@ struct Built {
     wish: ParentWish,
     unsigned: bool,
     shift: Shift,
+    caps: Limits,
 }
 
 impl Built {
@@ -120,6 +121,7 @@ impl Built {
             wish: build::wish(facts, zone.parent.is_some()),
             unsigned: facts.unsigned,
             shift,
+            caps: zone.caps,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::probe::Prober;
 use crate::roll::tlsa::facts::Fact;
+use crate::roll::tlsa::fold::Limits;
 use crate::time::{self, UnixTime};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -163,15 +164,16 @@ impl Mind {
     }
 
     /// Before a publication: how long what is served may stay in caches.
-    pub(super) fn bound_pools(&mut self) {
+    pub(super) fn bound_pools(&mut self) -> Vec<(String, Limits)> {
         let used = self.world.zones.values().filter(|zone| zone.signed && !zone.tenants.table.is_empty());
         let (ttl, after) = (self.world.pools.ttl, self.rolls.shift.after.min(30 * 86_400));
         let bounds = used.map(|zone| (zone.policy.signature_life + after, zone.policy.margin));
         let bounds = bounds.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
         let bounds = bounds.map(|(life, margin)| Bounds { ttl, life, margin });
-        self.certs.bound(bounds, time::now());
+        let capped = self.certs.bound(bounds, time::now());
         let pools = &self.world.pools;
         self.certs.keep_only(|pool| pools.is_there(pool));
+        capped
     }
 
     /// After a publication: what was published, and when to look for it. Of a pool without tenants nobody holds anything.

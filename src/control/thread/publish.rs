@@ -20,8 +20,7 @@ impl Mind {
         self.disk_findings = self.keeper.keep(&self.world, &self.store, &self.config.keys);
         self.rolls.keep_only(|apex| self.world.zones.contains_key(apex));
         self.renew_keys();
-        self.note_limits();
-        self.bound_pools();
+        self.limit();
         self.certs.keep_pasts(&self.store);
         self.version += 1;
         let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));

@@ -8,7 +8,7 @@ use crate::control::keys_offline::roll_policy;
 use crate::control::observe::walk::Ways;
 use crate::control::rolls::findings::findings;
 use crate::control::rolls::observer::{Look, Observer, Seen, reachable};
-use crate::control::rolls::{Shift, ZoneRoll, build, limits};
+use crate::control::rolls::{Shift, ZoneRoll, build};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
 use crate::roll::facts::Fact;
@@ -175,25 +175,6 @@ impl Mind {
         if !renewed.is_empty() {
             let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(renewed, &mut outside);
-        }
-    }
-
-    /// Before a publication: what is to be served may stay in caches this long.
-    pub(super) fn note_limits(&mut self) {
-        let (now, shift) = (time::now(), self.rolls.shift);
-        let unsigned = self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None));
-        self.rolls.note_unsigned(&self.store, unsigned);
-        for (apex, roll) in &mut self.rolls.zones {
-            let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
-                continue;
-            };
-            let Some(content) = zone.content() else { continue };
-            roll.has_tenants |= !zone.tenants.table.is_empty();
-            let tenants_ttl = if roll.has_tenants { self.world.pools.ttl } else { 0 };
-            let limits = limits::of(&zone.policy, content, tenants_ttl, shift);
-            if roll.facts().limits_next != Some(limits) {
-                roll.record(Fact::Limits(limits), now);
-            }
         }
     }
 

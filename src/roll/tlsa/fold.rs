@@ -63,6 +63,11 @@ impl PoolFacts {
         self.keys.iter().find(|key| key.spki == spki)
     }
 
+    /// What may be in force now: the newest limits, and older ones until the newest were seen.
+    pub fn limits_in_force(&self) -> Limits {
+        self.limits.unwrap_or(LIMITS_UNKNOWN)
+    }
+
     /// The TLSA to serve now.
     pub fn served_keys(&self) -> SpkiSet {
         self.tlsa.last().map(|version| version.what.clone()).unwrap_or_default()

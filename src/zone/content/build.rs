@@ -25,6 +25,8 @@ pub struct Parts<'a> {
     pub key_sets: &'a [(u16, u32, Vec<Vec<u8>>)],
     /// Children served here.
     pub children: &'a [Delegation],
+    /// TTL of any RRset, at most, whatever is written: no more could be recorded.
+    pub ttl_cap: u32,
 }
 
 /// The RRsets of a name by type.
@@ -167,15 +169,17 @@ impl Builder<'_> {
         let tail = numbers.len().checked_sub(20)?;
         let number = |at: usize| numbers.get(tail + at..tail + at + 4)?.try_into().ok().map(u32::from_be_bytes);
         let (serial, minimum) = (number(0)?, number(16)?);
+        let ttl_max = self.names.values().flat_map(BTreeMap::values).map(|set| set.ttl).max().unwrap_or(0);
+        let negative_ttl = soa.ttl.min(minimum).min(self.parts.ttl_cap);
         let name_servers =
             self.names.get(apex)?.get(&rt::NS)?.data.iter().filter_map(|n| Name::from_wire(n).ok()).collect();
         let mut content = Content {
             nodes: HashMap::with_capacity_and_hasher(self.names.len(), Default::default()),
             sources: HashMap::default(),
             serial,
-            negative_ttl: soa.ttl.min(minimum),
+            negative_ttl,
             records: self.parts.parsed.records.len(),
-            ttl_max: self.names.values().flat_map(BTreeMap::values).map(|set| set.ttl).max().unwrap_or(0),
+            ttl_max,
             name_servers,
             files: self.parts.parsed.files.clone(),
         };
@@ -233,7 +237,8 @@ impl Builder<'_> {
         let mut kept = Vec::with_capacity(sets.len());
         for (rtype, written) in sets {
             let fault = |fault| (written.at, format!("{} {}: {fault}", owner_text(), rtype::print(*rtype)));
-            let set = Rrset::new(*rtype, written.ttl, written.data.clone()).map_err(fault)?;
+            let ttl = written.ttl.min(self.parts.ttl_cap);
+            let set = Rrset::new(*rtype, ttl, written.data.clone()).map_err(fault)?;
             kept.push(KeptSet { set, slot: Slot::default() });
         }
         // RFC 4035 § 2.3: at a cut only NS and DS are the parent's to assert.
@@ -242,7 +247,7 @@ impl Builder<'_> {
         if bitmap.len() > BITMAP_OCTETS_MAX {
             return Err((at, format!("{} has types in too many windows for one NSEC", owner_text())));
         }
-        let glue = if role == Role::Cut { glue_of(sets, owner, names) } else { Box::default() };
+        let glue = if role == Role::Cut { glue_of(sets, owner, names, self.parts.ttl_cap) } else { Box::default() };
         if glue.len() > GLUE_MAX {
             return Err((at, format!("{} needs more than {GLUE_MAX} RRsets of glue", owner_text())));
         }
@@ -252,13 +257,13 @@ impl Builder<'_> {
 
 /// Addresses of the cut's name servers that lie in this zone's file: within the cut they are needed (RFC 9471 § 2),
 /// below other cuts they help.
-fn glue_of(sets: &Sets, owner: &[u8], names: &Names) -> Box<[(Box<[u8]>, Rrset)]> {
+fn glue_of(sets: &Sets, owner: &[u8], names: &Names, ttl_cap: u32) -> Box<[(Box<[u8]>, Rrset)]> {
     let servers = sets.get(&rt::NS).map(|set| set.data.as_slice()).unwrap_or_default();
     let mut glue = Vec::new();
     for server in servers.iter().filter(|server| name::is_within(server, owner)) {
         let Some(found) = names.get(server.as_slice()) else { continue };
         for kind in [rt::A, rt::AAAA] {
-            let set = found.get(&kind).and_then(|set| Rrset::new(kind, set.ttl, set.data.clone()).ok());
+            let set = found.get(&kind).and_then(|set| Rrset::new(kind, set.ttl.min(ttl_cap), set.data.clone()).ok());
             glue.extend(set.map(|set| (server.as_slice().into(), set)));
         }
     }

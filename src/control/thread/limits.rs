@@ -1,0 +1,103 @@
+//! How long what is served may stay in caches: recorded before it is served, or less is served until it can be recorded.
+//!
+//! A crash in between forgets nothing: what was not recorded was never served. Content goes on, and only TTLs and lives of
+//! signatures stay as they were.
+
+use super::{Mind, disk};
+use crate::control::rolls::{ZoneRoll, limits};
+use crate::control::zones::Keys;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::roll::facts::{Fact, Limits};
+use crate::time::{self, UnixTime};
+
+/// Codes of limits that cannot be recorded: of a zone, and of a pool.
+const OF_ZONE: &str = "MX5515";
+const OF_POOL: &str = "MX5611";
+
+/// What caps what is served: of each zone, and of all pools.
+type Caps = (Vec<Limits>, Option<u32>);
+
+impl Mind {
+    /// Before a publication: limits are made durable where they rise, and what cannot be is not served.
+    pub(super) fn limit(&mut self) {
+        let before = self.caps();
+        let mut found = self.limit_zones();
+        found.extend(self.limit_pools());
+        if self.caps() != before {
+            self.renew_keys();
+            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            self.world.set_keys(Vec::new(), &mut outside);
+            self.world.pools.rebuild(&mut outside);
+        }
+        self.disk_findings.extend(found);
+    }
+
+    fn caps(&self) -> Caps {
+        (self.world.zones.values().map(|zone| zone.caps).collect(), self.world.pools.ttl_cap)
+    }
+
+    fn limit_zones(&mut self) -> Vec<Diagnostic> {
+        let (now, shift, mut found) = (time::now(), self.rolls.shift, Vec::new());
+        let unsigned = self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None));
+        self.rolls.note_unsigned(&self.store, unsigned);
+        self.world.pools.ttl_cap = None;
+        for (apex, roll) in &mut self.rolls.zones {
+            let zone = self.world.zones.get_mut(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_)));
+            let Some((zone, content)) =
+                zone.and_then(|zone| Some((zone.content().cloned()?, zone))).map(|(c, z)| (z, c))
+            else {
+                continue;
+            };
+            roll.has_tenants |= !zone.tenants.table.is_empty();
+            let tenants_ttl = if roll.has_tenants { self.world.pools.ttl } else { 0 };
+            let wanted = limits::of(&zone.policy, &content, tenants_ttl, shift);
+            zone.caps = limit(roll, wanted, now);
+            if zone.caps == Limits::UNBOUNDED {
+                continue;
+            }
+            if roll.has_tenants {
+                let cap = self.world.pools.ttl_cap.unwrap_or(u32::MAX);
+                self.world.pools.ttl_cap = Some(cap.min(zone.caps.data_ttl));
+            }
+            let (of, why) = (format!("zone {apex}"), roll.disk.clone().unwrap_or_default());
+            let caps = (zone.caps.data_ttl, zone.caps.data_life, zone.caps.dnskey_life);
+            found.push(finding(OF_ZONE, &of, caps, &why));
+        }
+        found
+    }
+
+    fn limit_pools(&mut self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for (pool, cap) in self.bound_pools() {
+            let ttl = self.world.pools.ttl_cap.unwrap_or(u32::MAX).min(cap.ttl);
+            self.world.pools.ttl_cap = Some(ttl);
+            for zone in self.world.zones.values_mut().filter(|zone| !zone.tenants.table.is_empty()) {
+                zone.caps.data_life = zone.caps.data_life.min(cap.life);
+            }
+            let why = self.certs.lives.get(&pool).and_then(|life| life.disk.clone()).unwrap_or_default();
+            found.push(finding(OF_POOL, &format!("pool `{pool}`"), (cap.ttl, cap.life, cap.life), &why));
+        }
+        found
+    }
+}
+
+/// Makes durable how long what is to be served may stay in caches, where that is news; what caps it where that is more than
+/// is recorded, and cannot be recorded now.
+fn limit(roll: &mut ZoneRoll, wanted: Limits, now: UnixTime) -> Limits {
+    if roll.facts().limits_next == Some(wanted) || roll.record(Fact::Limits(wanted), now) {
+        return Limits::UNBOUNDED;
+    }
+    let known = roll.facts().limits.unwrap_or(Limits::UNKNOWN);
+    if known.max(wanted) == known { Limits::UNBOUNDED } else { known }
+}
+
+/// That something stays as it was: TTL, and the lives of signatures over data and over DNSKEY.
+fn finding(code: &'static str, of: &str, (ttl, life, keys_life): (u32, u64, u64), why: &str) -> Diagnostic {
+    let message = format!(
+        "{of}: higher TTLs or longer signatures are not in force yet, since that cannot be recorded: {why}; until then TTLs \
+         are {ttl} s at most, and signatures have {life} s left when they are made, those over DNSKEY {keys_life} s"
+    );
+    let help =
+        "free the disk, or repair what it names: it is tried again every few seconds, and in force by itself then";
+    Diagnostic::error(code, Place::default(), message, help)
+}
