@@ -268,6 +268,7 @@ pub struct Metrics {
     workers: Mutex<Vec<Arc<Counters>>>,
     gauges: Mutex<Gauges>,
     encrypted_restarts: [AtomicU64; PROTOS.len()],
+    log_lines_lost: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -276,6 +277,7 @@ impl Default for Metrics {
             workers: Mutex::default(),
             gauges: Mutex::default(),
             encrypted_restarts: [const { AtomicU64::new(0) }; PROTOS.len()],
+            log_lines_lost: AtomicU64::new(0),
         }
     }
 }
@@ -303,6 +305,16 @@ impl Metrics {
         self.encrypted_restarts.get(proto as usize).map_or(0, |count| count.fetch_add(1, Relaxed) + 1)
     }
 
+    /// Counts one line of the log that could not be written.
+    pub fn log_line_lost(&self) {
+        add(Some(&self.log_lines_lost), 1);
+    }
+
+    /// Lines of the log that could not be written so far.
+    pub fn log_lines_lost(&self) -> u64 {
+        self.log_lines_lost.load(Relaxed)
+    }
+
     /// Panics caught so far: each one is a bug.
     pub fn panics(&self) -> u64 {
         hold(&self.workers).iter().filter_map(|w| w.dropped.get(Dropped::Panic as usize)).map(|n| n.load(Relaxed)).sum()
@@ -319,6 +331,7 @@ impl Metrics {
             totals.take(worker);
         }
         totals.encrypted_restarts = self.encrypted_restarts.each_ref().map(|n| n.load(Relaxed));
+        totals.log_lines_lost = self.log_lines_lost();
         totals
     }
 }
@@ -341,6 +354,7 @@ struct Totals {
     cache_hits: u64,
     cache_misses: u64,
     encrypted_restarts: [u64; PROTOS.len()],
+    log_lines_lost: u64,
 }
 
 impl Default for Totals {
@@ -356,6 +370,7 @@ impl Default for Totals {
             cache_hits: 0,
             cache_misses: 0,
             encrypted_restarts: [0; PROTOS.len()],
+            log_lines_lost: 0,
         }
     }
 }

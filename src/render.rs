@@ -2,6 +2,8 @@
 //!
 //! Nothing in a file can move the terminal's cursor or forge a finding: control characters are replaced.
 
+pub mod escape;
+
 use crate::diagnostic::{Diagnostic, Severity};
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
@@ -25,7 +27,7 @@ pub fn json_line(diagnostic: &Diagnostic) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let quoted = |text: &str| escape::json(&serde_json::Value::from(text).to_string()).into_owned();
     format!(
         r#"{{"severity":"{severity}","code":"{}","file":{},"line":{},"column":{},"message":{},"help":{}}}"#,
         diagnostic.code,
@@ -79,7 +81,7 @@ fn octets(text: &str, column: u32, width: u32) -> std::ops::Range<usize> {
 fn clean(text: &str) -> String {
     let harmless = |c: char| match c {
         '\t' | '\n' => ' ',
-        c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => '\u{fffd}',
+        c if escape::is_acting(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(harmless).collect()

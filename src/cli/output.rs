@@ -4,8 +4,9 @@
 
 use super::failure::{Failure, Stop};
 use super::table::Table;
-use crate::render;
+use crate::render::{self, escape};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 /// The form of what is printed.
@@ -81,6 +82,8 @@ impl Output {
     /// # Errors
     /// [`Stop`] where standard output takes no more.
     pub fn line(&mut self, text: &str) -> Result<(), Stop> {
+        // Cells are clean already; where colour is on, only they can hold ESC, from whoever painted them.
+        let text = if self.colour { Cow::Borrowed(text) } else { escape::lines(text) };
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
         written.map_err(|error| Stop::from_write(&error))
     }
@@ -99,7 +102,9 @@ impl Output {
     /// As [`Output::line`].
     pub fn object(&mut self, value: &impl Serialize) -> Result<(), Stop> {
         let text = serde_json::to_string(value).map_err(|error| Stop::from_write(&error.into()))?;
-        self.line(&text)
+        let text = escape::json(&text);
+        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
+        written.map_err(|error| Stop::from_write(&error))
     }
 
     /// A table, fitted to the terminal.
@@ -150,9 +155,9 @@ fn wanted(colour: Colour, terminal: bool) -> bool {
 
 fn failure_text(failure: &Failure, colour: bool) -> String {
     let mut text = render::text(&failure.findings, colour);
-    text.push_str(&format!("{}: {}\n", paint(colour, Tone::Bad, "error"), clean_lines(&failure.message)));
+    text.push_str(&format!("{}: {}\n", paint(colour, Tone::Bad, "error"), escape::lines(&failure.message)));
     if !failure.help.is_empty() {
-        text.push_str(&format!("{}: {}\n", paint(colour, Tone::Good, "help"), clean_lines(&failure.help)));
+        text.push_str(&format!("{}: {}\n", paint(colour, Tone::Good, "help"), escape::lines(&failure.help)));
     }
     text
 }
@@ -167,7 +172,7 @@ fn failure_json(failure: &Failure) -> String {
     if !findings.is_empty() {
         object["findings"] = findings.into();
     }
-    format!("{object}\n")
+    format!("{}\n", escape::json(&object.to_string()))
 }
 
 fn paint(colour: bool, tone: Tone, text: &str) -> String {
@@ -184,21 +189,7 @@ fn paint(colour: bool, tone: Tone, text: &str) -> String {
 /// `text` on one line without control characters: a tenant's file must not move the cursor of whoever lists it, nor
 /// turn the direction of what follows.
 pub fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
-            clean.extend(c.escape_unicode());
-        } else {
-            clean.push(c);
-        }
-    }
-    clean
-}
-
-/// As [`clean`], but lines stay lines.
-pub fn clean_lines(text: &str) -> String {
-    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+    escape::line(text).into_owned()
 }
 
 #[cfg(test)]

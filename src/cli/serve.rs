@@ -1,13 +1,16 @@
 //! `serve`: runs the server in the foreground.
 //!
-//! The order is fixed: configuration, sockets, privileges, confinement, keys and files, then threads and traffic. Nothing
-//! answers before the first snapshot is there.
+//! The order is fixed: signals, configuration, sockets, privileges, confinement, keys and files, then threads and traffic.
+//! Nothing answers before the first snapshot is there.
+
+mod log;
+mod signals;
 
 use super::context;
 use super::failure::{Exit, Failure};
 use super::output::{Colour, Form, Output};
 use crate::answer::{Identity, Snapshot, respond};
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config};
 use crate::control::protocol::Status;
 use crate::control::{self, Control};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -18,21 +21,39 @@ use crate::serve::health::{self, Health};
 use crate::serve::{self, Limits, Listeners, RateLimit, Running, Settings, Signatures, notify, system};
 use crate::time;
 use arc_swap::ArcSwap;
+use log::Log;
 use ring::rand::{SecureRandom, SystemRandom};
+use signals::{Signals, Told};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Descriptors for files, metrics, the control socket and commands.
 const OTHER_DESCRIPTORS: usize = 300;
 
+/// How long the end waits for a control plane that reads or writes files: what is recorded is durable already, and what
+/// is not will be done at the next start.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two looks at whether to end where no watchdog waits for a sign of life.
+const NO_WATCHDOG: Duration = Duration::from_secs(3600);
+
 /// Runs the server with the configuration at `config_path` (or where it is looked for) until it is told to end.
 /// `strict`: it does not start with less than was asked for.
 pub fn run(config_path: Option<&Path>, strict: bool) -> ExitCode {
-    match begin(config_path, strict).and_then(Server::wait) {
+    let metrics = Arc::new(Metrics::default());
+    let mut log = None;
+    let done = Signals::take()
+        .map_err(|fault| failed(format!("cannot take signals: {fault}")))
+        .and_then(|signals| begin(config_path, strict, signals, (&metrics, &mut log)))
+        .map(Server::wait);
+    if let Some(log) = log {
+        log.end();
+    }
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             Output::new(Form::Table, Colour::Auto).failure(&failure);
@@ -55,21 +76,29 @@ struct Server {
     control: Control,
     running: Running,
     health: Arc<Health>,
+    told: Receiver<Told>,
     _monitoring: Option<health::Running>,
     _encrypted: Option<Encrypted>,
 }
 
-fn begin(config_path: Option<&Path>, strict: bool) -> Result<Server, Failure> {
+fn begin(
+    config_path: Option<&Path>,
+    strict: bool,
+    signals: Signals,
+    (metrics, log): (&Arc<Metrics>, &mut Option<Log>),
+) -> Result<Server, Failure> {
     let file = context::find(config_path)?;
     let (config, warnings) = context::read(&file)?;
-    start_log(&config);
+    let log = log.insert(Log::start(&config, Arc::clone(metrics)));
     quiet_panics();
     for warning in &warnings {
         tracing::warn!("{}", warning.one_line());
     }
     let bound = bind(&config)?;
     let confinement = confine(&config, &file)?;
-    let metrics = Arc::new(Metrics::default());
+    log.run().map_err(|fault| failed(format!("cannot start the thread of the log: {fault}")))?;
+    let (answering, told) = watch(signals, log.clone())?;
+    let metrics = Arc::clone(metrics);
     let identity = Arc::new(identity(&config));
     let slot = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::clone(&identity))));
     let health = Arc::new(Health::new(Arc::clone(&metrics), vec!["files are being read".to_owned()]));
@@ -104,10 +133,27 @@ fn begin(config_path: Option<&Path>, strict: bool) -> Result<Server, Failure> {
     let encrypted =
         start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, (&metrics, budget))?;
     health.set_not_ready(Vec::new());
+    answering.store(true, Ordering::Release);
     let line = start_line(&addresses, control.served, &confinement);
     notify::ready(&line);
     tracing::info!("{line}");
-    Ok(Server { control, running, health, _monitoring: monitoring, _encrypted: encrypted })
+    Ok(Server { control, running, health, told, _monitoring: monitoring, _encrypted: encrypted })
+}
+
+/// Obeys signals from now on: whoever ends the server while files are read need not wait for them.
+fn watch(signals: Signals, log: Log) -> Result<(Arc<AtomicBool>, Receiver<Told>), Failure> {
+    let answering = Arc::new(AtomicBool::new(false));
+    let (tell, told) = channel();
+    let end_early = move || {
+        notify::stopping();
+        tracing::info!("ended before it answered");
+        log.end();
+        std::process::exit(0);
+    };
+    signals
+        .watch(Arc::clone(&answering), tell, end_early)
+        .map_err(|fault| failed(format!("cannot wait for signals: {fault}")))?;
+    Ok((answering, told))
 }
 
 fn failed(message: String) -> Failure {
@@ -158,20 +204,6 @@ fn confine(config: &Config, file: &Path) -> Result<InForce, Failure> {
         tracing::warn!("{warning}");
     }
     Ok(in_force)
-}
-
-fn start_log(config: &Config) {
-    let level = config.log.level.word();
-    let filter = tracing_subscriber::EnvFilter::new(format!("{level},{}", encrypted::LOG_FILTER));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
-    // A second start in one process keeps the first one's log.
-    let _ = match config.log.format {
-        LogFormat::Json => log.json().try_init(),
-        LogFormat::Text if std::env::var_os("JOURNAL_STREAM").is_some() => {
-            log.without_time().with_ansi(false).try_init()
-        }
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-    };
 }
 
 /// A caught panic is reported by whoever catches it, at a bounded rate; the standard hook would write a line a packet.
@@ -284,11 +316,9 @@ fn start_line(addresses: &[String], (tenants, zones): (usize, usize), confinemen
 }
 
 impl Server {
-    /// Waits for signals: SIGHUP reloads, SIGTERM and SIGINT drain and end.
-    fn wait(self) -> Result<(), Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|fault| failed(format!("cannot wait for signals: {fault}")))?;
-        runtime.block_on(self.signals()).map_err(|fault| failed(format!("cannot wait for signals: {fault}")))?;
+    /// Serves until it is told to end, then drains.
+    fn wait(self) {
+        self.serve();
         tracing::info!("draining");
         self.health.drain();
         notify::stopping();
@@ -296,24 +326,25 @@ impl Server {
         if !late.is_empty() {
             tracing::warn!("threads that did not end in time: {}", late.join(", "));
         }
-        self.control.stop();
+        if !self.control.stop(CONTROL_PATIENCE) {
+            tracing::warn!(
+                "files were still being read or written: that ends with the process, and is done at the next start"
+            );
+        }
         tracing::info!("ended");
-        Ok(())
     }
 
-    async fn signals(&self) -> std::io::Result<()> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    fn serve(&self) {
         let beat = notify::watchdog_interval();
-        let mut ticks = tokio::time::interval(beat.unwrap_or(Duration::from_secs(3600)));
         loop {
-            tokio::select! {
-                _ = hangup.recv() => self.control.reload(),
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                // A server whose threads died must not tell systemd that it is alive.
-                _ = ticks.tick() => if beat.is_some() && self.running.is_healthy() { notify::watchdog() },
+            // A server whose threads died must not tell systemd that it is alive.
+            if beat.is_some() && self.running.is_healthy() {
+                notify::watchdog();
+            }
+            match self.told.recv_timeout(beat.unwrap_or(NO_WATCHDOG)) {
+                Ok(Told::Reload) => self.control.reload(),
+                Ok(Told::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }

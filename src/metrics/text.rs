@@ -61,7 +61,8 @@ impl Picture {
         let restarts =
             PROTOS.iter().zip(totals.encrypted_restarts).filter(|(proto, _)| matches!(**proto, "dot" | "doq"));
         let restarts = restarts.map(|(proto, count)| (one("proto", proto), count));
-        page.counters("encrypted_restarts_total", "Restarts of the listeners for DoT and DoQ", restarts)
+        page.counters("encrypted_restarts_total", "Restarts of the listeners for DoT and DoQ", restarts)?;
+        page.counter("log_lines_lost_total", "Lines of the log that could not be written", totals.log_lines_lost)
     }
 
     fn signing(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -68,12 +68,15 @@ impl World {
 
     /// Starts a program in the folder; what it says goes to `NAME.log`.
     pub fn start(&self, name: &str, program: &str, args: &[&str]) -> Running {
-        let log = self.path(&format!("{name}.log"));
-        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let file = File::options().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
+        self.start_saying(name, program, args, [file.try_clone().unwrap().into(), file.into()])
+    }
+
+    /// As [`World::start`], with standard output and standard error of the test's own.
+    pub fn start_saying(&self, name: &str, program: &str, args: &[&str], [stdout, stderr]: [Stdio; 2]) -> Running {
         let mut command = Command::new(program);
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.stdout(file.try_clone().unwrap()).stderr(file);
-        Running { child: command.spawn().unwrap(), log }
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        Running { child: command.spawn().unwrap(), log: self.path(&format!("{name}.log")) }
     }
 
     /// Starts mxseal and waits until it answers for `zone`.
@@ -165,6 +168,18 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Waits for its end and returns its exit code; none: a signal ended it.
+    pub fn poll_code(&mut self) -> Option<i32> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < until, "it does not end: {}", self.log());
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Waits for its end and returns what it said.

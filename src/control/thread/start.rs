@@ -17,10 +17,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a start tells how far it is; a shorter one tells nothing.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Pause between two looks at whether the thread has ended.
+const STOP_PAUSE: Duration = Duration::from_millis(5);
 
 /// Reads the configuration again: for SIGHUP and `mxseal reload`.
 pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> + Send;
@@ -97,13 +100,17 @@ impl Control {
         let _ = self.events.send(Event::Reload);
     }
 
-    /// Ends the thread; the last snapshot stays.
-    pub fn stop(mut self) {
+    /// Ends the thread; the last snapshot stays. Returns whether it ended within `patience`: it may be busy with files, and
+    /// whatever it does bears to be cut off.
+    pub fn stop(mut self, patience: Duration) -> bool {
         self.stop_warm.store(true, Ordering::Relaxed);
         let _ = self.events.send(Event::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else { return true };
+        let until = Instant::now() + patience;
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(STOP_PAUSE);
         }
+        thread.is_finished() && thread.join().is_ok()
     }
 }
 

@@ -1,0 +1,13 @@
+//! The process around the answers: nothing that happens to its log, and no stray signal, ends or stops the server; the
+//! unit of systemd keeps none down that would serve.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod live;
+
+mod process {
+    mod fixture;
+    mod log;
+    mod signals;
+    mod unit;
+}
