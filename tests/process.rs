@@ -2,7 +2,7 @@
 //! unit of systemd keeps none down that would serve.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-#[allow(dead_code, reason = "other tests use the rest of it")]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
 mod live;
 
 mod process {
