@@ -4,13 +4,13 @@
 //! calls [`apply_worker`] for itself. A kernel without Landlock or seccomp costs a warning, never the start. Rules bind
 //! the calling thread and those it starts, and can never be widened, so all of this comes before the first thread.
 
+mod calls;
+
 use crate::serve::system;
 use landlock::{
     ABI, Access, AccessFs, PathBeneath, PathFd, PathFdError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     RulesetStatus,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The newest Landlock interface that is asked for; the kernel gives what it has. 5 knows truncation and ioctl on
@@ -139,22 +139,21 @@ pub fn apply_process(confinement: &Confinement) -> InForce {
     note(&mut now, "no new privileges", system::no_new_privileges());
     note(&mut now, "no core files", system::not_dumpable());
     restrict_files(confinement, &mut now);
-    let kill = filter(&killed_calls(), SeccompAction::KillProcess);
-    let refuse = filter(&UNKNOWN, SeccompAction::Errno(ENOSYS));
-    // The one that refuses comes first: a call that kills is never refused instead, since the kernel takes the
-    // strictest verdict of all filters.
-    let both = refuse.and_then(|program| install(&program)).and_then(|()| install(&kill?));
-    note(&mut now, "seccomp: executing, tracing, mounting, loading and the like end the process", both);
+    note(
+        &mut now,
+        "seccomp: executing, tracing, mounting, loading and the like end the process",
+        calls::bind_process(),
+    );
     now
 }
 
-/// Narrows the calling thread further, for UDP and TCP workers: no file is opened, no socket made, nothing connected;
-/// `accept` stays. What is refused gets EPERM, so a surprise costs one operation and not the server.
+/// Narrows the calling thread further, for those that read what strangers send and for the log: no file is opened, made,
+/// removed or given other rights, no socket made, nothing connected; `accept` stays. What is refused gets EPERM, so a surprise costs one operation and not the server.
 ///
 /// # Errors
 /// In words, why the kernel took no filter; a warning for the operator.
 pub fn apply_worker() -> Result<(), String> {
-    filter(&worker_calls(), SeccompAction::Errno(EPERM)).and_then(|program| install(&program))
+    calls::bind_worker()
 }
 
 /// Threads of the process, where /proc tells (proc_pid_status(5)).
@@ -210,133 +209,6 @@ fn files_in_words(confinement: &Confinement, how: &str) -> String {
     format!("Landlock{how}: reads {read}; writes {write}; no other file")
 }
 
-fn filter(calls: &[i64], action: SeccompAction) -> Result<BpfProgram, String> {
-    let arch = std::env::consts::ARCH.try_into().map_err(|_| "no filter for this kind of processor".to_owned())?;
-    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = calls.iter().map(|call| (*call, Vec::new())).collect();
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, arch).map_err(|fault| fault.to_string())?;
-    filter.try_into().map_err(|fault: seccompiler::BackendError| fault.to_string())
-}
-
-fn install(program: &BpfProgram) -> Result<(), String> {
-    seccompiler::apply_filter(program).map_err(|fault| fault.to_string())
-}
-
-/// errno(3), as the filters give it back.
-const EPERM: u32 = libc::EPERM.unsigned_abs();
-/// errno(3): as from a kernel that has not got the call, so that a library falls back.
-const ENOSYS: u32 = libc::ENOSYS.unsigned_abs();
-
-/// Calls that a server of DNS never makes: an attempt is an attack, and ends the process. All others are allowed, since
-/// a call that a new C library starts to use must not become an outage.
-const KILLED: &[i64] = &[
-    // Other programs.
-    libc::SYS_execve,
-    libc::SYS_execveat,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_kcmp,
-    // File systems and name spaces.
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_setns,
-    libc::SYS_unshare,
-    libc::SYS_move_mount,
-    libc::SYS_open_tree,
-    libc::SYS_fsopen,
-    libc::SYS_fsmount,
-    libc::SYS_fsconfig,
-    libc::SYS_fspick,
-    libc::SYS_mount_setattr,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_mknodat,
-    // The kernel itself.
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_reboot,
-    libc::SYS_swapon,
-    libc::SYS_swapoff,
-    libc::SYS_acct,
-    libc::SYS_quotactl,
-    libc::SYS_syslog,
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
-    libc::SYS_sethostname,
-    libc::SYS_setdomainname,
-    libc::SYS_personality,
-    libc::SYS_add_key,
-    libc::SYS_keyctl,
-    libc::SYS_request_key,
-];
-/// io_uring opens files and sockets without the calls that filters see; libraries fall back when it is not there.
-const UNKNOWN: [i64; 3] = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
-/// What a worker must not do: it has its sockets already.
-const WORKER: &[i64] = &[
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_connect,
-    libc::SYS_socket,
-    libc::SYS_socketpair,
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_unlinkat,
-    libc::SYS_renameat2,
-    libc::SYS_linkat,
-    libc::SYS_symlinkat,
-    libc::SYS_mkdirat,
-];
-
-/// Numbers of the x32 interface are those of x86_64 with this bit set; the same kernel may offer both.
-#[cfg(target_arch = "x86_64")]
-const X32_BIT: i64 = 0x4000_0000;
-/// Calls that x32 numbers anew: execve, ptrace, kexec_load, process_vm_readv, process_vm_writev, execveat.
-#[cfg(target_arch = "x86_64")]
-const X32_OWN: [i64; 6] = [520, 521, 528, 539, 540, 545];
-
-#[cfg(target_arch = "x86_64")]
-fn killed_calls() -> Vec<i64> {
-    const OLD: [i64; 4] = [libc::SYS_mknod, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_uselib];
-    with_x32(KILLED.iter().chain(&OLD).copied().collect(), &X32_OWN)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn worker_calls() -> Vec<i64> {
-    const OLD: [i64; 7] = [
-        libc::SYS_open,
-        libc::SYS_creat,
-        libc::SYS_unlink,
-        libc::SYS_rename,
-        libc::SYS_renameat,
-        libc::SYS_link,
-        libc::SYS_symlink,
-    ];
-    with_x32(WORKER.iter().chain(&OLD).copied().collect(), &[])
-}
-
-#[cfg(target_arch = "x86_64")]
-fn with_x32(calls: Vec<i64>, own: &[i64]) -> Vec<i64> {
-    let x32: Vec<i64> = calls.iter().chain(own).map(|call| call | X32_BIT).collect();
-    calls.into_iter().chain(x32).collect()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn killed_calls() -> Vec<i64> {
-    KILLED.to_vec()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn worker_calls() -> Vec<i64> {
-    WORKER.to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,23 +222,5 @@ mod tests {
         assert_eq!(account_in(text, "0"), Some(Account { uid: 0, gid: 0 }));
         assert_eq!(account_in(text, "bad"), None);
         assert_eq!(account_in(text, "nobody"), None);
-    }
-
-    #[test]
-    fn what_everyday_work_needs_is_in_no_filter() {
-        let needed = [libc::SYS_recvmmsg, libc::SYS_sendmmsg, libc::SYS_accept4, libc::SYS_futex, libc::SYS_getrandom];
-        for call in needed {
-            assert!(!killed_calls().contains(&call) && !worker_calls().contains(&call), "{call}");
-        }
-        let control = [libc::SYS_openat, libc::SYS_connect, libc::SYS_renameat2, libc::SYS_fsync, libc::SYS_clone];
-        assert!(control.iter().all(|call| !killed_calls().contains(call)));
-    }
-
-    #[test]
-    fn the_filters_fit_the_kernels_limit() {
-        // BPF_MAXINSNS of linux/bpf_common.h.
-        for calls in [killed_calls(), worker_calls()] {
-            assert!(filter(&calls, SeccompAction::Trap).is_ok_and(|program| program.len() < 4096));
-        }
     }
 }

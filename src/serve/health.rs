@@ -4,6 +4,7 @@
 //! who ask DNS questions. It names neither tenants nor clients.
 
 use crate::metrics::Metrics;
+use crate::serve::confine;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -145,6 +146,10 @@ pub fn start(listener: TcpListener, health: Arc<Health>) -> Result<Running, Heal
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let serve = move || {
+        // It reads what strangers send, and needs no file for its answers.
+        if let Err(fault) = confine::apply_worker() {
+            tracing::warn!("the thread for metrics and health is not confined further: {fault}");
+        }
         runtime.block_on(async {
             tokio::select! {
                 _ = stopped => {}

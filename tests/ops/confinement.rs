@@ -20,7 +20,7 @@ fn folders() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("set");
     open(folder.path());
-    for name in ["read", "write", "outside"] {
+    for name in ["read", "write", "write/empty", "outside"] {
         let path = folder.path().join(name);
         fs::create_dir(&path).expect("made");
         open(&path);
@@ -104,6 +104,15 @@ fn reach_nothing_else() {
     for (domain, kind) in [(socket2::Domain::IPV4, socket2::Type::RAW), (socket2::Domain::PACKET, socket2::Type::RAW)] {
         assert_eq!(errno(socket2::Socket::new(domain, kind, Some(1.into()))), Some(libc::EPERM), "{domain:?}");
     }
+    if has(&now, "seccomp") {
+        let netlink = socket2::Socket::new(socket2::Domain::from(libc::AF_NETLINK), socket2::Type::RAW, None);
+        assert_eq!(errno(netlink), Some(libc::EPERM), "netlink");
+        socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).expect("TCP is needed");
+        std::os::unix::net::UnixStream::pair().expect("the control socket is needed");
+        let dumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
+        assert_eq!(dumpable.map_err(rustix::io::Errno::raw_os_error), Err(libc::EPERM));
+        std::thread::spawn(|| ()).join().expect("threads still start");
+    }
 }
 
 #[test]
@@ -132,6 +141,12 @@ fn work_confined() {
         assert_eq!(errno(File::open(folder.join("read/file"))), Some(libc::EPERM));
         assert_eq!(errno(std::os::unix::net::UnixStream::pair()), Some(libc::EPERM));
         assert_eq!(errno(fs::remove_file(folder.join("write/file"))), Some(libc::EPERM));
+        assert_eq!(errno(fs::create_dir(folder.join("write/folder"))), Some(libc::EPERM));
+        assert_eq!(errno(fs::remove_dir(folder.join("write/empty"))), Some(libc::EPERM));
+        let open = fs::Permissions::from_mode(0o777);
+        assert_eq!(errno(fs::set_permissions(folder.join("write"), open)), Some(libc::EPERM), "chmod");
+        let owner = std::os::unix::fs::chown(folder.join("write"), None, Some(0));
+        assert_eq!(errno(owner), Some(libc::EPERM), "chown");
         let (length, source) = udp.recv_from(&mut [0; 16]).expect("receives");
         assert_eq!((length, udp.send_to(b"pong", source).expect("answers")), (4, 4));
         tcp.accept().expect("accepts");
@@ -152,7 +167,7 @@ fn executing_or_tracing_ends_the_process() {
     }
     let folder = folders();
     let path = folder.path().to_str().expect("a path of the test");
-    for task in ["execve", "ptrace", "unshare"] {
+    for task in ["execve", "ptrace", "unshare", "clone"] {
         let output = alone::run("confinement::executing_or_tracing_ends_the_process", task, &[(FOLDER, path)]);
         let text = String::from_utf8_lossy(&output.stderr);
         if !text.contains("skipped: not in force: seccomp") {
@@ -173,6 +188,11 @@ fn commit(task: &str) {
         "ptrace" => eprintln!("survived: {}", unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) }),
         // SAFETY: a plain integer; no memory is touched.
         "unshare" => eprintln!("survived: {}", unsafe { libc::unshare(libc::CLONE_NEWUSER) }),
+        // SAFETY: as fork: no stack is given, so the child, were there one, has a copy of ours and ends here.
+        "clone" => match unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_NEWUSER | libc::SIGCHLD, 0, 0, 0, 0) } {
+            0 => std::process::exit(0),
+            child => eprintln!("survived: {child}"),
+        },
         _ => eprintln!("no such task: {task}"),
     }
 }
