@@ -33,7 +33,7 @@ pub enum Transport {
     Udp,
     /// Up to 65,535 octets; the source is real.
     Tcp,
-    /// DoT or DoQ: as TCP, but without edns-tcp-keepalive, which hickory-server's listeners would not honour.
+    /// DoT or DoQ: as TCP, but without edns-tcp-keepalive, which QUIC forbids (RFC 9250 § 5.5.2).
     Encrypted,
 }
 

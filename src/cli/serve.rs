@@ -129,9 +129,8 @@ fn begin(
     let running = serve::start(bound.listeners, &slot, &settings, respond)
         .map_err(|f| failed(format!("cannot start threads: {f}")))?;
     metrics.add(running.counters());
-    let budget = settings.stream_signatures;
     let encrypted =
-        start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, (&metrics, budget))?;
+        start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, (&metrics, &settings))?;
     health.set_not_ready(Vec::new());
     answering.store(true, Ordering::Release);
     let line = start_line(&addresses, control.served, &confinement);
@@ -260,7 +259,7 @@ fn start_encrypted(
     certificate: Option<Arc<rustls::sign::CertifiedKey>>,
     descriptor_limit: u64,
     slot: &Arc<ArcSwap<Snapshot>>,
-    (metrics, signatures): (&Arc<Metrics>, Signatures),
+    (metrics, settings): (&Arc<Metrics>, &Settings),
 ) -> Result<Option<Encrypted>, Failure> {
     let Some(certificate) = certificate else { return Ok(None) };
     let started = encrypted::start(encrypted::Options {
@@ -268,8 +267,9 @@ fn start_encrypted(
         certificate,
         respond,
         snapshot: Arc::clone(slot),
-        signatures,
+        signatures: settings.stream_signatures.clone(),
         metrics: Arc::clone(metrics),
+        limits: settings.tcp.clone(),
         others_max: config.server.tcp_connections + OTHER_DESCRIPTORS,
         descriptor_limit,
         confined: true,

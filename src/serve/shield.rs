@@ -112,7 +112,7 @@ fn proto_of(transport: Transport) -> Proto {
 }
 
 /// The header alone: ID, opcode and RD are the query's (RFC 1035 § 4.1.1); nothing else of it was understood.
-fn servfail(packet: &[u8], out: &mut [u8]) -> Option<usize> {
+pub(super) fn servfail(packet: &[u8], out: &mut [u8]) -> Option<usize> {
     let header: [u8; HEADER_OCTETS] = packet.get(..HEADER_OCTETS)?.try_into().ok()?;
     if header[2] & 0x80 != 0 {
         return None;

@@ -13,8 +13,8 @@ use hickory_net::xfer::{DnsExchange, FirstAnswer};
 use hickory_net::{DnsHandle, NetError};
 use mxseal::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport};
 use mxseal::metrics::{Metrics, Proto};
-use mxseal::serve::Signatures;
 use mxseal::serve::encrypted::{self, Certificate, Encrypted, Options, Sockets};
+use mxseal::serve::{Limits, Signatures};
 use mxseal::time::UnixTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -156,6 +156,10 @@ fn serve(descriptor_limit: u64, confined: bool) -> Server {
 }
 
 fn serve_signing(descriptor_limit: u64, confined: bool, signatures_per_second: u32) -> Server {
+    serve_limited(descriptor_limit, confined, signatures_per_second, Limits::default())
+}
+
+fn serve_limited(descriptor_limit: u64, confined: bool, signatures_per_second: u32, limits: Limits) -> Server {
     let sockets = Sockets::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
     let (dot, doq) = sockets.addresses().expect("known");
     let metrics = Arc::new(Metrics::default());
@@ -168,6 +172,7 @@ fn serve_signing(descriptor_limit: u64, confined: bool, signatures_per_second: u
         snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::default()))),
         signatures: Signatures::new(signatures_per_second),
         metrics: Arc::clone(&metrics),
+        limits,
         others_max: 10_000,
         descriptor_limit,
         confined,
@@ -434,21 +439,251 @@ fn a_budget_for_signatures_that_lasts_is_not_noticed() {
     assert!(server.counted("mxseal_sign_total 5"), "{}", server.metrics.text());
 }
 
-#[test]
-fn connections_past_the_cap_are_shed_and_service_goes_on() {
-    if alone::task().is_none() {
-        alone::must_pass("encrypted::connections_past_the_cap_are_shed_and_service_goes_on", "shed", &[]);
-        return;
+/// A connection from an address of the loopback net.
+fn connect_from(source: [u8; 4], server: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((source, 0)).into()).expect("bound");
+    socket.connect(&server.into()).expect("connected");
+    let tcp = TcpStream::from(socket);
+    tcp.set_read_timeout(Some(alone::PATIENCE)).expect("set");
+    tcp
+}
+
+impl Raw {
+    fn connect_from(source: [u8; 4], server: SocketAddr) -> Raw {
+        let name = ServerName::try_from("ns1.mx.example").expect("a name");
+        let tls = rustls::ClientConnection::new(Arc::new(client_config(b"dot")), name).expect("a client");
+        Raw { tls, tcp: connect_from(source, server) }.handshake().expect("a handshake")
     }
-    let open = std::fs::read_dir("/proc/self/fd").expect("descriptors").count();
-    // 256 stay reserved, so some 60 descriptors are left; each connection takes one here and one in the server.
-    let server = serve(256 + u64::try_from(open).expect("few") + 60, false);
-    let idle: Vec<TcpStream> = (0..100).filter_map(|_| TcpStream::connect(server.dot).ok()).collect();
-    alone::eventually("the listener gives back its connections", || server.restarts("dot"));
-    drop(idle);
-    alone::eventually("it answers again", || {
-        block_on(async { ask(&server.client(Proto::Dot).await?, "a.mx.example.").await }).is_ok()
+
+    fn is_answered(&mut self) {
+        let octets = query("a.mx.example.").to_bytes().expect("octets");
+        self.send(&[&u16::try_from(octets.len()).expect("short").to_be_bytes()[..], &octets].concat());
+        let mut stream = rustls::Stream::new(&mut self.tls, &mut self.tcp);
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).expect("an answer");
+        stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes(length))]).expect("a whole answer");
+    }
+}
+
+#[test]
+fn a_crowd_of_one_source_drives_out_its_own_and_the_listener_stays() {
+    // So few descriptors are left that only the least number of connections may be open.
+    let server = serve(0, false);
+    let mut honest = Raw::connect_from([127, 0, 0, 2], server.dot);
+    honest.is_answered();
+    let mut crowd = Vec::new();
+    for round in 0..4 {
+        crowd.extend((0..60).map(|_| connect_from([127, 0, 0, 3], server.dot)));
+        honest.is_answered();
+        let from = [127, 0, 0, 4 + round];
+        Raw::connect_from(from, server.dot).is_answered();
+    }
+    assert!(server.counted("mxseal_encrypted_restarts_total{proto=\"dot\"} 0"), "{}", server.metrics.text());
+    let full = r#"mxseal_dropped_total{reason="tcp_full"} "#;
+    let text = server.metrics.text();
+    let closed: u32 = text.lines().find_map(|line| line.strip_prefix(full)?.parse().ok()).expect("a number");
+    assert!(closed >= 4 * 60 - 64, "only {closed} were sent away");
+}
+
+#[test]
+fn one_source_has_its_share_of_connections_and_no_more() {
+    let limits = Limits { connections_per_source_max: 3, ..Limits::default() };
+    let server = serve_limited(u64::MAX, false, 10_000, limits);
+    let mut kept: Vec<Raw> = (0..3).map(|_| Raw::connect_from([127, 0, 0, 2], server.dot)).collect();
+    let mut refused = connect_from([127, 0, 0, 2], server.dot);
+    assert_eq!(refused.read(&mut [0]).unwrap_or(0), 0, "the fourth is closed");
+    kept.iter_mut().for_each(Raw::is_answered);
+    Raw::connect_from([127, 0, 0, 3], server.dot).is_answered();
+}
+
+// ---- DoQ as RFC 9250 has it, with a client that breaks its rules ----
+
+/// A QUIC client of which each packet and stream is the test's own.
+async fn quic(server: SocketAddr) -> (quinn::Endpoint, quinn::Connection) {
+    let tls = quinn::crypto::rustls::QuicClientConfig::try_from(client_config(b"doq")).expect("TLS 1.3");
+    let mut endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
+    endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(tls)));
+    let connection = endpoint.connect(server, "ns1.mx.example").expect("a name").await.expect("connected");
+    (endpoint, connection)
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&u16::try_from(message.len()).expect("short").to_be_bytes()[..], message].concat()
+}
+
+/// Sends octets on a stream of their own and returns what comes back on it.
+async fn exchange(connection: &quinn::Connection, octets: &[u8]) -> Result<Vec<u8>, quinn::ReadToEndError> {
+    let (mut send, mut receive) = connection.open_bi().await.expect("a stream");
+    send.write_all(octets).await.expect("sent");
+    send.finish().expect("ended");
+    receive.read_to_end(100_000).await
+}
+
+fn application_code(ended: &quinn::ConnectionError) -> Option<u64> {
+    match ended {
+        quinn::ConnectionError::ApplicationClosed(close) => Some(close.error_code.into_inner()),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_breaks_a_rule_of_doq_ends_the_connection_with_its_code_and_no_other() {
+    let server = serve(u64::MAX, false);
+    let fine = query("a.mx.example.").to_bytes().expect("octets");
+    let with_id = [&[0, 7], &fine[2..]].concat();
+    let mut response = fine.clone();
+    response[2] |= 0x80;
+    let mut keepalive = query("a.mx.example.");
+    keepalive
+        .edns
+        .as_mut()
+        .expect("EDNS")
+        .options_mut()
+        .options
+        .push((EdnsCode::from(11), EdnsOption::Unknown(11, vec![])));
+    let broken = [
+        framed(&with_id),
+        framed(&response),
+        framed(&keepalive.to_bytes().expect("octets")),
+        framed(&fine)[..20].to_vec(),
+        [framed(&fine), framed(&fine)].concat(),
+        vec![0; 70_000],
+        vec![],
+    ];
+    block_on(async {
+        let (_endpoint, honest) = quic(server.doq).await;
+        for octets in broken {
+            let (_endpoint, connection) = quic(server.doq).await;
+            assert!(exchange(&connection, &framed(&fine)).await.is_ok(), "the first query is sound");
+            let (mut send, _receive) = connection.open_bi().await.expect("a stream");
+            // Too much of it is refused while it is sent.
+            let _ = send.write_all(&octets).await;
+            let _ = send.finish();
+            let ended = connection.closed().await;
+            assert_eq!(application_code(&ended), Some(2), "DOQ_PROTOCOL_ERROR after {} octets: {ended}", octets.len());
+        }
+        assert!(exchange(&honest, &framed(&fine)).await.is_ok(), "others are not touched");
     });
-    assert!(block_on(async { ask(&server.client(Proto::Doq).await?, "a.mx.example.").await }).is_ok());
-    assert!(!server.restarts("doq"));
+}
+
+#[test]
+fn streams_are_answered_each_on_its_own_and_one_that_is_not_ended_holds_up_none() {
+    let server = serve_signing(u64::MAX, false, 0);
+    let fine = framed(&query("a.mx.example.").to_bytes().expect("octets"));
+    let denied = framed(&query("sign.mx.example.").to_bytes().expect("octets"));
+    block_on(async {
+        let (_endpoint, connection) = quic(server.doq).await;
+        let (mut open, mut unanswered) = connection.open_bi().await.expect("a stream");
+        open.write_all(&fine).await.expect("sent");
+        for _ in 0..200 {
+            let answer = exchange(&connection, &fine).await.expect("an answer");
+            assert_eq!(usize::from(u16::from_be_bytes([answer[0], answer[1]])), answer.len() - 2);
+            assert_eq!(answer[2..4], [0, 0], "the id of an answer is 0, too");
+        }
+        // DOQ_EXCESSIVE_LOAD: no signature is left for it. The connection goes on.
+        let refused = exchange(&connection, &denied).await;
+        let code = quinn::VarInt::from_u32(4);
+        assert!(
+            matches!(refused, Err(quinn::ReadToEndError::Read(quinn::ReadError::Reset(c))) if c == code),
+            "{refused:?}"
+        );
+        open.finish().expect("ended");
+        assert!(unanswered.read_to_end(100_000).await.is_ok(), "answered once it has ended");
+    });
+}
+
+#[test]
+fn a_silent_connection_is_closed_without_an_error() {
+    let limits = Limits { idle: Duration::from_millis(300), ..Limits::default() };
+    let server = serve_limited(u64::MAX, false, 10_000, limits);
+    block_on(async {
+        let (_endpoint, connection) = quic(server.doq).await;
+        assert_eq!(application_code(&connection.closed().await), Some(0), "DOQ_NO_ERROR");
+    });
+}
+
+/// The first datagram of a client that then says nothing more.
+fn first_datagram() -> Vec<u8> {
+    let sink = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let address = sink.local_addr().expect("known");
+    sink.set_read_timeout(Some(alone::PATIENCE)).expect("set");
+    block_on(async {
+        let client = tokio::spawn(async move { drop(quic(address).await) });
+        let first = tokio::task::spawn_blocking(move || {
+            let mut octets = vec![0; 2000];
+            let length = sink.recv(&mut octets).expect("a datagram");
+            octets.truncate(length);
+            octets
+        });
+        let first = first.await.expect("received");
+        client.abort();
+        first
+    })
+}
+
+#[test]
+fn datagrams_of_unproved_sources_hold_up_nobody_and_bring_back_less_than_they_cost() {
+    let server = serve(u64::MAX, false);
+    let first = first_datagram();
+    assert!(first.len() >= 1200, "{}", first.len());
+    let sources: Vec<std::net::UdpSocket> =
+        (0..50).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("bound")).collect();
+    for source in &sources {
+        for _ in 0..3 {
+            source.send_to(&first, server.doq).expect("sent");
+        }
+    }
+    for _ in 0..3 {
+        let answer = block_on(async { ask(&server.client(Proto::Doq).await?, "a.mx.example.").await });
+        assert_eq!(answer.expect("an answer").answers.len(), 3);
+    }
+    let mut back = 0;
+    for source in &sources {
+        source.set_nonblocking(true).expect("set");
+        while let Ok(length) = source.recv(&mut [0; 65_535]) {
+            back += length;
+        }
+    }
+    let sent = sources.len() * 3 * first.len();
+    assert!(back <= sent, "{back} octets for {sent}");
+}
+
+/// Passes on so many datagrams each way, then none.
+fn stalling_relay(server: SocketAddr, to_server: usize, to_client: usize) -> SocketAddr {
+    let relay = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
+    let address = relay.local_addr().expect("known");
+    relay.set_read_timeout(Some(alone::PATIENCE)).expect("set");
+    std::thread::spawn(move || {
+        let (mut client, mut left, mut octets) = (None, [to_server, to_client], vec![0; 65_535]);
+        while let Ok((length, source)) = relay.recv_from(&mut octets) {
+            let (way, target) = if source == server { (1, client) } else { (0, Some(server)) };
+            if source != server {
+                client = Some(source);
+            }
+            if let Some(target) = target.filter(|_| left[way] > 0) {
+                left[way] -= 1;
+                relay.send_to(&octets[..length], target).expect("sent");
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn handshakes_that_stall_after_their_address_is_proved_hold_up_nobody() {
+    let server = serve(u64::MAX, false);
+    block_on(async {
+        // First datagram, Retry, the same with its token; then silence in the middle of the handshake.
+        let relays: Vec<SocketAddr> = (0..5).map(|_| stalling_relay(server.doq, 2, 1)).collect();
+        let stalled: Vec<_> = relays
+            .into_iter()
+            .map(|relay| tokio::spawn(async move { drop(tokio::time::timeout(alone::PATIENCE, quic(relay)).await) }))
+            .collect();
+        for _ in 0..20 {
+            let answer = ask(&server.client(Proto::Doq).await.expect("connected"), "a.mx.example.").await;
+            assert_eq!(answer.expect("an answer").answers.len(), 3);
+        }
+        stalled.iter().for_each(tokio::task::JoinHandle::abort);
+    });
 }
