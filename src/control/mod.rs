@@ -40,6 +40,7 @@ pub mod progress;
 pub mod protocol;
 pub mod protocol_certs;
 pub mod protocol_keys;
+mod reach;
 pub mod rolls;
 pub mod scan;
 pub mod signing_clock;

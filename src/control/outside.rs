@@ -8,6 +8,7 @@ use crate::control::certs::Certs;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
+use crate::control::reach;
 use crate::control::rolls::Rolls;
 use crate::control::scan::{Changes, Files};
 use crate::control::store::{self, LastGood, Store};
@@ -197,6 +198,7 @@ fn read(files: &mut Files, path: &str) -> Result<Vec<u8>, String> {
 
 /// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
 fn certificate(zones: &Path, path: &str) -> Result<Leaf, String> {
+    reach::folders(&zones.join(path))?;
     // A FIFO must not stop the control thread.
     let mut options = std::fs::OpenOptions::new();
     let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(zones.join(path));
@@ -284,15 +286,20 @@ pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
 }
 
 /// The folders of the certificates that the pools name now, and of the authorities that MTA-STS senders trust: they must be
-/// readable before confinement closes the rest. Where a certificate is a link, as certbot makes them, its target's folder too.
+/// readable before confinement closes the rest. Folders of the system are left out: see [`reach`].
 pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
     let octets = std::fs::read(config.zones.join(crate::control::world::POOLS_FILE)).unwrap_or_default();
     let pools = tenant::text_of("", &octets).map(|text| tenant::parse_pools("", text).entries).unwrap_or_default();
     let named = pools.iter().flat_map(|pool| &pool.certificates).map(|path| config.zones.join(path));
-    let roots = config.probe.roots.iter().filter(|_| config.probe.enabled).cloned();
-    let files: Vec<std::path::PathBuf> = named.chain(roots).collect();
-    let targets = files.iter().filter_map(|path| path.canonicalize().ok());
-    files.iter().cloned().chain(targets).filter_map(|path| path.parent().map(Path::to_owned)).collect()
+    let named = named.filter_map(|file| Some((file.parent()?.to_owned(), reach::folders(&file).ok()?)));
+    let opened = named.flat_map(|(folder, mut real)| {
+        real.push(folder);
+        real
+    });
+    // The operator's own words in mxseal.toml, wherever they point to.
+    let roots = config.probe.roots.iter().filter(|_| config.probe.enabled);
+    let of_roots = roots.flat_map(|file| [Some(file.clone()), file.canonicalize().ok()]).flatten();
+    opened.chain(of_roots.filter_map(|file| file.parent().map(Path::to_owned))).collect()
 }
 
 #[cfg(test)]
