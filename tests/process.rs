@@ -1,5 +1,6 @@
-//! The process around the answers: nothing that happens to its log, and no stray signal, ends or stops the server; the
-//! unit of systemd keeps none down that would serve.
+//! The process around the answers: no fault of its log and no stray signal ends or stops the server.
+//!
+//! The unit of systemd keeps none down that would serve.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
