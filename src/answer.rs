@@ -110,6 +110,8 @@ pub struct Snapshot {
     is_large: bool,
     /// Apexes of zones that should be served and cannot be.
     unavailable: Vec<Name>,
+    /// Those of them whose DS their parent zones hand out all the same.
+    delegated: Vec<Name>,
     identity: Arc<Identity>,
 }
 
@@ -157,7 +159,16 @@ impl Snapshot {
             }
         }
         let is_large = zones.iter().any(|zone| zone.tenants.len() >= touch::TENANTS_MIN);
-        Snapshot { version, zones, index, apex_lengths, is_large, unavailable: Vec::new(), identity }
+        Snapshot {
+            version,
+            zones,
+            index,
+            apex_lengths,
+            is_large,
+            unavailable: Vec::new(),
+            delegated: Vec::new(),
+            identity,
+        }
     }
 
     /// A snapshot without zones: every question is REFUSED.
@@ -166,17 +177,18 @@ impl Snapshot {
     }
 
     /// The same, with zones that should be served and cannot be: their names get SERVFAIL, so that nobody, their parent
-    /// zone least of all, denies what exists.
-    pub fn without(mut self, unavailable: Vec<Name>) -> Snapshot {
-        self.unavailable = unavailable;
+    /// zone least of all, denies what exists. The DS of those that are `delegated` is their parent zone's to give.
+    pub fn without(mut self, unavailable: Vec<Name>, delegated: Vec<Name>) -> Snapshot {
+        (self.unavailable, self.delegated) = (unavailable, delegated);
         self
     }
 
     /// Whether the zone that would answer is one that cannot be served now.
     fn is_unavailable(&self, name: &[u8], qtype: u16) -> bool {
-        self.unavailable
-            .iter()
-            .any(|apex| crate::dns::name::is_within(name, apex) && !self.answers_below(name, qtype, apex))
+        let is_parents = |apex: &Name| qtype == rt::DS && **apex == *name && self.delegated.contains(apex);
+        self.unavailable.iter().any(|apex| {
+            crate::dns::name::is_within(name, apex) && !self.answers_below(name, qtype, apex) && !is_parents(apex)
+        })
     }
 
     /// Whether a zone below `apex` answers; DS at a zone's own apex is not its to answer (RFC 4035 § 3.1.4.1).

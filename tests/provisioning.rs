@@ -15,6 +15,8 @@ mod keys;
 mod mounts;
 #[path = "provisioning/moves.rs"]
 mod moves;
+#[path = "provisioning/past.rs"]
+mod past;
 #[path = "provisioning/pasts.rs"]
 mod pasts;
 #[path = "provisioning/server.rs"]

@@ -61,6 +61,7 @@ const PURE_CONTROL: &[&str] = &[
     "files_trouble",
     "journal",
     "keys_report",
+    "past",
     "pools",
     "protocol",
     "protocol_certs",

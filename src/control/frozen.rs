@@ -47,8 +47,20 @@ pub enum Cause {
     NotMade,
     /// The configuration asks for keys that do not exist.
     Wanted,
+    /// It was published, and its keys are gone.
+    Gone,
+    /// It has no keys, and there is reason to believe that it was published.
+    Suspected,
+    /// It has no keys, and what was published is not known.
+    PastUnknown,
+    /// It has no keys, and its parent is being asked.
+    Asking,
+    /// Its keys are those of an old copy.
+    OldCopy,
 }
 
+/// Code of a zone whose parent is being asked.
+pub const ASKING: &str = "MX5033";
 const RESTORE: &str = "restore it from a backup; no new key is made, since validators would refuse its signatures";
 
 impl Frozen {
@@ -135,6 +147,11 @@ impl Frozen {
             Cause::NoActiveKey => "MX5009",
             Cause::NotMade => "MX5012",
             Cause::Wanted => "MX5013",
+            Cause::Gone => "MX5030",
+            Cause::Suspected => "MX5031",
+            Cause::PastUnknown => "MX5032",
+            Cause::Asking => return Diagnostic::warning(ASKING, Place::file(&self.file), &self.reason, &self.fix),
+            Cause::OldCopy => "MX5034",
         };
         Diagnostic::error(code, Place::file(&self.file), &self.reason, &self.fix)
     }

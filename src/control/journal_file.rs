@@ -5,13 +5,14 @@
 //! that two different stories are damage and never the work of a crash.
 
 use super::copies;
-use super::durable::{self, Disk, DiskFault};
+use super::durable::{self, Disk, DiskFault, is_there};
 use super::journal::pair::{self, Flaw, Found, Neither, Pair};
 use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, LINE_OCTETS_MAX, Torn, ZoneFacts};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::told::Told;
 use crate::time::UnixTime;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -253,10 +254,40 @@ impl<F: Told> JournalFile<F> {
         self.facts = journal::decode_as(&self.content).map(|decoded| decoded.facts).unwrap_or_default();
     }
 
+    /// Whether its files are still the ones that were written last, as far as any were.
+    fn is_in_place(&self) -> bool {
+        let same = |file: &File, path: &Path| {
+            let place = |found: std::fs::Metadata| (found.dev(), found.ino());
+            let there = std::fs::symlink_metadata(path).map(place).ok();
+            there.is_some() && file.metadata().map(place).ok() == there
+        };
+        match &self.written {
+            Some((file, copy)) => same(file, &self.path) && same(copy, &copies::copy_of(&self.path)),
+            None => is_there(&self.path),
+        }
+    }
+
+    /// Writes both files anew, where they were moved, removed or replaced while they were in use: what is in memory counts.
+    ///
+    /// # Errors
+    /// [`DiskFault`], also where the zone's folder is gone.
+    pub fn put_back(&mut self) -> Result<(), DiskFault> {
+        if self.is_in_place() {
+            return Ok(());
+        }
+        self.written = None;
+        let copy = copies::copy_of(&self.path);
+        self.written = Some(self.write_anew(&[], &copy)?);
+        Ok(())
+    }
+
     /// Taking the handles out means that after any failure the next append writes both files anew.
     fn write(&mut self, line: &[u8]) -> Result<(), DiskFault> {
         let copy_path = copies::copy_of(&self.path);
-        let both = match self.written.take() {
+        // Files that were moved or removed take appends without a word, and nobody reads them again.
+        let is_in_place = self.is_in_place();
+        let written = self.written.take().filter(|_| is_in_place);
+        let both = match written {
             Some((mut file, mut copy)) => {
                 self.disk.append(&mut file, &self.path, line)?;
                 self.disk.append(&mut copy, &copy_path, line)?;

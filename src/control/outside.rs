@@ -7,10 +7,13 @@ use crate::config::Config;
 use crate::control::certs::Certs;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
+use crate::control::keys_folder::folder_name;
+use crate::control::past::Past;
 use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::control::reach;
-use crate::control::rolls::Rolls;
+use crate::control::rolls::{Rolls, past};
 use crate::control::scan::{Changes, Files};
+use crate::control::store::records::Records;
 use crate::control::store::{self, LastGood, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
@@ -53,6 +56,7 @@ pub(super) struct Disk<'a> {
 struct ReadOnly<'a> {
     config: &'a Config,
     files: &'a mut Files,
+    records: Records,
 }
 
 impl PoolOutside for Disk<'_> {
@@ -107,8 +111,13 @@ impl Outside for Disk<'_> {
         side_by_side(files, read)
     }
 
+    /// Also where its folder is gone: what the world may hold outlives it.
     fn was_signed(&mut self, apex: &Name) -> bool {
-        self.store.has_journal(apex)
+        self.store.has_journal(apex) || self.rolls.was_published(self.store, apex)
+    }
+
+    fn ds_before(&mut self, apex: &Name) -> Option<Vec<Vec<u8>>> {
+        self.rolls.ds_before(self.store, apex)
     }
 }
 
@@ -119,7 +128,13 @@ impl Outside for ReadOnly<'_> {
 
     /// Keys that are not there yet are no error; content is checked without them.
     fn keys(&mut self, zone: &ZoneState) -> Keys {
-        match store::check_keys(&self.config.keys, &zone.apex) {
+        let (keys, apex) = (&self.config.keys, &zone.apex);
+        let checked = store::check_keys(keys, apex).and_then(|()| {
+            let facts = crate::control::keys_offline::read_facts(keys, apex)?;
+            let folder = keys.join(folder_name(apex));
+            past::check(&self.records, &folder, &apex.to_string(), facts.as_ref(), time::now())
+        });
+        match checked {
             Ok(()) => Keys::None,
             Err(frozen) => Keys::Frozen(frozen.diagnostic()),
         }
@@ -135,7 +150,8 @@ impl Outside for ReadOnly<'_> {
     }
 
     fn was_signed(&mut self, apex: &Name) -> bool {
-        store::read_keys(&self.config.keys, apex).map_or(true, |keys| !keys.is_empty())
+        let is_held = self.records.of(&apex.to_string()).is_some_and(Past::is_held);
+        is_held || store::read_keys(&self.config.keys, apex).map_or(true, |keys| !keys.is_empty())
     }
 }
 
@@ -253,7 +269,8 @@ pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
         .into_iter()
         .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
     let batch = batch.collect();
-    world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files });
+    let records = Records::read(&config.keys);
+    world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files, records });
     (world, found)
 }
 

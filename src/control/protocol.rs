@@ -4,7 +4,7 @@
 
 pub use super::protocol_keys::{
     BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, ParentServerInfo, PlannedStep, RollAsked,
-    WaitInfo,
+    SilenceEnd, WaitInfo,
 };
 
 pub use super::protocol_certs::{
@@ -111,11 +111,17 @@ pub enum Request {
         zone: String,
         /// Who.
         reason: String,
-        /// The wall clock was looked at, and is right.
+        /// The wall clock was looked at, and is right: its doubt ends, and nothing else.
         clock: bool,
         /// It is right though recorded facts say otherwise.
         #[serde(default)]
         overrule: bool,
+        /// The doubt about the past ends, and no hold.
+        #[serde(default)]
+        doubt: bool,
+        /// The silence of a zone ends so, and nothing else.
+        #[serde(default)]
+        silence: Option<SilenceEnd>,
         /// Changes nothing.
         dry_run: bool,
     },

@@ -22,6 +22,16 @@ pub struct RollAsked {
     pub confirm: Option<String>,
 }
 
+/// How a person ends the silence of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SilenceEnd {
+    /// New keys are made in place of those that are gone: the DS of before goes.
+    NewKeys,
+    /// The old copy of its folder is served.
+    ServeOn,
+}
+
 /// The keys of a zone: what is, what waits and until when, what the server will do, and what a person must.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeysInfo {

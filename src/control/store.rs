@@ -26,7 +26,7 @@ pub use last_good::LastGood;
 use super::copies;
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use super::first_keys;
-use super::frozen::Frozen;
+use super::frozen::{Cause, Frozen};
 use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
@@ -92,6 +92,8 @@ pub struct ZoneKeys {
     pub unreadable: Vec<(u16, String)>,
     /// What an operator should know, such as a line that was cut off. Nothing here stops the zone.
     pub findings: Vec<Diagnostic>,
+    /// Whether its first keys were made just now.
+    pub is_new: bool,
 }
 
 impl StoreFault {
@@ -168,6 +170,23 @@ impl Store {
         first: &[Fact],
         now: UnixTime,
     ) -> Result<ZoneKeys, Frozen> {
+        self.zone_keys_if(apex, layout, algorithm, (first, |_| Ok(())), now)
+    }
+
+    /// The same, where first keys are made only if `may_begin` has no reason against it. It is told whether they were
+    /// begun before.
+    ///
+    /// # Errors
+    /// [`Frozen`], also that reason.
+    pub fn zone_keys_if(
+        &self,
+        apex: &[u8],
+        layout: KeyLayout,
+        algorithm: u8,
+        (first, may_begin): (&[Fact], impl FnOnce(bool) -> Result<(), Frozen>),
+        now: UnixTime,
+    ) -> Result<ZoneKeys, Frozen> {
+        self.check_is_same()?;
         let folder = self.zone_folder(apex);
         if is_there(&folder) {
             check_folder(&folder)?;
@@ -178,6 +197,10 @@ impl Store {
         let path = folder.join(JOURNAL_NAME);
         let read = JournalFile::<ZoneFacts>::read(Arc::clone(&self.disk), path.clone())
             .map_err(|f| Frozen::journal(&path, f))?;
+        let is_new = read.as_ref().is_none_or(|journal| !journal.facts().first_keys_done);
+        if is_new && (read.is_some() || names.is_empty()) {
+            may_begin(read.is_some())?;
+        }
         let mut journal = match (read, names.first()) {
             (Some(journal), _) => journal,
             (None, Some(file)) => return Err(Frozen::journal_missing(&path, file)),
@@ -194,7 +217,7 @@ impl Store {
         findings.extend(key_load::wipe(&folder, journal.facts(), &self.disk));
         let loaded = key_load::load(&folder, journal.facts(), Some(&self.disk))?;
         findings.extend(loaded.findings);
-        Ok(ZoneKeys { journal, private: loaded.private, unreadable: loaded.unreadable, findings })
+        Ok(ZoneKeys { journal, private: loaded.private, unreadable: loaded.unreadable, findings, is_new })
     }
 
     /// Makes one more key for a roll. Its tag is that of no other key that the zone ever had, nor of one once revoked; both
@@ -245,7 +268,22 @@ impl Store {
             || all_key_files(&folder).map_or(true, |files| !files.is_empty())
     }
 
-    fn zone_folder(&self, apex: &[u8]) -> PathBuf {
+    /// Another folder of that name, such as one that was mounted over it, is not the one that is locked.
+    fn check_is_same(&self) -> Result<(), Frozen> {
+        use std::os::unix::fs::MetadataExt;
+        let place = |found: std::fs::Metadata| (found.dev(), found.ino());
+        let locked = self.lock.metadata().map(place);
+        match std::fs::metadata(&self.folder).map(place) {
+            Ok(there) if locked.as_ref().is_ok_and(|locked| *locked == there) => Ok(()),
+            _ => {
+                let reason = "another folder lies here than at the start, or none";
+                Err(Frozen::new(Cause::Folder, &self.folder, reason, "put it back, or start mxseal again"))
+            }
+        }
+    }
+
+    /// The folder of a zone below `keys/`.
+    pub fn zone_folder(&self, apex: &[u8]) -> PathBuf {
         self.folder.join(folder_name(apex))
     }
 

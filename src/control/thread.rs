@@ -12,8 +12,10 @@ mod hosts;
 mod keys;
 mod limits;
 mod parents;
+mod past;
 mod publish;
 mod rolls;
+mod silence;
 mod start;
 mod turns;
 
@@ -70,6 +72,8 @@ pub enum Event {
     Request(Request, Sender<Line>),
     /// SIGHUP.
     Reload,
+    /// A parent was asked, before first keys are made.
+    Asked,
     /// A key of this zone failed, with the reason.
     KeyFailed(Box<Name>, String),
     /// This zone was looked at from outside.
@@ -143,6 +147,7 @@ impl Mind {
         let (world, certs) = (World::new(options.config.clone(), shown), Certs::new(options.config.clone()));
         let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
         rolls.silence = clock.silence(&options.config.keys);
+        rolls.asker.configure(options.config.clone());
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
         let mind = Mind {
@@ -212,6 +217,7 @@ impl Mind {
                 Ok(Event::Files) => self.look(),
                 Ok(Event::Reload) => drop(self.reload()),
                 Ok(Event::Request(request, reply)) => self.request(request, reply),
+                Ok(Event::Asked) => self.begin_asked(),
                 Ok(Event::KeyFailed(zone, reason)) => self.key_failed(&zone, reason),
                 Ok(Event::Seen(_, seen)) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen),
                 Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),

@@ -2,6 +2,7 @@
 //!
 //! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
 
+mod build;
 mod files;
 mod keys;
 
@@ -15,9 +16,8 @@ use crate::control::tenants::{Done, Surroundings, Tenants};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::Diagnostic;
-use crate::dns::name::{self, Name};
+use crate::dns::name::Name;
 use crate::time::UnixTime;
-use crate::zone::content::Delegation;
 use crate::zone::master;
 use files::{master_gone, only_tenants};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -50,6 +50,10 @@ pub trait Outside: PoolOutside {
     /// Whether a zone's roll to insecure has ended, so that nothing keeps it signed but the configuration.
     fn is_unsigned(&mut self, _apex: &Name) -> bool {
         false
+    }
+    /// The DS that the parent of a zone had when its keys could be used last; none: not known.
+    fn ds_before(&mut self, _apex: &Name) -> Option<Vec<Vec<u8>>> {
+        None
     }
     /// Reads many files of tenants by `read`, in whatever order; what it gives, in the order of the files.
     fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
@@ -302,14 +306,17 @@ impl World {
     /// The snapshot of what is known now.
     pub fn snapshot(&mut self, version: u64, identity: Arc<Identity>) -> Snapshot {
         let records = Arc::clone(self.pools.records());
-        let (mut served, mut unavailable) = (Vec::new(), Vec::new());
+        let (mut served, mut unavailable, mut delegated) = (Vec::new(), Vec::new(), Vec::new());
         for (apex, zone) in &mut self.zones {
             match zone.serve(&records) {
                 Some(zone) => served.push(zone),
-                None => unavailable.push(apex.clone()),
+                None => {
+                    delegated.extend(zone.delegation().map(|_| apex.clone()));
+                    unavailable.push(apex.clone());
+                }
             }
         }
-        Snapshot::new(version, served, identity).without(unavailable)
+        Snapshot::new(version, served, identity).without(unavailable, delegated)
     }
 
     /// All findings: files, pools, zones, keys, tenants.
@@ -357,37 +364,6 @@ impl World {
         let is_wanted = self.config.zone_settings(text).signed;
         let signed = is_wanted || (outside.was_signed(apex) && !outside.is_unsigned(apex));
         (signed, self.config.policy_for(text, parent_is_ours))
-    }
-
-    fn parent_of(&self, apex: &Name) -> Option<Name> {
-        name::ancestors(apex).skip(1).find_map(|suffix| self.zones.get_key_value(suffix)).map(|(name, _)| name.clone())
-    }
-
-    /// Builds all content that needs it, children before parents, whose cuts they are.
-    fn build(&mut self, outside: &mut dyn Outside) {
-        let mut apexes: Vec<Name> = self.zones.keys().cloned().collect();
-        apexes.sort_by_key(|apex| std::cmp::Reverse(name::label_count(apex)));
-        let mut children: BTreeMap<Name, Vec<Delegation>> = BTreeMap::new();
-        for apex in &apexes {
-            let parent = self.parent_of(apex);
-            let (signed, policy) = self.settings(apex, outside);
-            let Some(zone) = self.zones.get_mut(apex) else { continue };
-            zone.parent.clone_from(&parent);
-            if matches!(zone.keys, Keys::Wanted | Keys::None) && (zone.signed, &zone.policy) != (signed, &policy) {
-                zone.signed = signed;
-                zone.policy = policy;
-                zone.keys = if signed { Keys::Wanted } else { Keys::None };
-            }
-            if matches!(zone.keys, Keys::Wanted) && zone.has_content() {
-                zone.keys = outside.keys(zone);
-            }
-            let mut own = children.remove(apex).unwrap_or_default();
-            own.sort_by(|a, b| a.apex.cmp(&b.apex));
-            zone.build_content(own);
-            if let Some((parent, delegation)) = parent.zip(zone.delegation()) {
-                children.entry(parent).or_default().push(delegation);
-            }
-        }
     }
 }
 

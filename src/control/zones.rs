@@ -36,6 +36,10 @@ pub struct ZoneState {
     pub caps: Limits,
     /// The nearest zone above that is served here.
     pub parent: Option<Name>,
+    /// The zone served here at whose parent the chain of trust to this one begins; none: a zone above is unsigned.
+    pub entry: Option<Name>,
+    /// The DS that its parent had, while its keys cannot be used; none: not known.
+    pub ds_before: Option<Vec<Vec<u8>>>,
     /// Its keys.
     pub keys: Keys,
     /// Its tenants.
@@ -88,6 +92,8 @@ impl ZoneState {
     /// A zone that is new here.
     pub fn new(apex: Name, path: String, signed: bool, policy: Policy) -> ZoneState {
         ZoneState {
+            entry: Some(apex.clone()),
+            ds_before: None,
             apex,
             path,
             signed,
@@ -196,7 +202,9 @@ impl ZoneState {
         let ds = match &self.keys {
             Keys::None => Vec::new(),
             Keys::Loaded(set) => set.ds.clone(),
-            Keys::Wanted | Keys::Frozen(_) => return None,
+            // A parent takes no DS away because a child is silent.
+            Keys::Frozen(_) => self.ds_before.clone()?,
+            Keys::Wanted => return None,
         };
         let delegation = self.content.as_ref()?.delegation(&self.apex, ds);
         // Each roll waits for the DS as for DNSKEY; a policy for trials makes both short.

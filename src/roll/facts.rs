@@ -199,8 +199,18 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
-    /// An operator lets steps go on and has looked at what was in doubt.
+    /// An operator lets steps go on and has looked at what was in doubt: both end.
     Resumed {
+        /// Who.
+        reason: String,
+    },
+    /// An operator lets steps go on; what is in doubt stays so.
+    HoldEnded {
+        /// Who.
+        reason: String,
+    },
+    /// An operator has looked at what was in doubt; a hold stays.
+    DoubtEnded {
         /// Who.
         reason: String,
     },

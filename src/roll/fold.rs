@@ -179,6 +179,8 @@ impl ZoneFacts {
             Fact::ServedUnsigned { ttl } => self.served_unsigned(*ttl, at),
             Fact::Held { reason } => self.held = Some(reason.clone()),
             Fact::Resumed { .. } => (self.held, self.doubt) = (None, None),
+            Fact::HoldEnded { .. } => self.held = None,
+            Fact::DoubtEnded { .. } => self.doubt = None,
             Fact::Doubted { reason } => self.doubt = Some(reason.clone()),
         }
         Ok(())
@@ -338,4 +340,25 @@ fn key_bounds(keys: &Keys, limits: Limits) -> (u32, Seconds) {
 /// The same for data that these keys sign.
 fn data_bounds(signers: &KeySet, limits: Limits) -> (u32, Seconds) {
     (limits.data_ttl, if signers.is_empty() { 0 } else { limits.data_life })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_and_a_doubt_end_alone_and_journals_of_before_end_both_at_once() {
+        let text = || "why".to_owned();
+        let begun = Fact::FirstKeysIntended { layout: KeyLayout::Csk, algorithm: 13 };
+        let both = [begun, Fact::Held { reason: text() }, Fact::Doubted { reason: text() }];
+        for (fact, held, doubt) in [
+            (Fact::HoldEnded { reason: text() }, None, Some(text())),
+            (Fact::DoubtEnded { reason: text() }, Some(text()), None),
+            (Fact::Resumed { reason: text() }, None, None),
+        ] {
+            let mut zone = ZoneFacts::default();
+            both.iter().chain([&fact]).for_each(|fact| zone.take(fact, UnixTime(1)).expect("it follows"));
+            assert_eq!((&zone.held, &zone.doubt), (&held, &doubt), "{fact:?}");
+        }
+    }
 }

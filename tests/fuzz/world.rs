@@ -92,7 +92,7 @@ pub fn snapshot() -> &'static Snapshot {
         ];
         let identity = Identity::new("fuzz", vec![[1; 16]], 100);
         let zones = zones.into_iter().map(Arc::new).collect();
-        Snapshot::new(1, zones, Arc::new(identity)).without(vec![name("gone.mx.example.")])
+        Snapshot::new(1, zones, Arc::new(identity)).without(vec![name("gone.mx.example.")], Vec::new())
     })
 }
 

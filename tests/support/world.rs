@@ -159,7 +159,7 @@ fn assemble(mut drafts: Vec<Draft>, pools: &[tenant::Pool], unavailable: Vec<Nam
         zones.push(Arc::new(zone));
     }
     let identity = Arc::new(Identity::new(NSID, vec![[7; 16]], 100));
-    World { snapshot: Snapshot::new(1, zones, identity).without(unavailable), zones: written }
+    World { snapshot: Snapshot::new(1, zones, identity).without(unavailable, Vec::new()), zones: written }
 }
 
 fn zone(

@@ -68,14 +68,21 @@ pub enum KeysVerb {
         &[(0, "it is held"), FAILED, UNREACHABLE, GATE, SILENT],
     ))]
     Hold(Hold),
-    /// Let the steps of a zone go on, after a look at what was in doubt
+    /// Let the steps of a zone go on, or end its silence; only what is named ends
     ///
-    /// It ends what `keys hold` began, and a doubt about the past. All else that freezes a zone ends by itself once its
-    /// cause is gone; `keys status` names it. With --clock all zones sign by the wall clock from now on; no wait gets shorter.
-    /// It is refused where recorded facts say that the clock is wrong.
+    /// It ends what `keys hold` began; where the zone is not held, a doubt about the past. With --doubt only the doubt, with
+    /// --clock only the clock's: all zones sign by the wall clock from then on, and no wait gets shorter; that is refused
+    /// where recorded facts say that the clock is wrong. What stays is said. All else that freezes a zone ends by itself once its cause is gone; `keys status` names it.
+    ///
+    /// A zone whose keys are gone is silent (SERVFAIL), and its parent may have its DS. Restore its folder below `keys/`, or
+    /// bring its keys in; only where that DS goes for good, --new-keys has others made. Until caches have forgotten the old
+    /// DS, validators refuse them. An old copy of the folder with other keys than were published last is served with
+    /// --serve-on; `status` says from when on that is harmless. A key that was given up never signs again.
     #[command(after_help = page(
-        &["mxseal keys resume mx.example", "mxseal keys resume mx.example --clock   # the wall clock is right"],
-        &[(0, "steps go on"), FAILED, UNREACHABLE, GATE, SILENT],
+        &["mxseal keys resume mx.example", "mxseal keys resume mx.example --clock   # the wall clock is right",
+          "mxseal keys resume mx.example --new-keys --reason 'no backup; the registry removes the DS'",
+          "mxseal keys resume mx.example --serve-on --reason 'the DS names its key'"],
+        &[(0, "what was named has ended"), FAILED, UNREACHABLE, GATE, SILENT],
     ))]
     Resume(Resume),
     /// Bring in the keys of a zone that another server signs
@@ -195,12 +202,24 @@ pub struct Hold {
 pub struct Resume {
     /// Its name; the final dot may be left out
     pub zone: String,
-    /// The wall clock was looked at, and is right
-    #[arg(long)]
+    /// The wall clock was looked at, and is right; nothing else ends
+    #[arg(long, conflicts_with_all = ["doubt", "new_keys", "serve_on"])]
     pub clock: bool,
     /// With --clock: though recorded facts are later than it, or a parent's signatures say otherwise
     #[arg(long, requires = "clock")]
     pub overrule: bool,
+    /// What is in doubt about the past was looked at; a hold stays
+    #[arg(long, conflicts_with_all = ["new_keys", "serve_on"])]
+    pub doubt: bool,
+    /// Its keys are lost and the DS of before goes: make new ones
+    #[arg(long, requires = "reason", conflicts_with = "serve_on")]
+    pub new_keys: bool,
+    /// Serve the old copy of its folder
+    #[arg(long, requires = "reason")]
+    pub serve_on: bool,
+    /// Why, for the journal
+    #[arg(long, value_parser = reason)]
+    pub reason: Option<String>,
     /// Show what would be, change nothing
     #[arg(long)]
     pub dry_run: bool,

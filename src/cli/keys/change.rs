@@ -8,7 +8,7 @@ use super::super::failure::{Exit, Stop};
 use super::super::output::{Output, Tone};
 use super::super::words::zone_stem;
 use super::{plan, status};
-use crate::control::protocol::{KeysInfo, KeysPlan, PlannedStep, Request, RollAsked};
+use crate::control::protocol::{KeysInfo, KeysPlan, PlannedStep, Request, RollAsked, SilenceEnd};
 
 /// Asks for a roll, and prints its steps with their dates.
 pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit, Stop> {
@@ -60,17 +60,41 @@ pub fn hold(context: &Context, asked: &Hold, output: &mut Output) -> Result<Exit
     show(context, &request, &asked.zone, asked.dry_run, output)
 }
 
-/// Lets them go on.
+/// Lets them go on, or ends a zone's silence; says what ended and what stays.
 pub fn resume(context: &Context, asked: &Resume, output: &mut Output) -> Result<Exit, Stop> {
-    let (clock, dry_run) = (asked.clock, asked.dry_run);
+    let (clock, doubt, dry_run) = (asked.clock, asked.doubt, asked.dry_run);
+    let silence = match (asked.new_keys, asked.serve_on) {
+        (true, _) => Some(SilenceEnd::NewKeys),
+        (false, true) => Some(SilenceEnd::ServeOn),
+        (false, false) => None,
+    };
     let before = Request::KeysStatus { zone: Some(super::apex(&asked.zone)) };
     let (before, _) = super::ask::<KeysInfo>(context, &before, Some(&asked.zone))?;
-    let (zone, reason, overrule) = (super::apex(&asked.zone), by_whom(), asked.overrule);
-    let request = Request::KeysResume { zone, reason, clock, overrule, dry_run };
-    if !before.iter().any(is_stopped) && !clock && !output.is_json() {
+    let reason = asked.reason.as_ref().map_or_else(by_whom, |reason| format!("{reason} ({})", by_whom()));
+    let (zone, overrule) = (super::apex(&asked.zone), asked.overrule);
+    let request = Request::KeysResume { zone, reason, clock, overrule, doubt, silence, dry_run };
+    if !before.iter().any(is_stopped) && !clock && silence.is_none() && !output.is_json() {
         output.line("Nothing held the steps of this zone.")?;
     }
-    show(context, &request, &asked.zone, asked.dry_run, output)
+    let after: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
+    if !output.is_json() {
+        tell_ended(before.first(), &after, dry_run, output)?;
+    }
+    print(&after, asked.dry_run, output)
+}
+
+/// What stopped the zone before and does not now, and what still does.
+fn tell_ended(before: Option<&KeysInfo>, after: &KeysInfo, dry_run: bool, output: &mut Output) -> Result<(), Stop> {
+    let stops = |info: &KeysInfo| -> Vec<String> { info.blockers.iter().map(|blocker| blocker.what.clone()).collect() };
+    let (before, after) = (before.map(stops).unwrap_or_default(), stops(after));
+    let ended = if dry_run { "Would end" } else { "Ended" };
+    for what in before.iter().filter(|what| !after.contains(what)) {
+        output.line(&format!("{ended}: {}.", output.tone(Tone::Plain, what)))?;
+    }
+    for what in before.iter().filter(|what| after.contains(what)) {
+        output.line(&format!("Stays: {}.", output.tone(Tone::Caution, what)))?;
+    }
+    Ok(())
 }
 
 /// Whether there is something that a person may end.
@@ -86,13 +110,17 @@ fn by_whom() -> String {
 
 fn show(context: &Context, request: &Request, zone: &str, dry_run: bool, output: &mut Output) -> Result<Exit, Stop> {
     let info: KeysInfo = super::ask_one(context, request, zone)?;
+    print(&info, dry_run, output)
+}
+
+fn print(info: &KeysInfo, dry_run: bool, output: &mut Output) -> Result<Exit, Stop> {
     if output.is_json() {
-        output.object(&info)?;
+        output.object(info)?;
         return Ok(Exit::Ok);
     }
     if dry_run {
         output.line("Nothing was changed; it would be so:")?;
     }
-    status::print(&info, false, output)?;
+    status::print(info, false, output)?;
     Ok(Exit::Ok)
 }

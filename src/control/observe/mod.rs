@@ -5,6 +5,7 @@
 //! reported as what they are, never as an answer.
 
 pub mod anchors;
+pub mod before;
 pub mod chain;
 pub mod client;
 mod denial;

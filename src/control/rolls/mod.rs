@@ -3,15 +3,19 @@
 //! [`crate::roll`] decides; here its steps are made. A fact is durable before anything follows from it, a key set proves
 //! itself before it is recorded, and nothing counts as served that was not seen on the wire.
 
+pub mod asker;
 pub mod build;
 pub mod clock;
 pub mod findings;
 pub mod gauges;
 pub mod import;
 pub mod limits;
+mod look;
 mod numbers;
 pub mod observer;
+pub mod past;
 pub mod state;
 
 pub use clock::Shift;
-pub use state::{Look, ParentSigned, Rolls, ZoneRoll};
+pub use look::Look;
+pub use state::{ParentSigned, Rolls, ZoneRoll};

@@ -1,60 +1,49 @@
-//! What is kept of zones beside their journals: how many facts were published, and which zones were unsigned.
+//! What is kept of zones while they are unsigned: the highest TTL that caches may hold when they are signed.
 //!
 //! Numbers only grow here; what the disk refuses is said, and stops nothing.
 
 use super::clock::Shift;
 use super::limits;
-use super::state::{Rolls, ZoneRoll};
+use super::state::Rolls;
 use crate::control::store::Store;
-use crate::control::store::records::Numbers;
+use crate::control::store::records::{Trust, Unsigned};
 use crate::control::zones::ZoneState;
-use crate::dns::name::Name;
-use crate::roll::facts::Fact;
-use crate::time::UnixTime;
+use std::collections::BTreeMap;
+
+/// How long caches may hold what was served unsigned, where that is not known: a week, as resolvers cap it (RFC 8767 § 4).
+const TTL_UNKNOWN: u32 = 7 * 86_400;
 
 impl Rolls {
-    /// A journal with fewer facts than were published is an old copy, or lost its end: what caches hold by now is unknown.
-    pub(super) fn doubt_old_journal(&mut self, store: &Store, roll: &mut ZoneRoll, apex: &Name, now: UnixTime) {
-        let known = self.known.get_or_insert_with(|| store.numbers(Numbers::Records));
-        let (zone, records) = (apex.to_string(), roll.facts().records);
-        let Some(before) = known.get(&zone).copied().filter(|before| *before > records) else { return };
-        let reason = format!(
-            "the journal has {records} facts, and {before} were published: it is an old copy, whose keys the world may \
-             have forgotten"
-        );
-        if roll.record(Fact::Doubted { reason }, now) {
-            known.insert(zone, roll.facts().records);
-        }
+    pub(super) fn unsigned(&mut self, store: &Store) -> &mut Unsigned {
+        self.served_unsigned.get_or_insert_with(|| store.unsigned())
     }
 
-    /// Keeps how many facts of each zone are published.
-    pub fn keep_records(&mut self, store: &Store) {
-        let known = self.known.get_or_insert_with(|| store.numbers(Numbers::Records));
-        let published = self.zones.iter().map(|(apex, roll)| (apex.to_string(), roll.facts().records));
-        let mut is_new = false;
-        for (zone, records) in published {
-            // Fewer than are known are an old copy whose doubt is not recorded yet.
-            if known.get(&zone).is_none_or(|before| *before < records) {
-                known.insert(zone, records);
-                is_new = true;
-            }
-        }
-        if is_new && let Err(fault) = store.keep_numbers(Numbers::Records, known) {
-            tracing::warn!("how many facts are published is not kept: {fault}");
+    /// The highest TTL that a zone had while it was served unsigned; none: it never was.
+    pub(super) fn unsigned_ttl(&mut self, store: &Store, zone: &str) -> Option<u32> {
+        let unsigned = self.unsigned(store);
+        match unsigned.ttl(zone) {
+            Some(ttl) => Some(u32::try_from(ttl).unwrap_or(u32::MAX)),
+            None => unsigned.why_lost().map(|_| TTL_UNKNOWN),
         }
     }
 
     /// Zones are about to be served unsigned: that may stay in caches when they get keys, which may be after a restart.
     pub fn note_unsigned<'z>(&mut self, store: &Store, zones: impl Iterator<Item = &'z ZoneState>) {
-        let known = self.served_unsigned.get_or_insert_with(|| store.numbers(Numbers::Unsigned));
-        let mut is_new = false;
+        let tenants_ttl = self.tenants_ttl;
+        let known = self.unsigned(store);
+        let mut higher = BTreeMap::new();
         for (zone, content) in zones.filter_map(|zone| Some((zone, zone.content()?))) {
-            let ttl = u64::from(limits::of(&zone.policy, content, self.tenants_ttl, Shift::default()).data_ttl);
-            let before = known.entry(zone.apex.to_string()).or_default();
-            is_new |= ttl > *before;
-            *before = ttl.max(*before);
+            let ttl = u64::from(limits::of(&zone.policy, content, tenants_ttl, Shift::default()).data_ttl);
+            let zone = zone.apex.to_string();
+            if known.ttl(&zone).is_none_or(|before| ttl > before) {
+                higher.insert(zone, ttl);
+            }
         }
-        if is_new && let Err(fault) = store.keep_numbers(Numbers::Unsigned, known) {
+        let is_kept = matches!(known.trust, Trust::Whole | Trust::New);
+        if !higher.is_empty()
+            && is_kept
+            && let Err(fault) = store.keep_unsigned(known, higher)
+        {
             tracing::warn!("which zones are unsigned is not kept: {fault}");
         }
     }

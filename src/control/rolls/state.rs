@@ -3,10 +3,14 @@
 //! A zone's journal has one owner, and this is it. Private halves are read once; what cannot be used is tried again when an
 //! operator asks for it.
 
+use super::asker::Asker;
+use super::look::Look;
+use super::past::Word;
 use super::{Shift, build, limits};
+use crate::control::frozen::ASKING;
 use crate::control::key_load::UNREADABLE;
 use crate::control::outside::{challenge, unproved};
-use crate::control::store::records::Numbers;
+use crate::control::store::records::{Records, Unsigned};
 use crate::control::store::{Store, ZoneKeys};
 use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
 use crate::diagnostic::Diagnostic;
@@ -44,10 +48,20 @@ pub struct Rolls {
     pub tenants_ttl: u32,
     /// Zones whose journals say that they are unsigned, and that need not be open.
     unsigned: BTreeSet<Name>,
-    /// Facts of each zone that were published, as far as that is known; none: not read yet.
-    pub(super) known: Option<BTreeMap<String, u64>>,
+    /// What was published of each zone; none: not read yet.
+    pub(super) records: Option<Records>,
     /// Zones that were served unsigned, and the highest TTL that they had; none: not read yet.
-    pub(super) served_unsigned: Option<BTreeMap<String, u64>>,
+    pub(super) served_unsigned: Option<Unsigned>,
+    /// Asks parents before first keys are made.
+    pub asker: Asker,
+    /// What people said about zones that are silent, for the next look at each.
+    pub words: BTreeMap<Name, Word>,
+    /// Zones whose first keys were made by this process.
+    pub(super) first_made: BTreeSet<Name>,
+    /// Zones whose parents could not be asked before their first keys were made, and why.
+    pub(super) unasked: BTreeMap<Name, String>,
+    /// Why what is published now is not kept.
+    pub(super) unkept: Option<String>,
 }
 
 /// One zone's keys.
@@ -61,6 +75,12 @@ pub struct ZoneRoll {
     pub found: Vec<Diagnostic>,
     /// Whether journal and keys are to be read again, since they could not be used.
     reread: bool,
+    /// Whether its first keys were just made, and nobody may have seen them.
+    pub(super) is_new: bool,
+    /// Number of the facts that were kept beside the journal as published.
+    pub(super) kept: Option<u64>,
+    /// Whether the journal says that it is an old copy, where it is one.
+    pub(super) is_doubt_kept: bool,
     /// What the key set that is served was made from.
     built: Option<Built>,
     /// The next look at what is to be done.
@@ -126,37 +146,6 @@ impl Built {
     }
 }
 
-/// When something is looked at next, and what was wrong last time.
-pub struct Look {
-    /// When.
-    pub at: Instant,
-    /// Whether an answer is awaited.
-    pub is_asked: bool,
-    /// Looks in a row that found something wrong.
-    pub failures: u32,
-    /// What they found.
-    pub faults: Vec<String>,
-}
-
-impl Look {
-    fn new(now: Instant) -> Look {
-        Look { at: now, is_asked: false, failures: 0, faults: Vec::new() }
-    }
-
-    /// It is looked at no later than after `span`.
-    pub fn within(&mut self, span: Duration) {
-        self.at = self.at.min(Instant::now() + span);
-    }
-
-    /// An answer came: the next look is after `span`.
-    pub fn answered(&mut self, faults: Vec<String>, span: Duration) {
-        self.is_asked = false;
-        self.failures = if faults.is_empty() { 0 } else { self.failures.saturating_add(1) };
-        self.faults = faults;
-        self.at = Instant::now() + span;
-    }
-}
-
 impl ZoneRoll {
     fn new(loaded: ZoneKeys) -> ZoneRoll {
         let now = Instant::now();
@@ -166,6 +155,9 @@ impl ZoneRoll {
             unreadable: loaded.unreadable,
             found: loaded.findings,
             reread: false,
+            is_new: loaded.is_new,
+            kept: None,
+            is_doubt_kept: true,
             built: None,
             due: now,
             plan: None,
@@ -294,7 +286,9 @@ impl Rolls {
         if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)
             && let Err(frozen) = self.open(store, zone, now)
         {
-            return Keys::Frozen(*frozen);
+            // While its parent is asked, an unsigned zone stays what it is.
+            let is_bare = frozen.code == ASKING && self.unsigned(store).ttl(&zone.apex.to_string()).is_some();
+            return if is_bare { Keys::None } else { Keys::Frozen(*frozen) };
         }
         let shift = self.shift;
         let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
@@ -325,16 +319,23 @@ impl Rolls {
         self.zones.remove(&zone.apex);
         let layout = build::layout(&zone.policy);
         // Caches may hold what was served without signatures, and the first keys' own limits count from the start.
-        let unsigned = self.served_unsigned.get_or_insert_with(|| store.numbers(Numbers::Unsigned));
-        let unsigned = unsigned.get(&zone.apex.to_string()).and_then(|ttl| u32::try_from(*ttl).ok());
-        let unsigned = unsigned.map(|ttl| Fact::ServedUnsigned { ttl });
+        let unsigned = self.unsigned_ttl(store, &zone.apex.to_string()).map(|ttl| Fact::ServedUnsigned { ttl });
         let limits = limits::written(&zone.policy, zone.written_ttl());
-        let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).collect();
-        let loaded = store.zone_keys(&zone.apex, layout, zone.policy.algorithm, &first, now);
+        let new_keys = match self.words.get(&zone.apex) {
+            Some(Word::NewKeys(reason)) => Some(Fact::Resumed { reason: reason.clone() }),
+            Some(Word::ServeOn(_)) | None => None,
+        };
+        let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).chain(new_keys).collect();
+        let may_begin = |begun| self.may_begin(store, zone, begun);
+        let loaded = store.zone_keys_if(&zone.apex, layout, zone.policy.algorithm, (&first, may_begin), now);
         let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
+        if loaded.is_new {
+            self.first_made.insert(zone.apex.clone());
+        }
         let mut roll = ZoneRoll::new(loaded);
         roll.note_silent(now);
-        self.doubt_old_journal(store, &mut roll, &zone.apex, now);
+        self.judge(store, &mut roll, &zone.apex, now)?;
+        self.words.remove(&zone.apex);
         if zone.parent.is_none() {
             roll.parent.at += PARENT_FIRST.min(Duration::from_secs(zone.policy.parent_poll));
         }
@@ -358,6 +359,9 @@ impl Rolls {
     /// Keys that could not be read are tried again, though their zones are served without them; what is served stays as it
     /// is until the key set with them has proved itself.
     pub fn read_again(&mut self, store: &Store) {
+        // What could not be believed may have been restored meanwhile.
+        self.records.take_if(|records| !records.is_kept());
+        self.served_unsigned.take_if(|unsigned| unsigned.why_lost().is_some());
         for (apex, roll) in self.zones.iter_mut().filter(|(_, roll)| !roll.unreadable.is_empty()) {
             let tags: Vec<u16> = roll.unreadable.iter().map(|(tag, _)| *tag).collect();
             let read = store.read_again(apex, roll.facts(), &tags);

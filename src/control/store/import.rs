@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How names of the files begin that a zone's folder may hold before it has keys.
-const CONTENT_PREFIX: &str = "last-good";
+const CONTENT_PREFIXES: [&str; 2] = ["last-good", "tenant-pools"];
 
 /// A key to take in.
 pub struct Import {
@@ -156,21 +156,33 @@ impl Store {
     }
 }
 
-/// Files that the folder holds already, to be carried over: content of the unsigned zone, and nothing else.
+/// Files that the folder holds already, to be carried over: content of the zone and of its tenants, and nothing else; those
+/// in its folder of copies too.
 fn content_files(folder: &Path) -> Result<Vec<PathBuf>, ImportFault> {
-    let entries = match std::fs::read_dir(folder) {
+    let mut files = content_of(folder, Path::new(""))?;
+    files.extend(content_of(folder, Path::new(copies::COPY_NAME))?);
+    Ok(files)
+}
+
+fn content_of(folder: &Path, below: &Path) -> Result<Vec<PathBuf>, ImportFault> {
+    let entries = match std::fs::read_dir(folder.join(below)) {
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|_| ImportFault::InTheWay(folder.to_owned()))?,
+        entries => entries.map_err(|_| ImportFault::InTheWay(folder.join(below)))?,
     };
     let mut files = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|_| ImportFault::InTheWay(folder.to_owned()))?;
+        let entry = entry.map_err(|_| ImportFault::InTheWay(folder.join(below)))?;
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let kind = entry.file_type().ok();
+        let is_file = kind.is_some_and(|kind| kind.is_file());
+        let is_copies = below.as_os_str().is_empty() && text == copies::COPY_NAME;
         match () {
+            () if is_copies && kind.is_some_and(|kind| kind.is_dir()) => {}
             () if is_file && text.starts_with(UNFINISHED_PREFIX) => {}
-            () if is_file && text.starts_with(CONTENT_PREFIX) => files.push(PathBuf::from(name)),
+            () if is_file && CONTENT_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) => {
+                files.push(below.join(name));
+            }
             () => return Err(ImportFault::InTheWay(entry.path())),
         }
     }

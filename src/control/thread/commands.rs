@@ -28,6 +28,7 @@ impl Mind {
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
         self.rolls.read_again(&self.store);
+        self.rolls.asker.configure(self.config.clone());
         let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
         outside.certs.configure(Config {
             zones: outside.config.zones.clone(),

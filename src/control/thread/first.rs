@@ -27,6 +27,7 @@ impl Mind {
         let texts = self.store.last_good_masters();
         let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
         self.restore(pools.as_deref(), &masters.collect());
+        self.wait_for_parents();
         self.own_findings = Vec::new();
         self.take_back_insecure();
         self.note_goals();

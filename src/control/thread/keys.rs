@@ -8,7 +8,7 @@ use crate::control::keys_offline::roll_policy;
 use crate::control::keys_report::{
     About, Refused, after, broken, insecure, insecure_request, keys_info, keys_plan, roll_request,
 };
-use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, Line, Request, RollAsked};
+use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, Line, Request, RollAsked, SilenceEnd};
 use crate::control::rolls::{ZoneRoll, import};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::{Name, ROOT};
@@ -41,8 +41,14 @@ impl Mind {
             }
             Request::KeysRoll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
             Request::KeysHold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
-            Request::KeysResume { zone, reason, clock, overrule, dry_run } => {
-                self.resume(&zone, reason, (clock, overrule, dry_run), reply)
+            Request::KeysResume { zone, reason, silence: Some(end), dry_run, .. } => {
+                self.end_one_silence(&zone, (end, reason), dry_run, reply)
+            }
+            Request::KeysResume { zone, reason: _, clock: true, overrule, dry_run, .. } => {
+                self.resume_clock(&zone, (overrule, dry_run), reply)
+            }
+            Request::KeysResume { zone, reason, doubt, dry_run, .. } => {
+                self.resume(&zone, reason, (doubt, dry_run), reply)
             }
             Request::KeysImport { zone, keys, ttl, life, dry_run } => {
                 self.import(&zone, &keys, (ttl, life), dry_run, reply)
@@ -172,17 +178,55 @@ impl Mind {
         if dry_run { Ok(()) } else { self.record(&apex, vec![fact]) }
     }
 
+    /// Ends what is named, and nothing else: the doubt of the clock, the doubt about the past, or the hold; where none is
+    /// named the hold, or the doubt of a zone that is not held.
     fn resume(
         &mut self,
         zone: &str,
         reason: String,
-        (clock, overrule, dry_run): (bool, bool, bool),
+        (doubt, dry_run): (bool, bool),
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
-        if clock {
-            self.confirm_clock(overrule, dry_run)?;
-        }
-        self.mark(zone, Fact::Resumed { reason }, dry_run, reply)
+        let apex = self.apex(zone)?;
+        let (_, roll) = self.keys_of(&apex)?;
+        let (is_held, is_doubted) = (roll.facts().held.is_some(), roll.facts().doubt.is_some());
+        let fact = match (is_held, is_doubted) {
+            (true, true) if doubt => Fact::DoubtEnded { reason },
+            (true, true) => Fact::HoldEnded { reason },
+            (true, false) if doubt => {
+                return Err((4, format!("nothing of {apex} is in doubt; its hold stays")));
+            }
+            (true, false) | (false, _) => Fact::Resumed { reason },
+        };
+        self.mark(zone, fact, dry_run, reply)
+    }
+
+    /// The clock's doubt ends for all zones, and no hold or doubt of any.
+    fn resume_clock(
+        &mut self,
+        zone: &str,
+        (overrule, dry_run): (bool, bool),
+        reply: &Sender<Line>,
+    ) -> Result<(), Ended> {
+        let apex = self.apex(zone)?;
+        self.confirm_clock(overrule, dry_run)?;
+        let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
+        self.describe(zone, &Report::Info, reply);
+        Ok(())
+    }
+
+    fn end_one_silence(
+        &mut self,
+        zone: &str,
+        end: (SilenceEnd, String),
+        dry_run: bool,
+        reply: &Sender<Line>,
+    ) -> Result<(), Ended> {
+        let apex = self.apex(zone)?;
+        self.end_silence(&apex, end, dry_run)?;
+        let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
+        self.describe(zone, &Report::Info, reply);
+        Ok(())
     }
 
     /// Keys of another server become those of a zone without any.

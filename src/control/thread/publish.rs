@@ -22,6 +22,7 @@ impl Mind {
         self.renew_keys();
         self.limit();
         self.certs.keep_pasts(&self.store);
+        self.keep_past();
         self.version += 1;
         let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
         self.previous.retain(|old| Arc::strong_count(old) > 1);

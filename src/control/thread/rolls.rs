@@ -99,7 +99,7 @@ impl Mind {
         self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
         // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
-        roll.disk = None;
+        roll.disk = roll.journal().put_back().err().map(|fault| fault.to_string());
         if !is_ready {
             return None;
         }
@@ -190,7 +190,6 @@ impl Mind {
                 roll.parent.within(SETTLED);
             }
         }
-        self.rolls.keep_records(&self.store);
     }
 
     /// Asks for all looks that are due.
@@ -256,6 +255,7 @@ impl Mind {
         }
         self.roll_gauges();
         let mut found = self.clock.findings(&self.config.keys);
+        found.extend(self.rolls.past_findings(&self.store));
         for (apex, roll) in &self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;

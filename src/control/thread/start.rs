@@ -131,6 +131,8 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let clock = Clock::new(store.signing_clock(store.newest_fact()));
     let (mut mind, tell) = Mind::new(options, store, watcher, clock);
     let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;
+    let asked = events.clone();
+    mind.rolls.asker.wake_by(Box::new(move || drop(asked.send(Event::Asked))));
     mind.first_scan();
     drop(teller);
     let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());

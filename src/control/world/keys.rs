@@ -18,6 +18,22 @@ impl World {
         self.build(outside);
     }
 
+    /// Zones that wait for their first keys are tried again: those that this finding stops, and those that are served
+    /// unsigned meanwhile.
+    pub fn go_on(&mut self, code: &str, outside: &mut dyn Outside) {
+        for zone in self.zones.values_mut() {
+            let waits = match &zone.keys {
+                Keys::Frozen(reason) => reason.code == code,
+                Keys::None => zone.signed,
+                Keys::Wanted | Keys::Loaded(_) => false,
+            };
+            if waits {
+                zone.keys = Keys::Wanted;
+            }
+        }
+        self.build(outside);
+    }
+
     /// Gives zones the keys that they use from now on.
     pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
         for (apex, keys) in keys {

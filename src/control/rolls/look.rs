@@ -1,0 +1,36 @@
+//! When something of a zone is looked at next from outside, and what was wrong last time.
+//!
+//! A look that found something wrong is counted, and never taken for what was not seen.
+
+use std::time::{Duration, Instant};
+
+/// When something is looked at next, and what was wrong last time.
+pub struct Look {
+    /// When.
+    pub at: Instant,
+    /// Whether an answer is awaited.
+    pub is_asked: bool,
+    /// Looks in a row that found something wrong.
+    pub failures: u32,
+    /// What they found.
+    pub faults: Vec<String>,
+}
+
+impl Look {
+    pub(super) fn new(now: Instant) -> Look {
+        Look { at: now, is_asked: false, failures: 0, faults: Vec::new() }
+    }
+
+    /// It is looked at no later than after `span`.
+    pub fn within(&mut self, span: Duration) {
+        self.at = self.at.min(Instant::now() + span);
+    }
+
+    /// An answer came: the next look is after `span`.
+    pub fn answered(&mut self, faults: Vec<String>, span: Duration) {
+        self.is_asked = false;
+        self.failures = if faults.is_empty() { 0 } else { self.failures.saturating_add(1) };
+        self.faults = faults;
+        self.at = Instant::now() + span;
+    }
+}

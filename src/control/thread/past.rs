@@ -1,0 +1,66 @@
+//! What is published is kept before it is served, and parents are asked before first keys are made.
+//!
+//! A zone of which nothing could be kept yet is not served for the first time; whoever is served already stays.
+
+use super::{Mind, disk};
+use crate::control::frozen::ASKING;
+use crate::control::zones::{Keys, ZoneState};
+use crate::dns::name::Name;
+use std::time::Duration;
+
+/// How long a start waits for parents where other zones are to be served: one that answers does so in less.
+const WAIT_BESIDE: Duration = Duration::from_millis(300);
+/// How long where there are no others: then nobody's answers wait.
+const WAIT_ALONE: Duration = Duration::from_secs(6);
+
+impl Mind {
+    /// At a start: waits a little for the parents that are asked, so that most zones are in the first snapshot.
+    pub(super) fn wait_for_parents(&mut self) {
+        if !self.rolls.asker.is_asking() {
+            return;
+        }
+        let is_served = |zone: &ZoneState| match &zone.keys {
+            Keys::None => zone.has_content(),
+            Keys::Loaded(_) => true,
+            Keys::Wanted | Keys::Frozen(_) => false,
+        };
+        let has_others = self.world.zones.values().any(is_served);
+        self.rolls.asker.wait(if has_others { WAIT_BESIDE } else { WAIT_ALONE });
+        self.go_on();
+    }
+
+    /// A parent was asked: the zones below it go on.
+    pub(super) fn begin_asked(&mut self) {
+        self.go_on();
+        self.note_goals();
+        self.publish();
+    }
+
+    fn go_on(&mut self) {
+        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        self.world.go_on(ASKING, &mut outside);
+    }
+
+    /// Before a publication: what will be published is kept.
+    pub(super) fn keep_past(&mut self) {
+        let before = self.rolls.unkept();
+        let kept = self.rolls.keep_past(&self.store);
+        let now = self.rolls.unkept();
+        let mut changed: Vec<(Name, Keys)> = Vec::new();
+        let is_stopped = |apex: &Name| matches!(self.world.zones[apex].keys, Keys::Frozen(_));
+        let known = |apex: &&Name| self.world.zones.contains_key(*apex);
+        for apex in now.iter().filter(known).filter(|apex| !is_stopped(apex)) {
+            changed.push((apex.clone(), Keys::Frozen(self.rolls.why_unkept(&self.store, apex))));
+        }
+        let freed = before.iter().filter(|apex| !now.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
+        changed.extend(freed.map(|apex| (apex.clone(), Keys::Wanted)));
+        if !changed.is_empty() {
+            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            self.world.set_keys(changed, &mut outside);
+        }
+        let found = self.rolls.past_findings(&self.store);
+        self.is_news |= !found.is_empty();
+        // The disk is tried again while it refuses.
+        self.disk_findings.extend(found.into_iter().filter(|_| kept.is_err()));
+    }
+}

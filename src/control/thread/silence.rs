@@ -1,0 +1,66 @@
+//! A person ends the silence of a zone: new keys in place of those that are gone, or an old copy of its folder.
+//!
+//! Only where the zone is silent for that very reason; its journal says who wanted it.
+
+use super::{Mind, disk};
+use crate::control::protocol::SilenceEnd;
+use crate::control::rolls::past::Word;
+use crate::control::zones::Keys;
+use crate::dns::name::Name;
+
+/// Codes of zones that have no keys: they are gone, or that must be feared, or their parents are being asked.
+const WITHOUT_KEYS: [&str; 4] = ["MX5030", "MX5031", "MX5032", "MX5033"];
+/// Code of a zone with an old copy of its folder.
+const OLD_COPY: &str = "MX5034";
+
+impl Mind {
+    /// Ends the silence of a zone.
+    ///
+    /// # Errors
+    /// Exit code and reason: 4 where it is not silent for that.
+    pub(super) fn end_silence(
+        &mut self,
+        apex: &Name,
+        (end, reason): (SilenceEnd, String),
+        dry_run: bool,
+    ) -> Result<(), (u8, String)> {
+        let Some(zone) = self.world.zones.get(apex) else { return Err((1, format!("there is no zone {apex} here"))) };
+        let code = match &zone.keys {
+            Keys::Frozen(reason) => reason.code,
+            Keys::None | Keys::Wanted | Keys::Loaded(_) => "",
+        };
+        let (fits, word, else_what) = match end {
+            SilenceEnd::NewKeys => (
+                WITHOUT_KEYS.contains(&code),
+                Word::NewKeys(format!("new keys in place of those that are gone: {reason}")),
+                "new keys are made only for a zone that is silent because it has none; roll those that it has",
+            ),
+            SilenceEnd::ServeOn => (
+                code == OLD_COPY,
+                Word::ServeOn(reason),
+                "only a zone that is silent because an old copy of its folder is there can be served on",
+            ),
+        };
+        if !fits {
+            let why = zone.why_not_served().unwrap_or_else(|| format!("{apex} is served"));
+            return Err((4, format!("{else_what}: {why}")));
+        }
+        if dry_run {
+            return Ok(());
+        }
+        tracing::warn!(ZONE = %apex, "by command: {word:?}");
+        if end == SilenceEnd::NewKeys {
+            self.rolls.asker.is_told(apex);
+        }
+        self.rolls.words.insert(apex.clone(), word);
+        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
+        self.rolls.words.remove(apex);
+        self.note_goals();
+        self.publish();
+        match self.world.zones.get(apex).map(|zone| &zone.keys) {
+            Some(Keys::Frozen(still)) => Err((4, format!("{apex} stays silent: {}", still.one_line()))),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What is served is built from files and keys: children before their parents, whose cuts they are.
+//!
+//! Pure. A zone gets its keys here when it first has content, and from nobody but the outside.
+
+use super::{Outside, World};
+use crate::control::zones::Keys;
+use crate::dns::name::{self, Name};
+use crate::zone::content::Delegation;
+use std::collections::BTreeMap;
+
+impl World {
+    pub(super) fn parent_of(&self, apex: &Name) -> Option<Name> {
+        name::ancestors(apex).skip(1).find_map(|suffix| self.zones.get_key_value(suffix)).map(|(name, _)| name.clone())
+    }
+
+    /// The highest of the zones served here that lead to this one; none where one of those above it is unsigned.
+    fn entry_of(&self, apex: &Name, outside: &mut dyn Outside) -> Option<Name> {
+        let mut entry = apex.clone();
+        while let Some(parent) = self.parent_of(&entry) {
+            if !self.settings(&parent, outside).0 {
+                return None;
+            }
+            entry = parent;
+        }
+        Some(entry)
+    }
+
+    /// Builds all content that needs it, children before parents, whose cuts they are.
+    pub(super) fn build(&mut self, outside: &mut dyn Outside) {
+        let mut apexes: Vec<Name> = self.zones.keys().cloned().collect();
+        apexes.sort_by_key(|apex| std::cmp::Reverse(name::label_count(apex)));
+        let mut children: BTreeMap<Name, Vec<Delegation>> = BTreeMap::new();
+        for apex in &apexes {
+            let parent = self.parent_of(apex);
+            let (signed, policy) = self.settings(apex, outside);
+            let Some(zone) = self.zones.get_mut(apex) else { continue };
+            zone.parent.clone_from(&parent);
+            if matches!(zone.keys, Keys::Wanted | Keys::None) && (zone.signed, &zone.policy) != (signed, &policy) {
+                zone.signed = signed;
+                zone.policy = policy;
+                zone.keys = if signed { Keys::Wanted } else { Keys::None };
+            }
+            let entry = match zone.keys {
+                Keys::Wanted if zone.has_content() => Some(self.entry_of(apex, outside)),
+                Keys::Wanted | Keys::None | Keys::Loaded(_) | Keys::Frozen(_) => None,
+            };
+            let Some(zone) = self.zones.get_mut(apex) else { continue };
+            if let Some(entry) = entry {
+                zone.entry = entry;
+                zone.keys = outside.keys(zone);
+            }
+            if matches!(zone.keys, Keys::Frozen(_)) {
+                zone.ds_before = outside.ds_before(apex);
+            }
+            let mut own = children.remove(apex).unwrap_or_default();
+            own.sort_by(|a, b| a.apex.cmp(&b.apex));
+            zone.build_content(own);
+            if let Some((parent, delegation)) = parent.zip(zone.delegation()) {
+                children.entry(parent).or_default().push(delegation);
+            }
+        }
+    }
+}
