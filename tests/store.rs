@@ -7,6 +7,8 @@ mod copies;
 mod import;
 #[path = "store/lines.rs"]
 mod lines;
+#[path = "store/records.rs"]
+mod records;
 #[path = "store/rolls.rs"]
 mod rolls;
 

@@ -35,7 +35,7 @@ pub mod keys_report;
 mod machine;
 pub mod observe;
 mod outside;
-mod past;
+pub mod past;
 pub mod pools;
 pub mod progress;
 pub mod protocol;

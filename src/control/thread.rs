@@ -44,7 +44,6 @@ use crate::control::waits::Waits;
 use crate::control::warm::Warm;
 use crate::control::watch::Watcher;
 use crate::control::world::{FileChange, World};
-use crate::control::zones::Keys;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::Metrics;
@@ -369,16 +368,6 @@ impl Mind {
             self.publish();
         }
         self.watch_gauges();
-    }
-
-    fn key_failed(&mut self, apex: &Name, reason: String) {
-        let Some(zone) = self.world.zones.get_mut(apex) else { return };
-        if matches!(zone.keys, Keys::Frozen(_)) {
-            return;
-        }
-        self.rolls.distrust(apex);
-        zone.keys = Keys::Frozen(crate::control::outside::unproved(&self.config.keys, zone, reason));
-        self.publish();
     }
 }
 

@@ -203,6 +203,35 @@ fn the_record_of_the_version_before_is_read_and_replaced() {
 }
 
 #[test]
+fn a_new_zone_is_not_served_before_it_is_kept_that_it_was() {
+    let server = Server::started();
+    let before = published(&server);
+    // No copy can be written: the record is not kept.
+    fs::remove_dir_all(server.path("keys/copy")).expect("removed");
+    fs::write(server.path("keys/copy"), "in the way").expect("written");
+    server.place("zones/b.mx.example.zone", MASTER);
+    server.until("a voice", |server| server.codes().contains(&"MX5534".to_owned()));
+    assert_eq!(server.ask("www.b.mx.example", "A"), "SERVFAIL");
+    assert_eq!(server.ask("b.mx.example", "DNSKEY"), "SERVFAIL");
+    assert_eq!((published(&server), server.address("x-example")), (before, EU.to_owned()), "others are served");
+    server.remove("keys/copy");
+    server.until("it is served by itself", |server| server.ask("www.b.mx.example", "A") == "NOERROR A 192.0.2.80");
+    assert!(!server.codes().contains(&"MX5534".to_owned()));
+}
+
+#[test]
+fn a_zone_that_has_another_name_for_a_while_keeps_its_keys() {
+    let server = Server::started();
+    let before = published(&server);
+    moved(&server, "zones/a.mx.example.zone", "zones/c.mx.example.zone");
+    server.until("the other name", |server| server.ask("www.c.mx.example", "A") == "NOERROR A 192.0.2.80");
+    server.run(&["reload", "--allow-shrink"]);
+    moved(&server, "zones/c.mx.example.zone", "zones/a.mx.example.zone");
+    server.until("the old name", |server| server.ask("www.a.mx.example", "A") == "NOERROR A 192.0.2.80");
+    server.until("its keys", |server| published(server) == before);
+}
+
+#[test]
 fn a_resume_ends_only_what_it_names() {
     let mut server = Server::started();
     server.stop();

@@ -15,6 +15,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
+use crate::sign::key::PublicKey;
 use crate::time::UnixTime;
 use std::path::Path;
 
@@ -45,6 +46,16 @@ impl Rolls {
     /// The data of the DS that the parent of a zone had; none: not known.
     pub fn ds_before(&mut self, store: &Store, apex: &Name) -> Option<Vec<Vec<u8>>> {
         self.records(store).of(&apex.to_string()).and_then(Past::ds)
+    }
+
+    /// Those of these keys of a zone that were given up here: their tags.
+    pub fn given_up_among<'k>(
+        &mut self,
+        store: &Store,
+        apex: &Name,
+        keys: impl Iterator<Item = &'k PublicKey>,
+    ) -> Vec<u16> {
+        self.records(store).of(&apex.to_string()).map_or_else(Vec::new, |past| past.given_up_among(keys))
     }
 
     /// Whether a zone without keys may get its first ones now. `begun`: a first start was interrupted.

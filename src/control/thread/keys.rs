@@ -244,6 +244,10 @@ impl Mind {
             import::ReadFault::Wrong(_) => (1, fault.to_string()),
             import::ReadFault::Ambiguous { .. } => (4, fault.to_string()),
         })?;
+        let signing = imports.iter().filter(|import| import.foreign.is_some()).map(|import| &import.public);
+        if let Some(tag) = self.rolls.given_up_among(&self.store, &apex, signing).first() {
+            return Err((4, format!("key {tag} of {apex} was given up in an emergency: it never signs again")));
+        }
         let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
         if let Some(reason) = self.clock.silence(&self.config.keys) {
             return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));

@@ -1,6 +1,6 @@
-//! A person ends the silence of a zone: new keys in place of those that are gone, or an old copy of its folder.
+//! The silence of a zone: it begins where a key fails, and a person ends it by new keys, or by an old copy of its folder.
 //!
-//! Only where the zone is silent for that very reason; its journal says who wanted it.
+//! It ends so only where the zone is silent for that very reason; its journal says who wanted it.
 
 use super::{Mind, disk};
 use crate::control::protocol::SilenceEnd;
@@ -62,5 +62,16 @@ impl Mind {
             Some(Keys::Frozen(still)) => Err((4, format!("{apex} stays silent: {}", still.one_line()))),
             _ => Ok(()),
         }
+    }
+
+    /// A key of a zone does not sign as its DNSKEY says: nothing more is signed with it.
+    pub(super) fn key_failed(&mut self, apex: &Name, reason: String) {
+        let Some(zone) = self.world.zones.get_mut(apex) else { return };
+        if matches!(zone.keys, Keys::Frozen(_)) {
+            return;
+        }
+        self.rolls.distrust(apex);
+        zone.keys = Keys::Frozen(crate::control::outside::unproved(&self.config.keys, zone, reason));
+        self.publish();
     }
 }
