@@ -38,7 +38,7 @@ impl Account {
         let before = self.class;
         self.zone = hash_name(apex);
         let (class, is_own_name) = match found {
-            Found::Set(_, slot) | Found::Alias(_, slot) | Found::Nsec(_, slot) => (Class::Positive, slot.is_some()),
+            Found::Set(_, slot, _) | Found::Alias(_, slot) | Found::Nsec(_, slot) => (Class::Positive, slot.is_some()),
             Found::Redirect(..) => (Class::Positive, false),
             Found::NoData(..) | Found::Missing => (Class::Denial, false),
             // An alias that leads to a delegation is what was asked for.

@@ -15,6 +15,7 @@ use crate::sign::memo::Slot;
 use crate::sign::recent::Recent;
 use crate::sign::{Subject, SubjectData};
 use crate::time::UnixTime;
+use crate::zone::content::Host;
 use crate::zone::{Cut, Found, Zone};
 use arrayvec::ArrayVec;
 
@@ -123,9 +124,13 @@ impl<'q> Builder<'q> {
         let found = zone.find(name, self.query.qtype);
         self.account.note(&zone.apex, name, &found, owner == Owner::Question);
         match found {
-            Found::Set(set, slot) => {
+            Found::Set(set, slot, hosts) => {
                 self.set(zone, name, owner, set, slot, answer)?;
                 answer.end_answer();
+                if !hosts.is_empty() {
+                    answer.begin_optional();
+                    self.hosts(zone, hosts, answer)?;
+                }
                 Ok(None)
             }
             Found::Alias(set, slot) => self.alias(zone, name, owner, set, slot, answer),
@@ -141,11 +146,6 @@ impl<'q> Builder<'q> {
             }
             Found::NoData(bitmap, slot) => self.deny(zone, name, owner, bitmap, slot, answer),
             Found::Missing => self.missing(zone, name, owner, answer),
-            // A chain that ends at a delegation: the resolver asks there itself.
-            Found::Referral(_) if !answer.items.is_empty() => {
-                answer.end_answer();
-                Ok(None)
-            }
             Found::Referral(cut) => self.referral(zone, cut, answer),
         }
     }
@@ -267,10 +267,12 @@ impl<'q> Builder<'q> {
         cut: Cut<'a>,
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
-        answer.authoritative = false;
+        // AA speaks of the name asked (RFC 1035 § 4.1.1): where that is an alias, it is ours.
+        answer.authoritative = !answer.items.is_empty();
         answer.begin_authority();
         let owner = if *self.query.name == *cut.owner { Owner::Question } else { Owner::Name(cut.owner) };
-        if let Some((set, _)) = cut.node.set(rt::NS) {
+        let servers = cut.node.set_with_hosts(rt::NS);
+        if let Some((set, ..)) = servers {
             answer.push(plain(owner, set));
         }
         if self.dnssec_ok && zone.signing.is_some() {
@@ -284,10 +286,32 @@ impl<'q> Builder<'q> {
             };
         }
         answer.begin_additional();
-        for (owner, set) in cut.node.glue() {
-            answer.push(plain(Owner::Name(owner), set));
+        let hosts = servers.map_or(&[][..], |(_, _, hosts)| hosts);
+        // RFC 9471 § 3: without addresses of servers within the cut it is of no use; all other addresses are a help.
+        let (needed, others) = hosts.split_at(hosts.partition_point(|host| host.is_needed));
+        self.hosts(zone, needed, answer)?;
+        if !others.is_empty() {
+            answer.begin_optional();
+            self.hosts(zone, others, answer)?;
         }
         Ok(None)
+    }
+
+    /// The addresses of hosts, to the additional section; of those that may be left out, as many as there is room for.
+    #[inline(never)]
+    fn hosts<'a>(&mut self, zone: &'a Zone, hosts: &'a [Host], answer: &mut Answer<'a>) -> Result<(), Stop> {
+        let items_each = 1 + zone.signing.as_deref().map_or(0, |signing| signing.further(rt::A).len());
+        for (host, kind) in hosts.iter().flat_map(|host| [(host, 0), (host, 1)]) {
+            let Some((set, slot)) = zone.addresses(host, kind) else { continue };
+            if answer.needed.is_some() && answer.items.remaining_capacity() < items_each {
+                return Ok(());
+            }
+            match slot {
+                Some(_) => self.set(zone, &host.name, Owner::Name(&host.name), set, slot, answer)?,
+                None => answer.push(plain(Owner::Name(&host.name), set)),
+            }
+        }
+        Ok(())
     }
 
     /// The NSEC of a name, which covers nothing else. At a cut (DS asked) it passes over all below it.

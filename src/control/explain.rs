@@ -91,7 +91,7 @@ fn why(zone: &Zone, name: &Name, qtype: u16) -> String {
             .is_some_and(|(_, label)| zone.tenants.get(label).is_some());
     let from = if own { "" } else { ", synthesised from a wildcard (RFC 4592)" };
     match zone.find(name, qtype) {
-        Found::Set(set, _) => format!("{} {rtype} record(s) of this name{from}", set.count),
+        Found::Set(set, ..) => format!("{} {rtype} record(s) of this name{from}", set.count),
         Found::Alias(set, _) => {
             let target = set.data().next().map(name::print).unwrap_or_default();
             format!("the name is an alias of {target}, which is followed while it stays in zones served here{from}")

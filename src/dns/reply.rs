@@ -19,6 +19,8 @@ pub const ITEMS_MAX: usize = 64;
 pub const MADE_OCTETS_MAX: usize = 4096;
 /// UDP size that we offer and never exceed (RFC 9715 § 3.2; DNS flag day 2020).
 pub const UDP_SIZE_MAX: u16 = 1232;
+/// Places in a message that pointers reach (RFC 1035 § 4.1.4: 14 bits).
+const POINTERS: usize = 0x4000;
 /// Octets of a signature by algorithms 13 and 15 (RFC 6605 § 4, RFC 8080 § 4).
 pub const SIGNATURE_OCTETS: usize = 64;
 
@@ -121,6 +123,8 @@ pub struct Answer<'a> {
     pub authority_at: usize,
     /// Where the additional section begins among `items`.
     pub additional_at: usize,
+    /// Items from the front that must all be sent, or TC is set; none: all must. Of the others goes what there is room for.
+    pub needed: Option<usize>,
     /// Octets made up for this answer.
     pub made: ArrayVec<u8, MADE_OCTETS_MAX>,
 }
@@ -157,6 +161,11 @@ impl<'a> Answer<'a> {
     /// From here on items belong to the additional section.
     pub fn begin_additional(&mut self) {
         self.additional_at = self.items.len();
+    }
+
+    /// From here on items are a help that may be left out.
+    pub fn begin_optional(&mut self) {
+        self.needed = Some(self.items.len());
     }
 
     /// Ends a reply that has an answer section only.
@@ -219,7 +228,7 @@ struct Writer<'o, 'a> {
     out: &'o mut [u8],
     at: usize,
     limit: usize,
-    /// Names written out in full, with their places: the targets of aliases, which own what follows.
+    /// Names written out in full, with their places: the targets of aliases, which own what follows, and other owners.
     targets: ArrayVec<(usize, &'a [u8]), 16>,
 }
 
@@ -237,21 +246,29 @@ impl<'a> Writer<'_, 'a> {
         true
     }
 
-    /// Writes item after item; false where one did not fit, which ends the reply: nothing half is ever sent.
+    /// Writes item after item; false where one that is needed did not fit, which ends the reply: nothing half is ever
+    /// sent. One that is not needed is passed over.
     fn sections(&mut self, answer: &'a Answer<'_>, question: &'a [u8], counts: &mut [u16; 3]) -> bool {
         let question = question.get(..question.len().saturating_sub(4)).unwrap_or_default();
-        let mut whole = (self.at, *counts);
+        let needed = answer.needed.unwrap_or(usize::MAX);
+        let (mut whole, mut is_whole) = ((self.at, *counts), true);
         for (index, item) in answer.items.iter().enumerate() {
             // An RRset goes with all its signatures or not at all.
             if !item.signature_only {
-                whole = (self.at, *counts);
+                (whole, is_whole) = ((self.at, *counts), true);
+            } else if !is_whole {
+                continue;
             }
             let section = usize::from(index >= answer.authority_at) + usize::from(index >= answer.additional_at);
             match self.item(answer, item, question) {
                 Some(records) => counts[section] += records,
                 None => {
                     (self.at, *counts) = whole;
-                    return false;
+                    is_whole = false;
+                    self.targets.retain(|(place, _)| *place < whole.0);
+                    if index < needed {
+                        return false;
+                    }
                 }
             }
         }
@@ -266,31 +283,43 @@ impl<'a> Writer<'_, 'a> {
             Owner::Made(range) => Some(answer.made(range)),
         };
         let mut full: &[u8] = &[];
+        let start = self.at;
         if let Some(owner) = owner {
-            match self.find(owner, question) {
-                Some(at) => pointer = (0xc000 | u16::try_from(at).ok()?).to_be_bytes(),
-                None => full = owner,
+            let found = self.find(owner, question);
+            if found.is_none() {
+                full = owner;
             }
+            // What is written out now is pointed to by all that follows.
+            pointer = (0xc000 | u16::try_from(found.unwrap_or(start)).ok()?).to_be_bytes();
         }
-        let owner_octets = if full.is_empty() { &pointer[..] } else { full };
+        let can_be_pointed_to = start < POINTERS;
+        let owners = match (full.is_empty(), can_be_pointed_to) {
+            (true, _) => [&pointer[..], &pointer],
+            (false, true) => [full, &pointer],
+            (false, false) => [full, full],
+        };
         let mut records = 0;
         let rtype = match item.data {
             Data::Set(set) => set.rtype,
             Data::Made { rtype, .. } => rtype,
         };
         if !item.signature_only {
-            records += self.records(answer, item, owner_octets)?;
+            records += self.records(answer, item, owners)?;
         }
         if let Some(signature) = &item.signature {
-            self.rrsig(signature, owner_octets, rtype, item.ttl).then_some(())?;
+            self.rrsig(signature, owners[usize::from(records > 0)], rtype, item.ttl).then_some(())?;
             records += 1;
+        }
+        if !full.is_empty() && records > 0 && can_be_pointed_to {
+            self.targets.try_push((start, full)).ok();
         }
         Some(records)
     }
 
-    fn records(&mut self, answer: &'a Answer<'_>, item: &'a Item<'_>, owner: &[u8]) -> Option<u16> {
+    /// Writes the records of an item: its owner as the first of these, then as the second.
+    fn records(&mut self, answer: &'a Answer<'_>, item: &'a Item<'_>, owners: [&[u8]; 2]) -> Option<u16> {
         match item.data {
-            Data::Set(set) if owner == [0xc0, 0x0c] && item.ttl == set.ttl => {
+            Data::Set(set) if owners[0] == [0xc0, 0x0c] && item.ttl == set.ttl => {
                 let start = self.at;
                 self.put(set.wire).then_some(())?;
                 if set.rtype == rtype::CNAME {
@@ -299,13 +328,13 @@ impl<'a> Writer<'_, 'a> {
                 Some(set.count)
             }
             Data::Set(set) => {
-                for data in set.data() {
-                    self.record(owner, set.rtype, item.ttl, data)?;
+                for (index, data) in set.data().enumerate() {
+                    self.record(owners[usize::from(index > 0)], set.rtype, item.ttl, data)?;
                 }
                 Some(set.count)
             }
             Data::Made { rtype, data } => {
-                self.record(owner, rtype, item.ttl, answer.made(data))?;
+                self.record(owners[0], rtype, item.ttl, answer.made(data))?;
                 Some(1)
             }
         }
@@ -345,7 +374,7 @@ impl<'a> Writer<'_, 'a> {
         };
         let at = ends(question).map(|skip| 12 + skip);
         at.or_else(|| self.targets.iter().find_map(|(place, target)| ends(target).map(|skip| place + skip)))
-            .filter(|at| *at < 0x4000)
+            .filter(|at| *at < POINTERS)
     }
 }
 

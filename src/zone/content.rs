@@ -5,15 +5,17 @@
 
 mod build;
 mod check;
+mod hosts;
 
 pub use build::{Parts, build};
+pub use hosts::Host;
 
 use crate::dns::name::{self, Name};
 use crate::dns::rrset::{Rrset, RrsetView};
 use crate::dns::rtype::number as rt;
 use crate::sign::memo::Slot;
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// TTL above which a signed zone is refused: signature windows and the waits of rolls rest on this cap.
 pub const TTL_MAX: u32 = 86_400;
@@ -43,18 +45,18 @@ pub struct Content {
     pub name_servers: Vec<Name>,
     /// Where records come from, for `explain`: owner to index of file and line of its first record.
     sources: HashMap<Box<[u8]>, (u16, u32), foldhash::quality::RandomState>,
+    /// Addresses of hosts that a wildcard gives them: they belong to no node, and are signed under the host's own name.
+    expanded: Vec<(Box<[u8]>, Arc<KeptSet>)>,
     /// The files: the master file, then what it includes.
     pub files: Vec<String>,
 }
 
 /// One name.
 pub struct Node {
-    sets: Box<[KeptSet]>,
+    sets: Box<[Kept]>,
     bitmap: Box<[u8]>,
     /// What the name is.
     pub role: Role,
-    /// Addresses of name servers below this cut.
-    glue: Box<[(Box<[u8]>, Rrset)]>,
     denial: OnceLock<Box<Slot>>,
 }
 
@@ -62,6 +64,25 @@ pub struct Node {
 pub struct KeptSet {
     set: Rrset,
     slot: Slot,
+    /// The hosts that it names, whose addresses go along with it.
+    hosts: Box<[Host]>,
+}
+
+/// An RRset of a name: most belong to it alone; addresses of hosts are shared with the RRsets that name these hosts, so
+/// that each is signed once.
+enum Kept {
+    Own(KeptSet),
+    Shared(Arc<KeptSet>),
+}
+
+impl std::ops::Deref for Kept {
+    type Target = KeptSet;
+    fn deref(&self) -> &KeptSet {
+        match self {
+            Kept::Own(kept) => kept,
+            Kept::Shared(kept) => kept,
+        }
+    }
 }
 
 /// What a name is within its zone.
@@ -93,7 +114,16 @@ pub struct Delegation {
 impl Node {
     /// The RRset of a type and where its signature is kept.
     pub fn set(&self, rtype: u16) -> Option<(RrsetView<'_>, &Slot)> {
-        self.sets.iter().find(|kept| kept.set.view().rtype == rtype).map(|kept| (kept.set.view(), &kept.slot))
+        self.kept(rtype).map(|kept| (kept.set.view(), &kept.slot))
+    }
+
+    /// The RRset of a type, where its signature is kept, and the hosts that it names.
+    pub fn set_with_hosts(&self, rtype: u16) -> Option<(RrsetView<'_>, &Slot, &[Host])> {
+        self.kept(rtype).map(|kept| (kept.set.view(), &kept.slot, &*kept.hosts))
+    }
+
+    fn kept(&self, rtype: u16) -> Option<&KeptSet> {
+        self.sets.iter().find(|kept| kept.set.view().rtype == rtype).map(|kept| &**kept)
     }
 
     /// All RRsets.
@@ -109,11 +139,6 @@ impl Node {
     /// Where the signature of this name's NSEC is kept.
     pub fn denial_slot(&self) -> &Slot {
         self.denial.get_or_init(Default::default)
-    }
-
-    /// Addresses of name servers below this cut.
-    pub fn glue(&self) -> impl Iterator<Item = (&[u8], RrsetView<'_>)> {
-        self.glue.iter().map(|(owner, set)| (&**owner, set.view()))
     }
 }
 
@@ -149,6 +174,16 @@ impl Content {
                 }
             }
         }
+        let earlier: HashMap<_, _> =
+            before.expanded.iter().map(|(name, kept)| ((&**name, kept.set.view().rtype), &kept.slot)).collect();
+        for (name, set, slot) in self.expanded() {
+            earlier.get(&(name, set.rtype)).into_iter().for_each(|kept| slot.copy_from(kept));
+        }
+    }
+
+    /// Addresses of hosts that a wildcard gives them: host, RRset, place of its signature.
+    pub fn expanded(&self) -> impl Iterator<Item = (&[u8], RrsetView<'_>, &Slot)> {
+        self.expanded.iter().map(|(name, kept)| (&**name, kept.set.view(), &kept.slot))
     }
 
     /// What the parent of this zone hands out for it; `ds` is empty for an unsigned zone.

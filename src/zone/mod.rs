@@ -14,7 +14,7 @@ use crate::dns::rrset::RrsetView;
 use crate::dns::rtype::number as rt;
 use crate::sign::Signing;
 use crate::sign::memo::Slot;
-use content::{Content, Node, Role};
+use content::{Content, Host, Node, Role};
 use endpoint::{KINDS, Part, Pools, Tenant};
 use std::sync::Arc;
 use table::Table;
@@ -38,8 +38,8 @@ pub struct Zone {
 
 /// What a zone says about a name and a type.
 pub enum Found<'z> {
-    /// The RRset asked for.
-    Set(RrsetView<'z>, Option<&'z Slot>),
+    /// The RRset asked for, where its signature is kept, and the hosts that it names.
+    Set(RrsetView<'z>, Option<&'z Slot>, &'z [Host]),
     /// The name is an alias (RFC 1034 § 4.3.2, step 3a).
     Alias(RrsetView<'z>, Option<&'z Slot>),
     /// A name above is redirected (RFC 6672): owner, DNAME, and where its signature is kept.
@@ -92,7 +92,7 @@ impl Zone {
             _ => None,
         };
         if let Some((kind, set)) = kind.and_then(|kind| Some((kind, tenant.set(kind, &self.pools)?))) {
-            return Some(Found::Set(set, tenant.slot(kind)));
+            return Some(Found::Set(set, tenant.slot(kind), &[]));
         }
         let (bitmap, slot) = (tenant.bitmap(part, &self.pools), Some(tenant.denial_slot(part)));
         Some(if self.asks_denial(qtype) { Found::Nsec(bitmap, slot) } else { Found::NoData(bitmap, slot) })
@@ -113,13 +113,13 @@ impl Zone {
         if self.asks_denial(qtype) {
             return Found::Nsec(node.bitmap(), own.then(|| node.denial_slot()));
         }
-        if let Some((set, slot)) = node.set(qtype) {
-            return Found::Set(set, keep(slot));
+        if let Some((set, slot, hosts)) = node.set_with_hosts(qtype) {
+            return Found::Set(set, keep(slot), hosts);
         }
         if qtype == rt::ANY {
             // RFC 8482 § 4.1: one RRset is enough for ANY; the smallest, so that it amplifies least.
             if let Some((set, slot)) = node.sets().min_by_key(|(set, _)| set.wire.len()) {
-                return Found::Set(set, keep(slot));
+                return Found::Set(set, keep(slot), &[]);
             }
         }
         if let Some((set, slot)) = node.set(rt::CNAME) {
@@ -156,6 +156,19 @@ impl Zone {
         }
     }
 
+    /// The addresses of a host that an RRset of this zone names: A where `kind` is 0, AAAA where it is 1; with the place of
+    /// their signature where they are ours to sign.
+    pub fn addresses<'z>(&'z self, host: &'z Host, kind: usize) -> Option<(RrsetView<'z>, Option<&'z Slot>)> {
+        if !self.tenants.is_empty()
+            && let Some((below, label)) = endpoint::split_endpoint(&host.name, self.apex.len())
+            && let Some(tenant) = self.tenants.get(label)
+        {
+            let set = tenant.set(kind, &self.pools).filter(|_| below.is_empty())?;
+            return Some((set, tenant.slot(kind)));
+        }
+        host.set(kind)
+    }
+
     /// The SOA, and where its signature is kept.
     pub fn soa(&self) -> Option<(RrsetView<'_>, &Slot)> {
         self.content.node(&self.apex)?.set(rt::SOA)
@@ -167,6 +180,7 @@ impl Zone {
             let ours = node.sets().filter(|(set, _)| node.role != Role::Cut || set.rtype == rt::DS);
             ours.for_each(|(set, slot)| each(name, set, slot));
         }
+        self.content.expanded().for_each(|(name, set, slot)| each(name, set, slot));
         for tenant in self.tenants.iter() {
             self.for_each_tenant_set(tenant, &mut each);
         }

@@ -51,6 +51,7 @@ const TYPES: &[u16] = &[
     rt::ANY,
     rt::TLSA,
     rt::HTTPS,
+    rt::SRV,
     0,
     1234,
     65_400,
@@ -62,6 +63,11 @@ const DATA: &[&str] = &[
     "AAAA 2001:db8::1",
     "TXT \"x\"",
     "MX 10 a.z.",
+    "MX 20 t1-com.z.",
+    "MX 20 b.c.z.",
+    "SRV 0 0 25 a.t1-com.z.",
+    "SRV 0 0 25 b.z.",
+    "HTTPS 1 a.b.z. alpn=h2",
     "TLSA 3 1 1 <dd*32>",
     "TYPE1234 \\# 2 0102",
     "TYPE65400 \\# 1 ff",
@@ -87,6 +93,9 @@ fn zone(dice: &mut Dice, apex: &str, text: &mut String) {
     let kind = dice.one(&["csk", "csk", "ksk+zsk", "unsigned", "csk+next", "13+15"]);
     let (ttl, minimum) = (dice.one(&["60", "3600"]), dice.one(&["30", "300", "7200"]));
     write!(text, "zone {apex} {kind}\n    @ {ttl} SOA ns.y. h 1 2 3 4 {minimum}\n    @ 900 NS ns.y.\n").expect("grows");
+    if dice.chance(2) {
+        writeln!(text, "    @ 900 NS {}", anywhere(dice)).expect("grows");
+    }
     let mut names = std::collections::BTreeSet::new();
     for _ in 0..5 + dice.roll(10) {
         names.insert(name(dice, apex));
@@ -101,6 +110,9 @@ fn zone(dice: &mut Dice, apex: &str, text: &mut String) {
                 writeln!(text, "    {owner} {ttl} NS ns.elsewhere.").expect("grows");
                 if dice.chance(2) {
                     writeln!(text, "    {owner} {ttl} NS g.{owner}\n    g.{owner} 60 A 192.0.2.9").expect("grows");
+                }
+                if dice.chance(2) {
+                    writeln!(text, "    {owner} {ttl} NS {}", anywhere(dice)).expect("grows");
                 }
                 if dice.chance(2) {
                     writeln!(text, "    {owner} {ttl} DS 1 13 2 <00*32>").expect("grows");

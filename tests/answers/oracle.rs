@@ -228,6 +228,10 @@ impl Oracle<'_> {
         };
         if let Some(rtype) = wanted {
             self.set(zone, 0, name, node, rtype, wildcard);
+            if rtype == qtype {
+                let hosts = hosts(rtype, &zone.set(node, rtype).1);
+                hosts.iter().for_each(|host| self.addresses(zone, host, rtype));
+            }
             return Next::Done;
         }
         if types.contains(&rt::CNAME) {
@@ -275,10 +279,8 @@ impl Oracle<'_> {
     }
 
     fn refer(&mut self, zone: &Zone<'_>, cut: &[Vec<u8>], first: bool) -> Next {
-        if !first {
-            return Next::Done;
-        }
-        self.reply.authoritative = false;
+        // AA is about the name asked: an alias of ours.
+        self.reply.authoritative = !first;
         let (ttl, servers) = zone.set(cut, rt::NS);
         self.records(1, cut, rt::NS, ttl, &servers);
         if zone.signed && self.dnssec_ok {
@@ -287,13 +289,45 @@ impl Oracle<'_> {
                 false => self.nsec(zone, 1, cut, &[rt::NS], (true, false), false),
             }
         }
-        for server in servers.iter().map(|server| labels(server)).filter(|server| server.ends_with(cut)) {
-            for rtype in [rt::A, rt::AAAA] {
-                let (ttl, data) = zone.set(&server, rtype);
-                self.records(2, &server, rtype, ttl, &data);
+        // RFC 9471: those within the cut are needed, all others are a help.
+        let hosts = hosts(rt::NS, &servers);
+        let (within, others): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| host.ends_with(cut));
+        within.iter().chain(&others).for_each(|host| self.addresses(zone, host, rt::NS));
+        Next::Done
+    }
+
+    /// What the zone would answer to a question for the addresses of a host, or has as glue for a name server.
+    fn addresses(&mut self, zone: &Zone<'_>, host: &Labels, named_by: u16) {
+        if !host.ends_with(&zone.apex) {
+            return;
+        }
+        let mut node = host.clone();
+        let mut is_glue = false;
+        for depth in zone.apex.len()..=host.len() {
+            let above = &host[host.len() - depth..];
+            if !zone.exists(above) {
+                node = [vec![b"*".to_vec()], host[host.len() - depth + 1..].to_vec()].concat();
+                break;
+            }
+            if depth > zone.apex.len() && zone.has(above, rt::NS) {
+                is_glue = true;
+                break;
+            }
+            if depth < host.len() && zone.has(above, rt::DNAME) {
+                return;
             }
         }
-        Next::Done
+        if is_glue && named_by != rt::NS {
+            return;
+        }
+        for rtype in [rt::A, rt::AAAA] {
+            match zone.set(&node, rtype) {
+                (_, data) if data.is_empty() => {}
+                (ttl, data) if is_glue => self.records(2, host, rtype, ttl, &data),
+                // An address that a wildcard gives a host is kept under the host's name.
+                _ => self.set(zone, 2, host, &node, rtype, false),
+            }
+        }
     }
 
     fn soa(&mut self, zone: &Zone<'_>) {
@@ -395,6 +429,18 @@ impl Oracle<'_> {
         }
         Expected { text, unkept: self.reply.unkept }
     }
+}
+
+/// The hosts that records name, in the order of their wire form.
+fn hosts(rtype: u16, data: &[Vec<u8>]) -> Vec<Labels> {
+    let skip = match rtype {
+        rt::NS => 0,
+        rt::MX | rt::SVCB | rt::HTTPS => 2,
+        rt::SRV => 6,
+        _ => return Vec::new(),
+    };
+    let names: std::collections::BTreeSet<_> = data.iter().map(|data| wire(&labels(&data[skip..]))).collect();
+    names.iter().map(|name| labels(name)).filter(|host| !host.is_empty()).collect()
 }
 
 fn text(labels: &[Vec<u8>]) -> String {

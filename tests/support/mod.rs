@@ -3,6 +3,7 @@
 #![allow(clippy::panic, reason = "a test that cannot go on says why")]
 
 pub mod ask;
+pub mod cut;
 pub mod message;
 pub mod verify;
 pub mod world;

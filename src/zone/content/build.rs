@@ -2,7 +2,8 @@
 //!
 //! One error anywhere, and nothing is built.
 
-use super::{Content, DELEGATION_TTL, Delegation, GLUE_MAX, KeptSet, Node, Role, SETS_MAX, TTL_MAX};
+use super::hosts::{Host, Hosts};
+use super::{Content, DELEGATION_TTL, Delegation, GLUE_MAX, Kept, KeptSet, Node, Role, SETS_MAX, TTL_MAX};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{self, Name};
 use crate::dns::rrset::Rrset;
@@ -176,6 +177,7 @@ impl Builder<'_> {
         let mut content = Content {
             nodes: HashMap::with_capacity_and_hasher(self.names.len(), Default::default()),
             sources: HashMap::default(),
+            expanded: Vec::new(),
             serial,
             negative_ttl,
             records: self.parts.parsed.records.len(),
@@ -184,15 +186,17 @@ impl Builder<'_> {
             files: self.parts.parsed.files.clone(),
         };
         let names = std::mem::take(&mut self.names);
+        let mut hosts = Hosts::new(apex, &names, self.parts.ttl_cap);
         for (owner, sets) in &names {
             if let Some(first) = sets.values().filter(|set| set.at.1 > 0).map(|set| set.at).min() {
                 content.sources.insert(owner.clone(), first);
             }
-            match self.node(owner, sets, &names) {
+            match self.node(owner, sets, &mut hosts) {
                 Ok(node) => drop(content.nodes.insert(owner.clone(), node)),
                 Err((at, message)) => self.error("MX2110", at, message, "spread the records over more names"),
             }
         }
+        content.expanded = hosts.expanded();
         Some(content)
     }
 
@@ -209,7 +213,7 @@ impl Builder<'_> {
         }
     }
 
-    fn role(&self, owner: &[u8], sets: &Sets, names: &Names) -> Role {
+    pub(super) fn role(&self, owner: &[u8], sets: &Sets, names: &Names) -> Role {
         let apex: &[u8] = self.parts.apex;
         if owner == apex {
             return Role::Plain;
@@ -227,19 +231,24 @@ impl Builder<'_> {
         }
     }
 
-    fn node(&self, owner: &[u8], sets: &Sets, names: &Names) -> Result<Node, (At, String)> {
+    fn node(&self, owner: &[u8], sets: &Sets, hosts: &mut Hosts<'_>) -> Result<Node, (At, String)> {
         let at = sets.values().map(|set| set.at).min().unwrap_or_default();
         let owner_text = || name::print(owner);
         if sets.len() > SETS_MAX {
             return Err((at, format!("{} has more than {SETS_MAX} types", owner_text())));
         }
-        let role = self.role(owner, sets, names);
+        let role = self.role(owner, sets, hosts.names);
         let mut kept = Vec::with_capacity(sets.len());
         for (rtype, written) in sets {
             let fault = |fault| (written.at, format!("{} {}: {fault}", owner_text(), rtype::print(*rtype)));
+            if let Some(shared) = hosts.shared(owner, *rtype).map_err(fault)? {
+                kept.push(Kept::Shared(shared));
+                continue;
+            }
             let ttl = written.ttl.min(self.parts.ttl_cap);
             let set = Rrset::new(*rtype, ttl, written.data.clone()).map_err(fault)?;
-            kept.push(KeptSet { set, slot: Slot::default() });
+            let hosts = hosts.of(owner, role, *rtype, written).map_err(fault)?;
+            kept.push(Kept::Own(KeptSet { set, slot: Slot::default(), hosts }));
         }
         // RFC 4035 § 2.3: at a cut only NS and DS are the parent's to assert.
         let ours = sets.keys().copied().filter(|t| role != Role::Cut || matches!(*t, rt::NS | rt::DS));
@@ -247,25 +256,11 @@ impl Builder<'_> {
         if bitmap.len() > BITMAP_OCTETS_MAX {
             return Err((at, format!("{} has types in too many windows for one NSEC", owner_text())));
         }
-        let glue = if role == Role::Cut { glue_of(sets, owner, names, self.parts.ttl_cap) } else { Box::default() };
-        if glue.len() > GLUE_MAX {
+        let node = Node { sets: kept.into(), bitmap: bitmap.into(), role, denial: OnceLock::new() };
+        let glue: usize = node.set_with_hosts(rt::NS).map_or(0, |(_, _, hosts)| hosts.iter().map(Host::glue).sum());
+        if glue > GLUE_MAX {
             return Err((at, format!("{} needs more than {GLUE_MAX} RRsets of glue", owner_text())));
         }
-        Ok(Node { sets: kept.into(), bitmap: bitmap.into(), role, glue, denial: OnceLock::new() })
+        Ok(node)
     }
-}
-
-/// Addresses of the cut's name servers that lie in this zone's file: within the cut they are needed (RFC 9471 § 2),
-/// below other cuts they help.
-fn glue_of(sets: &Sets, owner: &[u8], names: &Names, ttl_cap: u32) -> Box<[(Box<[u8]>, Rrset)]> {
-    let servers = sets.get(&rt::NS).map(|set| set.data.as_slice()).unwrap_or_default();
-    let mut glue = Vec::new();
-    for server in servers.iter().filter(|server| name::is_within(server, owner)) {
-        let Some(found) = names.get(server.as_slice()) else { continue };
-        for kind in [rt::A, rt::AAAA] {
-            let set = found.get(&kind).and_then(|set| Rrset::new(kind, set.ttl.min(ttl_cap), set.data.clone()).ok());
-            glue.extend(set.map(|set| (server.as_slice().into(), set)));
-        }
-    }
-    glue.into()
 }

@@ -1,0 +1,174 @@
+//! The hosts that NS, MX, SRV, SVCB and HTTPS records name, with the addresses that their zone has for them.
+//!
+//! Found once when the zone is built, by the rules that a question for the address would meet. Never an address of
+//! another zone, and never one that a DNAME hides.
+
+use super::build::{Names, Written};
+use super::{KeptSet, Role};
+use crate::dns::name::{self, Name};
+use crate::dns::rrset::{Rrset, RrsetFault, RrsetView};
+use crate::dns::rtype::number as rt;
+use crate::sign::memo::Slot;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The types of addresses, in the order in which they go out, which is that of a tenant's RRsets.
+pub const ADDRESSES: [u16; 2] = [rt::A, rt::AAAA];
+
+/// A host that an RRset names.
+pub struct Host {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Without its addresses nobody can follow the delegation that names it (RFC 9471 § 2).
+    pub is_needed: bool,
+    /// Its addresses are this zone's own, not glue.
+    is_ours: bool,
+    sets: [Option<Arc<KeptSet>>; 2],
+}
+
+impl Host {
+    /// Its addresses of a kind in the master file; with the place of their signature where they are ours to sign.
+    pub fn set(&self, kind: usize) -> Option<(RrsetView<'_>, Option<&Slot>)> {
+        let kept = self.sets.get(kind)?.as_deref()?;
+        Some((kept.set.view(), self.is_ours.then_some(&kept.slot)))
+    }
+
+    /// RRsets that have to go with each referral.
+    pub(super) fn glue(&self) -> usize {
+        if self.is_needed { self.sets.iter().flatten().count() } else { 0 }
+    }
+}
+
+/// What a zone has at a host's name.
+enum Standing<'n> {
+    /// Data of its own, if any, of this owner: the host itself, or the wildcard that stands in for it.
+    Ours(Option<&'n [u8]>),
+    /// Below a delegation.
+    Glue,
+    /// Nothing, or something that a DNAME hides.
+    Nothing,
+}
+
+/// Finds hosts while a zone is built.
+pub(super) struct Hosts<'n> {
+    pub names: &'n Names,
+    apex: &'n [u8],
+    /// No TTL goes out that is above it.
+    ttl_cap: u32,
+    /// All names that records name as hosts.
+    named: BTreeSet<Name>,
+    made: BTreeMap<(Box<[u8]>, u16), Arc<KeptSet>>,
+    expanded: Vec<(Box<[u8]>, Arc<KeptSet>)>,
+}
+
+impl<'n> Hosts<'n> {
+    /// Looks for the names of hosts in all records.
+    pub fn new(apex: &'n [u8], names: &'n Names, ttl_cap: u32) -> Hosts<'n> {
+        let sets = names.values().flat_map(|sets| sets.iter());
+        let named = sets.flat_map(|(rtype, set)| set.data.iter().filter_map(|data| host_in(*rtype, data))).collect();
+        Hosts { names, apex, ttl_cap, named, made: BTreeMap::new(), expanded: Vec::new() }
+    }
+
+    /// The addresses of a type at `owner`, where records name that host.
+    pub fn shared(&mut self, owner: &[u8], rtype: u16) -> Result<Option<Arc<KeptSet>>, RrsetFault> {
+        if !ADDRESSES.contains(&rtype) || !self.named.contains(owner) {
+            return Ok(None);
+        }
+        self.make(owner, owner, rtype)
+    }
+
+    /// The hosts that an RRset names, those first that a delegation cannot do without.
+    pub fn of(&mut self, owner: &[u8], role: Role, rtype: u16, set: &Written) -> Result<Box<[Host]>, RrsetFault> {
+        let is_answered = match role {
+            Role::Plain => true,
+            Role::Cut => rtype == rt::NS,
+            Role::Hidden => false,
+        };
+        let mut hosts = Vec::new();
+        if !is_answered {
+            return Ok(Box::default());
+        }
+        let names: BTreeSet<Name> = set.data.iter().filter_map(|data| host_in(rtype, data)).collect();
+        for name in names.iter().filter(|name| name::is_within(name, self.apex)) {
+            let is_needed = role == Role::Cut && name::is_within(name, owner);
+            hosts.extend(self.host(name, rtype, is_needed)?);
+        }
+        hosts.sort_by_key(|host: &Host| !host.is_needed);
+        Ok(hosts.into())
+    }
+
+    /// Addresses that a wildcard gives to hosts.
+    pub fn expanded(self) -> Vec<(Box<[u8]>, Arc<KeptSet>)> {
+        self.expanded
+    }
+
+    fn host(&mut self, name: &[u8], rtype: u16, is_needed: bool) -> Result<Option<Host>, RrsetFault> {
+        let (at, is_ours) = match self.standing(name) {
+            Standing::Ours(at) => (at.unwrap_or(name), true),
+            // Only a name server is asked for at an address that is not the zone's own to give.
+            Standing::Glue if rtype == rt::NS => (name, false),
+            Standing::Glue | Standing::Nothing => return Ok(None),
+        };
+        let [four, six] = ADDRESSES.map(|kind| self.make(name, at, kind));
+        let sets = [four?, six?];
+        // A tenant's endpoint is a name just below the apex, which the master file does not have.
+        let may_be_tenant = name::parent(name) == Some(self.apex) && !self.names.contains_key(name);
+        let is_known = may_be_tenant || sets.iter().any(Option::is_some);
+        Ok(is_known.then(|| Host { name: name.into(), is_needed, is_ours, sets }))
+    }
+
+    /// The RRset at `at` under the name of a host, made once however often that host is named.
+    fn make(&mut self, host: &[u8], at: &[u8], kind: u16) -> Result<Option<Arc<KeptSet>>, RrsetFault> {
+        let Some(set) = self.names.get(at).and_then(|sets| sets.get(&kind)) else { return Ok(None) };
+        let key = (host.into(), kind);
+        if let Some(made) = self.made.get(&key) {
+            return Ok(Some(Arc::clone(made)));
+        }
+        let set = Rrset::new(kind, set.ttl.min(self.ttl_cap), set.data.clone())?;
+        let made = Arc::new(KeptSet { set, slot: Slot::default(), hosts: Box::default() });
+        if host != at {
+            self.expanded.push((host.into(), Arc::clone(&made)));
+        }
+        self.made.insert(key, Arc::clone(&made));
+        Ok(Some(made))
+    }
+
+    /// RFC 1034 § 4.3.2, step 3: down from the apex, label by label.
+    fn standing(&self, name: &[u8]) -> Standing<'n> {
+        let apex_labels = name::label_count(self.apex);
+        let mut encloser = self.apex;
+        for count in apex_labels..=name::label_count(name) {
+            let Some(suffix) = name::suffix(name, count) else { return Standing::Nothing };
+            let Some((owner, sets)) = self.names.get_key_value(suffix) else { break };
+            encloser = owner;
+            if count > apex_labels && sets.contains_key(&rt::NS) {
+                return Standing::Glue;
+            }
+            if suffix.len() < name.len() && sets.contains_key(&rt::DNAME) {
+                return Standing::Nothing;
+            }
+        }
+        if *encloser == *name {
+            return Standing::Ours(Some(encloser));
+        }
+        // RFC 4592 § 3.3.1: the source of synthesis lies just below the closest encloser, or there is none.
+        let wildcard = Name::below(b"*", encloser).ok();
+        let owner = wildcard.and_then(|wildcard| self.names.get_key_value(&*wildcard)).map(|(owner, _)| &**owner);
+        Standing::Ours(owner)
+    }
+}
+
+/// The host that record data of a type name, in lower case.
+fn host_in(rtype: u16, data: &[u8]) -> Option<Name> {
+    let skip = match rtype {
+        rt::NS => 0,
+        rt::MX | rt::SVCB | rt::HTTPS => 2,
+        rt::SRV => 6,
+        _ => return None,
+    };
+    let rest = data.get(skip..)?;
+    let name = name::ancestors(rest).find(|rest| rest.first() == Some(&0))?;
+    let octets = rest.len() - name.len() + 1;
+    // The root stands for no host at all (RFC 7505 § 3, RFC 2782).
+    Some(Name::from_wire(rest.get(..octets)?).ok()?.to_lower()).filter(|name| **name != *name::ROOT)
+}
