@@ -313,13 +313,21 @@ fn chaos<'a>(snapshot: &'a Snapshot, answer: &mut Answer<'a>) {
 }
 
 fn refuse(snapshot: &Snapshot, asked: &Asked<'_>, fault: &Fault<'_>, out: &mut [u8]) -> Outcome {
-    let answer = Answer { rcode: fault.rcode, ..Answer::default() };
     let cookie = judge_cookie(snapshot, asked, fault.edns);
+    let rcode = match fault.rcode {
+        // RFC 7873 § 5.4: nothing but a cookie is asked for. A server cookie that is wrong is told, and a good one sent.
+        rcode::NOERROR if cookie.reply.is_none() => rcode::FORMERR,
+        rcode::NOERROR if !cookie.proven && fault.edns.is_some_and(|edns| edns.server_cookie.is_some()) => {
+            rcode::BADCOOKIE
+        }
+        rcode => rcode,
+    };
+    let answer = Answer { rcode, ..Answer::default() };
     let opt = opt_data(snapshot, asked, fault.edns, cookie);
     let (length, truncated) =
         reply::write(fault.header, fault.question, fault.edns, opt, &answer, limit(snapshot, asked, fault.edns), out);
     let account = Account { proven: cookie.proven, ..Account::default() };
-    Outcome { length, rcode: fault.rcode, truncated, account, ..Outcome::default() }
+    Outcome { length, rcode, truncated, account, ..Outcome::default() }
 }
 
 fn judge_cookie(snapshot: &Snapshot, asked: &Asked<'_>, edns: Option<Edns>) -> Cookie {

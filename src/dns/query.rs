@@ -45,7 +45,7 @@ pub struct Edns {
     pub keepalive: bool,
     /// Client cookie (RFC 7873).
     pub client_cookie: Option<[u8; 8]>,
-    /// Server cookie of the current form (RFC 9018); one of another length counts as wrong.
+    /// Server cookie (RFC 9018); one of another length than that of the current form is all zeros, which is wrong.
     pub server_cookie: Option<[u8; 16]>,
 }
 
@@ -97,7 +97,7 @@ pub struct Fault<'a> {
     pub header: Header,
     /// The question where it could be read; else empty.
     pub question: &'a [u8],
-    /// FORMERR, NOTIMP or BADVERS.
+    /// FORMERR, NOTIMP or BADVERS; NOERROR where nothing but a cookie is asked for (RFC 7873 § 5.4).
     pub rcode: u16,
     /// Whether the reply has OPT: where the query had one that could be read (RFC 6891 § 7).
     pub edns: Option<Edns>,
@@ -117,21 +117,41 @@ pub fn parse(packet: &[u8]) -> Parsed<'_> {
         return fault(rcode::NOTIMP, &[], None);
     }
     let mut cursor = Cursor { packet, at: HEADER };
-    // RFC 9619 § 4: a query has exactly one question.
-    if count(packet, 4) != 1 {
-        return fault(rcode::FORMERR, &[], None);
+    let questions = count(packet, 4);
+    if questions != 1 {
+        return without_question(header, questions, cursor);
     }
     let Some(name) = cursor.question_name() else { return fault(rcode::FORMERR, &[], None) };
     let (Some(qtype), Some(qclass)) = (cursor.u16(), cursor.u16()) else { return fault(rcode::FORMERR, &[], None) };
     let question = packet.get(HEADER..cursor.at).unwrap_or_default();
     let edns = match cursor.records(packet) {
         Ok(edns) => edns,
-        Err(()) => return fault(rcode::FORMERR, question, None),
+        Err(edns) => return fault(rcode::FORMERR, question, edns),
     };
     if edns.is_some_and(|edns| edns.version != 0) {
         return fault(rcode::BADVERS, question, edns);
     }
     Parsed::Query(Query { header, question, name, qtype, qclass, edns })
+}
+
+/// A query has exactly one question (RFC 9619 § 4); one without any asks for a cookie (RFC 7873 § 5.4). What is wrong is
+/// answered with OPT where the query has one (RFC 6891 § 6.1.1), so that one is looked for.
+#[cold]
+fn without_question<'a>(header: Header, questions: usize, mut cursor: Cursor<'a>) -> Parsed<'a> {
+    let packet = cursor.packet;
+    let is_passed = questions <= RECORDS_MAX && (0..questions).all(|_| cursor.skip_question().is_some());
+    let (is_whole, edns) = match is_passed.then(|| cursor.records(packet)) {
+        Some(Ok(edns)) => (true, edns),
+        Some(Err(edns)) => (false, edns),
+        None => (false, None),
+    };
+    let asks_for_cookie = questions == 0 && is_whole && edns.is_some_and(|edns| edns.client_cookie.is_some());
+    let rcode = match (is_whole, edns) {
+        (true, Some(edns)) if edns.version != 0 => rcode::BADVERS,
+        _ if asks_for_cookie => rcode::NOERROR,
+        _ => rcode::FORMERR,
+    };
+    Parsed::Fault(Fault { header, question: &[], rcode, edns })
 }
 
 /// The name in lower case and the type that a packet seems to ask for; whether it is a query at all, [`parse`] says.
@@ -204,41 +224,71 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn records(&mut self, packet: &[u8]) -> Result<Option<Edns>, ()> {
+    /// Reads what follows the question, to the end of the message. The error has OPT as far as it was read.
+    fn records(&mut self, packet: &[u8]) -> Result<Option<Edns>, Option<Edns>> {
         let (before, additional) = (count(packet, 6) + count(packet, 8), count(packet, 10));
         if before + additional > RECORDS_MAX {
-            return Err(());
+            return Err(None);
         }
         let mut edns = None;
         for index in 0..before + additional {
-            let root = self.skip_name().ok_or(())?;
-            let rtype = self.u16().ok_or(())?;
-            let (class, ttl) = (self.u16().ok_or(())?, self.take(4).ok_or(())?);
-            let length = self.u16().ok_or(())?;
-            let data = self.take(usize::from(length)).ok_or(())?;
-            match rtype {
+            let record = self.record().ok_or(edns)?;
+            match record.rtype {
                 // RFC 6891 § 6.1.1: one OPT, in the additional section, owned by the root.
-                rtype::OPT if index < before || edns.is_some() || !root => return Err(()),
-                rtype::OPT => edns = Some(read_opt(class, ttl, data)?),
+                rtype::OPT if index < before || edns.is_some() || !record.at_root => return Err(edns),
+                rtype::OPT => {
+                    let read = edns.insert(Edns::of(record.class, record.ttl));
+                    if read_options(record.data, read).is_err() {
+                        return Err(edns);
+                    }
+                }
                 // No key is known here, so no TSIG can be right; FORMERR is the one defined answer.
-                rtype::TSIG => return Err(()),
+                rtype::TSIG => return Err(edns),
                 _ => {}
             }
         }
-        if self.at == packet.len() { Ok(edns) } else { Err(()) }
+        if self.at == packet.len() { Ok(edns) } else { Err(edns) }
+    }
+
+    fn record(&mut self) -> Option<RawRecord<'a>> {
+        let at_root = self.skip_name()?;
+        let (rtype, class) = (self.u16()?, self.u16()?);
+        let ttl = self.take(4)?.try_into().ok()?;
+        let length = self.u16()?;
+        Some(RawRecord { at_root, rtype, class, ttl, data: self.take(usize::from(length))? })
+    }
+
+    fn skip_question(&mut self) -> Option<()> {
+        self.skip_name()?;
+        self.take(4).map(|_| ())
     }
 }
 
-fn read_opt(class: u16, ttl: &[u8], data: &[u8]) -> Result<Edns, ()> {
-    let &[_, version, flags_high, flags_low] = ttl else { return Err(()) };
-    let flags = u16::from_be_bytes([flags_high, flags_low]);
-    let mut edns = Edns {
-        version,
-        udp_size: class.max(UDP_SIZE_MIN),
-        dnssec_ok: flags & 0x8000 != 0,
-        compact_ok: flags & 0x4000 != 0,
-        ..Edns::default()
-    };
+/// One record as it came.
+struct RawRecord<'a> {
+    /// Whether the root owns it.
+    at_root: bool,
+    rtype: u16,
+    class: u16,
+    ttl: [u8; 4],
+    data: &'a [u8],
+}
+
+impl Edns {
+    /// What the class and the TTL of OPT say (RFC 6891 § 6.1.2, § 6.1.3).
+    fn of(class: u16, ttl: [u8; 4]) -> Edns {
+        let flags = u16::from_be_bytes([ttl[2], ttl[3]]);
+        Edns {
+            version: ttl[1],
+            udp_size: class.max(UDP_SIZE_MIN),
+            dnssec_ok: flags & 0x8000 != 0,
+            compact_ok: flags & 0x4000 != 0,
+            ..Edns::default()
+        }
+    }
+}
+
+fn read_options(data: &[u8], edns: &mut Edns) -> Result<(), ()> {
     let mut options = Cursor { packet: data, at: 0 };
     while options.at < data.len() {
         let code = options.u16().ok_or(())?;
@@ -247,12 +297,12 @@ fn read_opt(class: u16, ttl: &[u8], data: &[u8]) -> Result<Edns, ()> {
         match code {
             option::NSID => edns.nsid = true,
             option::KEEPALIVE => edns.keepalive = true,
-            option::COOKIE => read_cookie(value, &mut edns)?,
+            option::COOKIE => read_cookie(value, edns)?,
             // RFC 6891 § 6.1.2: unknown options are ignored.
             _ => {}
         }
     }
-    Ok(edns)
+    Ok(())
 }
 
 /// RFC 7873 § 5.2.2: a client cookie alone (8), or with a server cookie (16 to 40); any other length is FORMERR.
@@ -263,7 +313,8 @@ fn read_cookie(value: &[u8], edns: &mut Edns) -> Result<(), ()> {
     }
     if edns.client_cookie.is_none() {
         edns.client_cookie = Some(*client);
-        edns.server_cookie = server.try_into().ok();
+        // One of another form is none of ours: as wrong as one whose version there is not (RFC 9018 § 4.2).
+        edns.server_cookie = (!server.is_empty()).then(|| server.try_into().unwrap_or_default());
     }
     Ok(())
 }

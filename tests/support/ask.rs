@@ -14,6 +14,8 @@ pub struct Edns {
     pub compact_ok: bool,
     pub nsid: bool,
     pub cookie: bool,
+    /// Octets behind the client cookie, or instead of it.
+    pub cookie_of: Option<&'static [u8]>,
     pub keepalive: bool,
     pub unknown: bool,
 }
@@ -92,7 +94,12 @@ impl Question {
             "size" => opt(&|edns| edns.size = number()),
             "version" => opt(&|edns| edns.version = u8::try_from(number()).expect("a version")),
             "nsid" => opt(&|edns| edns.nsid = true),
-            "cookie" => opt(&|edns| edns.cookie = true),
+            "cookie" => opt(&|edns| match value {
+                "" => edns.cookie = true,
+                "short" => edns.cookie_of = Some(b"7 octets"[..7].as_ref()),
+                "wrong" => edns.cookie_of = Some(b"client-cserver cookie 16"),
+                other => panic!("`{other}` is no cookie"),
+            }),
             "keepalive" => opt(&|edns| edns.keepalive = true),
             "unknown" => opt(&|edns| edns.unknown = true),
             "rd" => self.rd = true,
@@ -182,6 +189,7 @@ fn opt(edns: Edns) -> Vec<u8> {
     option(edns.unknown, 65_001, b"x");
     option(edns.nsid, 3, b"");
     option(edns.cookie, 10, b"client-c");
+    option(edns.cookie_of.is_some(), 10, edns.cookie_of.unwrap_or_default());
     option(edns.keepalive, 11, b"");
     let flags = u8::from(edns.dnssec_ok) << 7 | u8::from(edns.compact_ok) << 6;
     let [high, low] = edns.size.to_be_bytes();

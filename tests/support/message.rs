@@ -145,6 +145,7 @@ impl Message {
             5 => "REFUSED",
             6 => "YXDOMAIN",
             16 => "BADVERS",
+            23 => "BADCOOKIE",
             other => panic!("response code {other}"),
         };
         let mut words = vec![name.to_owned()];
