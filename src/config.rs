@@ -14,7 +14,7 @@ pub use rolls::Rolls;
 pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Server};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dns::name::{Name, ROOT};
+use crate::dns::zone_name;
 use crate::fields::{At, Codes, Reader, Table, Value, nearest_help, shown};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -260,7 +260,12 @@ fn zones(
         };
         if zones.insert(apex.clone(), settings).is_some() {
             let message = format!("zone `{apex}` is here twice");
-            reader.error("MX1011", key.span.clone(), message, "case and a final dot make no difference");
+            reader.error(
+                "MX1011",
+                key.span.clone(),
+                message,
+                "case, a final dot, escapes and U-labels make no difference",
+            );
         }
     }
     zones
@@ -289,15 +294,8 @@ fn zone(reader: &mut Reader<'_>, table: &At<&Table>, policies: &BTreeMap<String,
 /// A zone's name in lower case without final dot.
 fn apex(text: &str) -> Result<String, String> {
     let named = |cause: String| format!("`{}` is not the name of a zone: {cause}", shown(text));
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
-    if text.is_empty() || text == "." {
-        return Err(named("the root is not served here".to_owned()));
-    }
-    if !text.bytes().all(allowed) {
-        return Err(named("it takes letters, digits, dashes and dots; international names as A-labels".to_owned()));
-    }
-    Name::parse(text, ROOT).map_err(|fault| named(fault.to_string()))?;
-    Ok(text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase())
+    let apex = zone_name::parse(text).map_err(named)?.to_string();
+    Ok(apex.strip_suffix('.').unwrap_or(&apex).to_owned())
 }
 
 fn path(reader: &mut Reader<'_>, table: &Table, key: &str) -> Option<PathBuf> {

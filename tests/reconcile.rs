@@ -6,6 +6,8 @@ mod homes;
 mod lab;
 #[path = "reconcile/limits.rs"]
 mod limits;
+#[path = "reconcile/names.rs"]
+mod names;
 #[path = "reconcile/order.rs"]
 mod order;
 #[path = "reconcile/pools.rs"]

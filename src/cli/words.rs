@@ -3,6 +3,7 @@
 //! Pure: the moment that counts as now comes in as an argument.
 
 use super::output::Tone;
+use crate::dns::zone_name;
 use crate::time::{Seconds, UnixTime};
 
 /// `2026-11-22 09:00:00 UTC`.
@@ -67,7 +68,14 @@ pub fn tone_of_state(state: &str) -> Tone {
 
 /// A zone's name as people may write it, in lower case and without the final dot: how folders are named.
 pub fn zone_stem(zone: &str) -> String {
-    zone.strip_suffix('.').unwrap_or(zone).to_ascii_lowercase()
+    let as_is = || zone.strip_suffix('.').unwrap_or(zone).to_ascii_lowercase();
+    // What is no name at all is told by whoever looks for it.
+    zone_name::parse(zone).map_or_else(|_| as_is(), |name| name.to_string().trim_end_matches('.').to_owned())
+}
+
+/// The folder of a zone's tenants below `zones/`.
+pub fn zone_folder(zone: &str) -> String {
+    zone_name::parse(zone).map_or_else(|_| zone_stem(zone), |apex| zone_name::print(&apex))
 }
 
 /// `did you mean ...?` where one of the known names is near enough, else those that exist: a line of help.
@@ -124,5 +132,7 @@ mod tests {
     fn a_zone_is_named_with_or_without_its_final_dot() {
         assert_eq!(zone_stem("A-v1.MX.example."), "a-v1.mx.example");
         assert_eq!(zone_stem("mx.example"), "mx.example");
+        assert_eq!(zone_stem("B\u{fc}cher.example"), "xn--bcher-kva.example");
+        assert_eq!(zone_stem("No Name..Example"), "no name..example");
     }
 }

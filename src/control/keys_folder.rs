@@ -9,8 +9,8 @@ use super::frozen::{Cause, Frozen};
 use super::journal::ZoneFacts;
 use super::keyfile::KEY_SUFFIX;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dns::name;
-use std::path::Path;
+use crate::dns::{name, zone_name};
+use std::path::{Path, PathBuf};
 
 /// The file that names the process which holds the lock. The lock itself is on the folder, so removing this file frees
 /// nothing.
@@ -18,25 +18,30 @@ pub(super) const LOCK_NAME: &str = "lock";
 /// Names beside the zones' folders in `keys/`; a zone of such a name gets a final dot.
 const TAKEN_NAMES: [&str; 5] = [LOCK_NAME, "control.sock", "pools", "last-good-pools.toml", COPY_NAME];
 
-/// Name of a zone's folder: its apex without the final dot; octets that have a meaning in paths, or none in names of
-/// hosts, as `%` and two hex digits, so that no zone's folder is another's or lies elsewhere.
+/// The folder of a zone below `keys`. Where a program of before has named it by its rule, it is found there.
+pub(super) fn zone_folder(keys: &Path, apex: &[u8]) -> PathBuf {
+    let folder = keys.join(folder_name(apex));
+    let earlier = keys.join(earlier_name(apex));
+    if earlier != folder && is_there(&earlier) && !is_there(&folder) { earlier } else { folder }
+}
+
+/// Name of a zone's folder: that of its master file, so that no zone's folder is another's or lies elsewhere.
 pub(super) fn folder_name(apex: &[u8]) -> String {
-    let mut text = String::new();
-    for label in name::labels(apex) {
-        if !text.is_empty() {
-            text.push('.');
-        }
-        for octet in label {
-            match octet.to_ascii_lowercase() {
-                plain @ (b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') => text.push(char::from(plain)),
-                other => text.push_str(&format!("%{other:02x}")),
-            }
-        }
-    }
-    match text.as_str() {
-        "" => "%2e".to_owned(),
-        taken if TAKEN_NAMES.contains(&taken) => format!("{taken}."),
-        _ => text,
+    let text = zone_name::print(apex);
+    if TAKEN_NAMES.contains(&text.as_str()) { format!("{text}.") } else { text }
+}
+
+/// What programs of before called it: they wrote other octets as `%` and two hex digits.
+fn earlier_name(apex: &[u8]) -> String {
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    let written = |octet: &u8| match is_plain(octet) {
+        true => char::from(octet.to_ascii_lowercase()).to_string(),
+        false => format!("%{octet:02x}"),
+    };
+    let labels: Vec<String> = name::labels(apex).map(|label| label.iter().map(written).collect()).collect();
+    match labels.join(".") {
+        taken if TAKEN_NAMES.contains(&taken.as_str()) => folder_name(apex),
+        text => text,
     }
 }
 
@@ -96,18 +101,31 @@ mod tests {
 
     #[test]
     fn no_zone_takes_the_folder_of_another_or_a_path_elsewhere() {
-        for (apex, folder) in [
-            ("a-v1.mx.example.", "a-v1.mx.example"),
-            (".", "%2e"),
-            ("pools.", "pools."),
-            ("control.sock.", "control.sock."),
-            ("a/b.example.", "a%2fb.example"),
-            ("\\.\\./x.example.", "%2e%2e%2fx.example"),
-            ("a\\.b.example.", "a%2eb.example"),
-            ("%2e.example.", "%252e.example"),
+        for (apex, folder, earlier) in [
+            ("a-v1.mx.example.", "a-v1.mx.example", "a-v1.mx.example"),
+            ("\\..", "\\046", "%2e"),
+            ("pools.", "pools.", "pools."),
+            ("control.sock.", "control.sock.", "control.sock."),
+            ("a/b.example.", "a\\047b.example", "a%2fb.example"),
+            ("\\.\\./x.example.", "\\046\\046\\047x.example", "%2e%2e%2fx.example"),
+            ("a\\.b.example.", "a\\046b.example", "a%2eb.example"),
+            ("%2e.example.", "\\0372e.example", "%252e.example"),
+            ("*.mx.example.", "\\042.mx.example", "%2a.mx.example"),
         ] {
             let apex = Name::parse(apex, ROOT).expect("a name");
-            assert_eq!(folder_name(&apex), folder);
+            assert_eq!((folder_name(&apex).as_str(), earlier_name(&apex).as_str()), (folder, earlier));
         }
+    }
+
+    #[test]
+    fn the_folder_of_a_program_of_before_is_found_again() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let apex = Name::parse("*.mx.example.", ROOT).expect("a name");
+        let path = |name: &str| keys.path().join(name);
+        assert_eq!(zone_folder(keys.path(), &apex), path("\\042.mx.example"));
+        std::fs::create_dir(path("%2a.mx.example")).expect("a folder");
+        assert_eq!(zone_folder(keys.path(), &apex), path("%2a.mx.example"));
+        std::fs::create_dir(path("\\042.mx.example")).expect("a folder");
+        assert_eq!(zone_folder(keys.path(), &apex), path("\\042.mx.example"));
     }
 }

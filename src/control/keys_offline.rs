@@ -6,7 +6,7 @@ use super::frozen::Frozen;
 use super::journal::{KeyFacts, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::keyfile::{self, KeyFileFault};
-use super::keys_folder::{check_folder, folder_name, is_there};
+use super::keys_folder::{check_folder, is_there, zone_folder};
 use super::outside;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
@@ -39,7 +39,7 @@ pub struct SignedZone {
 /// # Errors
 /// [`Frozen`] where the journal cannot be believed.
 pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Frozen> {
-    let folder = keys.join(folder_name(apex));
+    let folder = zone_folder(keys, apex);
     if is_there(&folder) {
         check_folder(&folder)?;
     }
@@ -54,7 +54,7 @@ pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Frozen>
 /// # Errors
 /// [`KeyFileFault`].
 pub fn private_half(keys: &Path, apex: &[u8], key: &KeyFacts) -> Result<Zeroizing<Vec<u8>>, KeyFileFault> {
-    let path = keys.join(folder_name(apex)).join(&key.file);
+    let path = zone_folder(keys, apex).join(&key.file);
     let der = keyfile::read_der(&path)?;
     let as_key = |fault| KeyFileFault::Key { file: path.clone(), fault };
     let read = Key::from_pkcs8(key.public.flags, key.public.algorithm, &der).map_err(as_key)?;

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::control::certs::Certs;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
-use crate::control::keys_folder::folder_name;
+use crate::control::keys_folder::zone_folder;
 use crate::control::past::Past;
 use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::control::reach;
@@ -131,7 +131,7 @@ impl Outside for ReadOnly<'_> {
         let (keys, apex) = (&self.config.keys, &zone.apex);
         let checked = store::check_keys(keys, apex).and_then(|()| {
             let facts = crate::control::keys_offline::read_facts(keys, apex)?;
-            let folder = keys.join(folder_name(apex));
+            let folder = zone_folder(keys, apex);
             past::check(&self.records, &folder, &apex.to_string(), facts.as_ref(), time::now())
         });
         match checked {
@@ -241,7 +241,7 @@ pub(super) fn challenge() -> [u8; 32] {
 }
 
 pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnostic {
-    let place = Place::file(keys.join(zone.apex.to_string().trim_end_matches('.')).display().to_string());
+    let place = Place::file(zone_folder(keys, &zone.apex).display().to_string());
     let help = "restore the key files from a backup; no new key is made, since validators would refuse its signatures";
     Diagnostic::error("MX5014", place, reason, help)
 }

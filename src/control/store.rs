@@ -30,7 +30,7 @@ use super::frozen::{Cause, Frozen};
 use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
-use super::keys_folder::{LOCK_NAME, check_folder, folder_name, is_there, key_files, strays};
+use super::keys_folder::{LOCK_NAME, check_folder, is_there, key_files, strays, zone_folder};
 use super::signing_clock::SigningClock;
 use crate::diagnostic::Diagnostic;
 use crate::roll::clock::Told;
@@ -284,7 +284,7 @@ impl Store {
 
     /// The folder of a zone below `keys/`.
     pub fn zone_folder(&self, apex: &[u8]) -> PathBuf {
-        self.folder.join(folder_name(apex))
+        zone_folder(&self.folder, apex)
     }
 
     /// What an interrupted write left behind. A failure is left to the next write, which would meet it too.
@@ -319,7 +319,7 @@ impl Drop for Store {
 /// # Errors
 /// [`Frozen`] where the journal cannot be believed, or is gone while key files are there.
 pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
-    let folder = keys.join(folder_name(apex));
+    let folder = zone_folder(keys, apex);
     let path = folder.join(JOURNAL_NAME);
     let read =
         JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
@@ -343,7 +343,7 @@ pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
     if read_keys(keys, apex)?.is_empty() {
         return Ok(());
     }
-    let folder = keys.join(folder_name(apex));
+    let folder = zone_folder(keys, apex);
     check_folder(&folder)?;
     let path = folder.join(JOURNAL_NAME);
     let read =

@@ -17,6 +17,7 @@ use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
+use crate::dns::zone_name;
 use crate::time::UnixTime;
 use crate::zone::master;
 use files::{master_gone, only_tenants};
@@ -233,8 +234,7 @@ impl World {
         for (apex, text) in masters {
             let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
             let parsed = master::parse(apex, "last-good.zone", text, nothing);
-            let gone =
-                master_gone(apex, format!("{}/{apex}", self.shown).trim_end_matches('.').to_owned() + ZONE_SUFFIX);
+            let gone = master_gone(apex, self.shown(&(zone_name::print(apex) + ZONE_SUFFIX)));
             let zone = self.zone_or_new(apex, outside);
             if zone.gone {
                 zone.refuse(gone, true);
@@ -345,8 +345,7 @@ impl World {
     fn zone_or_new(&mut self, apex: &Name, outside: &mut dyn Outside) -> &mut ZoneState {
         if !self.zones.contains_key(apex) {
             let (signed, policy) = self.settings(apex, outside);
-            let text = apex.to_string();
-            let path = format!("{}{ZONE_SUFFIX}", text.trim_end_matches('.'));
+            let path = zone_name::print(apex) + ZONE_SUFFIX;
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
             zone.refuse(only_tenants(apex, self.shown(&path)), true);
             zone.tenants.homes = outside.homes(apex).map(Homes::read).unwrap_or_default();

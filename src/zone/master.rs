@@ -6,6 +6,7 @@ mod directive;
 mod fault;
 mod generate;
 mod lexer;
+mod octets;
 mod reader;
 
 use crate::diagnostic::Diagnostic;
@@ -14,6 +15,7 @@ use crate::dns::name::Name;
 pub use directive::{INCLUDE_DEPTH_MAX, INCLUDES_MAX};
 pub use fault::DIAGNOSTICS_MAX;
 pub use generate::{GENERATED_MAX, GENERATED_TOTAL_MAX};
+pub use octets::text_of;
 
 /// One record as written, its owner and the names in its data in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::{Output, Tone};
 use super::super::tenant::{self, Mx};
-use super::super::words::{nearest, zone_stem};
+use super::super::words::{nearest, zone_folder, zone_stem};
 use super::super::{pool, status};
 use super::{Change, as_file_name, io_failure, sync_folder};
 use crate::control::protocol::{PoolInfo, Request, TenantInfo, ZoneInfo};
@@ -37,7 +37,7 @@ pub fn run(context: &Context, asked: &Add, output: &mut Output) -> Result<Exit, 
     refuse_existing(context, &domain)?;
     let zone = match &asked.zone {
         Some(name) => named(&zones, name)?,
-        None => choose(&zones, &|zone| context.config.zones.join(zone_stem(zone)).is_dir())?,
+        None => choose(&zones, &|zone| context.config.zones.join(zone_folder(zone)).is_dir())?,
     };
     check_pool(context, &asked.pool)?;
     let planned = plan(context, asked, &domain, &zone.zone)?;
@@ -109,7 +109,7 @@ fn plan(context: &Context, asked: &Add, domain: &str, zone: &str) -> Result<Plan
         line: 1,
     };
     let stem = zone_stem(zone);
-    let file = context.config.zones.join(as_file_name(&stem)?).join(format!("{}.toml", as_file_name(domain)?));
+    let file = context.config.zones.join(zone_folder(&stem)).join(format!("{}.toml", as_file_name(domain)?));
     let text = print_toml(&definition);
     // The server's own reader judges it, so nothing is written that it would refuse.
     let parsed = parse_toml(&file.display().to_string(), &text);

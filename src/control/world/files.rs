@@ -5,7 +5,8 @@ use crate::control::tenants::{self, Done, Read};
 use crate::control::tenants_bulk::{self, Job, static_labels};
 use crate::control::zones::ZoneState;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::dns::name::{Name, ROOT};
+use crate::dns::name::Name;
+use crate::dns::zone_name;
 use crate::time::UnixTime;
 use crate::zone::master;
 use std::collections::BTreeSet;
@@ -27,7 +28,8 @@ impl World {
     }
 
     pub(super) fn named(&self, path: &str, stem: &str) -> Result<Name, Box<Diagnostic>> {
-        Name::parse(stem, ROOT).map_err(|fault| {
+        zone_name::parse(stem).map_err(|fault| {
+            let stem = stem.replace(char::is_control, "\u{fffd}");
             let message = format!("`{stem}` is not the name of a zone: {fault}");
             let place = Place::file(self.shown(path));
             Box::new(Diagnostic::error(
@@ -82,11 +84,11 @@ impl World {
         self.misnamed.remove(path);
         let Some(octets) = content else { return self.master_is_gone(apex, path, outside) };
         let mut included = Vec::new();
-        let parsed = text(&shown, octets).map(|text| {
+        let parsed = text(&shown, &octets).map(|text| {
             master::parse(apex, &shown, &text, &mut |path| {
                 let path = inside(path)?;
                 included.push(path.clone());
-                let text = String::from_utf8(outside.read(&path)?).map_err(|_| "it is not UTF-8".to_owned())?;
+                let text = master::text_of(&outside.read(&path)?).into_owned();
                 master::unended(&path, &text).map_or(Ok(text), |fault| Err(fault.message))
             })
         });
@@ -123,7 +125,7 @@ impl World {
         }
         let first = self.zones.get(apex).map(|zone| self.shown(&zone.path)).unwrap_or_default();
         let message = format!("the zone {apex} has another master file already: {first}");
-        let help = "remove one of the two; names are the same in upper and lower case";
+        let help = "remove one of the two; a name is the same in upper and lower case, in U-labels and A-labels, and with escapes";
         let finding = Diagnostic::error("MX2123", Place::file(self.shown(path)), message, help);
         self.misnamed.insert(path.to_owned(), finding);
     }
@@ -208,9 +210,10 @@ impl World {
     }
 }
 
-/// The text of a master file, whole.
-fn text(shown: &str, octets: Vec<u8>) -> Result<String, Box<Diagnostic>> {
-    let text = crate::zone::tenant::text_of(shown, &octets)?;
+/// The text of a master file, whole, whatever its encoding; octets of zero are in none.
+fn text(shown: &str, octets: &[u8]) -> Result<String, Box<Diagnostic>> {
+    let text = master::text_of(octets);
+    let text = crate::zone::tenant::text_of(shown, text.as_bytes())?;
     match master::unended(shown, text) {
         Some(fault) => Err(Box::new(fault)),
         None => Ok(text.to_owned()),

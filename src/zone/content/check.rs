@@ -1,7 +1,7 @@
 //! The checks of a whole zone: what it must have, what cannot stand together, what costs more than it seems.
 
 use super::build::{At, Builder, Sets, Written};
-use super::{TTL_LONG, TTL_SHORT};
+use super::{Role, TTL_LONG, TTL_SHORT};
 use crate::dns::name;
 use crate::dns::rtype::{self, number as rt};
 use std::collections::BTreeMap;
@@ -12,7 +12,9 @@ impl Builder<'_> {
         self.check_apex();
         let mut found = Vec::new();
         for (owner, sets) in &self.names {
-            check_name(owner, sets, &mut found);
+            check_name(owner, sets, self.parts.apex, &mut found);
+            let is_ours = |_: &Finding| self.role(owner, sets, &self.names) != Role::Hidden;
+            found.extend(check_ds(owner, sets, self.parts.apex).filter(is_ours));
         }
         self.check_ttls();
         for (code, at, message, help) in found {
@@ -90,7 +92,7 @@ impl Builder<'_> {
 
 type Finding = (&'static str, At, String, &'static str);
 
-fn check_name(owner_wire: &[u8], sets: &Sets, found: &mut Vec<Finding>) {
+fn check_name(owner_wire: &[u8], sets: &Sets, apex: &[u8], found: &mut Vec<Finding>) {
     let owner = || name::print(owner_wire);
     if let Some(alias) = sets.get(&rt::CNAME) {
         let other = sets.keys().find(|t| !matches!(**t, rt::CNAME | rt::RRSIG | rt::NSEC));
@@ -109,7 +111,8 @@ fn check_name(owner_wire: &[u8], sets: &Sets, found: &mut Vec<Finding>) {
     }
     if name::is_wildcard(owner_wire) {
         for kind in [rt::NS, rt::DNAME] {
-            if let Some(set) = sets.get(&kind) {
+            // A zone of its own may have any name, and is then delegated here (RFC 4592 § 4.2 speaks of what is written).
+            if let Some(set) = sets.get(&kind).filter(|set| owner_wire != apex && set.at.1 > 0) {
                 let message = format!("{} has {}", owner(), rtype::print(kind));
                 found.push((
                     "MX2114",
@@ -120,6 +123,23 @@ fn check_name(owner_wire: &[u8], sets: &Sets, found: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// DS belongs to a delegation, and to no other name (RFC 4035 § 2.4).
+fn check_ds(owner: &[u8], sets: &Sets, apex: &[u8]) -> Option<Finding> {
+    let ds = sets.get(&rt::DS)?;
+    let (message, help) = match (owner == apex, sets.contains_key(&rt::NS)) {
+        (true, _) => (
+            format!("{} has DS, but it is the apex of this zone", name::print(owner)),
+            "its DS belongs to the zone above (RFC 4035 § 2.4): remove it here, and give it to that zone's operator",
+        ),
+        (false, false) => (
+            format!("{} has DS, but no NS", name::print(owner)),
+            "DS stands beside the NS of a delegation only (RFC 4035 § 2.4): remove it, or delegate the name",
+        ),
+        (false, true) => return None,
+    };
+    Some(("MX2116", ds.at, message, help))
 }
 
 /// Whether a set that may have one record has several.

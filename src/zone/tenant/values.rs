@@ -3,9 +3,9 @@
 //! Errors name the cause and never quote a certificate or a key.
 
 use super::SpkiDigest;
+use crate::dns::zone_name::to_a_labels;
 use crate::fields::shown;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
-use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use ring::digest::{SHA256, digest};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -144,17 +144,6 @@ fn refused_parameters(usage: u8, selector: u8, matching: u8) -> Option<&'static 
 /// Whether UTS 46 would only lower the case: plain ASCII, and no label that claims to be an A-label.
 fn plain(text: &str) -> bool {
     text.is_ascii() && !text.as_bytes().windows(4).any(|octets| octets.eq_ignore_ascii_case(b"xn--"))
-}
-
-fn to_a_labels(text: &str) -> Result<String, String> {
-    let bytes = text.as_bytes();
-    // Dashes in the third and fourth place are left alone: such domains exist, whatever IDNA thinks of them.
-    match Uts46::new().to_ascii(bytes, AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify) {
-        Ok(ascii) => Ok(ascii.into_owned()),
-        Err(_) => Err("it has no form in A-labels (UTS 46): look for a character that no domain may have, \
-                       an empty label, or one longer than 63 octets"
-            .to_owned()),
-    }
 }
 
 /// Letters, digits and dashes, no dash at an end (RFC 1123 § 2.1).
