@@ -26,7 +26,7 @@ pub fn verify(octets: &[u8], world: &World, now: u64, only_signatures: bool) -> 
     if counts != [0, 1, 2].map(|section: usize| ours.sections[section].len()) {
         return Err(format!("hickory-proto sees {counts:?} records"));
     }
-    for (section, records) in [&theirs.answers, &theirs.authorities].into_iter().enumerate() {
+    for (section, records) in [&theirs.answers, &theirs.authorities, &theirs.additionals].into_iter().enumerate() {
         complete(&ours.sections[section], world)?;
         for (record, other) in ours.sections[section].iter().zip(records) {
             if record.rtype == rt::RRSIG {

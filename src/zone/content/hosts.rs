@@ -56,7 +56,7 @@ pub(super) struct Hosts<'n> {
     /// No TTL goes out that is above it.
     ttl_cap: u32,
     /// All names that records name as hosts.
-    named: BTreeSet<Name>,
+    named: BTreeSet<Box<[u8]>>,
     made: BTreeMap<(Box<[u8]>, u16), Arc<KeptSet>>,
     expanded: Vec<(Box<[u8]>, Arc<KeptSet>)>,
 }
@@ -64,8 +64,10 @@ pub(super) struct Hosts<'n> {
 impl<'n> Hosts<'n> {
     /// Looks for the names of hosts in all records.
     pub fn new(apex: &'n [u8], names: &'n Names, ttl_cap: u32) -> Hosts<'n> {
-        let sets = names.values().flat_map(|sets| sets.iter());
-        let named = sets.flat_map(|(rtype, set)| set.data.iter().filter_map(|data| host_in(*rtype, data))).collect();
+        let mut named = BTreeSet::new();
+        for (rtype, set) in names.values().flatten() {
+            named.extend(set.data.iter().filter_map(|data| host_in(*rtype, data)).map(|name| Box::from(&*name)));
+        }
         Hosts { names, apex, ttl_cap, named, made: BTreeMap::new(), expanded: Vec::new() }
     }
 
