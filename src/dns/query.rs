@@ -124,10 +124,10 @@ pub fn parse(packet: &[u8]) -> Parsed<'_> {
     let Some(name) = cursor.question_name() else { return fault(rcode::FORMERR, &[], None) };
     let (Some(qtype), Some(qclass)) = (cursor.u16(), cursor.u16()) else { return fault(rcode::FORMERR, &[], None) };
     let question = packet.get(HEADER..cursor.at).unwrap_or_default();
-    let edns = match cursor.records(packet) {
-        Ok(edns) => edns,
-        Err(edns) => return fault(rcode::FORMERR, question, edns),
-    };
+    let mut edns = None;
+    if cursor.records(packet, &mut edns).is_err() {
+        return fault(rcode::FORMERR, question, edns);
+    }
     if edns.is_some_and(|edns| edns.version != 0) {
         return fault(rcode::BADVERS, question, edns);
     }
@@ -140,11 +140,8 @@ pub fn parse(packet: &[u8]) -> Parsed<'_> {
 fn without_question<'a>(header: Header, questions: usize, mut cursor: Cursor<'a>) -> Parsed<'a> {
     let packet = cursor.packet;
     let is_passed = questions <= RECORDS_MAX && (0..questions).all(|_| cursor.skip_question().is_some());
-    let (is_whole, edns) = match is_passed.then(|| cursor.records(packet)) {
-        Some(Ok(edns)) => (true, edns),
-        Some(Err(edns)) => (false, edns),
-        None => (false, None),
-    };
+    let mut edns = None;
+    let is_whole = is_passed && cursor.records(packet, &mut edns).is_ok();
     let asks_for_cookie = questions == 0 && is_whole && edns.is_some_and(|edns| edns.client_cookie.is_some());
     let rcode = match (is_whole, edns) {
         (true, Some(edns)) if edns.version != 0 => rcode::BADVERS,
@@ -224,38 +221,28 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads what follows the question, to the end of the message. The error has OPT as far as it was read.
-    fn records(&mut self, packet: &[u8]) -> Result<Option<Edns>, Option<Edns>> {
+    /// Reads what follows the question, to the end of the message; OPT as far as it goes, whatever is wrong behind.
+    fn records(&mut self, packet: &[u8], edns: &mut Option<Edns>) -> Result<(), ()> {
         let (before, additional) = (count(packet, 6) + count(packet, 8), count(packet, 10));
         if before + additional > RECORDS_MAX {
-            return Err(None);
+            return Err(());
         }
-        let mut edns = None;
         for index in 0..before + additional {
-            let record = self.record().ok_or(edns)?;
-            match record.rtype {
+            let root = self.skip_name().ok_or(())?;
+            let rtype = self.u16().ok_or(())?;
+            let (class, ttl) = (self.u16().ok_or(())?, self.take(4).ok_or(())?);
+            let length = self.u16().ok_or(())?;
+            let data = self.take(usize::from(length)).ok_or(())?;
+            match rtype {
                 // RFC 6891 § 6.1.1: one OPT, in the additional section, owned by the root.
-                rtype::OPT if index < before || edns.is_some() || !record.at_root => return Err(edns),
-                rtype::OPT => {
-                    let read = edns.insert(Edns::of(record.class, record.ttl));
-                    if read_options(record.data, read).is_err() {
-                        return Err(edns);
-                    }
-                }
+                rtype::OPT if index < before || edns.is_some() || !root => return Err(()),
+                rtype::OPT => read_options(data, edns.insert(Edns::of(class, ttl)?))?,
                 // No key is known here, so no TSIG can be right; FORMERR is the one defined answer.
-                rtype::TSIG => return Err(edns),
+                rtype::TSIG => return Err(()),
                 _ => {}
             }
         }
-        if self.at == packet.len() { Ok(edns) } else { Err(edns) }
-    }
-
-    fn record(&mut self) -> Option<RawRecord<'a>> {
-        let at_root = self.skip_name()?;
-        let (rtype, class) = (self.u16()?, self.u16()?);
-        let ttl = self.take(4)?.try_into().ok()?;
-        let length = self.u16()?;
-        Some(RawRecord { at_root, rtype, class, ttl, data: self.take(usize::from(length))? })
+        if self.at == packet.len() { Ok(()) } else { Err(()) }
     }
 
     fn skip_question(&mut self) -> Option<()> {
@@ -264,27 +251,18 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// One record as it came.
-struct RawRecord<'a> {
-    /// Whether the root owns it.
-    at_root: bool,
-    rtype: u16,
-    class: u16,
-    ttl: [u8; 4],
-    data: &'a [u8],
-}
-
 impl Edns {
     /// What the class and the TTL of OPT say (RFC 6891 § 6.1.2, § 6.1.3).
-    fn of(class: u16, ttl: [u8; 4]) -> Edns {
-        let flags = u16::from_be_bytes([ttl[2], ttl[3]]);
-        Edns {
-            version: ttl[1],
+    fn of(class: u16, ttl: &[u8]) -> Result<Edns, ()> {
+        let &[_, version, flags_high, flags_low] = ttl else { return Err(()) };
+        let flags = u16::from_be_bytes([flags_high, flags_low]);
+        Ok(Edns {
+            version,
             udp_size: class.max(UDP_SIZE_MIN),
             dnssec_ok: flags & 0x8000 != 0,
             compact_ok: flags & 0x4000 != 0,
             ..Edns::default()
-        }
+        })
     }
 }
 

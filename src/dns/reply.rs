@@ -3,15 +3,15 @@
 //! The only place that writes replies. RRsets go out whole or not at all, each with all its signatures; OPT always fits.
 
 mod opt;
+mod records;
 
 pub use opt::{NSID_OCTETS_MAX, OptData};
 
-use crate::dns::name;
 use crate::dns::query::{Edns, Header};
-use crate::dns::rrset::{CLASS_IN, RECORD_HEAD, RrsetView};
-use crate::dns::rtype::number as rtype;
+use crate::dns::rrset::RrsetView;
 use arrayvec::ArrayVec;
 use opt::{OPT_OCTETS_MAX, write_opt};
+use records::Writer;
 
 /// RRsets in one reply, at most: a chain of aliases with its end, or a referral with glue.
 pub const ITEMS_MAX: usize = 64;
@@ -19,8 +19,6 @@ pub const ITEMS_MAX: usize = 64;
 pub const MADE_OCTETS_MAX: usize = 4096;
 /// UDP size that we offer and never exceed (RFC 9715 § 3.2; DNS flag day 2020).
 pub const UDP_SIZE_MAX: u16 = 1232;
-/// Places in a message that pointers reach (RFC 1035 § 4.1.4: 14 bits).
-const POINTERS: usize = 0x4000;
 /// Octets of a signature by algorithms 13 and 15 (RFC 6605 § 4, RFC 8080 § 4).
 pub const SIGNATURE_OCTETS: usize = 64;
 
@@ -221,160 +219,6 @@ fn write_header(header: Header, answer: &Answer<'_>, truncated: bool, counts: [u
     head[2..4].copy_from_slice(&flags.to_be_bytes());
     for (place, count) in head[4..].chunks_exact_mut(2).zip(counts) {
         place.copy_from_slice(&count.to_be_bytes());
-    }
-}
-
-struct Writer<'o, 'a> {
-    out: &'o mut [u8],
-    at: usize,
-    limit: usize,
-    /// Names written out in full, with their places: the targets of aliases, which own what follows, and other owners.
-    targets: ArrayVec<(usize, &'a [u8]), 16>,
-}
-
-impl<'a> Writer<'_, 'a> {
-    fn put(&mut self, octets: &[u8]) -> bool {
-        let end = self.at + octets.len();
-        if end > self.limit {
-            return false;
-        }
-        match self.out.get_mut(self.at..end) {
-            Some(place) => place.copy_from_slice(octets),
-            None => return false,
-        }
-        self.at = end;
-        true
-    }
-
-    /// Writes item after item; false where one that is needed did not fit, which ends the reply: nothing half is ever
-    /// sent. One that is not needed is passed over.
-    fn sections(&mut self, answer: &'a Answer<'_>, question: &'a [u8], counts: &mut [u16; 3]) -> bool {
-        let question = question.get(..question.len().saturating_sub(4)).unwrap_or_default();
-        let needed = answer.needed.unwrap_or(usize::MAX);
-        let (mut whole, mut is_whole) = ((self.at, *counts), true);
-        for (index, item) in answer.items.iter().enumerate() {
-            // An RRset goes with all its signatures or not at all.
-            if !item.signature_only {
-                (whole, is_whole) = ((self.at, *counts), true);
-            } else if !is_whole {
-                continue;
-            }
-            let section = usize::from(index >= answer.authority_at) + usize::from(index >= answer.additional_at);
-            match self.item(answer, item, question) {
-                Some(records) => counts[section] += records,
-                None => {
-                    (self.at, *counts) = whole;
-                    is_whole = false;
-                    self.targets.retain(|(place, _)| *place < whole.0);
-                    if index < needed {
-                        return false;
-                    }
-                }
-            }
-        }
-        true
-    }
-
-    fn item(&mut self, answer: &'a Answer<'_>, item: &'a Item<'_>, question: &[u8]) -> Option<u16> {
-        let mut pointer = [0xc0, 0x0c];
-        let owner = match item.owner {
-            Owner::Question => None,
-            Owner::Name(name) => Some(name),
-            Owner::Made(range) => Some(answer.made(range)),
-        };
-        let mut full: &[u8] = &[];
-        let start = self.at;
-        if let Some(owner) = owner {
-            let found = self.find(owner, question);
-            if found.is_none() {
-                full = owner;
-            }
-            // What is written out now is pointed to by all that follows.
-            pointer = (0xc000 | u16::try_from(found.unwrap_or(start)).ok()?).to_be_bytes();
-        }
-        let can_be_pointed_to = start < POINTERS;
-        let owners = match (full.is_empty(), can_be_pointed_to) {
-            (true, _) => [&pointer[..], &pointer],
-            (false, true) => [full, &pointer],
-            (false, false) => [full, full],
-        };
-        let mut records = 0;
-        let rtype = match item.data {
-            Data::Set(set) => set.rtype,
-            Data::Made { rtype, .. } => rtype,
-        };
-        if !item.signature_only {
-            records += self.records(answer, item, owners)?;
-        }
-        if let Some(signature) = &item.signature {
-            self.rrsig(signature, owners[usize::from(records > 0)], rtype, item.ttl).then_some(())?;
-            records += 1;
-        }
-        if !full.is_empty() && records > 0 && can_be_pointed_to {
-            self.targets.try_push((start, full)).ok();
-        }
-        Some(records)
-    }
-
-    /// Writes the records of an item: its owner as the first of these, then as the second.
-    fn records(&mut self, answer: &'a Answer<'_>, item: &'a Item<'_>, owners: [&[u8]; 2]) -> Option<u16> {
-        match item.data {
-            Data::Set(set) if owners[0] == [0xc0, 0x0c] && item.ttl == set.ttl => {
-                let start = self.at;
-                self.put(set.wire).then_some(())?;
-                if set.rtype == rtype::CNAME {
-                    self.targets.try_push((start + RECORD_HEAD, set.wire.get(RECORD_HEAD..)?)).ok();
-                }
-                Some(set.count)
-            }
-            Data::Set(set) => {
-                for (index, data) in set.data().enumerate() {
-                    self.record(owners[usize::from(index > 0)], set.rtype, item.ttl, data)?;
-                }
-                Some(set.count)
-            }
-            Data::Made { rtype, data } => {
-                self.record(owners[0], rtype, item.ttl, answer.made(data))?;
-                Some(1)
-            }
-        }
-    }
-
-    fn record(&mut self, owner: &[u8], rtype: u16, ttl: u32, data: &'a [u8]) -> Option<()> {
-        let fits = self.put(owner)
-            && self.put(&rtype.to_be_bytes())
-            && self.put(&CLASS_IN.to_be_bytes())
-            && self.put(&ttl.to_be_bytes())
-            && self.put(&u16::try_from(data.len()).ok()?.to_be_bytes());
-        let start = self.at;
-        (fits && self.put(data)).then_some(())?;
-        if rtype == rtype::CNAME {
-            self.targets.try_push((start, data)).ok();
-        }
-        Some(())
-    }
-
-    fn rrsig(&mut self, signed: &Signed<'_>, owner: &[u8], covered: u16, ttl: u32) -> bool {
-        let mut head = [0u8; RECORD_HEAD - 2 + 18];
-        let length = u16::try_from(18 + signed.signer.len() + SIGNATURE_OCTETS).unwrap_or(0);
-        head[..2].copy_from_slice(&rtype::RRSIG.to_be_bytes());
-        head[2..4].copy_from_slice(&CLASS_IN.to_be_bytes());
-        head[4..8].copy_from_slice(&ttl.to_be_bytes());
-        head[8..10].copy_from_slice(&length.to_be_bytes());
-        head[10..].copy_from_slice(&rrsig_head(signed, covered));
-        self.put(owner) && self.put(&head) && self.put(signed.signer) && self.put(&signed.octets)
-    }
-
-    /// Where `name` already stands: at the end of the question's name or of an alias' target.
-    fn find(&self, owner: &[u8], question: &[u8]) -> Option<usize> {
-        let ends = |whole: &[u8]| {
-            let skip = whole.len().checked_sub(owner.len())?;
-            let same = whole.get(skip..)?.eq_ignore_ascii_case(owner);
-            (same && name::ancestors(whole).any(|suffix| suffix.len() == owner.len())).then_some(skip)
-        };
-        let at = ends(question).map(|skip| 12 + skip);
-        at.or_else(|| self.targets.iter().find_map(|(place, target)| ends(target).map(|skip| place + skip)))
-            .filter(|at| *at < POINTERS)
     }
 }
 
