@@ -10,5 +10,6 @@ mod tlsa_rolls {
     mod crashes;
     mod moves;
     mod scenarios;
+    mod strangers;
     mod world;
 }

@@ -5,7 +5,7 @@
 mod certs;
 mod keys;
 
-pub use certs::{CertPlanAsked, CertResume, CertVerb, Csr, DropKey, Permit, Rotate, Stage, Tlsa};
+pub use certs::{Adopt, CertPlanAsked, CertResume, CertVerb, Csr, DropKey, Permit, Rotate, Stage, Tlsa};
 pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Plan, Resume, Roll, Simulate};
 
 use super::output::{Colour, Form};

@@ -31,6 +31,7 @@ pub fn run(context: &Context, verb: &CertVerb, output: &mut Output) -> Result<Ex
         CertVerb::Stage(asked) => change::stage(context, asked, output),
         CertVerb::Permit(asked) => change::permit(context, asked, output),
         CertVerb::Rotate(asked) => rotate::run(context, asked, output),
+        CertVerb::Adopt(asked) => change::adopt(context, asked, output),
         CertVerb::Drop(asked) => change::drop_key(context, asked, output),
         CertVerb::Resume(asked) => change::resume(context, asked, output),
         CertVerb::Tlsa(asked) => tlsa::run(asked, output),

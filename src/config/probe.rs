@@ -42,7 +42,7 @@ const COMMAND_WORDS_MAX: usize = 64;
 
 const TENANTS_KEYS: &[&str] = &["ttl"];
 const PROBE_KEYS: &[&str] = &["enabled", "port", "every", "timeout", "together", "helo", "roots", "drain"];
-const POOL_KEYS: &[&str] = &["probe", "port", "names", "webpki", "next", "permit", "deploy", "install"];
+const POOL_KEYS: &[&str] = &["probe", "port", "names", "webpki", "next", "permit", "adopt", "deploy", "install"];
 const INSTALL_KEYS: &[&str] = &["certificate", "key", "then"];
 /// What stands for something in a command.
 const PLACEHOLDERS: [&str; 4] = ["{address}", "{pool}", "{certificate}", "{key}"];
@@ -90,6 +90,8 @@ pub struct PoolSettings {
     pub next: bool,
     /// How long a permit lasts.
     pub permit: Seconds,
+    /// Whether a key that a host shows in two looks is one of the pool's, although no file names it.
+    pub adopt: bool,
     /// The command that gives a certificate to a host; empty: none.
     pub deploy: Vec<String>,
     /// Files that hosts read their certificate from; none: none.
@@ -137,6 +139,7 @@ impl Default for PoolSettings {
             webpki: true,
             next: true,
             permit: PERMIT_LIFE,
+            adopt: false,
             deploy: Vec::new(),
             install: None,
         }
@@ -212,8 +215,24 @@ fn pool(reader: &mut Reader<'_>, table: &At<&Table>) -> PoolSettings {
         webpki: on(reader, "webpki"),
         next: on(reader, "next"),
         permit: span(reader, table, "permit", 1..=PERMIT_LIFE_MAX).unwrap_or(default.permit),
+        adopt: adopt(reader, table),
         deploy: command(reader, table, "deploy", true),
         install: install(reader, table),
+    }
+}
+
+/// What looks may say of keys. Whoever sits on the way to a host's port decides what a look sees.
+fn adopt(reader: &mut Reader<'_>, table: &Table) -> bool {
+    let Some(at) = reader.text(table, "adopt") else { return false };
+    match at.value {
+        "seen" => true,
+        "no" => false,
+        other => {
+            let message = format!("`{}` says nothing about keys that only hosts show", shown(other));
+            let help = "write adopt = \"no\", or adopt = \"seen\" where nobody else can sit between here and the hosts";
+            reader.error("MX1023", at.span, message, help);
+            false
+        }
     }
 }
 

@@ -234,7 +234,8 @@ fn policy(config: &Config, bounds: Bounds, pool: &str, wanted: &Wanted) -> Polic
     let can_be = wanted.addresses.iter().all(|address| crate::probe::can_be_looked_at(*address));
     let probed = config.probe.enabled && settings.probe && can_be;
     let drain = Some(config.probe.drain).filter(|drain| *drain > 0);
-    Policy { margin: bounds.margin, makes_next: settings.next, probed, drain }
+    let adopt = Some(config.probe.every).filter(|_| settings.adopt && probed);
+    Policy { margin: bounds.margin, makes_next: settings.next, probed, drain, adopt }
 }
 
 /// What holds for a pool that no zone uses yet: tenants belong into zones whose parents are served here.

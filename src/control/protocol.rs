@@ -168,6 +168,17 @@ pub enum Request {
         /// Changes nothing: no permit is recorded.
         dry_run: bool,
     },
+    /// A key that a host shows is one of the pool's, although no file names it. One [`CertInfo`].
+    CertAdopt {
+        /// Pool.
+        pool: String,
+        /// Digest of the key in hex.
+        spki: String,
+        /// Who or what asked.
+        reason: String,
+        /// Changes nothing.
+        dry_run: bool,
+    },
     /// A key is not to be used any more, or is after all (`back`). One [`CertInfo`].
     CertDrop {
         /// Pool.

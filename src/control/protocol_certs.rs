@@ -37,6 +37,9 @@ pub struct CertInfo {
     pub must: Vec<String>,
     /// When the next step may be taken, seconds since 1970; none: when something is seen, or never.
     pub next_at: Option<u64>,
+    /// What a command leads to that was not asked for, a line each.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What is to be said about the clock; empty: nothing.
     pub clock: String,
     /// The moment of this answer, seconds since 1970.
@@ -52,8 +55,11 @@ pub struct CertKeyInfo {
     pub kind: String,
     /// `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
     pub phase: String,
-    /// `made`, `staged`, `file`, `given`, `host`.
+    /// `made`, `staged`, `file`, `given`, `adopted`, `seen`, `host`.
     pub origin: String,
+    /// Whether only a host showed it, and nobody ever said that it is one of the pool's.
+    #[serde(default)]
+    pub unconfirmed: bool,
     /// Whether it is a next key: hosts do not show it yet.
     pub next: bool,
     /// The file of its private half, relative to `keys/`; empty: it is elsewhere.

@@ -176,6 +176,7 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
         | Request::CertCsr { .. }
         | Request::CertStage { .. }
         | Request::CertPermit { .. }
+        | Request::CertAdopt { .. }
         | Request::CertDrop { .. }
         | Request::CertResume { .. } => relay(request, desk, out),
     }

@@ -3,6 +3,7 @@
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
 mod cert_commands;
+mod cert_says;
 mod certs;
 mod clock;
 mod commands;

@@ -25,6 +25,7 @@ pub mod fold;
 pub mod forecast;
 pub mod key;
 pub mod plan;
+pub mod sights;
 pub mod step;
 pub mod way;
 pub mod words;
@@ -38,6 +39,8 @@ use std::net::IpAddr;
 
 /// TLSA records of one pool, at most: with their signature they just fit an answer over UDP.
 pub const KEYS_MAX: usize = 16;
+/// Of these, those that no file names, at most: current and next of all four kinds always find a place.
+pub const UNNAMED_MAX: usize = KEYS_MAX - 8;
 
 /// What the files say about a pool now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,12 +51,21 @@ pub struct Wanted {
     pub current: BTreeMap<Spki, KeyKind>,
     /// TLSA that are written down.
     pub given: SpkiSet,
-    /// Addresses of tenants' own that are served with its TLSA: hosts there are looked at, too.
+    /// Addresses of tenants' own that are served with its TLSA: hosts there are looked at, too, and may hold up that a TLSA
+    /// goes. They never add one.
     pub apart: AddressSet,
     /// How many more of these there are than can be looked at.
     pub left_out: usize,
     /// For tenants on their way from another pool: that pool's TLSA, and its addresses.
     pub before: Option<(SpkiSet, AddressSet)>,
+}
+
+impl Wanted {
+    /// Whether the files say that a key is one of the pool's.
+    pub fn names(&self, spki: Spki) -> bool {
+        let is_before = self.before.as_ref().is_some_and(|(before, _)| before.contains(&spki));
+        self.current.contains_key(&spki) || self.given.contains(&spki) || is_before
+    }
 }
 
 /// What is wanted of a pool beside its files.
@@ -65,8 +77,11 @@ pub struct Policy {
     pub makes_next: bool,
     /// Whether its hosts are looked at. Where they are not, its files count for what they show.
     pub probed: bool,
-    /// How long a host offers no STARTTLS before its address goes, in seconds; none: it never does.
+    /// How long a host offers no STARTTLS, or shows a key that is not published, before its address goes, in seconds;
+    /// none: it never does.
     pub drain: Option<Seconds>,
+    /// How far apart two looks are, in seconds, which make a key that a host shows one of the pool's; none: no look does.
+    pub adopt: Option<Seconds>,
 }
 
 /// What is known of the surroundings now and is no fact of the past.
@@ -80,8 +95,14 @@ pub struct Conditions {
     pub silent: BTreeMap<IpAddr, String>,
     /// Hosts that were not looked at yet since the start.
     pub unseen: AddressSet,
+    /// Hosts to come that were not looked at yet since the start, or whose last look failed.
+    pub unknown: AddressSet,
+    /// Hosts at tenants' own addresses that were not looked at yet since the start, or whose last look failed.
+    pub dark: AddressSet,
     /// For tenants on their way: what the hosts of both pools show. None: what was seen of the pool's own.
     pub shows: Option<Vec<Version<Showing>>>,
+    /// For tenants on their way: what hosts at tenants' own addresses show of both pools. None: what is known of this one.
+    pub held: Option<Vec<Version<Spki>>>,
 }
 
 /// How a sender asks a host.

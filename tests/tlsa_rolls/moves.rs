@@ -61,7 +61,7 @@ impl Moving {
         if self.tenants.is_empty() {
             return;
         }
-        self.way.policy = Policy { margin: HOUR, makes_next: false, probed: true, drain: None };
+        self.way.policy = Policy { margin: HOUR, makes_next: false, probed: true, drain: None, adopt: None };
         self.way.wanted = wanted(&[&self.from.facts], &self.to.facts);
         let shows = [&self.from, &self.to].iter().flat_map(|pool| pool.facts.showings(true)).collect();
         self.way.elsewhere = Some(Conditions { shows: Some(shows), ..Conditions::default() });

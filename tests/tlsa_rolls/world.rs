@@ -4,9 +4,10 @@ use mxseal::cert::{KeyClass, KeyKind, Spki};
 use mxseal::roll::facts::Record;
 use mxseal::roll::item::Caution;
 use mxseal::roll::tlsa::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
-use mxseal::roll::tlsa::facts::{Fact, Origin, Shown};
-use mxseal::roll::tlsa::fold::PoolFacts;
+use mxseal::roll::tlsa::facts::{Fact, Origin};
+use mxseal::roll::tlsa::fold::{Claim, PoolFacts};
 use mxseal::roll::tlsa::plan::{Plan, plan};
+use mxseal::roll::tlsa::sights::{Sight, Sights};
 use mxseal::roll::tlsa::step::{Step, permit_deploy};
 use mxseal::roll::tlsa::{Conditions, Policy, Profile, Wanted};
 use mxseal::time::{Seconds, UnixTime};
@@ -61,8 +62,9 @@ pub struct World {
     /// Whether facts can be written.
     pub disk: bool,
     ack: Option<(UnixTime, u64)>,
-    look_at: UnixTime,
+    pub look_at: UnixTime,
     looked: BTreeMap<IpAddr, bool>,
+    sights: Sights,
     made: u8,
     pub true_tlsa: Vec<Truth<SpkiSet>>,
     pub true_addresses: Vec<Truth<AddressSet>>,
@@ -106,7 +108,7 @@ impl World {
             journal: Vec::new(),
             facts: PoolFacts::default(),
             wanted,
-            policy: Policy { margin: HOUR, makes_next: true, probed: true, drain: Some(2 * EVERY) },
+            policy: Policy { margin: HOUR, makes_next: true, probed: true, drain: Some(2 * EVERY), adopt: None },
             hosts: BTreeMap::new(),
             plan: None,
             limits: (TTL, LIFE),
@@ -116,6 +118,7 @@ impl World {
             ack: None,
             look_at: START,
             looked: BTreeMap::new(),
+            sights: Sights::default(),
             made: 0,
             true_tlsa: Vec::new(),
             true_addresses: Vec::new(),
@@ -174,6 +177,7 @@ impl World {
         }
         (self.is_dead, self.ack, self.look_at) = (false, None, self.now);
         self.looked.clear();
+        self.sights = Sights::default();
         self.turn();
     }
 
@@ -239,17 +243,20 @@ impl World {
                 self.record(known);
             }
         }
-        for spki in self.wanted.given.clone() {
+        let before = self.wanted.before.iter().flat_map(|(keys, _)| keys);
+        for spki in self.wanted.given.iter().chain(before).copied().collect::<Vec<_>>() {
             if self.facts.key(spki).is_none() {
                 self.record(Fact::KeyKnown { spki, kind: None, origin: Origin::Given, file: String::new() });
             }
         }
         let (current, given): (Vec<Spki>, Vec<Spki>) =
             (self.wanted.current.keys().copied().collect(), self.wanted.given.iter().copied().collect());
-        let all: SpkiSet = current.iter().chain(&given).copied().collect();
+        let hosts: Option<Vec<IpAddr>> = (!self.policy.probed).then(|| self.wanted.addresses.iter().copied().collect());
+        let keys: SpkiSet = current.iter().chain(&given).copied().collect();
+        let all = Claim { keys, hosts: hosts.as_ref().map(|hosts| hosts.iter().copied().collect()) };
         let known = self.facts.named.last().map(|named| named.what.clone());
         if known.as_ref() != Some(&all) || self.facts.current != current.iter().copied().collect() {
-            self.record(Fact::Named { current, given });
+            self.record(Fact::Named { current, given, hosts });
         }
         let (ttl, life) = self.limits;
         if self.facts.limits_next.is_none_or(|next| (next.ttl, next.life) != (ttl, life)) {
@@ -262,13 +269,21 @@ impl World {
             return elsewhere.clone();
         }
         let mut conditions = Conditions { disk: (!self.disk).then(|| "full".to_owned()), ..Conditions::default() };
-        for address in self.facts.reachable(self.policy.margin, self.now).iter().filter(|_| self.policy.probed) {
+        if !self.policy.probed {
+            return conditions;
+        }
+        let reachable = self.facts.reachable(self.policy.margin, self.now);
+        for address in &reachable {
             match self.looked.get(address) {
                 None => drop(conditions.unseen.insert(*address)),
                 Some(false) => drop(conditions.silent.insert(*address, "down".to_owned())),
                 Some(true) => {}
             }
         }
+        let is_dark = |address: &&IpAddr| self.looked.get(*address) != Some(&true);
+        conditions.unknown = self.wanted.addresses.difference(&reachable).filter(is_dark).copied().collect();
+        let apart = self.facts.reachable_apart(self.policy.margin, self.now);
+        conditions.dark = apart.iter().filter(is_dark).copied().collect();
         conditions
     }
 
@@ -327,42 +342,56 @@ impl World {
     }
 
     /// Looks at all hosts that matter.
-    fn look(&mut self) {
+    pub fn look(&mut self) {
         self.look_at = self.now.after(self.every);
         if !self.policy.probed || self.elsewhere.is_some() {
             return;
         }
-        let all: AddressSet =
+        let own: AddressSet =
             self.facts.reachable(self.policy.margin, self.now).union(&self.wanted.addresses).copied().collect();
-        for address in all {
+        let apart = self.facts.reachable_apart(self.policy.margin, self.now).difference(&own).copied().collect();
+        self.looked.retain(|address, _| own.contains(address) || AddressSet::contains(&apart, address));
+        self.sights.keep_only(&own, &apart);
+        for address in own.union(&apart).copied() {
             let Some(host) = self.hosts.get(&address).cloned().filter(|host| host.up) else {
                 self.looked.insert(address, false);
                 continue;
             };
             self.looked.insert(address, host.starttls);
-            for profile in Profile::all() {
-                let own = if profile.sni { None } else { host.without_name.get(&profile.class) };
-                let shows = match own.or_else(|| host.keys.get(&profile.class)) {
-                    _ if !host.starttls => Shown::Plain,
-                    Some(spki) => Shown::Key(*spki),
-                    None => Shown::Nothing,
-                };
-                self.saw(address, profile, shows);
+            if own.contains(&address) {
+                self.note(address, &host);
+            } else if host.starttls {
+                self.sights.apart(address, host.keys.values().chain(host.without_name.values()).copied().collect());
             }
+        }
+        let is_dark = self.wanted.left_out > 0 || !self.conditions().dark.is_empty();
+        if let Some(fact) = self.sights.held(&self.facts, &self.policy, is_dark, self.now) {
+            self.record(fact);
         }
     }
 
-    fn saw(&mut self, address: IpAddr, profile: Profile, shows: Shown) {
-        if self.facts.sights.get(&(address, profile)) == Some(&shows) {
-            return;
+    /// What a host of the pool shows becomes facts, where that is news.
+    fn note(&mut self, address: IpAddr, host: &Host) {
+        let mut shown = BTreeMap::new();
+        for profile in Profile::all() {
+            let own = if profile.sni { None } else { host.without_name.get(&profile.class) };
+            let sight = match own.or_else(|| host.keys.get(&profile.class)) {
+                _ if !host.starttls => Sight::Plain,
+                Some(spki) => Sight::Key(*spki, KeyKind::EcdsaP256),
+                None => Sight::Nothing,
+            };
+            if let Sight::Key(spki, kind) = sight {
+                shown.insert(profile, (spki, kind));
+            }
+            let about = (&self.facts, &self.wanted, &self.policy);
+            for fact in self.sights.own(about, (address, profile), sight, self.now) {
+                self.record(fact);
+            }
         }
-        if let Shown::Key(spki) = shows
-            && self.facts.key(spki).is_none()
-        {
-            let kind = Some(KeyKind::EcdsaP256);
-            self.record(Fact::KeyKnown { spki, kind, origin: Origin::Host, file: String::new() });
+        let about = (&self.facts, &self.wanted, &self.policy);
+        for fact in self.sights.adopt(about, address, &shown, self.now) {
+            self.record(fact);
         }
-        self.record(Fact::HostShows { address, class: profile.class, sni: profile.sni, shows });
     }
 
     /// Time goes on, event by event, up to a moment.

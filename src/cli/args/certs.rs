@@ -74,16 +74,27 @@ pub enum CertVerb {
           (2, "the configuration does not say how hosts get it"), UNREACHABLE, GATE, (5, "a host does not show it in time")],
     ))]
     Rotate(Rotate),
+    /// Say that a key which a host shows is one of the pool's
+    ///
+    /// Its TLSA is served as long as a host shows it, and for the wait after. A look never does that by itself: whoever sits
+    /// on the way to a host's port could have his key certified. Compare the digest with the host itself first.
+    #[command(after_help = page(
+        &["mxseal cert adopt eu-1 --key 2bbcab29c3d44f6d18e10469681c9dd8b06a47e5c581e8d489341edae1a083c2 --reason 'seen on the console of mx1'"],
+        &[OK, (1, "no such pool, or nothing can be recorded"), (2, "it is not a whole digest"), UNREACHABLE,
+          (4, "no host of the pool shows it, it was given up, or its hosts are not looked at"), SILENT],
+    ))]
+    Adopt(Adopt),
     /// Give a key up, or take that back
     ///
     /// A next key that is given up is replaced by another. With --emergency waits are those of honest caches only: for a key
-    /// that may be in foreign hands. A TLSA never goes while a host shows its key.
+    /// that may be in foreign hands. The TLSA of a key of the files never goes while a host of the pool shows it; one that no
+    /// file names, and that only a look found, goes at once in an emergency, whoever shows it.
     #[command(after_help = page(
         &["mxseal cert drop eu-1 --key DIGEST --emergency --reason 'host stolen'", "mxseal cert drop eu-1 --key DIGEST --back"],
         &[OK, FAILED, UNREACHABLE, (4, "it cannot be given up"), SILENT],
     ))]
     Drop(DropKey),
-    /// Say that what was in doubt about a pool has been looked at
+    /// Say that what was in doubt about a pool, or is an alarm about its hosts, has been looked at: all goes on
     #[command(after_help = page(
         &["mxseal cert resume eu-1 --reason 'compared with the backup'"],
         &[OK, FAILED, UNREACHABLE, SILENT],
@@ -189,6 +200,22 @@ pub struct Rotate {
     #[arg(long, value_name = "TIME", default_value = TIMEOUT_DEFAULT, value_parser = timeout)]
     pub timeout: Seconds,
     /// Say what would be done, and what would refuse it
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cert adopt`.
+#[derive(Args, Debug)]
+pub struct Adopt {
+    /// The pool
+    pub pool: String,
+    /// SHA-256 of its SubjectPublicKeyInfo, all 64 hex digits
+    #[arg(long, value_name = "SPKI")]
+    pub key: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "by command")]
+    pub reason: String,
+    /// Change nothing
     #[arg(long)]
     pub dry_run: bool,
 }

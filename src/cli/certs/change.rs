@@ -1,8 +1,8 @@
-//! `cert csr`, `stage`, `permit`, `drop`, `resume`: what a person or a hook wants of keys.
+//! `cert csr`, `stage`, `permit`, `adopt`, `drop`, `resume`: what a person or a hook wants of keys.
 //!
 //! A dry run asks the same question and prints the same answer.
 
-use super::super::args::{CertResume, Csr, DropKey, Permit, Stage};
+use super::super::args::{Adopt, CertResume, Csr, DropKey, Permit, Stage};
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::keys::plan::write;
@@ -124,6 +124,22 @@ pub fn permit(context: &Context, asked: &Permit, output: &mut Output) -> Result<
     Err(Failure::new(end.exit, info.why, help).into())
 }
 
+/// Says that a key which a host shows is one of the pool's.
+pub fn adopt(context: &Context, asked: &Adopt, output: &mut Output) -> Result<Exit, Stop> {
+    let request = Request::CertAdopt {
+        pool: asked.pool.clone(),
+        spki: asked.key.clone(),
+        reason: asked.reason.clone(),
+        dry_run: asked.dry_run,
+    };
+    let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
+    tell(&info, asked.dry_run, output)?;
+    if !output.is_json() && info.state == "frozen" {
+        output.line("The pool is frozen all the same: a key is added to its TLSA, and none is taken away.")?;
+    }
+    Ok(Exit::Ok)
+}
+
 /// Gives a key up, or takes that back.
 pub fn drop_key(context: &Context, asked: &DropKey, output: &mut Output) -> Result<Exit, Stop> {
     let request = Request::CertDrop {
@@ -154,6 +170,7 @@ fn tell(info: &CertInfo, dry_run: bool, output: &mut Output) -> Result<(), Stop>
     if dry_run {
         output.line("Nothing was changed.")?;
     }
+    info.notes.iter().try_for_each(|note| output.line(note))?;
     super::show::print(info, output)
 }
 

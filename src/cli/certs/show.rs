@@ -88,7 +88,7 @@ pub fn keys(info: &CertInfo) -> Table {
             (tone, phase),
             plain(ready),
             plain(key.hosts.join(" ")),
-            plain(&key.origin),
+            if key.unconfirmed { (Tone::Bad, format!("{}, not confirmed", key.origin)) } else { plain(&key.origin) },
         ]);
     }
     table

@@ -4,10 +4,11 @@
 
 use super::Life;
 use super::hosts::HostSeen;
-use crate::cert::Leaf;
 use crate::cert::chain::covers;
+use crate::cert::{Leaf, Spki};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::tlsa::plan::Blocker;
+use crate::roll::tlsa::fold::KeyFacts;
+use crate::roll::tlsa::plan::{Blocker, is_known_here};
 use crate::roll::tlsa::step::ready_at;
 use crate::roll::tlsa::{fold::Caution, words};
 use crate::time::UnixTime;
@@ -22,6 +23,11 @@ const CERTIFICATE: &str = "MX5605";
 const PLAIN: &str = "MX5606";
 const EARLY: &str = "MX5607";
 const UNREADABLE: &str = "MX5608";
+/// Codes: a key that only a version of before published; a host at a tenant's own address without a fitting key.
+const UNCONFIRMED: &str = "MX5609";
+const STRANGE_APART: &str = "MX5610";
+/// Keys that nobody announced, which are told of one pool, at most.
+const STRANGERS_MAX: usize = 16;
 /// Share of its life that a certificate has left when it is to be renewed: as Let's Encrypt asks.
 const RENEW_SHARE: u64 = 3;
 
@@ -40,7 +46,7 @@ pub fn findings(
         let (what, fix) = words::blocker(life.facts(), blocker);
         let message = format!("pool `{pool}`: {what}");
         found.push(match blocker {
-            Blocker::Silent(..) | Blocker::NeedsKey(_) | Blocker::Full => {
+            Blocker::Silent(..) | Blocker::NeedsKey(_) | Blocker::Full | Blocker::Accepted(_) | Blocker::LeftOut(_) => {
                 Diagnostic::warning(BLOCKED, place(), message, &fix)
             }
             _ => Diagnostic::error(BLOCKED, place(), message, &fix),
@@ -88,15 +94,16 @@ fn keys(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic
         let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let key = words::key(facts, spki);
         if unready(spki) {
-            let message = format!("pool `{pool}`: {hosts} shows {key}, which nobody announced; its TLSA was added");
+            let message = format!("pool `{pool}`: {hosts} shows {key}, which not all caches know");
             let help =
                 "give that host its certificate of before; senders that hold older TLSA defer mail for it until then";
             found.push(Diagnostic::error(SURPRISE, place.clone(), message, help));
-        } else if !facts.key(spki).is_some_and(crate::roll::tlsa::plan::is_known_here) {
+        } else if !facts.key(spki).is_some_and(|key| is_known_here(key) || key.is_unconfirmed()) {
             let message = format!("pool `{pool}`: {hosts} shows {key}, which pools.toml does not name");
             found.push(Diagnostic::warning(UNNAMED, place.clone(), message, "name its certificate in `certificates`"));
         }
     }
+    found.extend(strangers(pool, place, life, now));
     for spki in life.wanted.current.keys().filter(|spki| unready(**spki)) {
         if facts.tlsa.iter().all(|version| version.what.is_empty() || version.what.contains(spki)) {
             // Nothing else was ever served.
@@ -107,6 +114,35 @@ fn keys(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic
         let help =
             "no host must show it before `mxseal cert permit` says yes; mail to those that do is deferred meanwhile";
         found.push(Diagnostic::error(EARLY, place.clone(), message, help));
+    }
+    found
+}
+
+/// Keys that nobody said are the pool's: those that its hosts show, and those that a version of before published by itself.
+fn strangers(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (spki, (kind, hosts)) in life.strangers(now).into_iter().take(STRANGERS_MAX) {
+        let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "pool `{pool}`: {hosts} shows {} key {spki}, which nobody announced: it has no TLSA, and mail may wait",
+            kind.word()
+        );
+        let help = format!(
+            "give that host a certificate whose key is published; if the key is yours, name its certificate in pools.toml, or \
+             `mxseal cert adopt {pool} --key {spki}`; if not, find out who answers there"
+        );
+        found.push(Diagnostic::error(SURPRISE, place.clone(), message, &help));
+    }
+    let facts = life.facts();
+    let is_left = |key: &&KeyFacts| key.is_served() && key.is_unconfirmed() && key.given_up.is_none();
+    for key in facts.keys.iter().filter(is_left).filter(|key| !life.wanted.names(key.spki)) {
+        let (spki, name) = (key.spki, words::key(facts, key.spki));
+        let message =
+            format!("pool `{pool}`: {name} is not confirmed: it has TLSA only because a host was once seen to show it");
+        let help = format!(
+            "if it is yours, `mxseal cert adopt {pool} --key {spki}`; if not, `mxseal cert drop {pool} --key {spki} --emergency`"
+        );
+        found.push(Diagnostic::error(UNCONFIRMED, place.clone(), message, &help));
     }
     found
 }
@@ -149,4 +185,14 @@ fn untrusted(pool: &str, place: &Place, address: IpAddr, host: &HostSeen) -> Vec
         Diagnostic::warning(CERTIFICATE, place.clone(), message, help)
     };
     warnings.map(tell).collect()
+}
+
+/// A host at a tenant's own address that shows a key without TLSA: mail to that tenant waits, and nobody else's.
+pub fn strange_apart(pool: &str, (domain, shown): (&str, &str), address: IpAddr, spki: Spki) -> Diagnostic {
+    let message = format!(
+        "tenant `{domain}` has the TLSA of pool `{pool}`, and its own address {address} shows key {spki}, which is none of \
+         them: mail to it waits where DANE is honoured"
+    );
+    let help = format!("write `tlsa = [\"3 1 1 {spki}\"]` into its file, or give that host a certificate of the pool");
+    Diagnostic::error(STRANGE_APART, Place::file(shown.to_owned()), message, &help)
 }

@@ -3,11 +3,13 @@
 //! A look that failed is no fact: what a host showed before, it may show still.
 
 use super::Life;
-use crate::cert::Spki;
 use crate::cert::chain::Leaf;
+use crate::cert::{KeyKind, Spki};
 use crate::probe::{Fault, Looked, Seen};
 use crate::roll::tlsa::Profile;
-use crate::roll::tlsa::facts::{Fact, Origin, Shown};
+use crate::roll::tlsa::check::AddressSet;
+use crate::roll::tlsa::plan::is_ours;
+use crate::roll::tlsa::sights::Sight;
 use crate::time::UnixTime;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -43,6 +45,52 @@ pub struct SeenShown {
     pub tls: String,
     /// What MTA-STS senders will object to.
     pub warnings: Vec<String>,
+    /// Whether it offered no STARTTLS.
+    pub is_plain: bool,
+}
+
+impl HostSeen {
+    /// The certificates that it showed.
+    fn keys(&self) -> impl Iterator<Item = (Profile, &Leaf)> {
+        self.shows.iter().filter_map(|(profile, shown)| Some((*profile, shown.leaf.as_ref()?)))
+    }
+
+    /// What it showed to each way of asking.
+    fn sights(&self) -> Vec<(Profile, Sight)> {
+        let sight = |shown: &SeenShown| match &shown.leaf {
+            _ if shown.is_plain => Sight::Plain,
+            Some(leaf) => Sight::Key(leaf.spki, leaf.kind),
+            None => Sight::Nothing,
+        };
+        self.shows.iter().map(|(profile, shown)| (*profile, sight(shown))).collect()
+    }
+}
+
+/// What a round of looks at one host adds up to. A look that failed shows nothing, and no STARTTLS is something that is shown.
+fn seen_host(sights: Vec<Looked>, judge: &Judge<'_>, now: UnixTime) -> HostSeen {
+    let mut host = HostSeen { at: now, ..HostSeen::default() };
+    for (target, sight) in sights {
+        let profile = Profile { class: target.class, sni: target.sni.is_some() };
+        match sight {
+            Ok(sight) => {
+                let warnings = sight.chain.as_ref().map(|chain| judge(chain, target.sni.as_deref()));
+                let (leaf, warnings) = (sight.chain.map(|chain| chain.leaf), warnings.unwrap_or_default());
+                let shown = SeenShown { sni: target.sni, leaf, tls: sight.tls, warnings, is_plain: false };
+                host.shows.insert(profile, shown);
+            }
+            Err(fault) => {
+                if matches!(fault, Fault::NoStarttls) {
+                    host.shows.insert(profile, SeenShown { sni: target.sni, is_plain: true, ..SeenShown::default() });
+                }
+                host.fault = Some(HostFault { what: fault.to_string(), word: fault.word() });
+            }
+        }
+    }
+    if host.fault.is_none() && host.shows.values().all(|shown| shown.leaf.is_none()) {
+        let what = "it has no certificate of any kind that was asked for".to_owned();
+        host.fault = Some(HostFault { what, word: "no-certificate" });
+    }
+    host
 }
 
 /// What judges a certificate as MTA-STS senders do: a chain, the name asked for, the moment; in words what they object to.
@@ -57,56 +105,61 @@ impl Life {
         }
         let before = self.facts().records;
         for (address, sights) in by_host {
-            let mut host = HostSeen { at: now, ..HostSeen::default() };
-            for (target, sight) in sights {
-                let profile = Profile { class: target.class, sni: target.sni.is_some() };
-                match sight {
-                    Ok(sight) => {
-                        let warnings = sight.chain.as_ref().map(|chain| judge(chain, target.sni.as_deref()));
-                        let leaf = sight.chain.map(|chain| chain.leaf);
-                        self.note(
-                            address,
-                            profile,
-                            leaf.as_ref().map_or(Shown::Nothing, |leaf| Shown::Key(leaf.spki)),
-                            leaf.as_ref(),
-                            now,
-                        );
-                        let warnings = warnings.unwrap_or_default();
-                        host.shows.insert(profile, SeenShown { sni: target.sni, leaf, tls: sight.tls, warnings });
-                    }
-                    Err(fault) => {
-                        if matches!(fault, Fault::NoStarttls) {
-                            self.note(address, profile, Shown::Plain, None, now);
-                        }
-                        host.fault = Some(HostFault { what: fault.to_string(), word: fault.word() });
-                    }
-                }
-            }
-            if host.fault.is_none() && host.shows.values().all(|shown| shown.leaf.is_none()) {
-                let what = "it has no certificate of any kind that was asked for".to_owned();
-                host.fault = Some(HostFault { what, word: "no-certificate" });
-            }
+            let host = seen_host(sights, judge, now);
             self.tell(address, &host);
+            if self.is_own(address, now) {
+                self.note(address, &host, now);
+            } else if host.fault.is_none() {
+                self.sights.apart(address, host.keys().map(|(_, leaf)| leaf.spki).collect());
+            }
             self.hosts.insert(address, host);
         }
         self.forget_hosts(now);
+        let is_dark = self.wanted.left_out > 0 || !self.conditions(None, now).dark.is_empty();
+        let mut sights = std::mem::take(&mut self.sights);
+        let held = sights.held(self.facts(), &self.policy, is_dark, now);
+        self.sights = sights;
+        if let Some(fact) = held {
+            self.record(fact, now);
+        }
         self.facts().records != before
     }
 
-    /// What a host showed becomes a fact, where it is other than what it showed before.
-    fn note(&mut self, address: IpAddr, profile: Profile, shows: Shown, leaf: Option<&Leaf>, now: UnixTime) {
-        if self.facts().sights.get(&(address, profile)) == Some(&shows) {
-            return;
-        }
-        if let (Shown::Key(spki), Some(leaf)) = (shows, leaf)
-            && self.facts().key(spki).is_none_or(|key| key.kind.is_none())
-        {
-            let known = Fact::KeyKnown { spki, kind: Some(leaf.kind), origin: Origin::Host, file: String::new() };
-            if !self.record(known, now) {
-                return;
+    /// Whether senders may meet a host as one of the pool's, or are to.
+    fn is_own(&self, address: IpAddr, now: UnixTime) -> bool {
+        self.wanted.addresses.contains(&address) || self.facts().reachable(self.policy.margin, now).contains(&address)
+    }
+
+    /// What a host of the pool showed becomes a fact, where that was not known.
+    fn note(&mut self, address: IpAddr, host: &HostSeen, now: UnixTime) {
+        let mut sights = std::mem::take(&mut self.sights);
+        let mut shown = BTreeMap::new();
+        for (profile, sight) in host.sights() {
+            if let Sight::Key(spki, kind) = sight {
+                shown.insert(profile, (spki, kind));
+            }
+            let news = sights.own((self.facts(), &self.wanted, &self.policy), (address, profile), sight, now);
+            for fact in news {
+                self.record(fact, now);
             }
         }
-        self.record(Fact::HostShows { address, class: profile.class, sni: profile.sni, shows }, now);
+        if host.fault.is_none() {
+            let news = sights.adopt((self.facts(), &self.wanted, &self.policy), address, &shown, now);
+            for fact in news {
+                tracing::warn!(POOL = self.name(), HOST = %address, "its key is adopted, as the pool's settings say: {fact:?}");
+                self.record(fact, now);
+            }
+        }
+        self.sights = sights;
+    }
+
+    /// More is known of keys: what hosts showed when they were last looked at may be something else by that.
+    pub fn look_back(&mut self, now: UnixTime) {
+        let own: Vec<IpAddr> = self.hosts.keys().copied().filter(|address| self.is_own(*address, now)).collect();
+        for address in own {
+            let Some(host) = self.hosts.get(&address).cloned() else { continue };
+            self.note(address, &host, now);
+        }
     }
 
     /// One line where a host begins or ceases to be looked at well.
@@ -124,14 +177,57 @@ impl Life {
     /// Hosts that neither the files nor caches know any more are not remembered.
     fn forget_hosts(&mut self, now: UnixTime) {
         let reachable = self.facts().reachable(self.policy.margin, now);
-        let wanted = self.wanted.addresses.clone();
-        self.hosts.retain(|address, _| reachable.contains(address) || wanted.contains(address));
+        let own: AddressSet = reachable.union(&self.wanted.addresses).copied().collect();
+        let apart = self.facts().reachable_apart(self.policy.margin, now);
+        self.hosts.retain(|address, _| own.contains(address) || apart.contains(address));
+        self.sights.keep_only(&own, &apart);
     }
 
     /// All hosts that are to be looked at: those served, those that caches may still hold, and those to come.
     pub fn hosts_to_look_at(&self, now: UnixTime) -> Vec<IpAddr> {
-        let reachable = self.facts().reachable(self.policy.margin, now);
-        reachable.union(&self.wanted.addresses).copied().collect()
+        let apart = self.facts().reachable_apart(self.policy.margin, now);
+        let own = self.facts().reachable(self.policy.margin, now);
+        own.iter().chain(&self.wanted.addresses).chain(&apart).copied().collect::<AddressSet>().into_iter().collect()
+    }
+
+    /// Keys that are none of the pool's, and the hosts of the pool that showed them when they were last looked at.
+    pub fn strangers(&self, now: UnixTime) -> BTreeMap<Spki, (KeyKind, Vec<IpAddr>)> {
+        let mut strangers: BTreeMap<Spki, (KeyKind, Vec<IpAddr>)> = BTreeMap::new();
+        for (address, host) in self.hosts.iter().filter(|(address, _)| self.is_own(**address, now)) {
+            for (_, leaf) in host.keys().filter(|(_, leaf)| !is_ours(self.facts(), &self.wanted, leaf.spki)) {
+                let (_, hosts) = strangers.entry(leaf.spki).or_insert_with(|| (leaf.kind, Vec::new()));
+                if !hosts.contains(address) {
+                    hosts.push(*address);
+                }
+            }
+        }
+        strangers
+    }
+
+    /// The kind of a key, where a host of the pool showed it when it was last looked at.
+    pub fn shown_kind(&self, spki: Spki, now: UnixTime) -> Option<KeyKind> {
+        let mut own = self.hosts.iter().filter(|(address, _)| self.is_own(**address, now));
+        own.find_map(|(_, host)| host.keys().find(|(_, leaf)| leaf.spki == spki).map(|(_, leaf)| leaf.kind))
+    }
+
+    /// Hosts at tenants' own addresses that showed a key when they were last looked at.
+    pub fn apart_with(&self, spki: Spki, now: UnixTime) -> AddressSet {
+        let apart = self.hosts.iter().filter(|(address, _)| !self.is_own(**address, now));
+        let shows = |host: &HostSeen| host.keys().any(|(_, leaf)| leaf.spki == spki);
+        apart.filter(|(_, host)| shows(host)).map(|(address, _)| *address).collect()
+    }
+
+    /// Hosts at tenants' own addresses that show a key without TLSA, with one such key each.
+    pub fn strange_apart(&self, now: UnixTime) -> BTreeMap<IpAddr, Spki> {
+        let served = self.facts().served_keys();
+        let apart = self.facts().apart.last().map(|version| version.what.clone()).unwrap_or_default();
+        let apart = apart.into_iter().filter(|address| !served.is_empty() && !self.is_own(*address, now));
+        let strange = |address: IpAddr| {
+            let host = self.hosts.get(&address)?;
+            let key = host.keys().find(|(_, leaf)| !served.contains(&leaf.spki));
+            key.map(|(_, leaf)| (address, leaf.spki))
+        };
+        apart.filter_map(strange).collect()
     }
 
     /// Keys that hosts which senders may meet show now, and that files do not name.

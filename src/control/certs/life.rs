@@ -12,8 +12,9 @@ use crate::control::store::Store;
 use crate::diagnostic::Diagnostic;
 use crate::roll::tlsa::check::SpkiSet;
 use crate::roll::tlsa::facts::{Fact, Origin};
-use crate::roll::tlsa::fold::{Limits, PoolFacts};
+use crate::roll::tlsa::fold::{Claim, Limits, PoolFacts};
 use crate::roll::tlsa::plan::{Plan, plan};
+use crate::roll::tlsa::sights::Sights;
 use crate::roll::tlsa::step::Step;
 use crate::roll::tlsa::{Conditions, KEYS_MAX, Policy, Wanted, words};
 use crate::time::{Seconds, UnixTime};
@@ -39,6 +40,8 @@ pub struct Life {
     pub policy: Policy,
     /// What each host was seen to show since the start.
     pub hosts: BTreeMap<IpAddr, HostSeen>,
+    /// What is remembered of that to make facts of it.
+    pub(super) sights: Sights,
     /// What was found when its journal was opened.
     pub found: Vec<Diagnostic>,
     /// The next look at what is to be done.
@@ -146,8 +149,9 @@ impl Life {
             journal,
             wanted: Wanted::default(),
             certificates: Vec::new(),
-            policy: Policy { margin: 0, makes_next: false, probed: true, drain: None },
+            policy: Policy { margin: 0, makes_next: false, probed: true, drain: None, adopt: None },
             hosts: BTreeMap::new(),
+            sights: Sights::default(),
             found,
             due: now,
             plan: None,
@@ -209,8 +213,11 @@ impl Life {
     /// Records what the files name that was not known.
     pub fn learn(&mut self, now: UnixTime) {
         let certificates = self.wanted.current.iter().map(|(spki, kind)| (*spki, Some(*kind), Origin::File));
-        let given = self.wanted.given.iter().map(|spki| (*spki, None, Origin::Given));
+        // What tenants bring along is served to them whatever became of it since they began their way.
+        let before = self.wanted.before.iter().flat_map(|(keys, _)| keys);
+        let given = self.wanted.given.iter().chain(before).map(|spki| (*spki, None, Origin::Given));
         let named: Vec<_> = certificates.chain(given).collect();
+        let records = self.facts().records;
         for (spki, kind, origin) in named {
             let is_known = self.facts().key(spki).is_some_and(|key| kind.is_none() || key.kind.is_some());
             if !is_known {
@@ -224,10 +231,15 @@ impl Life {
         }
         let current: Vec<Spki> = self.wanted.current.keys().copied().collect();
         let given: Vec<Spki> = self.wanted.given.iter().copied().collect();
-        let all = current.iter().chain(&given).copied().collect();
-        let is_named = self.facts().named.last().is_some_and(|named| named.what == all);
+        let hosts: Option<Vec<IpAddr>> = (!self.policy.probed).then(|| self.wanted.addresses.iter().copied().collect());
+        let keys = current.iter().chain(&given).copied().collect();
+        let claim = Claim { keys, hosts: hosts.as_ref().map(|hosts| hosts.iter().copied().collect()) };
+        let is_named = self.facts().named.last().is_some_and(|named| named.what == claim);
         if !is_named || self.facts().current != current.iter().copied().collect() {
-            self.record(Fact::Named { current, given }, now);
+            self.record(Fact::Named { current, given, hosts }, now);
+        }
+        if self.facts().records != records {
+            self.look_back(now);
         }
     }
 
@@ -313,11 +325,22 @@ impl Life {
                     conditions.silent.insert(*address, fault.clone());
                 }
             }
+            let unseen = shows.iter().flat_map(|shows| shows.unseen.iter().chain(shows.silent.keys())).copied();
+            conditions.unknown = unseen.filter(|address| !reachable.contains(address)).collect();
             conditions.unseen = shows.iter().flat_map(|shows| &shows.unseen).copied().collect();
             conditions.unseen.retain(|address| reachable.contains(address));
+            conditions.dark = shows.iter().flat_map(|shows| &shows.dark).copied().collect();
+            conditions.held = Some(shows.iter().flat_map(|shows| shows.held.clone()).collect());
             return conditions;
         }
-        for address in reachable.iter().filter(|_| self.policy.probed) {
+        if !self.policy.probed {
+            return conditions;
+        }
+        let is_dark = |address: &&IpAddr| self.hosts.get(*address).is_none_or(|host| host.fault.is_some());
+        conditions.unknown = self.wanted.addresses.difference(&reachable).filter(is_dark).copied().collect();
+        let apart = self.facts().reachable_apart(self.policy.margin, now);
+        conditions.dark = apart.iter().filter(is_dark).copied().collect();
+        for address in &reachable {
             match self.hosts.get(address) {
                 None => drop(conditions.unseen.insert(*address)),
                 Some(host) => {

@@ -83,6 +83,7 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
         blockers,
         must,
         keys,
+        notes: Vec::new(),
         clock: around.clock.to_owned(),
         now: now.0,
     }
@@ -113,6 +114,7 @@ fn key_info(life: &Life, key: &KeyFacts, is_desired: bool, around: &Around<'_>) 
         kind: key.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
         phase: phase(life, key, is_desired, around.now).to_owned(),
         origin: origin(key).to_owned(),
+        unconfirmed: key.is_unconfirmed(),
         next: is_next(key) && hosts.is_empty(),
         file,
         known: key.known.0,
@@ -135,6 +137,8 @@ fn origin(key: &KeyFacts) -> &'static str {
         Origin::File => "file",
         Origin::Given => "given",
         Origin::Host => "host",
+        Origin::Adopted => "adopted",
+        Origin::Seen => "seen",
     }
 }
 

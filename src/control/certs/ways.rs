@@ -3,6 +3,7 @@
 //! A way that cannot be kept is not begun: its tenants are served as before until the disk takes it.
 
 use super::{Certs, Life};
+use crate::cert::Spki;
 use crate::control::pools::{Joined, KnownWay, Route, WayServed};
 use crate::control::store::Store;
 use crate::roll::item::Version;
@@ -24,11 +25,15 @@ const ENDPOINTS: &str = "endpoints";
 const YOUNG_SHARE: u64 = 8;
 
 /// What the hosts of one pool show, for a way that leaves it or leads to it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(in crate::control) struct Shows {
     pub(super) showings: Vec<Version<Showing>>,
     pub(super) silent: BTreeMap<IpAddr, String>,
+    /// Hosts that were not looked at yet since the start, or, where they are still to come, not well.
     pub(super) unseen: AddressSet,
+    /// What hosts at tenants' own addresses show, and those that could not be looked at.
+    pub(super) held: Vec<Version<Spki>>,
+    pub(super) dark: AddressSet,
 }
 
 impl Certs {
@@ -167,7 +172,9 @@ impl Certs {
             None => Wanted { addresses: own.served_addresses(), given: own.served_keys(), ..Wanted::default() },
         };
         let lives = || from.iter().copied().chain(to);
-        let mut shows: Vec<Shows> = lives().map(shows_of).collect();
+        // Tenants on their way that have addresses of their own are counted with the pool that they go to.
+        let of_from = from.iter().map(|life| Shows { held: Vec::new(), dark: AddressSet::new(), ..shows_of(life) });
+        let mut shows: Vec<Shows> = of_from.chain(to.map(shows_of)).collect();
         let of_pools = lives().flat_map(|life| life.facts().reachable(margin, now));
         let known: AddressSet = shows
             .iter()
@@ -175,9 +182,9 @@ impl Certs {
             .chain(of_pools)
             .collect();
         let unseen = own.reachable(margin, now).difference(&known).copied().collect();
-        shows.push(Shows { showings: Vec::new(), silent: BTreeMap::new(), unseen });
+        shows.push(Shows { unseen, ..Shows::default() });
         let Some(life) = self.lives.get_mut(way) else { return };
-        life.policy = Policy { margin, makes_next: false, probed: true, drain: None };
+        life.policy = Policy { margin, makes_next: false, probed: true, drain: None, adopt: None };
         (life.wanted, life.shows) = (wanted, Some(shows));
     }
 
@@ -243,6 +250,14 @@ fn pools_of(from: &str, ways: &BTreeMap<String, (String, String)>) -> BTreeSet<S
 fn shows_of(life: &Life) -> Shows {
     let mut conditions = life.conditions(None, life.facts().time);
     let probed = life.policy.probed;
-    let unseen = std::mem::take(&mut conditions.unseen);
-    Shows { showings: life.facts().showings(probed), silent: conditions.silent, unseen }
+    let mut unseen = std::mem::take(&mut conditions.unseen);
+    unseen.extend(&conditions.unknown);
+    let held = life.sights.shown_apart().into_iter().map(open).collect();
+    let showings = life.facts().showings(probed);
+    Shows { showings, silent: conditions.silent, unseen, held, dark: conditions.dark }
+}
+
+/// A key that is shown now, and nobody asks since when.
+fn open(spki: Spki) -> Version<Spki> {
+    Version { what: spki, since: UnixTime(0), record: 0, last: None, ttl: 0, life: 0, seen: true }
 }

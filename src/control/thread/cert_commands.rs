@@ -20,7 +20,7 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 /// Why a command ends without what it asked for: exit code, and what to say.
-type Ended = (u8, String);
+pub(super) type Ended = (u8, String);
 
 impl Mind {
     /// Answers a command about pools.
@@ -42,13 +42,16 @@ impl Mind {
             Request::CertPermit { pool, spki, emergency, dry_run } => {
                 self.cert_permit(&pool, &spki, (emergency, dry_run), reply)
             }
+            Request::CertAdopt { pool, spki, reason, dry_run } => {
+                self.cert_adopt(&pool, (&spki, reason, dry_run), reply)
+            }
             Request::CertDrop { pool, spki, emergency, back, reason, dry_run } => {
                 let fact = |spki| match back {
                     true => Fact::KeyTakenBack { spki },
                     false => Fact::KeyGivenUp { spki, emergency, reason: reason.clone() },
                 };
                 let known = self.key_of(&pool, &spki);
-                known.and_then(|spki| self.cert_record(&pool, fact(spki), dry_run, reply))
+                known.and_then(|spki| self.cert_drop(&pool, (spki, fact(spki), dry_run), reply))
             }
             Request::CertResume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
                 self.cert_begin_again(&pool, &reason, dry_run, reply)
@@ -63,7 +66,7 @@ impl Mind {
         let _ = reply.send(Line::End { exit, message });
     }
 
-    fn life(&self, pool: &str) -> Result<&Life, Ended> {
+    pub(super) fn life(&self, pool: &str) -> Result<&Life, Ended> {
         if let Some(closed) = self.certs.broken.get(pool) {
             return Err((4, format!("{}; {}", closed.what(pool), closed.fix(pool))));
         }
@@ -112,7 +115,7 @@ impl Mind {
         Ok(())
     }
 
-    fn cert_info(&self, pool: &str, life: &Life) -> CertInfo {
+    pub(super) fn cert_info(&self, pool: &str, life: &Life) -> CertInfo {
         let now = time::now();
         let names = self.names_for(pool);
         let clock = self.clock.doubt().unwrap_or_default();
@@ -174,6 +177,13 @@ impl Mind {
     }
 
     fn cert_record(&mut self, pool: &str, fact: Fact, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+        self.take_fact(pool, fact, dry_run)?;
+        send(reply, &self.cert_info(pool, self.life(pool)?));
+        Ok(())
+    }
+
+    /// Records what somebody wants of a pool, and goes on from there; a dry run only tries.
+    pub(super) fn take_fact(&mut self, pool: &str, fact: Fact, dry_run: bool) -> Result<(), Ended> {
         self.life(pool)?;
         let now = time::now();
         let mut facts = self.life(pool)?.facts().clone();
@@ -185,12 +195,11 @@ impl Mind {
             }
             self.pool_changed(pool);
         }
-        send(reply, &self.cert_info(pool, self.life(pool)?));
         Ok(())
     }
 
     /// Something about a pool was recorded: its steps are taken, and what is served follows.
-    fn pool_changed(&mut self, pool: &str) {
+    pub(super) fn pool_changed(&mut self, pool: &str) {
         self.certs.advance(&self.store, pool, time::now());
         self.serve_pools(false);
         self.is_pool_news = true;
@@ -313,6 +322,6 @@ impl Mind {
     }
 }
 
-fn send(reply: &Sender<Line>, item: &impl Serialize) {
+pub(super) fn send(reply: &Sender<Line>, item: &impl Serialize) {
     let _ = serde_json::to_value(item).map(|value| reply.send(Line::Item(value)));
 }

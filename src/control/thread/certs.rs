@@ -3,7 +3,7 @@
 //! A step's fact is durable before it is served. What was not seen is never taken for done, however long ago it was.
 
 use super::{Mind, disk};
-use crate::cert::Roots;
+use crate::cert::{Roots, Spki};
 use crate::control::certs::findings::findings;
 use crate::control::certs::{Bounds, Life};
 use crate::control::rolls::observer::Look;
@@ -15,6 +15,7 @@ use crate::roll::tlsa::facts::Fact;
 use crate::roll::tlsa::fold::Limits;
 use crate::time::{self, UnixTime};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,9 @@ pub(super) struct Looks {
     pub(super) samples: BTreeMap<String, (Name, Box<[u8]>)>,
     /// The name of this host.
     pub(super) host: String,
+    /// By pool: hosts at tenants' own addresses that show a key without TLSA, and what was told of it.
+    pub(super) strange: BTreeMap<String, BTreeMap<IpAddr, Spki>>,
+    pub(super) strange_found: Vec<Diagnostic>,
 }
 
 impl Looks {
@@ -57,6 +61,8 @@ impl Looks {
             files_at: Instant::now(),
             samples: BTreeMap::new(),
             host: "localhost".to_owned(),
+            strange: BTreeMap::new(),
+            strange_found: Vec::new(),
         }
     }
 }
@@ -259,6 +265,7 @@ impl Mind {
             let settings = self.certs.settings(pool);
             found.extend(findings(pool, &shown, life, (&settings.names, settings.webpki), time::wall()));
         }
+        found.extend(self.strange_tenants());
         self.pool_gauges();
         if found != self.pool_findings {
             self.pool_findings = found;

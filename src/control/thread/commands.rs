@@ -114,6 +114,7 @@ impl Mind {
             | Request::CertCsr { .. }
             | Request::CertStage { .. }
             | Request::CertPermit { .. }
+            | Request::CertAdopt { .. }
             | Request::CertDrop { .. }
             | Request::CertResume { .. } => self.certs_request(request, &reply),
             // The socket answers these from the report.

@@ -131,7 +131,8 @@ impl Mind {
 
 fn pool_gauge(life: &Life, now: UnixTime) -> PoolGauges {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let hosts = report::hosts(life, now);
+    // What tenants' own hosts do is theirs.
+    let hosts: Vec<HostInfo> = report::hosts(life, now).into_iter().filter(|host| host.state != "tenant's").collect();
     let with = |is_it: &dyn Fn(&HostInfo) -> bool| count(hosts.iter().filter(|host| is_it(host)).count());
     let is_seen = hosts.iter().any(|host| host.looked_at.is_some());
     let waits = life.plan.iter().flat_map(|plan| &plan.waits).filter_map(|wait| wait.until);

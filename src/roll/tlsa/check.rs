@@ -25,6 +25,8 @@ pub type AddressSet = BTreeSet<IpAddr>;
 pub enum Offer {
     /// A certificate with this key.
     Key(Spki),
+    /// A certificate with a key that is none of the pool's.
+    Other,
     /// No STARTTLS.
     Plain,
 }
@@ -84,7 +86,7 @@ pub fn dane_ok(history: &History) -> Result<(), Box<Conflict>> {
 pub fn fits(tlsa: &SpkiSet, showing: &Showing) -> Result<(), Box<Conflict>> {
     let good = match showing.offer {
         Offer::Key(spki) => tlsa.is_empty() || tlsa.contains(&spki),
-        Offer::Plain => tlsa.is_empty(),
+        Offer::Other | Offer::Plain => tlsa.is_empty(),
     };
     if good { Ok(()) } else { Err(Box::new(Conflict { tlsa: tlsa.clone(), showing: *showing })) }
 }

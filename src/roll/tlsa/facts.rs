@@ -43,6 +43,9 @@ pub enum Fact {
         current: Vec<Spki>,
         /// Written TLSA.
         given: Vec<Spki>,
+        /// The addresses whose hosts are to show these, where nobody looks at them; none: it was not kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hosts: Option<Vec<IpAddr>>,
     },
     /// From here on these TLSA may be seen (written before they are served).
     Tlsa {
@@ -79,7 +82,7 @@ pub enum Fact {
         /// Number of the record up to which the facts were seen.
         through: u64,
     },
-    /// A host showed something that it did not show when it was looked at before.
+    /// A host showed something that it did not show when it was looked at before, and nothing else from here on.
     HostShows {
         /// Its address.
         address: IpAddr,
@@ -89,6 +92,33 @@ pub enum Fact {
         sni: bool,
         /// What.
         shows: Shown,
+    },
+    /// A host shows this, too, now and then: what it showed lately, it may show still.
+    HostAlsoShows {
+        /// Its address.
+        address: IpAddr,
+        /// Kind of the key that was asked for.
+        class: KeyClass,
+        /// Whether the endpoint was named (SNI).
+        sni: bool,
+        /// What.
+        shows: Shown,
+    },
+    /// Keys with TLSA that hosts at tenants' own addresses show from here on: all of them, and no others.
+    ApartShows {
+        /// Their digests.
+        keys: Vec<Spki>,
+    },
+    /// A key that a host shows is one of the pool's, although no file names it.
+    KeyAdopted {
+        /// Its digest.
+        spki: Spki,
+        /// Its kind.
+        kind: KeyKind,
+        /// Who says so: an operator, or the pool's settings.
+        origin: Origin,
+        /// Why.
+        reason: String,
     },
     /// Hosts may be given a certificate for this key.
     Permitted {
@@ -177,12 +207,26 @@ pub enum Origin {
     File,
     /// Its TLSA is written down.
     Given,
-    /// A host showed it, and nobody had said so.
+    /// A host showed it, and nobody had said so: from journals of versions that published what they saw.
     Host,
+    /// A host showed it, and an operator said that it is one of the pool's.
+    Adopted,
+    /// A host showed it, and the pool's settings let that count (`adopt = "seen"`).
+    Seen,
+}
+
+impl Origin {
+    /// Whether the key is known by looks alone, whoever let them count: no file says that it is the pool's.
+    pub fn is_by_look(self) -> bool {
+        match self {
+            Origin::Host | Origin::Adopted | Origin::Seen => true,
+            Origin::Made | Origin::Staged | Origin::File | Origin::Given => false,
+        }
+    }
 }
 
 /// What a host showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// A certificate with this key.
@@ -191,4 +235,6 @@ pub enum Shown {
     Nothing,
     /// No STARTTLS.
     Plain,
+    /// A certificate with a key that is none of the pool's. Which one is no fact: a host may show another one each time.
+    Other,
 }

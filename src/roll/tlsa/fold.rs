@@ -3,17 +3,19 @@
 //! A fact that contradicts those before it changes nothing. A wait begins at a fact: what was never seen on the wire to
 //! have gone counts as served, and what a host was never seen to stop showing counts as shown.
 
+mod hosts;
+
 use super::check::{AddressSet, History, Offer, Showing, Span, SpkiSet};
 use super::facts::{Fact, Inherited, Origin, Shown};
-pub use super::key::{KeyFacts, Limits, is_cached};
-use super::key::{as_shown, begin, inherited, once};
+pub use super::key::{Claim, KeyFacts, Limits, is_cached};
+use super::key::{as_claimed, begin, inherited, once};
 use super::{KEYS_MAX, Profile};
 use crate::cert::{KeyKind, Spki};
 use crate::roll::facts::Record;
 pub use crate::roll::item::{Caution, Outgoing, Version};
 use crate::roll::item::{close, forget, raise};
 use crate::time::{Seconds, UnixTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Records of one instance carry this generation; it grows when instances share a journal.
@@ -30,7 +32,8 @@ pub struct PoolFacts {
     pub time: UnixTime,
     /// For tenants on their way: the pool that they leave, and the one that they go to.
     pub between: Option<(String, String)>,
-    /// All keys there ever were, in the order in which they became known.
+    /// All keys there ever were, in the order in which they became known; but for those that only hosts showed, and that are
+    /// shown and served no more.
     pub keys: Vec<KeyFacts>,
     /// TLSA sets that caches may hold; the last is the one to serve.
     pub tlsa: Vec<Version<SpkiSet>>,
@@ -39,20 +42,26 @@ pub struct PoolFacts {
     /// The same of addresses that tenants have of their own.
     pub apart: Vec<Version<AddressSet>>,
     /// What the files named; the last is what they name.
-    pub named: Vec<Version<SpkiSet>>,
+    pub named: Vec<Version<Claim>>,
     /// Keys that certificate files name.
     pub current: SpkiSet,
-    /// What hosts show or did lately.
+    /// What hosts of the pool's addresses show or did lately.
     pub shows: Vec<Version<Showing>>,
-    /// What each host showed when it was last looked at in each way, as far as that was news.
-    pub sights: BTreeMap<(IpAddr, Profile), Shown>,
+    /// What each of them showed to each way of asking, as far as that was news.
+    pub sights: BTreeMap<(IpAddr, Profile), BTreeSet<Shown>>,
+    /// Keys that hosts at tenants' own addresses show or did lately: they hold up that its TLSA goes, and do nothing else.
+    pub held: Vec<Version<Spki>>,
     /// Seconds by which the clock was corrected, in all.
     pub corrected: Seconds,
     /// What is not certain about the past.
     pub doubt: Option<String>,
+    /// When an operator last said that all may go on.
+    pub resumed: Option<UnixTime>,
     /// The newest limits.
     pub limits_next: Option<Limits>,
     limits: Option<Limits>,
+    /// Keys that only hosts showed, and that nothing else is kept of: journals of before name them again.
+    forgotten: BTreeMap<Spki, Option<KeyKind>>,
     began: bool,
     generation: u64,
 }
@@ -78,11 +87,14 @@ impl PoolFacts {
         self.addresses.last().map(|version| version.what.clone()).unwrap_or_default()
     }
 
-    /// Addresses that some cache may hold.
+    /// Addresses of the pool that some cache may hold.
     pub fn reachable(&self, margin: Seconds, now: UnixTime) -> AddressSet {
-        let all = self.addresses.iter().chain(&self.apart);
-        let cached = all.filter(|version| is_cached(*version, Caution::Expiry, margin, now));
-        cached.flat_map(|version| version.what.iter().copied()).collect()
+        cached(&self.addresses, margin, now)
+    }
+
+    /// Addresses of tenants' own that some cache may hold beside its TLSA.
+    pub fn reachable_apart(&self, margin: Seconds, now: UnixTime) -> AddressSet {
+        cached(&self.apart, margin, now).difference(&self.reachable(margin, now)).copied().collect()
     }
 
     /// Hosts that show a key now, as far as is known.
@@ -93,7 +105,7 @@ impl PoolFacts {
 
     /// Whether a host offered no STARTTLS when it was last looked at.
     pub fn is_plain(&self, address: IpAddr) -> bool {
-        self.sights.iter().any(|((host, _), shows)| *host == address && *shows == Shown::Plain)
+        self.sights.iter().any(|((host, _), shows)| *host == address && shows.contains(&Shown::Plain))
     }
 
     /// All that senders may hold and meet from `now` on, where hosts show this.
@@ -101,20 +113,21 @@ impl PoolFacts {
         let shown = shows.iter().filter(|version| version.last.is_none_or(|last| last >= now));
         let shows = shown.map(|version| Span { what: version.what, from: version.since, until: version.last });
         History {
-            addresses: [&self.addresses, &self.apart].map(|all| spans(all, caution, margin, now)).concat(),
+            addresses: spans(&self.addresses, caution, margin, now),
             tlsa: spans(&self.tlsa, caution, margin, now),
             shows: shows.collect(),
         }
     }
 
-    /// What the hosts of this pool show: what was seen, or where nobody looks (`probed` is false), whatever the files name.
+    /// What the hosts of this pool show: what was seen, or where nobody looks (`probed` is false), whatever the files say of
+    /// them, those to come too.
     pub fn showings(&self, probed: bool) -> Vec<Version<Showing>> {
         if probed {
             return self.shows.clone();
         }
-        let all = self.addresses.iter().chain(&self.apart);
-        let hosts: AddressSet = all.flat_map(|version| version.what.iter().copied()).collect();
-        self.named.iter().flat_map(|version| as_shown(version, &hosts)).collect()
+        let mut hosts: AddressSet = self.addresses.iter().flat_map(|version| version.what.iter().copied()).collect();
+        hosts.extend(self.named.iter().filter_map(|claim| claim.what.hosts.as_ref()).flatten());
+        as_claimed(&self.named, &hosts)
     }
 
     /// The record that would say `fact` next.
@@ -159,7 +172,7 @@ impl PoolFacts {
             Fact::PoolBegan { from, to } => self.between = from.clone().zip(to.clone()),
             Fact::Inherited { keys, addresses } => self.inherit(keys, addresses, at),
             Fact::KeyKnown { spki, kind, origin, file } => self.know(*spki, *kind, *origin, file, at)?,
-            Fact::Named { current, given } => self.name(current, given, at),
+            Fact::Named { current, given, hosts } => self.name(current, given, hosts.as_deref(), at),
             Fact::Tlsa { keys } => self.publish(keys, at)?,
             Fact::Addresses { addresses } => {
                 let set = addresses.iter().copied().collect();
@@ -174,6 +187,11 @@ impl PoolFacts {
             Fact::HostShows { address, class, sni, shows } => {
                 self.look(*address, Profile { class: *class, sni: *sni }, *shows, at);
             }
+            Fact::HostAlsoShows { address, class, sni, shows } => {
+                self.look_too(*address, Profile { class: *class, sni: *sni }, *shows, at);
+            }
+            Fact::ApartShows { keys } => self.hold(keys, at),
+            Fact::KeyAdopted { spki, kind, origin, .. } => self.adopt(*spki, *kind, *origin, at)?,
             Fact::Permitted { spki, until } => self.permit(*spki, UnixTime(*until))?,
             Fact::PermitWithdrawn { spki } => self.change(*spki, |key| key.permitted = None)?,
             Fact::KeyGivenUp { spki, emergency, reason } => {
@@ -184,7 +202,7 @@ impl PoolFacts {
             Fact::KeyDestroyed { spki } => self.destroy(*spki, at)?,
             Fact::ClockCorrected { by } => self.correct(*by),
             Fact::Doubted { reason } => self.doubt = Some(reason.clone()),
-            Fact::Resumed { .. } => self.doubt = None,
+            Fact::Resumed { .. } => (self.doubt, self.resumed) = (None, Some(at)),
         }
         Ok(())
     }
@@ -214,6 +232,7 @@ impl PoolFacts {
         if is_here == file.is_empty() || (is_here && kind.is_none()) {
             return Err(format!("key {} is here without a file, or elsewhere with one", spki.short()));
         }
+        self.recall(spki);
         if let Some(key) = self.keys.iter_mut().find(|key| key.spki == spki) {
             if !key.file.is_empty() && key.destroyed.is_none() {
                 return Err(format!("key {} is known already", spki.short()));
@@ -226,25 +245,14 @@ impl PoolFacts {
             }
             return Ok(());
         }
-        self.keys.push(KeyFacts {
-            spki,
-            kind,
-            origin,
-            file: file.to_owned(),
-            known: at,
-            published: None,
-            removed: None,
-            deployed: None,
-            permitted: None,
-            given_up: None,
-            destroyed: None,
-        });
+        self.keys.push(KeyFacts::new(spki, kind, origin, file, at));
         Ok(())
     }
 
-    fn name(&mut self, current: &[Spki], given: &[Spki], at: UnixTime) {
+    fn name(&mut self, current: &[Spki], given: &[Spki], hosts: Option<&[IpAddr]>, at: UnixTime) {
         self.current = current.iter().copied().collect();
-        let all: SpkiSet = current.iter().chain(given).copied().collect();
+        let keys: SpkiSet = current.iter().chain(given).copied().collect();
+        let all = Claim { keys, hosts: hosts.map(|hosts| hosts.iter().copied().collect()) };
         if let Some(before) = self.named.last_mut().filter(|before| before.what != all) {
             before.last = Some(at);
         }
@@ -256,6 +264,7 @@ impl PoolFacts {
 
     fn publish(&mut self, keys: &[Spki], at: UnixTime) -> Result<(), String> {
         let set: SpkiSet = keys.iter().copied().collect();
+        set.iter().for_each(|spki| self.recall(*spki));
         if let Some(unknown) = set.iter().find(|spki| self.key(**spki).is_none()) {
             return Err(format!("key {} is published and was not known before", unknown.short()));
         }
@@ -265,11 +274,13 @@ impl PoolFacts {
         for key in &mut self.keys {
             match (set.contains(&key.spki), key.published.is_some() && key.removed.is_none()) {
                 (true, false) => (key.published, key.removed) = (Some(at), None),
-                (false, true) => (key.removed, key.permitted) = (Some(at), None),
+                (false, true) => (key.removed, key.permitted, key.adopted) = (Some(at), None, false),
                 (true, true) | (false, false) => {}
             }
         }
+        let before = self.served_keys();
         begin(&mut self.tlsa, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+        before.difference(&self.served_keys()).for_each(|spki| self.forget_key(*spki));
         Ok(())
     }
 
@@ -283,6 +294,7 @@ impl PoolFacts {
         addresses.filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
         self.named.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
         self.shows.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
+        self.held.iter_mut().filter(|v| is_open(&v.last)).for_each(|v| raise(v, all.ttl, all.life));
     }
 
     /// What was seen to be served up to a record: all that was superseded by then is served no more.
@@ -293,39 +305,22 @@ impl PoolFacts {
         if through > 0 && self.limits_next.is_some() {
             self.limits = self.limits_next;
         }
+        let known = |facts: &PoolFacts| -> AddressSet {
+            facts.addresses.iter().chain(&facts.apart).flat_map(|version| version.what.iter().copied()).collect()
+        };
+        let before = known(self);
         forget(&mut self.tlsa, at);
         forget(&mut self.addresses, at);
         forget(&mut self.apart, at);
         forget(&mut self.named, at);
         forget(&mut self.shows, at);
-    }
-
-    /// A host was looked at: what it showed before, it may have shown until now.
-    fn look(&mut self, address: IpAddr, profile: Profile, shows: Shown, at: UnixTime) {
-        self.sights.insert((address, profile), shows);
-        let offer = match shows {
-            Shown::Key(spki) => Some(Offer::Key(spki)),
-            Shown::Plain => Some(Offer::Plain),
-            Shown::Nothing => None,
-        };
-        let is_same = |what: &Showing| what.address == address && what.profile == profile;
-        let mut open = self.shows.iter_mut().filter(|version| is_same(&version.what) && version.last.is_none());
-        let before = open.next();
-        if before.as_ref().map(|version| version.what.offer) == offer {
-            return;
-        }
-        if let Some(before) = before {
-            before.last = Some(at);
-        }
-        let Some(offer) = offer else { return };
-        let (record, limits) = (self.records + 1, self.limits.unwrap_or(LIMITS_UNKNOWN));
-        let what = Showing { address, profile, offer };
-        let (ttl, life) = (limits.ttl, limits.life);
-        self.shows.push(Version { what, since: at, record, last: None, ttl, life, seen: true });
-        let is_ours =
-            [&self.addresses, &self.apart].iter().any(|all| all.last().is_some_and(|v| v.what.contains(&address)));
-        if let Some(key) = self.keys.iter_mut().find(|key| Offer::Key(key.spki) == offer).filter(|_| is_ours) {
-            key.deployed.get_or_insert(at);
+        forget(&mut self.held, at);
+        // What hosts showed that left long ago is looked for by nobody.
+        let after = known(self);
+        let gone: AddressSet = before.difference(&after).copied().collect();
+        if !gone.is_empty() {
+            self.sights.retain(|(address, _), _| !gone.contains(address));
+            self.shows.retain(|version| !gone.contains(&version.what.address));
         }
     }
 
@@ -337,6 +332,7 @@ impl PoolFacts {
     }
 
     fn change(&mut self, spki: Spki, change: impl Fn(&mut KeyFacts)) -> Result<(), String> {
+        self.recall(spki);
         let key = self.keys.iter_mut().find(|key| key.spki == spki);
         key.map(change).ok_or_else(|| format!("no key {} was known before", spki.short()))
     }
@@ -364,6 +360,7 @@ impl PoolFacts {
         self.addresses.iter_mut().chain(&mut self.apart).for_each(|version| later(&mut version.last));
         self.named.iter_mut().for_each(|version| later(&mut version.last));
         self.shows.iter_mut().for_each(|version| later(&mut version.last));
+        self.held.iter_mut().for_each(|version| later(&mut version.last));
     }
 }
 
@@ -372,4 +369,9 @@ impl PoolFacts {
 pub fn spans<T: Clone>(versions: &[Version<T>], caution: Caution, margin: Seconds, now: UnixTime) -> Vec<Span<T>> {
     let cached = versions.iter().filter(|version| is_cached(*version, caution, margin, now));
     cached.map(|version| version.span(caution, margin)).collect()
+}
+
+fn cached(versions: &[Version<AddressSet>], margin: Seconds, now: UnixTime) -> AddressSet {
+    let cached = versions.iter().filter(|version| is_cached(*version, Caution::Expiry, margin, now));
+    cached.flat_map(|version| version.what.iter().copied()).collect()
 }

@@ -40,10 +40,46 @@ pub struct KeyFacts {
     pub deployed: Option<UnixTime>,
     /// Until when hosts may begin to show it.
     pub permitted: Option<UnixTime>,
+    /// That it is one of the pool's, although no file names it; until its TLSA is withdrawn.
+    pub adopted: bool,
     /// That it is not to be used any more.
     pub given_up: Option<Outgoing>,
     /// When its private half was wiped.
     pub destroyed: Option<UnixTime>,
+}
+
+impl KeyFacts {
+    pub(super) fn new(spki: Spki, kind: Option<KeyKind>, origin: Origin, file: &str, known: UnixTime) -> KeyFacts {
+        KeyFacts {
+            spki,
+            kind,
+            origin,
+            file: file.to_owned(),
+            known,
+            published: None,
+            removed: None,
+            deployed: None,
+            permitted: None,
+            adopted: false,
+            given_up: None,
+            destroyed: None,
+        }
+    }
+
+    /// Whether its TLSA is served.
+    pub fn is_served(&self) -> bool {
+        self.published.is_some() && self.removed.is_none()
+    }
+
+    /// Whether a host that shows it may add its TLSA: somebody has said that it is one of the pool's.
+    pub fn is_adopted(&self) -> bool {
+        self.adopted && self.given_up.is_none()
+    }
+
+    /// Whether nobody ever said that it is one of the pool's: a version that published what it saw left it behind.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.origin == Origin::Host && !self.adopted
+    }
 }
 
 /// Whether some cache may hold it.
@@ -80,13 +116,39 @@ pub(super) fn once<T: PartialEq>(versions: &mut Vec<Version<T>>) {
     *versions = kept;
 }
 
-/// What hosts may show that are not looked at: whatever the files name, to everybody.
-pub(super) fn as_shown(named: &Version<SpkiSet>, hosts: &AddressSet) -> Vec<Version<Showing>> {
+/// What the files said that hosts show, for a while.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// The keys.
+    pub keys: SpkiSet,
+    /// The hosts; none: all.
+    pub hosts: Option<AddressSet>,
+}
+
+impl Claim {
+    fn is_about(&self, address: IpAddr) -> bool {
+        self.hosts.as_ref().is_none_or(|hosts| hosts.contains(&address))
+    }
+}
+
+/// What hosts may show that are not looked at: whatever the files say of each, to everybody. A host that the files name no
+/// more goes on showing what they said last of it.
+pub(super) fn as_claimed(claims: &[Version<Claim>], hosts: &AddressSet) -> Vec<Version<Showing>> {
     let profile = Profile { class: KeyClass::Ecdsa, sni: true };
-    let shown = |address: IpAddr, spki: Spki| {
-        let what = Showing { address, profile, offer: Offer::Key(spki) };
-        let Version { since, record, last, ttl, life, seen, .. } = *named;
-        Version { what, since, record, last, ttl, life, seen }
-    };
-    hosts.iter().flat_map(|address| named.what.iter().map(move |spki| shown(*address, *spki))).collect()
+    let mut all = Vec::new();
+    for address in hosts {
+        let about: Vec<usize> =
+            claims.iter().enumerate().filter(|(_, claim)| claim.what.is_about(*address)).map(|(at, _)| at).collect();
+        for (at, next) in about.iter().zip(about.iter().skip(1).map(Some).chain([None])) {
+            let Some(claim) = claims.get(*at) else { continue };
+            // It ended when the next one about this host began.
+            let last = next.and_then(|next| claims.get(next.checked_sub(1)?)?.last);
+            let Version { since, record, ttl, life, seen, .. } = *claim;
+            all.extend(claim.what.keys.iter().map(|spki| {
+                let what = Showing { address: *address, profile, offer: Offer::Key(*spki) };
+                Version { what, since, record, last, ttl, life, seen }
+            }));
+        }
+    }
+    all
 }

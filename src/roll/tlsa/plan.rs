@@ -2,16 +2,22 @@
 //!
 //! It decides and never acts: a dry run is deciding without acting.
 
-use super::check::{AddressSet, Conflict, History, Offer, SpkiSet, dane_ok};
+mod admit;
+mod withdraw;
+
+use super::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
 use super::facts::Origin;
 use super::fold::{Caution, KeyFacts, PoolFacts, spans};
 use super::step::{Refusal, Step, permit};
-use super::{Conditions, KEYS_MAX, Policy, Wanted};
+use super::{Conditions, KEYS_MAX, Policy, UNNAMED_MAX, Wanted};
 use crate::cert::{KeyKind, Spki};
 use crate::roll::goal::TOMBSTONE;
 use crate::time::UnixTime;
+use admit::{admit, drained};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+pub use withdraw::is_disowned;
+use withdraw::{held, stopped};
 
 /// When to look again where nothing is known to happen.
 const LOOK_AGAIN: u64 = 86_400;
@@ -49,6 +55,8 @@ pub enum Why {
     Unseen(Box<Conflict>),
     /// Hosts that were not looked at yet, or whose last look failed.
     Looks(AddressSet),
+    /// Hosts at tenants' own addresses show it, or could not be looked at; and until when it is minded that they did.
+    Apart(AddressSet),
     /// Something is in doubt, and nothing is removed meanwhile.
     Frozen,
 }
@@ -64,10 +72,12 @@ pub enum Blocker {
     Disk(String),
     /// What senders hold and meet now does not fit already.
     Broken(Box<Conflict>),
+    /// The same, and an operator has said since that all may go on.
+    Accepted(Box<Conflict>),
     /// A host whose last look failed, and why.
     Silent(IpAddr, String),
-    /// A new host is not served yet: the key that it shows, where it shows one that does not fit.
-    NotAdmitted(IpAddr, Option<Spki>),
+    /// A new host is not served yet: what it shows, where that does not fit.
+    NotAdmitted(IpAddr, Option<Offer>),
     /// There is no next key of this kind, and none can be made here.
     NeedsKey(KeyKind),
     /// There are as many TLSA as an answer may hold.
@@ -80,9 +90,19 @@ impl Blocker {
     /// Whether nothing is removed while it stands.
     pub fn freezes(&self) -> bool {
         match self {
-            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Disk(_) | Blocker::Broken(_) | Blocker::LeftOut(_) => true,
-            Blocker::Silent(..) | Blocker::NotAdmitted(..) | Blocker::NeedsKey(_) | Blocker::Full => false,
+            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Disk(_) | Blocker::Broken(_) => true,
+            Blocker::Silent(..)
+            | Blocker::NotAdmitted(..)
+            | Blocker::NeedsKey(_)
+            | Blocker::Accepted(_)
+            | Blocker::LeftOut(_)
+            | Blocker::Full => false,
         }
+    }
+
+    /// Whether even in an emergency nothing is removed while it stands: what hosts show is an alarm, and holds up no command.
+    fn freezes_emergencies(&self) -> bool {
+        self.freezes() && !matches!(self, Blocker::Broken(_))
     }
 }
 
@@ -94,20 +114,18 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
     let shows = conditions.shows.clone().unwrap_or_else(|| facts.showings(policy.probed));
     let history = |caution| facts.history(&shows, caution, policy.margin, now);
     let whole = history(Caution::Expiry);
-    if let Err(conflict) = dane_ok(&whole) {
-        // A rule that is broken already must not let through what would break it further (BIND GL#5458).
-        plan.blockers.push(Blocker::Broken(conflict));
-    }
+    // A rule that is broken already must not let through what would break it further (BIND GL#5458).
+    plan.blockers.extend(broken(facts, &whole));
     let desired = desired(facts, wanted, policy, now);
-    if let Some(step) = publish(facts, &desired, &mut plan) {
+    if let Some(step) = publish(facts, wanted, &desired, &mut plan) {
         return taken(plan, step, now);
     }
     let drained = drained(facts, policy, conditions, &mut plan, now);
-    if let Some(step) = admit(facts, wanted, policy, (&whole, &drained), &mut plan, now) {
+    if let Some(step) = admit(facts, wanted, (policy, conditions), (&whole, &shows, &drained), &mut plan, now) {
         return taken(plan, step, now);
     }
     let outgoing: Vec<&KeyFacts> =
-        facts.keys.iter().filter(|key| is_served(key) && !desired.contains(&key.spki)).collect();
+        facts.keys.iter().filter(|key| key.is_served() && !desired.contains(&key.spki)).collect();
     if let Some(step) = create(facts, wanted, policy, &outgoing, &mut plan) {
         return taken(plan, step, now);
     }
@@ -115,14 +133,24 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
         let caution =
             if key.given_up.as_ref().is_some_and(|given| given.emergency) { Caution::Ttl } else { Caution::Expiry };
         let step = Step::Withdraw(key.spki);
-        if let Some(wait) = stopped(&step, conditions, policy, &plan) {
+        if is_disowned(key, wanted) {
+            return taken(plan, step, now);
+        }
+        if let Some(wait) = stopped(key, conditions, policy, &plan) {
             plan.waits.push(wait);
             continue;
         }
         let lingering = spans(&shows, caution, policy.margin, now);
         match permit(facts, &history(caution), &lingering, &step, now) {
-            Ok(()) => return taken(plan, step, now),
             Err(refusal) => wait(&mut plan, step, refusal, now),
+            Ok(()) => match held((facts, wanted), key, (policy, conditions), now) {
+                None => return taken(plan, step, now),
+                Some(held) => {
+                    let until = held.until.map_or(plan.wake_at, |until| until.after(1));
+                    plan.wake_at = plan.wake_at.min(until).max(now);
+                    plan.waits.push(held);
+                }
+            },
         }
     }
     destroy(facts, plan, now)
@@ -132,8 +160,22 @@ fn taken(plan: Plan, step: Step, now: UnixTime) -> Plan {
     Plan { next: Some(step), wake_at: now, ..plan }
 }
 
-fn is_served(key: &KeyFacts) -> bool {
-    key.published.is_some() && key.removed.is_none()
+/// What does not fit already. What an operator has looked at since it began is an alarm, and freezes nothing.
+fn broken(facts: &PoolFacts, whole: &History) -> Option<Blocker> {
+    let conflict = dane_ok(whole).err()?;
+    let is_new = |shown: &&Span<Showing>| facts.resumed.is_none_or(|resumed| shown.from > resumed);
+    let shows = whole.shows.iter().filter(is_new).cloned().collect();
+    Some(match dane_ok(&History { shows, ..whole.clone() }) {
+        Err(conflict) => Blocker::Broken(conflict),
+        Ok(()) => Blocker::Accepted(conflict),
+    })
+}
+
+/// Whether a key is one of the pool's: files name it, it was made or brought in here, somebody adopted it, or its TLSA is served.
+pub fn is_ours(facts: &PoolFacts, wanted: &Wanted, spki: Spki) -> bool {
+    let is_kept = |key: &KeyFacts| is_known_here(key) && key.destroyed.is_none();
+    let is_ours = |key: &KeyFacts| key.is_served() || key.is_adopted() || is_kept(key);
+    wanted.names(spki) || facts.key(spki).is_some_and(is_ours)
 }
 
 /// The keys whose TLSA should be served now.
@@ -154,15 +196,20 @@ pub fn desired(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, now: UnixTim
         is_next(key) && (key.origin == Origin::Staged || key.kind.is_none_or(|kind| kinds.contains(&kind)))
     };
     keys.extend(facts.keys.iter().filter(is_next).map(|key| key.spki));
-    let is_permitted = |key: &&KeyFacts| is_served(key) && key.permitted.is_some_and(|until| until >= now);
+    let is_permitted = |key: &&KeyFacts| key.is_served() && key.permitted.is_some_and(|until| until >= now);
     keys.extend(facts.keys.iter().filter(is_permitted).map(|key| key.spki));
+    // What hosts show keeps the TLSA that it has. It adds one only where somebody said that the key is one of the pool's.
     let reachable = facts.reachable(policy.margin, now);
-    let shown =
-        facts.shows.iter().filter(|version| version.last.is_none() && reachable.contains(&version.what.address));
-    keys.extend(shown.filter_map(|version| match version.what.offer {
-        Offer::Key(spki) => Some(spki).filter(|spki| facts.key(*spki).is_some()),
-        Offer::Plain => None,
-    }));
+    let open = facts.shows.iter().filter(|version| version.last.is_none());
+    for version in open {
+        let Offer::Key(spki) = version.what.offer else { continue };
+        let Some(key) = facts.key(spki).filter(|key| !is_disowned(key, wanted)) else { continue };
+        let is_met = reachable.contains(&version.what.address);
+        let is_to_come = key.is_adopted() && wanted.addresses.contains(&version.what.address);
+        if (key.is_served() || key.is_adopted()) && (is_met || is_to_come) {
+            keys.insert(spki);
+        }
+    }
     keys
 }
 
@@ -179,92 +226,32 @@ fn kinds(facts: &PoolFacts, wanted: &Wanted) -> BTreeSet<KeyKind> {
 }
 
 /// TLSA that are missing are served at once: more of them never break a match (RFC 7671 § 8).
-fn publish(facts: &PoolFacts, desired: &SpkiSet, plan: &mut Plan) -> Option<Step> {
+fn publish(facts: &PoolFacts, wanted: &Wanted, desired: &SpkiSet, plan: &mut Plan) -> Option<Step> {
     let served = facts.served_keys();
     let missing: SpkiSet = desired.difference(&served).filter(|spki| facts.key(**spki).is_some()).copied().collect();
     if missing.is_empty() {
         return None;
     }
-    // What is named or shown now comes before what may be needed later.
-    let is_needed = |spki: &&Spki| !facts.key(**spki).is_some_and(is_next);
-    let (needed, next): (Vec<&Spki>, Vec<&Spki>) = missing.iter().partition(is_needed);
-    let room = KEYS_MAX.saturating_sub(served.len());
-    if missing.len() > room {
-        plan.blockers.push(Blocker::Full);
-    }
+    // What files name comes first, then what may be needed later, then what no file names: that leaves places to the others.
+    let (next, needed): (Vec<Spki>, Vec<Spki>) =
+        missing.iter().partition(|spki| facts.key(**spki).is_some_and(is_next));
+    let (unnamed, named): (Vec<Spki>, Vec<Spki>) = needed.iter().partition(|spki| is_unnamed(facts, wanted, **spki));
+    let used = served.iter().filter(|spki| is_unnamed(facts, wanted, **spki)).count();
+    let unnamed: Vec<Spki> = unnamed.into_iter().take(UNNAMED_MAX.saturating_sub(used)).collect();
     // The first set holds what hosts show already: of the next keys caches may know nothing yet, and their wait begins.
     let is_first = facts.tlsa.is_empty() && !needed.is_empty();
-    let chosen = needed.into_iter().chain(next.into_iter().filter(|_| !is_first));
-    let chosen: SpkiSet = chosen.take(room).copied().collect();
+    let room = KEYS_MAX.saturating_sub(served.len());
+    if missing.len() > room || named.len() + unnamed.len() < needed.len() {
+        plan.blockers.push(Blocker::Full);
+    }
+    let chosen = named.into_iter().chain(unnamed).chain(next.into_iter().filter(|_| !is_first));
+    let chosen: SpkiSet = chosen.take(room).collect();
     (!chosen.is_empty()).then_some(Step::Publish(chosen))
 }
 
-/// Hosts whose addresses are to go because they offer no STARTTLS: mail finds the others then, and TLSA stay.
-fn drained(facts: &PoolFacts, policy: &Policy, conditions: &Conditions, plan: &mut Plan, now: UnixTime) -> AddressSet {
-    let mut drained = AddressSet::new();
-    let Some(after) = policy.drain.filter(|_| policy.probed && !facts.served_keys().is_empty()) else { return drained };
-    let plain = facts.shows.iter().filter(|version| version.last.is_none() && version.what.offer == Offer::Plain);
-    for version in plain.filter(|version| !conditions.unseen.contains(&version.what.address)) {
-        let at = version.since.after(after);
-        if at <= now {
-            drained.insert(version.what.address);
-        } else {
-            plan.wake_at = plan.wake_at.min(at);
-        }
-    }
-    drained
-}
-
-/// Addresses that are gone from the files go at once, and new ones come once their hosts fit what senders may hold.
-fn admit(
-    facts: &PoolFacts,
-    wanted: &Wanted,
-    policy: &Policy,
-    (history, drained): (&History, &AddressSet),
-    plan: &mut Plan,
-    now: UnixTime,
-) -> Option<Step> {
-    let served = facts.served_addresses();
-    if served == wanted.addresses && drained.is_empty() {
-        return None;
-    }
-    if facts.addresses.is_empty() {
-        return Some(Step::Admit(wanted.addresses.clone()));
-    }
-    let left: AddressSet = served.intersection(&wanted.addresses).copied().collect();
-    let mut set: AddressSet = left.difference(drained).copied().collect();
-    if set.is_empty() {
-        // The last ones stay: without any address, mail waits for all senders.
-        set = left;
-    }
-    for address in wanted.addresses.difference(&served) {
-        let step = Step::Admit([*address].into());
-        let is_known = !policy.probed || facts.between.is_some() || is_seen(facts, *address);
-        match permit(facts, history, &[], &step, now) {
-            Ok(()) if is_known => drop(set.insert(*address)),
-            Ok(()) => plan.blockers.push(Blocker::NotAdmitted(*address, None)),
-            Err(refusal) => {
-                let shown = match refusal.conflict.showing.offer {
-                    Offer::Key(spki) => Some(spki),
-                    Offer::Plain => None,
-                };
-                if facts.between.is_none() {
-                    plan.blockers.push(Blocker::NotAdmitted(*address, shown));
-                }
-                wait(plan, step, refusal, now);
-            }
-        }
-    }
-    // The last hosts stay until others can take their place.
-    let is_good = set != served && (!set.is_empty() || wanted.addresses.is_empty());
-    is_good.then_some(Step::Admit(set))
-}
-
-/// Whether a host was seen to show a key.
-fn is_seen(facts: &PoolFacts, address: IpAddr) -> bool {
-    let shows_key =
-        |showing: &super::check::Showing| showing.address == address && matches!(showing.offer, Offer::Key(_));
-    facts.shows.iter().any(|version| version.last.is_none() && shows_key(&version.what))
+/// Whether a key is there by looks alone.
+fn is_unnamed(facts: &PoolFacts, wanted: &Wanted, spki: Spki) -> bool {
+    !wanted.names(spki) && facts.key(spki).is_some_and(|key| key.origin.is_by_look() && key.file.is_empty())
 }
 
 /// A next key for each kind, once the roll before has ended.
@@ -281,9 +268,12 @@ fn create(
     for kind in kinds(facts, wanted) {
         let has_next = facts.keys.iter().any(|key| is_next(key) && key.kind == Some(kind));
         // One change at a time (invariant I33): while hosts go over to a key that files do not name yet, none is made.
-        let used = facts.keys.iter().filter(|key| is_served(key) && !is_next(key) && key.kind == Some(kind)).count();
+        // Keys that no file names are no part of that.
+        let is_used = |key: &&KeyFacts| key.is_served() && !is_next(key) && !is_unnamed(facts, wanted, key.spki);
+        let used = facts.keys.iter().filter(|key| is_used(key) && key.kind == Some(kind)).count();
+        let is_going = |key: &&&KeyFacts| key.kind == Some(kind) && !is_unnamed(facts, wanted, key.spki);
         let named = wanted.current.values().filter(|named| **named == kind).count().max(1);
-        if has_next || used > named || outgoing.iter().any(|key| key.kind == Some(kind)) {
+        if has_next || used > named || outgoing.iter().any(|key| is_going(&key)) {
             continue;
         }
         if facts.served_keys().len() >= KEYS_MAX {
@@ -296,20 +286,6 @@ fn create(
         }
     }
     None
-}
-
-/// Why nothing is taken away now.
-fn stopped(step: &Step, conditions: &Conditions, policy: &Policy, plan: &Plan) -> Option<Wait> {
-    let why = if plan.blockers.iter().any(Blocker::freezes) {
-        Why::Frozen
-    } else {
-        let silent = conditions.silent.keys().chain(&conditions.unseen).copied().collect::<AddressSet>();
-        if silent.is_empty() || !policy.probed {
-            return None;
-        }
-        Why::Looks(silent)
-    };
-    Some(Wait { step: step.clone(), until: None, why })
 }
 
 fn wait(plan: &mut Plan, step: Step, refusal: Refusal, now: UnixTime) {

@@ -47,6 +47,15 @@ pub fn why(facts: &PoolFacts, why: &Why) -> String {
         Why::Caches(conflict) => format!("until then {}", conflict_in_words(facts, conflict)),
         Why::Unseen(conflict) => conflict_in_words(facts, conflict),
         Why::Looks(hosts) => format!("not all hosts could be looked at: {}", list(hosts)),
+        Why::Apart(hosts) if hosts.is_empty() => {
+            "not all hosts at tenants' own addresses could be looked at".to_owned()
+        }
+        Why::Apart(hosts) => {
+            format!(
+                "hosts at tenants' own addresses show it, did so lately, or could not be looked at: {}",
+                list(hosts)
+            )
+        }
         Why::Frozen => "something is in doubt, and nothing is taken away meanwhile".to_owned(),
     }
 }
@@ -57,6 +66,7 @@ fn conflict_in_words(facts: &PoolFacts, conflict: &Conflict) -> String {
         Offer::Key(spki) => {
             format!("a sender may meet {address} with {} and hold TLSA without it", key(facts, spki))
         }
+        Offer::Other => format!("a sender may meet {address} with a key that nobody announced, and hold TLSA"),
         Offer::Plain => format!("a sender may meet {address} without STARTTLS and hold TLSA"),
     }
 }
@@ -72,9 +82,10 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
         Blocker::Disk(reason) => {
             (format!("no fact can be recorded: {reason}"), "repair the disk below `keys/`".to_owned())
         }
-        Blocker::Broken(conflict) => (
-            format!("mail may wait now: {}", conflict_in_words(facts, conflict)),
-            "give that host a certificate whose key is published, or start its STARTTLS".to_owned(),
+        Blocker::Broken(conflict) => (format!("mail may wait now: {}", conflict_in_words(facts, conflict)), cure(conflict)),
+        Blocker::Accepted(conflict) => (
+            format!("mail may wait now, and all goes on all the same, as asked: {}", conflict_in_words(facts, conflict)),
+            cure(conflict),
         ),
         Blocker::Silent(address, why) => (
             format!("{address} could not be looked at: {why}"),
@@ -88,9 +99,13 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
             format!("{address} is not served yet: it was not seen to show a key that is published"),
             "wait for the next look; then `mxseal pool show` says why".to_owned(),
         ),
-        Blocker::NotAdmitted(address, Some(spki)) => (
+        Blocker::NotAdmitted(address, Some(Offer::Key(spki))) => (
             format!("{address} is not served yet: it shows {}, which not all TLSA in caches have", key(facts, *spki)),
             "give it a certificate for a key of the pool".to_owned(),
+        ),
+        Blocker::NotAdmitted(address, Some(Offer::Other | Offer::Plain)) => (
+            format!("{address} is not served: it shows a key that nobody announced"),
+            format!("give it a certificate for a key of the pool; {IF_OURS}"),
         ),
         Blocker::NeedsKey(kind) => (
             format!("there is no next {} key, and none can be made here", kind.word()),
@@ -99,13 +114,26 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
         ),
         Blocker::LeftOut(count) => (
             format!("tenants have {count} more addresses of their own with its TLSA than can be looked at"),
-            "write `tlsa` for these tenants, too, or make pools of their addresses; nothing is taken away until then"
+            "write `tlsa` for these tenants, too, or make pools of their addresses; no TLSA goes until then, but by `mxseal cert drop`"
                 .to_owned(),
         ),
         Blocker::Full => (
             format!("there are {} TLSA already, which is all that an answer may hold", super::KEYS_MAX),
-            "take written `tlsa` out of pools.toml that no host uses".to_owned(),
+            "take written `tlsa` out of pools.toml that no host uses; `mxseal cert drop` ends those that no file names"
+                .to_owned(),
         ),
+    }
+}
+
+/// What to do where a host shows a key that nobody announced, and the key is the pool's.
+pub const IF_OURS: &str = "if the key is yours, name its certificate in pools.toml, or `mxseal cert adopt POOL --key DIGEST` \
+                           (`mxseal pool show` has it)";
+
+fn cure(conflict: &Conflict) -> String {
+    match conflict.showing.offer {
+        Offer::Key(_) => "give that host a certificate whose key is published".to_owned(),
+        Offer::Other => format!("give that host a certificate whose key is published; {IF_OURS}"),
+        Offer::Plain => "start STARTTLS of that host".to_owned(),
     }
 }
 
