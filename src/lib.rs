@@ -37,6 +37,8 @@
 //! * While keys roll, no mixture of what caches may hold and what is served is bogus: a step that would make one is not
 //!   taken, whoever asks for it. What was not seen never counts as served or gone, and no timeout or clock that jumps
 //!   stands for having seen it.
+//! * Only files and people say which keys hosts have. What a look at a host shows stops a step or raises an alarm; it adds no
+//!   key, and what hosts at tenants' own addresses show concerns nobody else.
 //! * Each fact about keys is durable before anything follows from it; what goes on after a crash goes on from these.
 //! * A broken file changes nothing but its own reason; what was good is served on, across restarts too.
 //! * No lock is held and nothing is allocated on the way of a warm answer.

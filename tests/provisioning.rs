@@ -11,6 +11,8 @@ mod files;
 mod folders;
 #[path = "provisioning/keys.rs"]
 mod keys;
+#[path = "provisioning/mail_host.rs"]
+mod mail_host;
 #[path = "provisioning/mounts.rs"]
 mod mounts;
 #[path = "provisioning/moves.rs"]
@@ -21,5 +23,7 @@ mod past;
 mod pasts;
 #[path = "provisioning/server.rs"]
 mod server;
+#[path = "provisioning/strangers.rs"]
+mod strangers;
 #[path = "reconcile/words.rs"]
 mod words;

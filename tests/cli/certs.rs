@@ -204,6 +204,9 @@ fn a_key_is_given_up_and_a_doubt_ended_with_a_reason() {
         dry_run: false,
     };
     assert_eq!(asked(&place), wanted);
+    place.run(&["cert", "adopt", "eu-1", "--key", &spki("2"), "--reason", "mine", "--dry-run"]).ends(0);
+    let (pool, reason) = ("eu-1".to_owned(), "mine".to_owned());
+    assert_eq!(asked(&place), Request::CertAdopt { pool, spki: spki("2"), reason, dry_run: true });
     place.run(&["cert", "resume", "eu-1", "--reason", "compared", "--dry-run"]).ends(0);
     let reason = "compared".to_owned();
     assert_eq!(asked(&place), Request::CertResume { pool: "eu-1".to_owned(), reason, dry_run: true });

@@ -276,6 +276,7 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
         | Request::CertCsr { .. }
         | Request::CertStage { .. }
         | Request::CertPermit { .. }
+        | Request::CertAdopt { .. }
         | Request::CertDrop { .. }
         | Request::CertResume { .. }
         | Request::PoolLook { .. } => world.cert.clone().unwrap_or_else(|| one(None, "not known here")),

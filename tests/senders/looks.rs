@@ -69,7 +69,7 @@ fn a_host_added_with_a_wrong_key_never_enters_and_one_without_starttls_is_named(
     assert_eq!(lab.addresses(), [HOSTS[0], HOSTS[2]]);
     assert!(!lab.tlsa().contains(&lab.spki("made/wrong.pem")), "what only a candidate shows is not published");
     let status = lab.ends(1, &["status"]);
-    assert!(status.contains("127.0.0.3 is not served yet"), "{status}");
+    assert!(status.contains("127.0.0.3 is not served") && status.contains("cert adopt eu-1"), "{status}");
     lab.give(HOSTS[1], "first");
     lab.until("it is served once it fits", || lab.addresses() == HOSTS);
     sender.all_verified("hosts added");
@@ -109,11 +109,30 @@ fn a_host_at_a_tenants_own_address_is_looked_at_too_and_holds_the_tlsa_that_it_s
     lab.until("a look at it", || host(&lab)["matches"] == true);
     assert_eq!(host(&lab)["state"], "tenant's");
     assert_eq!(lab.addresses(), [HOSTS[0]], "others do not get its address");
-    // A key that only it shows is published, and stays while it does.
+    // A key that only it shows is none of the pool's: that tenant is told, and nobody else is concerned.
     lab.certificate("second", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let before = lab.tlsa();
     lab.give("127.0.0.5", "second");
     let second = lab.spki("made/second.pem");
-    lab.until("its TLSA", || lab.tlsa().contains(&second));
+    lab.until("the finding at the tenant", || {
+        let status = String::from_utf8(lab.mxseal(&["status"]).stdout).unwrap();
+        status.contains("fabrikam.com.toml") && status.contains(&second)
+    });
+    assert_eq!(lab.tlsa(), before);
+    assert_ne!(lab.status("eu-1")["state"], "frozen");
+    // While it shows one that the files name no more, the TLSA of that one stays; a command goes past it.
     lab.give("127.0.0.5", "first");
-    lab.until("its TLSA gone", || !lab.tlsa().contains(&second));
+    lab.certificate("third", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let first = lab.spki("made/first.pem");
+    lab.until("a look at the tenant's host", || host(&lab)["matches"] == true);
+    lab.write("certs/chain.pem", lab.read("made/third.pem"));
+    let third = lab.spki("made/third.pem");
+    lab.until("both TLSA", || lab.tlsa().contains(&third) && lab.tlsa().contains(&first));
+    lab.until("a permit", || lab.mxseal(&["cert", "permit", "eu-1", "--key", &third]).status.success());
+    lab.give(HOSTS[0], "third");
+    lab.until("only the tenant's host holds it", || lab.status("eu-1")["waits"].to_string().contains("127.0.0.5"));
+    assert!(lab.tlsa().contains(&first));
+    let said = lab.ends(0, &["cert", "drop", "eu-1", "--key", &first]);
+    assert!(said.contains("fabrikam.com"), "{said}");
+    lab.until("its TLSA gone", || !lab.tlsa().contains(&first));
 }

@@ -143,7 +143,7 @@ fn a_tenant_moves_between_pools() {
 }
 
 #[test]
-fn the_usual_way_fails_and_heals_once_the_surprise_is_seen() {
+fn the_usual_way_fails_until_somebody_says_that_the_key_is_the_pools() {
     let lab = lab();
     let sender = lab.sender();
     lab.until("some verdicts", || sender.seen().verified > 20);
@@ -154,12 +154,17 @@ fn the_usual_way_fails_and_heals_once_the_surprise_is_seen() {
     }
     lab.until("a failure", || sender.seen().other > 0);
     let surprise = lab.spki("made/surprise.pem");
-    lab.until("its TLSA", || lab.tlsa().contains(&surprise));
-    lab.until("the alarm that names the hosts", || {
+    let before = lab.tlsa();
+    lab.until("the alarm that names the hosts and the way out", || {
         let status = String::from_utf8(lab.mxseal(&["status"]).stdout).unwrap();
-        status.contains("nobody announced") && status.contains("127.0.0.2")
+        status.contains(&format!("cert adopt eu-1 --key {surprise}")) && status.contains("127.0.0.2")
     });
-    assert!(lab.tlsa().contains(&lab.spki("certs/chain.pem")), "nothing is removed");
+    let many = sender.seen().other + 30;
+    lab.until("many more failures", || sender.seen().other > many);
+    assert_eq!(lab.tlsa(), before, "no look publishes a key, and nothing is removed");
+    assert_eq!(lab.addresses(), HOSTS, "no host is better than the others");
+    lab.ends(0, &["cert", "adopt", "eu-1", "--key", &surprise, "--reason", "seen on the console"]);
+    assert!(lab.tlsa().contains(&surprise) && lab.tlsa().contains(&lab.spki("certs/chain.pem")));
     let (failed, until) = (sender.seen().other, sender.seen().verified + 40);
     lab.until("it heals", || sender.seen().verified > until);
     let seen = sender.end("the usual way: certificate first");

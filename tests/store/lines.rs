@@ -1,7 +1,7 @@
 //! What a journal takes it gives back: facts of every length, and lines that programs of before wrote too long.
 
 use super::*;
-use mxseal::cert::Spki;
+use mxseal::cert::{KeyKind, Spki};
 use mxseal::control::journal::{LINE_OCTETS_MAX, LINE_READ_OCTETS_MAX};
 use mxseal::roll::reason::REASON_OCTETS_MAX;
 use mxseal::roll::tlsa::facts::{Fact as PoolFact, Inherited, Origin};
@@ -134,13 +134,27 @@ fn zone_fact() -> impl Strategy<Value = Fact> {
 
 fn pool_fact() -> impl Strategy<Value = PoolFact> {
     let keys = proptest::collection::vec(proptest::collection::vec(any::<[u8; 4]>(), 0..17), 0..30);
-    (keys, 0..24_000usize, 0..5u8).prop_map(|(sets, octets, kind)| {
+    (keys, 0..24_000usize, 0..7u8).prop_map(|(sets, octets, kind)| {
         let digests = |set: &Vec<[u8; 4]>| set.iter().map(|seed| Spki::of(seed)).collect::<Vec<_>>();
         match kind {
             0 => PoolFact::Doubted { reason: "x".repeat(octets) },
             1 => PoolFact::Resumed { reason: "\n".repeat(octets) },
             2 => known(octets),
-            3 => PoolFact::Named { current: sets.iter().flat_map(digests).collect(), given: Vec::new() },
+            3 => {
+                let hosts = sets.iter().flatten().map(|octets| IpAddr::from(*octets)).collect();
+                PoolFact::Named {
+                    current: sets.iter().flat_map(digests).collect(),
+                    given: Vec::new(),
+                    hosts: Some(hosts),
+                }
+            }
+            4 => PoolFact::ApartShows { keys: sets.iter().flat_map(digests).collect() },
+            5 => PoolFact::KeyAdopted {
+                spki: Spki::of(&octets.to_be_bytes()),
+                kind: KeyKind::Rsa,
+                origin: Origin::Adopted,
+                reason: "\u{1}".repeat(octets),
+            },
             _ => PoolFact::Inherited {
                 keys: sets.iter().map(|set| Inherited { what: digests(set), last: Some(1), ttl: 1, life: 1 }).collect(),
                 addresses: Vec::new(),

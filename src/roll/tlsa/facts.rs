@@ -173,6 +173,9 @@ impl Fact {
     pub fn bounded(self) -> Fact {
         match self {
             Fact::KeyGivenUp { spki, emergency, reason } => Fact::KeyGivenUp { spki, emergency, reason: cut(reason) },
+            Fact::KeyAdopted { spki, kind, origin, reason } => {
+                Fact::KeyAdopted { spki, kind, origin, reason: cut(reason) }
+            }
             Fact::Doubted { reason } => Fact::Doubted { reason: cut(reason) },
             Fact::Resumed { reason } => Fact::Resumed { reason: cut(reason) },
             // Numbers, digests and addresses, and sets that are bounded where they come from.

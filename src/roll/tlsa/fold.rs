@@ -264,13 +264,14 @@ impl PoolFacts {
 
     fn publish(&mut self, keys: &[Spki], at: UnixTime) -> Result<(), String> {
         let set: SpkiSet = keys.iter().copied().collect();
-        set.iter().for_each(|spki| self.recall(*spki));
-        if let Some(unknown) = set.iter().find(|spki| self.key(**spki).is_none()) {
+        let is_known = |spki: &Spki| self.key(*spki).is_some() || self.forgotten.contains_key(spki);
+        if let Some(unknown) = set.iter().find(|spki| !is_known(spki)) {
             return Err(format!("key {} is published and was not known before", unknown.short()));
         }
         if set.len() > KEYS_MAX {
             return Err(format!("{} keys are published, the limit is {KEYS_MAX}", set.len()));
         }
+        set.iter().for_each(|spki| self.recall(*spki));
         for key in &mut self.keys {
             match (set.contains(&key.spki), key.published.is_some() && key.removed.is_none()) {
                 (true, false) => (key.published, key.removed) = (Some(at), None),

