@@ -1,5 +1,7 @@
-//! Keys that nobody announced, on hosts of a pool, at tenants' own addresses and in journals of before: what each must and
-//! must not do. Only files and operators say which keys are a pool's.
+//! Keys that nobody announced, wherever they are seen: what each must and must not do.
+//!
+//! On hosts of a pool, at tenants' own addresses, and in journals of before. Only files and operators say which keys are a
+//! pool's.
 
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
