@@ -25,7 +25,7 @@ use crate::time::{Seconds, UnixTime};
 use closed::Closed;
 pub use life::Life;
 use past::Pasts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -268,5 +268,6 @@ fn want(wanted: &PoolWanted<'_>) -> Wanted {
         current: current.collect(),
         given: wanted.tlsa.iter().map(|digest| crate::cert::Spki(*digest)).collect(),
         before: None,
+        disowned: BTreeSet::new(),
     }
 }

@@ -58,6 +58,8 @@ pub struct Wanted {
     pub left_out: usize,
     /// For tenants on their way from another pool: that pool's TLSA, and its addresses.
     pub before: Option<(SpkiSet, AddressSet)>,
+    /// For tenants on their way: keys of which somebody has said, of one of the pools, that their TLSA ends at once.
+    pub disowned: SpkiSet,
 }
 
 impl Wanted {

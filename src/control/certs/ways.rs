@@ -10,6 +10,7 @@ use crate::roll::item::Version;
 use crate::roll::tlsa::check::{AddressSet, Showing};
 use crate::roll::tlsa::facts::Fact;
 use crate::roll::tlsa::fold::PoolFacts;
+use crate::roll::tlsa::plan::is_disowned;
 use crate::roll::tlsa::way::{has_arrived, inherited, last_wait, wanted};
 use crate::roll::tlsa::{Policy, Wanted};
 use crate::time::{Seconds, UnixTime};
@@ -172,6 +173,7 @@ impl Certs {
             None => Wanted { addresses: own.served_addresses(), given: own.served_keys(), ..Wanted::default() },
         };
         let lives = || from.iter().copied().chain(to);
+        let wanted = Wanted { disowned: lives().flat_map(disowned).collect(), ..wanted };
         // Tenants on their way that have addresses of their own are counted with the pool that they go to.
         let of_from = from.iter().map(|life| Shows { held: Vec::new(), dark: AddressSet::new(), ..shows_of(life) });
         let mut shows: Vec<Shows> = of_from.chain(to.map(shows_of)).collect();
@@ -255,6 +257,12 @@ fn shows_of(life: &Life) -> Shows {
     let held = life.sights.shown_apart().into_iter().map(open).collect();
     let showings = life.facts().showings(probed);
     Shows { showings, silent: conditions.silent, unseen, held, dark: conditions.dark }
+}
+
+/// Keys of a pool whose TLSA somebody has ended at once.
+fn disowned(life: &Life) -> impl Iterator<Item = Spki> {
+    let given_up = life.facts().keys.iter().filter(|key| !key.is_served() && is_disowned(key, &life.wanted));
+    given_up.map(|key| key.spki)
 }
 
 /// A key that is shown now, and nobody asks since when.

@@ -30,6 +30,7 @@ pub fn wanted(from: &[&PoolFacts], to: &PoolFacts) -> Wanted {
             .flat_map(|v| v.what.clone())
             .collect(),
         left_out: 0,
+        disowned: SpkiSet::new(),
         before: Some((
             from.iter().flat_map(|pool| pool.served_keys()).collect(),
             from.iter().flat_map(|pool| pool.served_addresses()).collect(),

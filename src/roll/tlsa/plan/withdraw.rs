@@ -10,6 +10,9 @@ use crate::time::UnixTime;
 /// Whether a person has said that a key, which no file names, is not to be used: then its TLSA goes, whoever shows it. One
 /// that somebody adopted goes like all others, with its waits, unless it is an emergency.
 pub fn is_disowned(key: &KeyFacts, wanted: &Wanted) -> bool {
+    if wanted.disowned.contains(&key.spki) {
+        return true;
+    }
     let is_by_look = key.origin.is_by_look() && key.file.is_empty() && !wanted.names(key.spki);
     is_by_look && key.given_up.as_ref().is_some_and(|given| given.emergency || key.is_unconfirmed())
 }
