@@ -237,7 +237,7 @@ impl World {
         }
         let current: Vec<(Spki, KeyKind)> = self.wanted.current.iter().map(|(spki, kind)| (*spki, *kind)).collect();
         for (spki, kind) in &current {
-            if self.facts.key(*spki).is_none_or(|known| known.kind.is_none()) {
+            if self.facts.key(*spki).is_none_or(|known| known.kind.is_none() || known.origin.is_by_look()) {
                 let known =
                     Fact::KeyKnown { spki: *spki, kind: Some(*kind), origin: Origin::File, file: String::new() };
                 self.record(known);
@@ -245,7 +245,7 @@ impl World {
         }
         let before = self.wanted.before.iter().flat_map(|(keys, _)| keys);
         for spki in self.wanted.given.iter().chain(before).copied().collect::<Vec<_>>() {
-            if self.facts.key(spki).is_none() {
+            if self.facts.key(spki).is_none_or(|known| known.origin.is_by_look()) {
                 self.record(Fact::KeyKnown { spki, kind: None, origin: Origin::Given, file: String::new() });
             }
         }

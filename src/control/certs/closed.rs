@@ -201,7 +201,7 @@ fn facts_of(store: &Store, pool: &str, past: &Past, reason: &str) -> Vec<Fact> {
     if !published.is_empty() {
         // Hosts may show any of them: each stays for its wait, also where nobody looks.
         let keys: Vec<Spki> = published.into_iter().collect();
-        facts.extend([Fact::Named { current: Vec::new(), given: keys.clone() }, Fact::Tlsa { keys }]);
+        facts.extend([Fact::Named { current: Vec::new(), given: keys.clone(), hosts: None }, Fact::Tlsa { keys }]);
     }
     for (file, key) in store.pool_keys(pool) {
         facts.push(Fact::KeyKnown { spki: key.spki(), kind: Some(key.kind()), origin: Origin::Made, file });

@@ -12,7 +12,7 @@ use crate::control::store::Store;
 use crate::diagnostic::Diagnostic;
 use crate::roll::tlsa::check::SpkiSet;
 use crate::roll::tlsa::facts::{Fact, Origin};
-use crate::roll::tlsa::fold::{Claim, Limits, PoolFacts};
+use crate::roll::tlsa::fold::{Claim, KeyFacts, Limits, PoolFacts};
 use crate::roll::tlsa::plan::{Plan, plan};
 use crate::roll::tlsa::sights::Sights;
 use crate::roll::tlsa::step::Step;
@@ -122,9 +122,9 @@ impl Life {
         if !added.is_empty() && keys.len() <= KEYS_MAX {
             // Hosts may have been given them: each stays for its wait, also where nobody looks.
             let named = self.facts().named.last().map(|version| version.what.clone()).unwrap_or_default();
-            let given = named.into_iter().chain(added).collect();
+            let given = named.keys.into_iter().chain(added).collect();
             let current = self.facts().current.iter().copied().collect();
-            self.record(Fact::Named { current, given }, now);
+            self.record(Fact::Named { current, given, hosts: None }, now);
             self.record(Fact::Tlsa { keys: keys.into_iter().collect() }, now);
         }
     }
@@ -219,7 +219,9 @@ impl Life {
         let named: Vec<_> = certificates.chain(given).collect();
         let records = self.facts().records;
         for (spki, kind, origin) in named {
-            let is_known = self.facts().key(spki).is_some_and(|key| kind.is_none() || key.kind.is_some());
+            // That a file names it outweighs that a host once showed it.
+            let is_known = |key: &KeyFacts| (kind.is_none() || key.kind.is_some()) && !key.origin.is_by_look();
+            let is_known = self.facts().key(spki).is_some_and(is_known);
             if !is_known {
                 self.record(Fact::KeyKnown { spki, kind, origin, file: String::new() }, now);
             }

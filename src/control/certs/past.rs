@@ -93,7 +93,7 @@ impl Past {
             return Some("the journal is that of tenants on their way, and of no pool".to_owned());
         }
         let given_up = self.given_up.keys();
-        if let Some(unknown) = self.tlsa.iter().chain(given_up).find(|spki| facts.key(**spki).is_none()) {
+        if let Some(unknown) = self.tlsa.iter().chain(given_up).find(|spki| !facts.has_known(**spki)) {
             let unknown = unknown.short();
             return Some(format!(
                 "the journal does not know key {unknown}, which this pool had: it is another pool's, or old"

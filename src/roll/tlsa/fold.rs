@@ -77,6 +77,11 @@ impl PoolFacts {
         self.limits.unwrap_or(LIMITS_UNKNOWN)
     }
 
+    /// Whether a key was ever known, be it forgotten since.
+    pub fn has_known(&self, spki: Spki) -> bool {
+        self.key(spki).is_some() || self.forgotten.contains_key(&spki)
+    }
+
     /// The TLSA to serve now.
     pub fn served_keys(&self) -> SpkiSet {
         self.tlsa.last().map(|version| version.what.clone()).unwrap_or_default()
@@ -239,6 +244,9 @@ impl PoolFacts {
             }
             // More becomes known of it: its kind, or its private half.
             key.kind = kind.or(key.kind);
+            if key.origin.is_by_look() && !origin.is_by_look() {
+                key.origin = origin;
+            }
             if is_here {
                 (key.origin, key.destroyed) = (origin, None);
                 file.clone_into(&mut key.file);
@@ -264,8 +272,7 @@ impl PoolFacts {
 
     fn publish(&mut self, keys: &[Spki], at: UnixTime) -> Result<(), String> {
         let set: SpkiSet = keys.iter().copied().collect();
-        let is_known = |spki: &Spki| self.key(*spki).is_some() || self.forgotten.contains_key(spki);
-        if let Some(unknown) = set.iter().find(|spki| !is_known(spki)) {
+        if let Some(unknown) = set.iter().find(|spki| !self.has_known(**spki)) {
             return Err(format!("key {} is published and was not known before", unknown.short()));
         }
         if set.len() > KEYS_MAX {
