@@ -62,7 +62,9 @@
 //! | window | from when until when a signature is valid |
 //! | last good | what is served on although its file is broken now |
 //! | held | a removal that waits for `mxseal reload --allow-shrink` |
-//! | frozen | a zone with something about its keys in doubt: none is made in place of another, and none taken away, until that ends; if it cannot be signed meanwhile it gets SERVFAIL |
+//! | frozen | a zone with something about its keys in doubt: none is made in place of another, and none taken away, until that ends |
+//! | silent | a zone that cannot be signed, or must not be: it gets SERVFAIL, and its parent keeps the DS of before |
+//! | past | what the world may hold of a zone; it is kept beside the zones' folders, and outlives them |
 
 pub mod answer;
 pub mod cert;

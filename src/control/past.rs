@@ -288,6 +288,8 @@ mod tests {
         assert_eq!(before.judge(&last), Fit::GoesOn);
         assert_eq!(now.judge(&last), Fit::GoesOn);
         assert_eq!(now.judge(&first), Fit::Apart, "an old copy, whose key is gone from caches");
+        let midway = rolled(&old, &new, false, false);
+        assert_eq!(now.judge(&midway), Fit::Apart, "an old copy of the middle of the roll: its old key signs the keys");
         assert_eq!(now.judge(&zone(&key())), Fit::Apart, "keys of another zone");
         let more = after(first.clone(), &[Fact::Held { reason: String::new() }]);
         assert_eq!(Past::of(APEX, &more, None).judge(&first), Fit::Older, "an old copy with the keys of today");
