@@ -120,6 +120,11 @@ impl<F: Told> JournalFile<F> {
         }))
     }
 
+    /// The share of its octets that the journal has reached.
+    pub fn share(&self) -> f64 {
+        self.content.len() as f64 / JOURNAL_OCTETS_MAX as f64
+    }
+
     /// Mends what was wrong with one of the two files when they were read, and says what that was. Where facts may be
     /// lost, the journal says so from here on. What the disk refuses now is part of the next append.
     pub fn mend(&mut self, now: UnixTime) -> Vec<Diagnostic> {

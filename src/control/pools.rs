@@ -202,11 +202,6 @@ impl PoolTable {
         self.file_is_good || !self.file_findings.is_empty() || !self.entries.is_empty()
     }
 
-    /// The TTL that is served.
-    fn served_ttl(&self) -> u32 {
-        self.ttl.min(self.ttl_cap.unwrap_or(u32::MAX))
-    }
-
     /// What to do about a pool that is not there.
     pub fn help_for(&self, name: &str) -> String {
         let known = self.by_name.keys().filter(|known| self.index(known).is_some());

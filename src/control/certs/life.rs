@@ -169,6 +169,11 @@ impl Life {
         }
     }
 
+    /// The share of its octets that its journal has reached.
+    pub fn share(&self) -> f64 {
+        self.journal.share()
+    }
+
     /// What its journal adds up to.
     pub fn facts(&self) -> &PoolFacts {
         self.journal.facts()

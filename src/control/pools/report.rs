@@ -28,6 +28,11 @@ pub struct PoolReport<'a> {
 }
 
 impl PoolTable {
+    /// The TTL that is served: less than is wanted, where more cannot be recorded yet.
+    pub(super) fn served_ttl(&self) -> u32 {
+        self.ttl.min(self.ttl_cap.unwrap_or(u32::MAX))
+    }
+
     fn findings_of(&self, entry: &Entry) -> Vec<Diagnostic> {
         let mut findings = entry.findings.clone();
         if self.file_is_good && !entry.mentioned && entry.state == PoolState::LastGood {

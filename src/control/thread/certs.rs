@@ -283,7 +283,7 @@ impl Mind {
 fn unkept_pasts(why: &str) -> Diagnostic {
     let message = format!("what is published of pools is not kept beside their journals: {why}");
     let help = "repair this; if a journal is lost meanwhile, its pool goes on with what was kept before";
-    Diagnostic::error("MX5610", Place::default(), message, help)
+    Diagnostic::error("MX5613", Place::default(), message, help)
 }
 
 fn served(life: &Life, snapshot: u64, now: UnixTime) -> Fact {
