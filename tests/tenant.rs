@@ -91,6 +91,19 @@ mod values {
         let long = format!("{}.example", "a".repeat(56));
         assert_eq!(endpoint_of(&long), format!("{}-{}", "a".repeat(46), "36d3b291b3406ead"), "stable over versions");
         assert_ne!(endpoint_of(&long), endpoint_of(&format!("{}.examplf", "a".repeat(56))));
+        // printf %s DOMAIN | tr . - | tr -s - | cut -c1-46, a dash, printf %s DOMAIN | sha256sum | cut -c1-16
+        assert_eq!(endpoint_of("xn--mnchen-3ya.de"), "xn-mnchen-3ya-de-dc2c4828470884f5");
+        assert_eq!(endpoint_of("ab--c.example"), "ab-c-example-148bebcfe9c46a81");
+        assert_eq!(endpoint_of("a--b.example"), "a--b-example", "only the third and fourth place are reserved");
+        assert_eq!(old_endpoint_of("xn--mnchen-3ya.de").as_deref(), Some("xn--mnchen-3ya-de"));
+        assert_eq!(old_endpoint_of("contoso.com"), None);
+        assert_eq!(old_endpoint_of(&long), None);
+        for good in ["xn--mnchen-3ya", "contoso-com", "a--b"] {
+            assert!(!is_false_a_label(good), "{good}");
+        }
+        for bad in ["xn--99zzz9--a", "xn--mnchen-3ya-de", "ab--c", "xn--", "xn--abc-"] {
+            assert!(is_false_a_label(bad), "{bad}");
+        }
         assert_eq!(endpoint_label("WWI-eu").as_deref(), Ok("wwi-eu"));
         for bad in ["", "a.b", "_a", "-a", "a-", "ü", "*", &"a".repeat(64)] {
             assert!(endpoint_label(bad).is_err(), "{bad}");
@@ -317,7 +330,7 @@ mod ndjson {
             [
                 ("a.example", "a-example", 1),
                 ("c.example", "c", 5),
-                ("xn--bcher-kva.example", "xn--bcher-kva-example", 6)
+                ("xn--bcher-kva.example", "xn-bcher-kva-example-970ca6b73eaf2630", 6)
             ]
         );
         assert_eq!(broken(&parsed), [(Some("b.example"), vec![("MX4002", 4, 23), ("MX4011", 4, 11)])]);

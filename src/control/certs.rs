@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod closed;
 pub mod findings;
 pub mod hosts;
+mod kept;
 pub mod life;
 pub mod past;
 pub mod report;
@@ -16,8 +17,11 @@ mod ways;
 use crate::cert::Leaf;
 use crate::cert::make::PrivateKey;
 use crate::config::{Config, PoolSettings};
-use crate::control::pools::{Joined, PoolServed, PoolWanted, Route};
+use crate::control::kept::Kept;
+use crate::control::pools::{Joined, Left, PoolServed, PoolWanted, Route};
 use crate::control::store::Store;
+use crate::diagnostic::Diagnostic;
+use crate::dns::name::Name;
 use crate::roll::tlsa::facts::Origin;
 use crate::roll::tlsa::fold::Limits;
 use crate::roll::tlsa::{Policy, Wanted};
@@ -67,10 +71,23 @@ pub struct Certs {
     pub clock: Option<String>,
     /// Whether the next process will know where all tenants are: no way may end before.
     pub homes_are_kept: bool,
+    /// Where tenants are, by zone, as it is kept.
+    pub homes: BTreeMap<Name, Kept>,
+    /// Zones of which one of the two files was damaged, or both are missing.
+    pub homes_flawed: BTreeSet<Name>,
+    homes_missing: BTreeSet<Name>,
+    /// Lists of who is on a way, and of all ways.
+    lists: BTreeMap<String, Kept>,
+    all_ways: Option<Kept>,
+    ways_text: String,
+    /// What was found damaged or lost at the start.
+    pub told: Vec<Diagnostic>,
     /// When these are tried again.
     join_at: Instant,
     /// Ways that the disk refused.
     unkept: BTreeMap<String, Joined>,
+    /// Lists of who left ways that the disk refused.
+    unleft: BTreeMap<String, Left>,
     config: Config,
     bounds: Bounds,
 }
@@ -89,8 +106,16 @@ impl Certs {
             credited: 0,
             clock: None,
             homes_are_kept: false,
+            homes: BTreeMap::new(),
+            homes_flawed: BTreeSet::new(),
+            homes_missing: BTreeSet::new(),
+            lists: BTreeMap::new(),
+            all_ways: None,
+            ways_text: String::new(),
+            told: Vec::new(),
             join_at: Instant::now(),
             unkept: BTreeMap::new(),
+            unleft: BTreeMap::new(),
             bounds: default_bounds(&config),
             config,
         }

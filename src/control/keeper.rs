@@ -2,11 +2,14 @@
 //!
 //! It writes only what changed, and before that is published. What cannot be written is tried again.
 
+use crate::control::certs::Certs;
 use crate::control::store::{LastGood, Store, StoreFault};
 use crate::control::tenants::homes::Lines;
 use crate::control::world::World;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::time;
+use crate::zone::table::Table;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -67,28 +70,47 @@ impl Keeper {
         faults.into_iter().map(|fault| diagnostic(&fault, keys)).collect()
     }
 
-    /// After a publication: makes durable which pools tenants are served from now; what the disk refused.
-    pub(super) fn keep_homes(&mut self, world: &mut World, store: &Store, keys: &Path) -> Vec<Diagnostic> {
+    /// After a publication: makes durable where tenants are served from now; what the disk refused.
+    pub(super) fn keep_homes(
+        &mut self,
+        world: &mut World,
+        store: &Store,
+        certs: &mut Certs,
+        keys: &Path,
+    ) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
-        let World { zones, pools, .. } = world;
-        for (apex, zone) in zones {
-            let (homes, table, what) = (&mut zone.tenants.homes, &zone.tenants.table, LastGood::Homes(apex));
+        let World { zones, pools, left_homes, .. } = world;
+        let now = time::now();
+        left_homes.values_mut().for_each(|homes| homes.forget_gone(pools, now));
+        left_homes.retain(|_, homes| !homes.is_empty());
+        let none = Table::default();
+        let of_zones = zones.iter_mut().map(|(apex, zone)| (apex, &mut zone.tenants.homes, &zone.tenants.table));
+        let of_left = left_homes.iter_mut().map(|(apex, homes)| (apex, homes, &none));
+        for (apex, homes, table) in of_zones.chain(of_left) {
             if self.began.elapsed() > COME_BACK_MAX {
                 homes.forget_before();
             }
+            if certs.homes_flawed.remove(apex) {
+                homes.renew();
+            }
             let Some(lines) = homes.to_keep(table, pools) else { continue };
+            let file = certs.homes.entry(apex.clone()).or_insert_with(|| store.tenant_pools(apex));
             let done = match &lines {
-                Lines::All(text, _) => store.keep_last_good(what, text),
-                Lines::More(text) => store.keep_more(what, text),
+                Lines::All(text, _) => store.write_kept(file, text),
+                Lines::More(text) => store.append_kept(file, text, || homes.all(table, pools).text().to_owned()),
             };
             match done {
                 Ok(()) => homes.kept(lines),
                 Err(fault) => {
                     homes.renew();
-                    faults.push(fault);
+                    faults.push(fault.into());
                 }
             }
         }
+        certs.homes.retain(|apex, file| {
+            let is_there = zones.contains_key(apex) || left_homes.contains_key(apex);
+            is_there || store.remove_kept(file).map_err(|fault| faults.push(fault.into())).is_err()
+        });
         faults.into_iter().map(|fault| diagnostic(&fault, keys)).collect()
     }
 
@@ -98,7 +120,7 @@ impl Keeper {
         for apex in gone {
             let some = self.zones.get(&apex).is_some_and(|kept| kept.some);
             let good = [LastGood::Master(&apex), LastGood::Tenants(&apex)].into_iter().filter(|_| some);
-            let failed = good.chain([LastGood::Homes(&apex)]).find_map(|what| store.keep_last_good(what, "").err());
+            let failed = good.into_iter().find_map(|what| store.keep_last_good(what, "").err());
             match failed {
                 Some(fault) => faults.push(fault),
                 None => drop(self.zones.remove(&apex)),

@@ -9,12 +9,12 @@ use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::keys_folder::zone_folder;
 use crate::control::past::Past;
-use crate::control::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
+use crate::control::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::control::reach;
 use crate::control::rolls::{Rolls, past};
 use crate::control::scan::{Changes, Files};
 use crate::control::store::records::Records;
-use crate::control::store::{self, LastGood, Store};
+use crate::control::store::{self, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
 use crate::control::zones::{Keys, ZoneState};
@@ -88,15 +88,16 @@ impl Outside for Disk<'_> {
         self.certs.join_ways(self.store, joined, self.now);
     }
 
+    fn leave_ways(&mut self, left: Vec<Left>) {
+        self.certs.leave_ways(self.store, left);
+    }
+
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         read(self.files, path)
     }
 
     fn homes(&mut self, apex: &Name) -> Option<String> {
-        let homes = self.store.last_good(LastGood::Homes(apex));
-        homes
-            .inspect_err(|fault| tracing::warn!("nobody knows which pools tenants of {apex} came from: {fault}"))
-            .ok()?
+        self.certs.read_homes(self.store, apex)
     }
 
     fn keys(&mut self, zone: &ZoneState) -> Keys {
@@ -122,6 +123,10 @@ impl Outside for Disk<'_> {
 }
 
 impl Outside for ReadOnly<'_> {
+    fn homes(&mut self, apex: &Name) -> Option<String> {
+        store::read_tenant_pools(&self.config.keys, apex)
+    }
+
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         read(self.files, path)
     }
@@ -252,8 +257,27 @@ pub fn examine(config: &Config) -> Vec<Diagnostic> {
     let (world, mut found) = look(config);
     found.extend(world.findings());
     found.extend(signed_anyway(config, &world));
+    found.extend(false_a_labels(&world));
     found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
     found
+}
+
+/// Endpoints of before that IDNA-aware senders refuse, and that tenants keep because they are served there.
+fn false_a_labels(world: &World) -> Vec<Diagnostic> {
+    let all = world.zones.iter().flat_map(|(apex, zone)| zone.tenants.table.iter().map(move |tenant| (apex, tenant)));
+    let of = |(apex, tenant): (&Name, &std::sync::Arc<crate::zone::endpoint::Tenant>)| {
+        let label = String::from_utf8_lossy(tenant.label()).into_owned();
+        let path = world.files.path(tenant.file()).filter(|_| tenant::is_false_a_label(&label))?;
+        let place = Place { line: tenant.line(), ..Place::file(path.to_string()) };
+        let new = tenant::endpoint_of(&tenant.domain());
+        let message = format!("senders that know IDNA refuse the endpoint {label}.{apex} of {}", tenant.domain());
+        let help = format!(
+            "it stays while the tenant does; for another one add a second tenant's file with endpoint = \"{new}\" in another zone, \
+                            or write that here and change the MX record at the same moment"
+        );
+        Some(Diagnostic::warning("MX4208", place, message, &help))
+    };
+    all.filter_map(of).collect()
 }
 
 /// The world that a configuration names, read once without a server, and what is wrong with files before anybody reads

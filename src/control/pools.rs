@@ -5,6 +5,7 @@
 
 mod apart;
 mod report;
+mod told;
 mod ways;
 
 use crate::cert::Leaf;
@@ -15,7 +16,8 @@ pub use report::PoolReport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-pub use ways::{Endpoint, Joined, KnownWay, Route, WayServed};
+pub use told::{Endpoint, Joined, Kept, KnownWay, Left, Route, WayServed};
+pub use ways::WAY_PREFIX;
 use ways::{Way, Ways};
 
 /// Code of a certificate file that cannot be used.
@@ -200,16 +202,6 @@ impl PoolTable {
     /// Whether anything was ever read or restored.
     pub fn is_known(&self) -> bool {
         self.file_is_good || !self.file_findings.is_empty() || !self.entries.is_empty()
-    }
-
-    /// What to do about a pool that is not there.
-    pub fn help_for(&self, name: &str) -> String {
-        let known = self.by_name.keys().filter(|known| self.index(known).is_some());
-        let nearest = known.min_by_key(|known| strsim::levenshtein(known, name));
-        match nearest {
-            Some(nearest) => format!("define it in pools.toml, or did you mean `{nearest}`?"),
-            None => "define it in pools.toml".to_owned(),
-        }
     }
 
     /// Counts tenants that refer to a pool.

@@ -21,7 +21,7 @@ pub mod pools;
 pub mod records;
 
 pub use import::{Import, ImportFault};
-pub use last_good::LastGood;
+pub use last_good::{LastGood, read_tenant_pools};
 
 use super::copies;
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};

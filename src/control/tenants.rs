@@ -5,6 +5,7 @@
 
 pub mod homes;
 mod moves;
+mod names;
 
 use crate::control::file_names::FileNames;
 use crate::control::pools::{Endpoint, PoolTable};
@@ -18,6 +19,7 @@ use crate::zone::endpoint::Tenant;
 use crate::zone::table::Table;
 use crate::zone::tenant::{self, Definition};
 use homes::Homes;
+pub(super) use names::keeps;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -98,6 +100,8 @@ pub struct Surroundings<'a> {
     pub apex: &'a Name,
     /// What its master file holds.
     pub content: Option<&'a Content>,
+    /// Labels just below the apex that belong to zones.
+    pub cut: Option<&'a BTreeSet<Box<[u8]>>>,
     /// When.
     pub now: UnixTime,
     /// Paths of files, to name those of other tenants.
@@ -153,7 +157,12 @@ impl Tenants {
             self.take_in(read, &mut next, &mut spoiled);
         }
         self.spare_broken(&mut next, &spoiled);
-        self.settle(next, around, pools)
+        let mut done = self.settle(next, around, pools);
+        if self.homes.are_awaited() && !self.waits.is_empty() {
+            // Whoever waits for the name of one who was not met yet may have it now.
+            done.add(&self.retry(around, pools));
+        }
+        done
     }
 
     /// Tries again what waited for pools or names: after a change of pools or of the master file.
@@ -168,7 +177,7 @@ impl Tenants {
         let mut done = Done::default();
         let held = std::mem::take(&mut self.held);
         self.guard.forgive();
-        let freed = self.take_out_all(held.into_values(), pools, &mut done);
+        let freed = self.take_out_all(held.into_values(), pools, around.now, &mut done);
         self.promote(freed, around, pools, &mut done);
         done
     }
@@ -229,7 +238,11 @@ impl Tenants {
             spoiled.push((Arc::clone(&read.path), broken.name.clone()));
             self.wait(&read.path, Waiting { domain: broken.name, definition: None, reasons: broken.diagnostics });
         }
-        let claim = |definition| Claim { path: Arc::clone(&read.path), file: read.id, definition };
+        let claim = |definition| Claim {
+            path: Arc::clone(&read.path),
+            file: read.id,
+            definition: self.named_before(definition),
+        };
         batch.claims.extend(parsed.entries.into_iter().map(claim));
     }
 
@@ -290,7 +303,7 @@ impl Tenants {
                 grown.insert(Arc::clone(&claim.path));
             }
             batch.vanished.remove(claim.definition.endpoint.as_bytes());
-            self.grant(claim, around.apex, pools, done);
+            self.grant(claim, around, pools, done);
         }
         for (claim, reason) in batch.refused {
             let domain = Some(claim.definition.domain.clone());
@@ -311,14 +324,14 @@ impl Tenants {
     }
 
     /// Serves an entry. What stayed the same stays the same object, with its signatures.
-    fn grant(&mut self, claim: Claim, apex: &Name, pools: &mut PoolTable, done: &mut Done) {
+    fn grant(&mut self, claim: Claim, around: &Surroundings<'_>, pools: &mut PoolTable, done: &mut Done) {
         let Claim { path, file, definition } = claim;
         let label: Box<[u8]> = definition.endpoint.as_bytes().into();
-        let endpoint = Endpoint { label: &definition.endpoint, apex };
+        let endpoint = Endpoint { label: &definition.endpoint, apex: around.apex };
         // Whoever had this name before: caches know it by the addresses and TLSA of that pool.
         let from = match self.table.get(&label) {
             Some(current) => current.pool(),
-            None => pools.home(endpoint, self.homes.before(&label)),
+            None => self.homes.of(endpoint, pools, around.now),
         };
         let pool = match (from, definition.pool.as_deref().and_then(|pool| pools.index(pool))) {
             (Some(from), Some(to)) => Some(pools.way(from, to, endpoint)),
@@ -335,7 +348,7 @@ impl Tenants {
             }
             Some(current) => {
                 done.changed += u64::from(!current.same_content(&next));
-                self.take_out(&current, pools);
+                self.take_out(&current, pools, around.now);
                 next.adopt(&current);
                 self.put_in(next, pools)
             }
@@ -358,22 +371,6 @@ impl Tenants {
         } else {
             Standing::Served
         }
-    }
-
-    /// The tenant of a domain; one that is held only where there is no other.
-    pub fn by_domain<'t>(&'t self, domain: &'t str) -> Option<&'t Arc<Tenant>> {
-        let mut found = self.of_domain(domain);
-        let first = found.next()?;
-        Some(found.find(|_| self.is_held(first.label())).unwrap_or(first))
-    }
-
-    /// All tenants of a domain: one, and such as are held under another endpoint.
-    pub(super) fn of_domain<'t>(&'t self, domain: &'t str) -> impl Iterator<Item = &'t Arc<Tenant>> {
-        let some = !self.table.is_empty();
-        let explicit = some.then(|| self.explicit.get(domain)).flatten().and_then(|label| self.table.get(label));
-        let derived = some.then(|| self.table.get(tenant::endpoint_of(domain).as_bytes())).flatten();
-        let derived = derived.filter(move |derived| explicit.is_none_or(|explicit| !Arc::ptr_eq(explicit, derived)));
-        explicit.into_iter().chain(derived).filter(move |tenant| tenant.is_of(domain))
     }
 }
 

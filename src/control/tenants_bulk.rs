@@ -3,10 +3,10 @@
 //! Pure. It decides nothing by itself: whatever shares its name or domain with another entry, lacks its pool or meets the
 //! master file goes the way of every later batch, so all rules and their words are the same.
 
-use crate::control::pools::{Endpoint, PoolTable};
+use crate::control::pools::{Endpoint, Kept, PoolTable};
 use crate::control::progress::Progress;
-use crate::control::tenants::homes::Homes;
-use crate::control::tenants::{Done, Surroundings, TenantFile, Tenants, Waiting, read_each};
+use crate::control::tenants::homes::{Home, Homes};
+use crate::control::tenants::{Done, Surroundings, TenantFile, Tenants, Waiting, keeps, read_each};
 use crate::control::tenants_claims::{Batch, Claim};
 use crate::control::tenants_limit::{self, Surpluses};
 use crate::diagnostic::Diagnostic;
@@ -15,7 +15,7 @@ use crate::dns::rrset::hash_name;
 use crate::zone::content::Content;
 use crate::zone::endpoint::{PoolIndex, Tenant};
 use crate::zone::table::{Hashed, Table};
-use crate::zone::tenant::{Broken, Definition};
+use crate::zone::tenant::{Broken, Definition, is_false_a_label};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -93,11 +93,19 @@ pub(super) fn read(job: Job, known: &Known<'_>, progress: &Progress) -> Fresh {
 
 impl Known<'_> {
     /// The pool of an entry, or the way to it; none: it is not there, or the entry comes from another one.
-    fn pool(&self, definition: &Definition, pool: &str, home: Option<&str>) -> Option<PoolIndex> {
+    fn pool(&self, definition: &Definition, pool: &str, home: Option<&Home<'_>>) -> Option<PoolIndex> {
         let endpoint = Endpoint { label: &definition.endpoint, apex: self.apex };
-        let is_at_home = || home.is_none_or(|home| home == pool);
-        let index = self.pools.index_for(endpoint, pool)?;
-        (self.pools.is_on_way(endpoint, pool).unwrap_or_else(is_at_home)).then_some(index)
+        let home = home.and_then(|home| Some(Kept { pool: home.pool.flatten()?, way: home.way }));
+        let is_at_home = || home.is_none_or(|home| home.pool == pool);
+        let index = self.pools.index_for(endpoint, pool, home)?;
+        (self.pools.is_on_way(endpoint, pool, home).unwrap_or_else(is_at_home)).then_some(index)
+    }
+
+    /// Whether what is kept of a tenant is just what is to be kept.
+    fn is_at_home(&self, definition: &Definition, pool: Option<PoolIndex>, home: &Home<'_>) -> bool {
+        home.domain == Some(&definition.domain)
+            && home.pool == Some(definition.pool.as_deref())
+            && home.way == pool.and_then(|pool| self.pools.way_name(pool))
     }
 }
 
@@ -134,15 +142,21 @@ impl Fresh {
         self.served.is_empty()
     }
 
-    fn add(&mut self, definition: Definition, known: &Known<'_>) {
+    fn add(&mut self, mut definition: Definition, known: &Known<'_>) {
+        if let Some(old) = keeps(&definition, |label| known.homes.was_at(label.as_bytes(), &definition.domain)) {
+            definition.endpoint = old;
+        }
         let home = known.homes.before(definition.endpoint.as_bytes());
-        let pool = definition.pool.as_deref().map(|pool| known.pool(&definition, pool, home));
+        let pool = definition.pool.as_deref().map(|pool| known.pool(&definition, pool, home.as_ref()));
         let hash = hash_name(definition.endpoint.as_bytes());
-        if pool == Some(None) || known.is_static.contains(&hash) {
+        let is_others = home.and_then(|home| home.domain).is_some_and(|owner| owner != definition.domain);
+        let is_refused = definition.explicit_endpoint && home.is_none() && is_false_a_label(&definition.endpoint);
+        let is_others = is_others || known.homes.is_gone(definition.endpoint.as_bytes());
+        if pool == Some(None) || is_others || is_refused || known.is_static.contains(&hash) {
             self.rest.push(definition);
             return;
         }
-        self.at_home += usize::from(home.is_some() && home == definition.pool.as_deref());
+        self.at_home += usize::from(home.is_some_and(|home| known.is_at_home(&definition, pool.flatten(), &home)));
         let value = Arc::new(Tenant::new(&definition, pool.flatten(), self.id, known.pools.ttl));
         for address in value.addresses_with_tlsa_of_pool() {
             value.pool().into_iter().for_each(|pool| *self.apart.entry((pool, address)).or_default() += 1);
@@ -214,10 +228,9 @@ impl Tenants {
         let (mut entries, mut claims, mut explicit) = (Vec::new(), Vec::new(), Vec::new());
         let mut out: Vec<Arc<Tenant>> = Vec::new();
         entries.reserve_exact(files.iter().map(|file| file.entries.len()).sum());
-        let (mut at_home, mut of_pools) = (0, 0);
+        let mut at_home = 0;
         for mut file in files {
             at_home += file.at_home;
-            of_pools += file.uses.values().sum::<i64>();
             if contested.is_empty() {
                 entries.append(&mut file.entries);
             }
@@ -237,7 +250,7 @@ impl Tenants {
         let mut done = Done { added: u64::try_from(self.table.len()).unwrap_or(u64::MAX), ..Done::default() };
         claims.extend(self.undo(&out, pools));
         match claims.is_empty() && !is_cut {
-            true => self.homes.met(at_home, usize::try_from(of_pools).unwrap_or(0)),
+            true => self.homes.met(at_home, self.table.len()),
             false => self.homes.renew(),
         }
         let is_in = |domain: &str, label: &[u8]| self.table.get(label).is_some_and(|tenant| tenant.is_of(domain));

@@ -23,6 +23,7 @@ impl World {
             let around = Surroundings {
                 apex,
                 content: zone.content().map(|content| &**content),
+                cut: Some(&zone.cut),
                 now,
                 files: &self.files,
                 tenants_max: usize::MAX,

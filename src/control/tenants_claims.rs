@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::dns::rrset::hash_name;
 use crate::zone::endpoint::Tenant;
-use crate::zone::tenant::Definition;
+use crate::zone::tenant::{Definition, is_false_a_label};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -193,7 +193,7 @@ impl Batch {
         pools: &PoolTable,
     ) -> Option<Obstacle> {
         let definition = &claim.definition;
-        let place = || Place { file: claim.path.to_string(), line: definition.line, ..Place::default() };
+        let place = || place_of(claim);
         let named = |claim: &Claim| format!("{}:{} ({})", claim.path, claim.definition.line, claim.definition.domain);
         let endpoint_taken = |by: &str| {
             let message = format!("endpoint {} of {} is taken by {by}", definition.endpoint, definition.domain);
@@ -210,12 +210,21 @@ impl Batch {
         if let Some(other) = taken.by_label(definition, &self.claims) {
             return Some(Obstacle::Other(endpoint_taken(&named(other))));
         }
-        let owner = tenants.table.get(definition.endpoint.as_bytes());
-        if let Some(owner) = owner.filter(|owner| !self.gives_way(owner, &definition.domain, moving, tenants)) {
+        let owner = tenants.table.get(definition.endpoint.as_bytes()).cloned();
+        if let Some(owner) = owner.as_ref().filter(|owner| !self.gives_way(owner, &definition.domain, moving, tenants))
+        {
             let by = tenants.named(owner, around);
             let same = owner.is_of(&definition.domain);
             let reason = if same { domain_taken(&by) } else { endpoint_taken(&by) };
             return Some(Obstacle::Owner(Arc::clone(owner), reason));
+        }
+        let is_own = owner.is_some_and(|owner| owner.is_of(&definition.domain));
+        if let Some(reason) = false_a_label(claim, is_own, tenants) {
+            return Some(Obstacle::Other(reason));
+        }
+        if let Some(owner) = tenants.reserved_for(definition) {
+            let by = format!("{owner}, which was served there when the last process ended");
+            return Some(Obstacle::Other(endpoint_taken(&by)));
         }
         let mut others = tenants.of_domain(&definition.domain);
         let other = others.find(|tenant| {
@@ -229,12 +238,7 @@ impl Batch {
             let message = format!("pool `{pool}` of {} is not defined", definition.domain);
             return Some(Obstacle::Other(Diagnostic::error("MX4204", place(), message, pools.help_for(pool))));
         }
-        let name = Name::below(definition.endpoint.as_bytes(), around.apex).ok()?;
-        let content = around.content.filter(|content| content.node(&name).is_some())?;
-        let source = content.source(&name).unwrap_or_else(|| "the zone's master file".to_owned());
-        let message = format!("endpoint {} of {} is taken by {source}", definition.endpoint, definition.domain);
-        let help = "give the tenant another `endpoint`, or remove the records there";
-        Some(Obstacle::Other(Diagnostic::error("MX4205", place(), message, help)))
+        taken_by_zone(claim, around).map(Obstacle::Other)
     }
 
     /// Whether a served tenant makes room for `domain`. Its own domain always gets it back; another one only where the
@@ -263,6 +267,39 @@ impl Taken {
         let at = self.domains.get(&hash_name(definition.domain.as_bytes()))?;
         claims.get(*at).filter(|claim| claim.definition.domain == definition.domain)
     }
+}
+
+fn place_of(claim: &Claim) -> Place {
+    Place { file: claim.path.to_string(), line: claim.definition.line, ..Place::default() }
+}
+
+/// An endpoint that IDNA-aware programs refuse; one that is served already stays.
+fn false_a_label(claim: &Claim, is_own: bool, tenants: &Tenants) -> Option<Diagnostic> {
+    let Definition { endpoint, domain, explicit_endpoint, .. } = &claim.definition;
+    if !explicit_endpoint || is_own || !is_false_a_label(endpoint) || tenants.homes.was_at(endpoint.as_bytes(), domain)
+    {
+        return None;
+    }
+    let message = format!("endpoint {endpoint} of {domain} looks like an A-label and is none");
+    let help =
+        "senders that know IDNA refuse it (RFC 5890 § 2.3.1): write one without dashes in the third and fourth place";
+    Some(Diagnostic::error("MX4207", place_of(claim), message, help))
+}
+
+/// An endpoint whose name a zone has: its own master file, or one at or below it.
+fn taken_by_zone(claim: &Claim, around: &Surroundings<'_>) -> Option<Diagnostic> {
+    let Definition { endpoint, domain, .. } = &claim.definition;
+    let name = Name::below(endpoint.as_bytes(), around.apex).ok()?;
+    if around.cut.is_some_and(|cut| cut.contains(endpoint.as_bytes())) {
+        let message = format!("endpoint {endpoint} of {domain} belongs to a zone at {name} or below");
+        let help = "give the tenant another `endpoint`, or remove that zone's master file";
+        return Some(Diagnostic::error("MX4205", place_of(claim), message, help));
+    }
+    let content = around.content.filter(|content| content.node(&name).is_some())?;
+    let source = content.source(&name).unwrap_or_else(|| "the zone's master file".to_owned());
+    let message = format!("endpoint {endpoint} of {domain} is taken by {source}");
+    let help = "give the tenant another `endpoint`, or remove the records there";
+    Some(Diagnostic::error("MX4205", place_of(claim), message, help))
 }
 
 /// Labels of a domain's tenants that are in `all`.

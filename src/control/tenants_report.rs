@@ -2,7 +2,7 @@
 //!
 //! Pure. Everything here costs as much as there is to say, never as much as there are tenants.
 
-use crate::control::pools::{Endpoint, PoolTable};
+use crate::control::pools::{Endpoint, Kept as KeptAt, PoolTable};
 use crate::control::tenants::{Kept, Standing, Surroundings, Tenants, Waiting};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
@@ -118,8 +118,11 @@ impl Tenants {
 
     fn restore_one(&mut self, line: &Restored, around: &Surroundings<'_>, pools: &mut PoolTable) -> bool {
         let Restored { definition, file, held } = line;
+        let definition = &self.named_before(definition.clone());
         let endpoint = Endpoint { label: &definition.endpoint, apex: around.apex };
-        let pool = definition.pool.as_deref().map(|pool| pools.index_for(endpoint, pool));
+        let home = self.homes.before(definition.endpoint.as_bytes());
+        let home = home.and_then(|home| Some(KeptAt { pool: home.pool.flatten()?, way: home.way }));
+        let pool = definition.pool.as_deref().map(|pool| pools.index_for(endpoint, pool, home));
         let name = Name::below(definition.endpoint.as_bytes(), around.apex);
         let is_static = |name: &Name| around.content.is_some_and(|content| content.node(name).is_some());
         let served = self.by_domain(&definition.domain).is_some();

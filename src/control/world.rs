@@ -3,13 +3,14 @@
 //! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
 
 mod build;
+mod cover;
 mod files;
 mod keys;
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::file_names::FileNames;
-use crate::control::pools::{Joined, PoolOutside, PoolTable};
+use crate::control::pools::{Joined, Left, PoolOutside, PoolTable};
 use crate::control::progress::Progress;
 use crate::control::tenants::homes::Homes;
 use crate::control::tenants::{Done, Surroundings, Tenants};
@@ -20,6 +21,7 @@ use crate::dns::name::Name;
 use crate::dns::zone_name;
 use crate::time::UnixTime;
 use crate::zone::master;
+use build::is_above;
 use files::{master_gone, only_tenants};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub trait Outside: PoolOutside {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
     /// Makes durable who is on a way between two pools, before anybody is served by it.
     fn join_ways(&mut self, _joined: Vec<Joined>) {}
+    /// Makes durable who left ways for others, once all that joined is.
+    fn leave_ways(&mut self, _left: Vec<Left>) {}
     /// The pools that a zone's tenants were served from when the last process ended; none: not known.
     fn homes(&mut self, _apex: &Name) -> Option<String> {
         None
@@ -91,6 +95,8 @@ pub struct World {
     file_ids: HashMap<Arc<str>, u32>,
     /// What is wrong with files before anybody reads them, by path.
     pub troubles: BTreeMap<String, Diagnostic>,
+    /// Where tenants of zones were that are gone.
+    pub left_homes: BTreeMap<Name, Homes>,
     /// Findings about zones that cannot be: bad names of files.
     misnamed: BTreeMap<String, Diagnostic>,
 }
@@ -111,6 +117,7 @@ impl World {
             gone_files: BTreeMap::new(),
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
+            left_homes: BTreeMap::new(),
             misnamed: BTreeMap::new(),
         }
     }
@@ -180,7 +187,7 @@ impl World {
             done.insert(apex, what);
         }
         let again: Vec<Name> =
-            self.zones.keys().filter(|apex| pools_changed || masters.contains(*apex)).cloned().collect();
+            self.zones.keys().filter(|apex| pools_changed || is_above(apex, &masters)).cloned().collect();
         for apex in again {
             let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
             done.entry(apex).or_default().add(&what);
@@ -189,6 +196,7 @@ impl World {
         self.pools.settle_apart(outside);
         self.pools.sweep(outside);
         self.drop_empty(outside);
+        self.uncover(outside);
         if !gone.is_empty() {
             self.give_back_numbers();
         }
@@ -212,6 +220,7 @@ impl World {
         self.pools.settle_apart(outside);
         self.pools.sweep(outside);
         self.drop_empty(outside);
+        self.uncover(outside);
         self.give_back_numbers();
         if forgotten {
             self.build(outside);
@@ -246,6 +255,10 @@ impl World {
             self.with_tenants(&apex, now, |tenants, around, pools| {
                 tenants.retry(around, pools);
                 tenants.restore(texts.get(&apex).map_or("", String::as_str), around, pools);
+                // Whoever has not come by now gives way.
+                if tenants.homes.end_start() {
+                    tenants.retry(around, pools);
+                }
                 Done::default()
             });
         }
@@ -253,6 +266,7 @@ impl World {
         self.pools.settle_apart(outside);
         self.pools.sweep(outside);
         self.drop_empty(outside);
+        self.uncover(outside);
     }
 
     /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
@@ -292,7 +306,11 @@ impl World {
     /// Zones that neither a file nor anything served speaks for any more.
     fn drop_empty(&mut self, outside: &mut dyn Outside) {
         let before = self.zones.len();
-        self.zones.retain(|_, zone| !zone.gone || zone.has_content() || !zone.tenants.is_empty());
+        let is_empty = |zone: &mut ZoneState| zone.gone && !zone.has_content() && zone.tenants.is_empty();
+        let left = self.zones.extract_if(.., |_, zone| is_empty(zone));
+        // Caches hold what its tenants had, whatever becomes of the zone.
+        let left = left.map(|(apex, mut zone)| (apex, std::mem::take(&mut zone.tenants.homes)));
+        self.left_homes.extend(left.filter(|(_, homes)| !homes.is_empty()));
         if self.zones.len() != before {
             self.build(outside);
         }
@@ -307,7 +325,7 @@ impl World {
     pub fn snapshot(&mut self, version: u64, identity: Arc<Identity>) -> Snapshot {
         let records = Arc::clone(self.pools.records());
         let (mut served, mut unavailable, mut delegated) = (Vec::new(), Vec::new(), Vec::new());
-        for (apex, zone) in &mut self.zones {
+        for (apex, zone) in self.zones.iter_mut().filter(|(_, zone)| zone.covered.is_none()) {
             match zone.serve(&records) {
                 Some(zone) => served.push(zone),
                 None => {
@@ -348,21 +366,14 @@ impl World {
             let path = zone_name::print(apex) + ZONE_SUFFIX;
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
             zone.refuse(only_tenants(apex, self.shown(&path)), true);
-            zone.tenants.homes = outside.homes(apex).map(Homes::read).unwrap_or_default();
+            zone.tenants.homes = match self.left_homes.remove(apex) {
+                Some(homes) => homes,
+                None => outside.homes(apex).map(Homes::read).unwrap_or_default(),
+            };
+            zone.tenants.homes.take_gone(apex, &mut self.pools);
             self.zones.insert(apex.clone(), zone);
         }
         self.zones.get_mut(apex).expect("it was put in just above")
-    }
-
-    /// Whether a zone is signed, and how. A zone that was ever signed here stays so until its keys have been rolled to
-    /// insecure: switching it off at once would make it bogus everywhere (STAY_SECURE).
-    fn settings(&self, apex: &Name, outside: &mut dyn Outside) -> (bool, crate::config::Policy) {
-        let text = apex.to_string();
-        let text = text.trim_end_matches('.');
-        let parent_is_ours = self.parent_of(apex).is_some();
-        let is_wanted = self.config.zone_settings(text).signed;
-        let signed = is_wanted || (outside.was_signed(apex) && !outside.is_unsigned(apex));
-        (signed, self.config.policy_for(text, parent_is_ours))
     }
 }
 

@@ -15,11 +15,12 @@ use crate::control::tenants::{Surroundings, Tenants};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::{self, Name};
 use crate::roll::facts::Limits;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use crate::zone::Zone;
 use crate::zone::content::{self, Content, Delegation, Parts};
 use crate::zone::endpoint::Pools;
 use crate::zone::master::Parsed;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One zone and all that is known about it.
@@ -65,6 +66,10 @@ pub struct ZoneState {
     hiding: Vec<Box<[u8]>>,
     attempt: Option<Attempt>,
     served: Option<Arc<Zone>>,
+    /// Why it is not served: its names belong to a tenant that was served first.
+    pub covered: Option<Diagnostic>,
+    /// Labels just below the apex that belong to zones.
+    pub cut: BTreeSet<Box<[u8]>>,
 }
 
 /// A zone's keys.
@@ -115,6 +120,8 @@ impl ZoneState {
             hiding: Vec::new(),
             attempt: None,
             served: None,
+            covered: None,
+            cut: BTreeSet::new(),
         }
     }
 
@@ -277,6 +284,11 @@ impl ZoneState {
         })
     }
 
+    /// Whether it was ever served by this process.
+    pub fn is_served(&self) -> bool {
+        self.served.is_some()
+    }
+
     /// The zone to serve; none where it has no content or no keys.
     pub fn serve(&mut self, pools: &Arc<Pools>) -> Option<Arc<Zone>> {
         let signing = match &self.keys {
@@ -306,7 +318,11 @@ impl ZoneState {
         pools: &mut PoolTable,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> T,
     ) -> T {
-        let around = Surroundings { apex: &self.apex, content: self.content.as_deref(), now, files, tenants_max };
+        let content = self.content.as_deref();
+        let around = Surroundings { apex: &self.apex, content, cut: Some(&self.cut), now, files, tenants_max };
+        let life = if self.signed { self.policy.signature_life } else { 0 };
+        self.tenants.homes.wait = Seconds::from(pools.ttl).max(life) + self.policy.margin;
+        self.tenants.homes.forget_gone(pools, now);
         act(&mut self.tenants, &around, pools)
     }
 
@@ -341,6 +357,7 @@ impl ZoneState {
             Keys::None | Keys::Wanted => &[],
         };
         let mut all: Vec<_> = self.file_findings.iter().chain(&self.content_findings).chain(keys).cloned().collect();
+        all.extend(self.covered.clone());
         all.extend(self.hiding.iter().filter_map(|label| self.hidden(label)));
         all
     }

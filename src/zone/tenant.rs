@@ -9,7 +9,8 @@ mod values;
 
 pub use check::{ADDRESSES_MAX, TLSA_MAX};
 pub use print::{print_ndjson, print_toml};
-pub use values::{address_of, endpoint_label, endpoint_of, normal_domain, print_tlsa, tlsa_of};
+pub use values::{address_of, endpoint_label, endpoint_of, is_false_a_label, normal_domain};
+pub use values::{old_endpoint_of, print_tlsa, tlsa_of};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::fields::{Codes, Reader, Table, Value, pool_name, shown};

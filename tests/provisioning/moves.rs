@@ -130,3 +130,83 @@ fn every_move_is_a_way_also_the_next_one_and_the_one_after_it() {
         !all.any(|entry| entry.file_name().to_string_lossy().starts_with(".way"))
     });
 }
+
+/// Both files of something that is kept, below `keys/`.
+fn both(path: &str) -> [String; 2] {
+    let (folder, name) = path.rsplit_once('/').expect("a folder");
+    [format!("keys/{path}"), format!("keys/{folder}/copy/{name}")]
+}
+
+/// The way that a tenant is on.
+fn way(server: &Server) -> String {
+    let all = std::fs::read_dir(server.path("keys/pools")).expect("a folder").flatten();
+    let mut names = all.filter_map(|entry| entry.file_name().into_string().ok());
+    names.find(|name| name.starts_with(".way-")).expect("a way")
+}
+
+fn damage(server: &Server, path: &str) {
+    let path = server.path(path);
+    let mut octets = std::fs::read(&path).expect("it is there");
+    let at = octets.len() / 2;
+    octets[at] ^= 4;
+    std::fs::write(path, octets).expect("written");
+}
+
+/// What is told of a loss, and the loss.
+type Loss = (&'static str, fn(&Server));
+
+#[test]
+fn whatever_is_lost_of_a_way_its_tenants_go_on_with_what_they_were_served() {
+    let mut server = server();
+    let slow = std::fs::read_to_string(server.path("mxseal.toml"))
+        .expect("a file")
+        .replace("margin = \"1s\"", "margin = \"1h\"");
+    server.write("mxseal.toml", slow);
+    server.write(&at("t.toml"), toml("t.example", "one"));
+    server.start();
+    arrives(&server, "t-example", 11);
+    server.place(&at("t.toml"), toml("t.example", "two"));
+    let tlsa = || server.ask("_25._tcp.t-example.a.mx.example", "TLSA").to_lowercase();
+    let is_union = |said: &str| ["11", "22"].iter().all(|key| said.contains(&key.repeat(32)));
+    server.until("both are served", |_| is_union(&tlsa()));
+    server.until("where it is is kept", |server| {
+        let kept = std::fs::read_to_string(server.path("keys/a.mx.example/tenant-pools")).unwrap_or_default();
+        kept.contains("t.example two .way-")
+    });
+    let losses: [Loss; 8] = [
+        ("MX5620", |server| server.remove("keys/a.mx.example/tenant-pools")),
+        ("MX5621", |server| both("a.mx.example/tenant-pools").iter().for_each(|file| server.remove(file))),
+        ("MX5621", |server| both("a.mx.example/tenant-pools").iter().for_each(|file| damage(server, file))),
+        ("MX5620", |server| damage(server, &both(&format!("pools/{}/endpoints", way(server)))[0])),
+        ("MX5621", |server| {
+            both(&format!("pools/{}/endpoints", way(server))).iter().for_each(|file| server.remove(file))
+        }),
+        ("MX5621", |server| {
+            both(&format!("pools/{}/journal", way(server))).iter().for_each(|file| damage(server, file))
+        }),
+        ("MX5621", |server| {
+            std::fs::remove_dir_all(server.path(&format!("keys/pools/{}", way(server)))).expect("removed")
+        }),
+        ("MX5621", |server| ["keys/.ways", "keys/copy/.ways"].iter().for_each(|file| damage(server, file))),
+    ];
+    for (number, (code, lose)) in losses.into_iter().enumerate() {
+        server.kill();
+        lose(&server);
+        server.start();
+        let said = server.ask("_25._tcp.t-example.a.mx.example", "TLSA").to_lowercase();
+        assert!(is_union(&said), "loss {number}: {said}\n{}", server.log());
+        assert_eq!(server.address("t-example"), "NOERROR A 192.0.2.11", "loss {number}");
+        server.until("it is told", |server| server.codes().contains(&code.to_owned()));
+        server.until("all is kept again", |server| {
+            let kept = std::fs::read_to_string(server.path("keys/a.mx.example/copy/tenant-pools")).unwrap_or_default();
+            kept.contains("t.example two .way-")
+        });
+        server.stop();
+        server.start();
+        assert!(
+            !server.codes().iter().any(|code| code.starts_with("MX562")),
+            "loss {number}: it was mended\n{}",
+            server.log()
+        );
+    }
+}

@@ -267,7 +267,9 @@ impl Lab {
             tenants.homes.kept(lines);
             let read = Homes::read(kept.clone());
             for tenant in tenants.table.iter() {
-                assert_eq!(read.before(tenant.label()), tenant.pool().and_then(|pool| pools.name(pool)));
+                let home = read.before(tenant.label()).expect("it is kept");
+                assert_eq!(home.pool, Some(tenant.pool().and_then(|pool| pools.name(pool))));
+                assert_eq!(home.domain, Some(&*tenant.domain()));
             }
         }
     }

@@ -282,3 +282,43 @@ fn signed_zones_cap_ttls_and_unsigned_ones_do_not() {
     assert_eq!(lab.address("www"), "192.0.2.80");
     lab.fine();
 }
+
+#[test]
+fn a_zone_at_or_below_a_served_endpoint_waits_and_takes_nothing() {
+    for (child, below) in [("x-example.a.mx.example", "www."), ("_25._tcp.x-example.a.mx.example", "_443.")] {
+        let mut lab = signed();
+        lab.write(&[(&at("x.toml"), &toml("x.example", "eu")), (&at("y.toml"), &toml("y.example", "eu"))]);
+        let tlsa = lab.ask("_25._tcp.x-example.a.mx.example", "TLSA");
+        let master = format!("{child}.zone");
+        lab.write(&[(&master, CHILD)]);
+        for _ in 0..2 {
+            assert_eq!((lab.address("x-example").as_str(), lab.codes()), ("192.0.2.25", vec!["MX2125"]), "{child}");
+            assert_eq!(lab.ask("_25._tcp.x-example.a.mx.example", "TLSA"), tlsa);
+            assert!(!lab.memory.keys.contains_key(&name(child)), "no key is made for it");
+            lab.restart();
+        }
+        // When its file goes nothing is left of it; when the tenant goes, it is served.
+        lab.remove(&[&master]);
+        lab.fine();
+        assert_eq!(lab.address("x-example"), "192.0.2.25");
+        lab.write(&[(&master, CHILD)]);
+        lab.remove(&[&at("x.toml")]);
+        lab.fine();
+        assert_eq!(lab.ask(&format!("{below}{child}"), "A").contains("192.0.2.80"), below == "www.");
+        // Now it was first.
+        lab.write(&[(&at("x.toml"), &toml("x.example", "eu"))]);
+        assert_eq!(lab.codes(), ["MX4205"]);
+        lab.remove(&[&at("x.toml")]);
+        lab.restart();
+        lab.fine();
+    }
+}
+
+#[test]
+fn a_frozen_zone_keeps_its_name_from_tenants_too() {
+    let mut lab = signed();
+    lab.memory.frozen.insert(name("x-example.a.mx.example"));
+    lab.write(&[("x-example.a.mx.example.zone", CHILD)]);
+    lab.write(&[(&at("x.toml"), &toml("x.example", "eu"))]);
+    assert!(lab.codes().contains(&"MX4205"), "{:?}", lab.codes());
+}

@@ -2,10 +2,12 @@
 //!
 //! A way that cannot be kept is not begun: its tenants are served as before until the disk takes it.
 
+use super::kept::all_names;
 use super::{Certs, Life};
 use crate::cert::Spki;
-use crate::control::pools::{Joined, KnownWay, Route, WayServed};
+use crate::control::pools::{Joined, KnownWay, Left, Route, WayServed};
 use crate::control::store::Store;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::item::Version;
 use crate::roll::tlsa::check::{AddressSet, Showing};
 use crate::roll::tlsa::facts::Fact;
@@ -20,8 +22,6 @@ use std::time::{Duration, Instant};
 
 /// When a way that the disk refused is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// The list of the endpoints on a way, in its folder.
-const ENDPOINTS: &str = "endpoints";
 /// Others may join a way while this share of its first wait has not passed; then the next ones begin one of their own.
 const YOUNG_SHARE: u64 = 8;
 
@@ -41,16 +41,36 @@ impl Certs {
     /// The ways that an earlier process began and that have not ended, before any tenant is read.
     pub fn restore_ways(&mut self, store: &Store, now: UnixTime) -> Vec<KnownWay> {
         let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
-        for way in store.pool_names().into_iter().filter(|name| name.starts_with('.')) {
-            let Ok(life) = Life::open(store, &way, self.pasts(store), now) else { continue };
-            let Some(between) = life.facts().between.clone() else { continue };
-            self.lives.insert(way.clone(), life);
-            found.insert(way, between);
+        let listed = self.read_ways(store);
+        for way in all_names(store.way_names(), &listed) {
+            let (why, fix) = match store.pool_journal(&way) {
+                Ok(Some(mut journal)) => {
+                    journal.mend(now).into_iter().for_each(|finding| self.tell(finding));
+                    let life = Life::with(journal, Vec::new());
+                    if let Some(between) = life.facts().between.clone() {
+                        self.lives.insert(way.clone(), life);
+                        found.insert(way, between);
+                        continue;
+                    }
+                    ("its journal is that of a pool".to_owned(), "restore it from a backup")
+                }
+                Ok(None) => ("its journal is missing".to_owned(), "restore it from a backup"),
+                Err(fault) => (fault.to_string(), "restore it from a backup, or the program that wrote it"),
+            };
+            let Some(listed) = listed.get(&way) else {
+                let place = Place::file(store.pool_folder(&way).display().to_string());
+                let message = format!("what is known of the way {way} between pools is lost: {why}");
+                self.tell(Diagnostic::error("MX5622", place, message, fix));
+                continue;
+            };
+            let Some(life) = self.begin_way_again(store, listed, &why, now) else { continue };
+            found.extend(life.facts().between.clone().map(|between| (way.clone(), between)));
+            self.lives.insert(way, life);
         }
         let mut known = Vec::new();
         for (way, (from, to)) in &found {
             let route = Route { from: pools_of(from, &found).into_iter().collect(), to: to.clone() };
-            let endpoints = store.pool_list(way, ENDPOINTS).ok().flatten().unwrap_or_default();
+            let endpoints = self.read_way_list(store, way);
             self.ways.insert(way.clone(), route.clone());
             known.push(KnownWay { way: way.clone(), route, endpoints });
         }
@@ -72,11 +92,15 @@ impl Certs {
                 self.unkept.insert(joined.way.clone(), joined);
             }
         }
+        if self.unkept.is_empty() {
+            // Nobody begins at one that has ended any more.
+            self.ended.clear();
+        }
     }
 
     /// When what the disk refused is tried again; none: it refused nothing.
     pub fn join_next(&self) -> Option<Instant> {
-        Some(self.join_at).filter(|_| !self.unkept.is_empty())
+        Some(self.join_at).filter(|_| !self.unkept.is_empty() || !self.unleft.is_empty())
     }
 
     /// What the disk refused is tried again; true where that may have changed what is served.
@@ -88,11 +112,13 @@ impl Certs {
         let mut again: Vec<Joined> = unkept.into_values().collect();
         again.sort_by_key(|joined| (joined.way.len(), joined.way.clone()));
         self.join_ways(store, again, now);
+        let unleft = std::mem::take(&mut self.unleft);
+        self.leave_ways(store, unleft.into_values().collect());
         was_some && self.unkept.is_empty()
     }
 
     fn join(&mut self, store: &Store, joined: &Joined, now: UnixTime) -> Result<(), String> {
-        let Joined { way, left, route, endpoints } = joined;
+        let Joined { way, left, route, endpoints, news } = joined;
         let leaf = self.leaf(left);
         // A pool that tenants were served from before a restart may be in no file any more.
         for pool in route.from.iter().chain([&leaf]).filter(|pool| !pool.starts_with('.')) {
@@ -122,9 +148,29 @@ impl Certs {
             }
         }
         // Who is on the way is said last: after a crash nobody is on one that does not know what he was served.
-        store.keep_pool_list(way, ENDPOINTS, endpoints).map_err(|fault| fault.to_string())?;
-        self.ways.insert(way.clone(), route.clone());
-        Ok(())
+        let list = self.lists.entry(way.clone()).or_insert_with(|| store.way_list(way));
+        let kept = match self.ways.contains_key(way) {
+            true => store.append_kept(list, news, || endpoints.clone()),
+            false => store.write_kept(list, endpoints),
+        };
+        kept.map_err(|fault| fault.to_string())?;
+        let is_new = self.ways.insert(way.clone(), route.clone()).is_none();
+        self.keep_ways(store).inspect_err(|_| {
+            if is_new {
+                self.ways.remove(way);
+            }
+        })
+    }
+
+    /// Makes durable who left ways for others.
+    pub fn leave_ways(&mut self, store: &Store, left: Vec<Left>) {
+        for Left { way, endpoints, news } in left {
+            let Some(list) = self.lists.get_mut(&way).filter(|_| self.ways.contains_key(&way)) else { continue };
+            if let Err(fault) = store.append_kept(list, &news, || endpoints.clone()) {
+                tracing::warn!(POOL = way, "who left it is not kept yet: {fault}");
+                self.unleft.insert(way.clone(), Left { way, endpoints, news });
+            }
+        }
     }
 
     /// Whose facts tell what was served under this name: a way that has ended is the pool that it led to, and one that
@@ -148,6 +194,9 @@ impl Certs {
         life.learn(now);
         life.serve(credited, clock, now);
         let served = life.served();
+        if let Err(fault) = self.keep_ways(store) {
+            tracing::warn!(POOL = way, "what is served on it is in its journal only: {fault}");
+        }
         if self.homes_are_kept && self.has_arrived(way, &to, now) {
             tracing::info!(POOL = way, "its tenants have arrived");
             self.end_way(store, way);
@@ -216,6 +265,13 @@ impl Certs {
             self.ended.insert(way.to_owned(), route.to);
         }
         self.lives.remove(way);
+        self.lists.remove(way);
+        self.unleft.remove(way);
+        // What is in no list has ended, so the list is first.
+        if let Err(fault) = self.keep_ways(store) {
+            tracing::warn!(POOL = way, "it stays in the list of ways for now: {fault}");
+            return;
+        }
         if let Err(fault) = store.remove_pool(way) {
             tracing::warn!(POOL = way, "what is left of it stays: {fault}");
         }

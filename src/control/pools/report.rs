@@ -33,6 +33,16 @@ impl PoolTable {
         self.ttl.min(self.ttl_cap.unwrap_or(u32::MAX))
     }
 
+    /// What to do about a pool that is not there.
+    pub fn help_for(&self, name: &str) -> String {
+        let known = self.by_name.keys().filter(|known| self.index(known).is_some());
+        let nearest = known.min_by_key(|known| strsim::levenshtein(known, name));
+        match nearest {
+            Some(nearest) => format!("define it in pools.toml, or did you mean `{nearest}`?"),
+            None => "define it in pools.toml".to_owned(),
+        }
+    }
+
     fn findings_of(&self, entry: &Entry) -> Vec<Diagnostic> {
         let mut findings = entry.findings.clone();
         if self.file_is_good && !entry.mentioned && entry.state == PoolState::LastGood {

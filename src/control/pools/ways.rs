@@ -3,11 +3,10 @@
 //! Pure. A tenant on its way refers to an entry of its own beside those of the pools; when the way has ended, that entry is
 //! the new pool's records, so that no tenant has to be touched again. How far a way is, is not for this to decide.
 
-use super::{Entry, PoolOutside, PoolServed, PoolState, PoolTable};
-use crate::dns::name::Name;
+use super::told::{Endpoint, Joined, Kept, KnownWay, Left, Route, WayServed, listed};
+use super::{Entry, PoolOutside, PoolState, PoolTable};
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 /// What names of ways begin with: no pool's name does.
@@ -46,67 +45,12 @@ pub(super) struct Ways {
     next: u64,
     /// Endpoints on each way that has not ended.
     endpoints: BTreeMap<PoolIndex, BTreeSet<String>>,
-    /// Ways that were joined since they were last told.
-    joined: BTreeSet<PoolIndex>,
+    /// Endpoints that joined ways since these were last told.
+    joined: BTreeMap<PoolIndex, BTreeSet<String>>,
+    /// And that left ways for others.
+    left: BTreeMap<PoolIndex, BTreeSet<String>>,
     /// At a start: which way an endpoint was on, to which pool.
     known: HashMap<String, (String, PoolIndex)>,
-}
-
-/// A tenant's endpoint: its label and the zone. A domain may be a tenant of two zones.
-#[derive(Clone, Copy)]
-pub struct Endpoint<'a> {
-    /// The first label.
-    pub label: &'a str,
-    /// The rest.
-    pub apex: &'a Name,
-}
-
-impl fmt::Display for Endpoint<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.label, self.apex)
-    }
-}
-
-/// Where a way leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The pools whose hosts senders may still be led to.
-    pub from: Vec<String>,
-    /// The pool that its tenants go to.
-    pub to: String,
-}
-
-/// A way that tenants have joined, as it must be durable before they are served by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Joined {
-    /// Its name.
-    pub way: String,
-    /// The pool or way that they leave: caches hold what it served.
-    pub left: String,
-    /// Where it leads.
-    pub route: Route,
-    /// All endpoints on it, one a line.
-    pub endpoints: String,
-}
-
-/// A way that an earlier process began.
-pub struct KnownWay {
-    /// Its name.
-    pub way: String,
-    /// Where it leads.
-    pub route: Route,
-    /// All endpoints on it, one a line.
-    pub endpoints: String,
-}
-
-/// What is served to tenants on a way.
-pub enum WayServed {
-    /// This.
-    Served(PoolServed),
-    /// What they were served before: the way could not be begun yet.
-    AsBefore,
-    /// What the pool serves that they went to: they have arrived.
-    Ended,
 }
 
 impl PoolTable {
@@ -125,30 +69,49 @@ impl PoolTable {
             let left = from.first().copied().unwrap_or(to);
             let way = Way { left, from, to, is_young: false, was_used: false, has_ended: false };
             let index = self.add_way(&known.way, way);
-            let endpoints = known.endpoints.lines().map(str::to_owned);
-            self.ways.endpoints.insert(index, endpoints.clone().collect());
-            self.ways.known.extend(endpoints.map(|endpoint| (endpoint, (known.route.to.clone(), index))));
+            let endpoints = listed(&known.endpoints);
+            self.ways
+                .known
+                .extend(endpoints.iter().map(|endpoint| (endpoint.clone(), (known.route.to.clone(), index))));
+            self.ways.endpoints.insert(index, endpoints);
         }
     }
 
     /// The index that a tenant refers to whose file names this pool: the pool's, or that of the way that it is on since
     /// before a restart.
-    pub fn index_for(&self, endpoint: Endpoint<'_>, pool: &str) -> Option<PoolIndex> {
-        let known = self.known(endpoint).filter(|(to, _)| *to == pool).map(|(_, index)| index);
-        let pool = self.index(pool)?;
-        Some(known.unwrap_or(pool))
+    pub fn index_for(&self, endpoint: Endpoint<'_>, pool: &str, kept: Option<Kept<'_>>) -> Option<PoolIndex> {
+        let own = self.index(pool)?;
+        let way = self.way_of(endpoint, kept).filter(|way| self.arrives_at(*way) == own);
+        Some(way.unwrap_or(own))
     }
 
     /// Whether a tenant is on a way to this pool since before a restart; none: it is on no way.
-    pub fn is_on_way(&self, endpoint: Endpoint<'_>, pool: &str) -> Option<bool> {
-        self.known(endpoint).map(|(to, _)| to == pool)
+    pub fn is_on_way(&self, endpoint: Endpoint<'_>, pool: &str, kept: Option<Kept<'_>>) -> Option<bool> {
+        let way = self.way_of(endpoint, kept)?;
+        Some(self.index(pool).is_some_and(|pool| self.arrives_at(way) == pool))
     }
 
     /// Where a tenant is served from since before a restart, that is not served yet: the way that it is on, or the pool
-    /// `kept` for it, which need not be defined any more.
-    pub fn home(&mut self, endpoint: Endpoint<'_>, kept: Option<&str>) -> Option<PoolIndex> {
-        let way = self.known(endpoint).map(|(_, index)| index);
-        way.or_else(|| kept.map(|pool| self.index_or_new(pool)))
+    /// that is kept for it, which need not be defined any more.
+    pub fn home(&mut self, endpoint: Endpoint<'_>, kept: Option<Kept<'_>>) -> Option<PoolIndex> {
+        let way = self.way_of(endpoint, kept);
+        way.or_else(|| kept.map(|kept| self.index_or_new(kept.pool)))
+    }
+
+    /// The way that a tenant is on since before a restart: by its list, or by what is kept of the tenant. Whoever leaves a
+    /// way only ever joins a younger one.
+    fn way_of(&self, endpoint: Endpoint<'_>, kept: Option<Kept<'_>>) -> Option<PoolIndex> {
+        let listed = self.known(endpoint).map(|(_, index)| index);
+        let named = kept.and_then(|kept| kept.way).and_then(|way| self.by_name.get(way)).copied();
+        let is_going =
+            |index: &PoolIndex| self.at(*index).and_then(|at| at.way.as_ref()).is_some_and(|way| !way.has_ended);
+        listed.max(named.filter(is_going))
+    }
+
+    /// The name of the way that tenants are on who refer to this; none: they are at a pool.
+    pub fn way_name(&self, index: PoolIndex) -> Option<&str> {
+        let entry = self.at(index)?;
+        entry.way.as_ref().filter(|way| !way.has_ended).map(|_| entry.name.as_str())
     }
 
     /// The way that a tenant is on since before a restart, with the pool that it leads to.
@@ -183,8 +146,12 @@ impl PoolTable {
                 self.add_way(&name, Way { left, from, to, is_young: true, was_used: true, has_ended: false })
             }
         };
-        self.ways.endpoints.entry(index).or_default().insert(endpoint.to_string());
-        self.ways.joined.insert(index);
+        let endpoint = endpoint.to_string();
+        if self.ways.endpoints.get_mut(&left).is_some_and(|on| on.remove(&endpoint)) {
+            self.ways.left.entry(left).or_default().insert(endpoint.clone());
+        }
+        self.ways.endpoints.entry(index).or_default().insert(endpoint.clone());
+        self.ways.joined.entry(index).or_default().insert(endpoint);
         index
     }
 
@@ -195,7 +162,8 @@ impl PoolTable {
             let way = entry.way.as_ref().filter(|way| way.is_young && !way.has_ended)?;
             let is_same = (way.left, &way.from, way.to) == (left, from, to);
             let room = self.ways.endpoints.get(&index).is_none_or(|on| on.len() < TOGETHER_MAX);
-            (is_same && (self.ways.joined.contains(&index) || (room && self.is_in_step(left, index)))).then_some(index)
+            (is_same && (self.ways.joined.contains_key(&index) || (room && self.is_in_step(left, index))))
+                .then_some(index)
         };
         self.entries.iter().enumerate().rev().find_map(fits)
     }
@@ -255,7 +223,8 @@ impl PoolTable {
     /// The ways that were joined since this was last asked.
     pub fn joined(&mut self) -> Vec<Joined> {
         let told = std::mem::take(&mut self.ways.joined);
-        let tell = |index: PoolIndex| {
+        let lines = |all: &BTreeSet<String>| all.iter().map(|endpoint| format!("{endpoint}\n")).collect::<String>();
+        let tell = |(index, news): (PoolIndex, BTreeSet<String>)| {
             let entry = self.at(index)?;
             let way = entry.way.as_ref()?;
             let endpoints = self.ways.endpoints.get(&index)?;
@@ -265,8 +234,20 @@ impl PoolTable {
                 way: entry.name.clone(),
                 left: name(way.left)?,
                 route: Route { from, to: name(way.to)? },
-                endpoints: endpoints.iter().map(|endpoint| format!("{endpoint}\n")).collect(),
+                endpoints: lines(endpoints),
+                news: lines(&news),
             })
+        };
+        told.into_iter().filter_map(tell).collect()
+    }
+
+    /// Who left ways for others since this was last asked.
+    pub fn left(&mut self) -> Vec<Left> {
+        let told = std::mem::take(&mut self.ways.left);
+        let tell = |(index, news): (PoolIndex, BTreeSet<String>)| {
+            let way = self.at(index)?.name.clone();
+            let endpoints = self.ways.endpoints.get(&index)?.iter().map(|endpoint| format!("{endpoint}\n")).collect();
+            Some(Left { way, endpoints, news: news.iter().map(|endpoint| format!("-{endpoint}\n")).collect() })
         };
         told.into_iter().filter_map(tell).collect()
     }
@@ -287,28 +268,27 @@ impl PoolTable {
     /// What is served on each way: before it, what its pools serve is known, and what is served on older ways.
     pub(super) fn rebuild_ways(&mut self, next: &mut Pools, outside: &mut dyn PoolOutside) {
         for at in 0..self.entries.len() {
-            let Some((way, own)) =
-                self.entries.get(at).and_then(|entry| Some((entry.way.clone()?, entry.name.clone())))
-            else {
-                continue;
-            };
-            let is_left = !way.has_ended && self.is_left(at);
+            let Some(way) = self.entries.get(at).and_then(|entry| entry.way.as_ref()) else { continue };
+            let (left, to, has_ended) = (way.left, way.to, way.has_ended);
+            let own =
+                if has_ended { String::new() } else { self.entries.get(at).map_or("", |entry| &entry.name).to_owned() };
+            let is_left = !has_ended && self.is_left(at);
             if is_left {
                 outside.leave_way(&own);
             }
-            let served = if way.has_ended || is_left { WayServed::Ended } else { outside.serve_way(&own) };
+            let served = if has_ended || is_left { WayServed::Ended } else { outside.serve_way(&own) };
             let of = |index: PoolIndex| usize::try_from(index).ok().and_then(|at| next.get(at).cloned().flatten());
             let records = match &served {
                 WayServed::Served(served) => {
                     Some(Arc::new(Records::new(&served.addresses, &served.tlsa, self.served_ttl())))
                 }
-                WayServed::AsBefore => of(way.left).or_else(|| of(way.to)),
-                WayServed::Ended => of(way.to),
+                WayServed::AsBefore => of(left).or_else(|| of(to)),
+                WayServed::Ended => of(to),
             };
             if let Some(place) = next.get_mut(at) {
                 *place = records;
             }
-            if matches!(served, WayServed::Ended) && !way.has_ended {
+            if matches!(served, WayServed::Ended) && !has_ended {
                 self.end_way(at);
             }
         }
@@ -318,7 +298,7 @@ impl PoolTable {
     fn is_left(&self, at: usize) -> bool {
         let is_empty = |entry: &Entry| entry.tenants == 0 && entry.remembered == 0;
         let was_used = |way: &Way| way.was_used;
-        let is_joined = PoolIndex::try_from(at).is_ok_and(|index| self.ways.joined.contains(&index));
+        let is_joined = PoolIndex::try_from(at).is_ok_and(|index| self.ways.joined.contains_key(&index));
         let entry = self.entries.get(at).filter(|entry| is_empty(entry) && entry.way.as_ref().is_some_and(was_used));
         entry.is_some() && !is_joined
     }
@@ -333,9 +313,14 @@ impl PoolTable {
 
     fn end_way(&mut self, at: usize) {
         let way = self.entries.get_mut(at).and_then(|entry| entry.way.as_mut());
-        way.into_iter().for_each(|way| way.has_ended = true);
-        if let Ok(index) = PoolIndex::try_from(at) {
+        let to = way.map(|way| {
+            way.has_ended = true;
+            way.to
+        });
+        if let (Ok(index), Some(to)) = (PoolIndex::try_from(at), to) {
             self.ways.endpoints.remove(&index);
+            let begun_here = self.entries.iter_mut().filter_map(|entry| entry.way.as_mut());
+            begun_here.filter(|way| way.left == index).for_each(|way| way.left = to);
         }
         // A pool that only waited for them may go now.
         self.unused = true;
@@ -347,11 +332,26 @@ impl PoolTable {
     }
 
     fn index_or_new(&mut self, name: &str) -> PoolIndex {
-        self.entry_or_new(name);
+        if !self.by_name.contains_key(name) {
+            // Nothing but where tenants come from is known of it.
+            self.entry_or_new(name).state = PoolState::Gone;
+        }
         self.by_name.get(name).copied().unwrap_or(PoolIndex::MAX)
     }
 
+    /// A place that nobody refers to any more is used again: whoever moves again and again takes no more of them.
     fn add_way(&mut self, name: &str, way: Way) -> PoolIndex {
+        let is_free = |entry: &Entry| {
+            entry.tenants == 0 && entry.remembered == 0 && entry.way.as_ref().is_some_and(|way| way.has_ended)
+        };
+        let free = self.entries.iter().position(is_free).and_then(|at| Some((at, PoolIndex::try_from(at).ok()?)));
+        if let Some((at, index)) = free
+            && let Some(entry) = self.entries.get_mut(at)
+        {
+            self.by_name.remove(&std::mem::replace(&mut entry.name, name.to_owned()));
+            self.by_name.insert(name.to_owned(), index);
+            self.ways.known.retain(|_, (_, known)| *known != index);
+        }
         let entry = self.entry_or_new(name);
         (entry.way, entry.state) = (Some(way), PoolState::Served);
         self.index_or_new(name)

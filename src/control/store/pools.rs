@@ -4,6 +4,7 @@
 //! holds the key meant, and where neither does, somebody must look.
 
 use super::Store;
+use super::last_good::LIST_OCTETS_MAX;
 use crate::cert::Spki;
 use crate::cert::make::PrivateKey;
 use crate::control::copies;
@@ -12,6 +13,7 @@ use crate::control::frozen::Frozen;
 use crate::control::journal_file::{AppendFault, JOURNAL_NAME, JournalFile, ReadFault};
 use crate::control::kept::Kept;
 use crate::control::keys_folder::{check_folder, is_there};
+use crate::control::pools::WAY_PREFIX;
 use crate::roll::tlsa::facts::Fact;
 use crate::roll::tlsa::fold::PoolFacts;
 use crate::time::UnixTime;
@@ -28,8 +30,6 @@ const KEY_PREFIX: &str = "next-";
 const KEY_SUFFIX: &str = ".pem";
 /// Octets of a file with a private key, at most: RSA of 8192 bits has some 6000.
 const KEY_OCTETS_MAX: usize = 16 * 1024;
-/// Octets of a list, at most: a million domains of the longest kind that is common.
-const LIST_OCTETS_MAX: usize = 64 * 1024 * 1024;
 
 /// Why something of a pool cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,13 @@ impl Store {
         let mut names: Vec<String> = names.filter(|name| self.has_pool(name)).collect();
         names.sort();
         names
+    }
+
+    /// Names of all folders of ways between pools, whatever is in them.
+    pub fn way_names(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.folder.join(POOLS_NAME)) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.starts_with(WAY_PREFIX)).collect()
     }
 
     /// Whether a pool has a journal.
@@ -228,29 +235,6 @@ impl Store {
             read_key(&path, None).or_else(|_| read_key(&copies::copy_of(&path), None)).ok()
         };
         names.iter().filter_map(|name| Some((name.clone(), either(name)?))).collect()
-    }
-
-    /// Keeps a list in a pool's folder, whole.
-    ///
-    /// # Errors
-    /// [`PoolFault`]; the list before is still there.
-    pub fn keep_pool_list(&self, pool: &str, name: &str, text: &str) -> Result<(), PoolFault> {
-        Ok(self.disk.write_whole(&self.pool_folder(pool).join(name), text.as_bytes())?)
-    }
-
-    /// A list of a pool's folder; none: there is none.
-    ///
-    /// # Errors
-    /// [`PoolFault`].
-    pub fn pool_list(&self, pool: &str, name: &str) -> Result<Option<String>, PoolFault> {
-        let path = self.pool_folder(pool).join(name);
-        let file = match durable::open(&path) {
-            Err(fault) if durable::is_missing(&fault) => return Ok(None),
-            file => file?,
-        };
-        let content = durable::read(&file, &path, LIST_OCTETS_MAX)?;
-        let not_text = |_| PoolFault::Key { file: path.clone(), reason: "it is not UTF-8".to_owned() };
-        String::from_utf8(content).map(Some).map_err(not_text)
     }
 }
 

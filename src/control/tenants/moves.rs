@@ -32,18 +32,19 @@ impl Tenants {
             self.held.extend(counted.into_iter().map(|tenant| (tenant.label().into(), tenant)));
             self.revision += 1;
         }
-        self.take_out_all(gone.into_iter(), pools, done)
+        self.take_out_all(gone.into_iter(), pools, now, done)
     }
 
     pub(super) fn take_out_all(
         &mut self,
         tenants: impl Iterator<Item = Arc<Tenant>>,
         pools: &mut PoolTable,
+        now: UnixTime,
         done: &mut Done,
     ) -> BTreeSet<Box<str>> {
         let mut freed = BTreeSet::new();
         for tenant in tenants {
-            self.take_out(&tenant, pools);
+            self.take_out(&tenant, pools, now);
             done.removed += 1;
             self.revision += 1;
             freed.insert(String::from_utf8_lossy(tenant.label()).into());
@@ -177,7 +178,7 @@ impl Tenants {
 
     pub(in crate::control) fn put_in(&mut self, tenant: Tenant, pools: &mut PoolTable) -> Arc<Tenant> {
         pools.count_tenant(&tenant, 1);
-        self.homes.note(tenant.label());
+        self.homes.came(tenant.label(), pools);
         if tenant.has_explicit_endpoint() {
             self.explicit.insert(tenant.domain().into(), tenant.label().into());
         }
@@ -186,32 +187,39 @@ impl Tenants {
         tenant
     }
 
-    pub(super) fn take_out(&mut self, tenant: &Arc<Tenant>, pools: &mut PoolTable) {
+    pub(super) fn take_out(&mut self, tenant: &Arc<Tenant>, pools: &mut PoolTable, now: UnixTime) {
         // The name may have gone to another tenant in the same batch.
         if !self.table.get(tenant.label()).is_some_and(|served| Arc::ptr_eq(served, tenant)) {
             return;
         }
         self.table.remove(tenant.label());
         pools.count_tenant(tenant, -1);
-        self.homes.note(tenant.label());
+        self.homes.went(tenant, pools, now);
         let domain = tenant.domain();
         if self.explicit.get(domain.as_str()).is_some_and(|label| **label == *tenant.label()) {
             self.explicit.remove(domain.as_str());
         }
     }
 
-    /// Who comes first: 0, the tenant as it is served; 1, its file; 2, another file that defines it; 3, all others.
+    /// Who comes first: 0, the tenant as it is served; 1, its file; 2, another file that defines it; 3, the tenant as it was
+    /// served when the last process ended; 4, another file that defines it; 5, all others.
     pub(in crate::control) fn rank(&self, claim: &Claim) -> u8 {
         let Definition { domain, endpoint, .. } = &claim.definition;
-        if self.table.is_empty() {
-            return 3;
+        if self.table.is_empty() && self.homes.is_empty() {
+            return 5;
         }
         let own = |tenant: &&Arc<Tenant>| tenant.is_of(domain);
+        let pool = claim.definition.pool.as_deref();
         match self.table.get(endpoint.as_bytes()).filter(own) {
             Some(tenant) if tenant.file() == claim.file => 0,
             _ if self.of_domain(domain).any(|tenant| tenant.file() == claim.file) => 1,
             Some(_) => 2,
-            None => 3,
+            // Nobody is served there in this process: who was when the last one ended comes first.
+            None => match self.homes.before(endpoint.as_bytes()) {
+                Some(home) if home.domain == Some(domain) && home.pool == Some(pool) => 3,
+                Some(home) if home.domain == Some(domain) => 4,
+                Some(_) | None => 5,
+            },
         }
     }
 

@@ -260,6 +260,7 @@ impl Mind {
         let shown = self.world.shown(crate::control::world::POOLS_FILE);
         let mut found: Vec<_> = self.certs.broken.iter().map(|(pool, closed)| closed.finding(pool)).collect();
         found.extend(self.certs.unkept_pasts.iter().map(|why| unkept_pasts(why)));
+        found.extend(self.certs.told.iter().cloned());
         for (pool, life) in self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none()) {
             // Only names that an operator wrote are held against certificates: tenants come and go.
             let settings = self.certs.settings(pool);

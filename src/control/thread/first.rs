@@ -28,6 +28,9 @@ impl Mind {
         let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
         self.restore(pools.as_deref(), &masters.collect());
         self.wait_for_parents();
+        let zones = &self.world.zones;
+        self.certs
+            .tell_missing_homes(&self.store, |apex| zones.get(apex).is_some_and(|zone| !zone.tenants.table.is_empty()));
         self.own_findings = Vec::new();
         self.take_back_insecure();
         self.note_goals();
@@ -46,8 +49,9 @@ impl Mind {
             masters.extend(good(LastGood::Master(apex)));
             tenants.extend(good(LastGood::Tenants(apex)));
         }
+        let is_known = new.is_empty() && masters.is_empty();
         self.restored.extend(new);
-        if pools.is_some() || !masters.is_empty() || !tenants.is_empty() {
+        if pools.is_some() || !is_known {
             let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
         }

@@ -43,7 +43,7 @@ impl Mind {
             self.certs.homes_are_kept = false;
             return;
         }
-        let faults = self.keeper.keep_homes(&mut self.world, &self.store, &self.config.keys);
+        let faults = self.keeper.keep_homes(&mut self.world, &self.store, &mut self.certs, &self.config.keys);
         self.certs.homes_are_kept = faults.is_empty();
         if !faults.is_empty() {
             self.disk_findings.extend(faults);

@@ -3,12 +3,24 @@
 //! Pure. A zone gets its keys here when it first has content, and from nobody but the outside.
 
 use super::{Outside, World};
+use crate::config::Policy;
 use crate::control::zones::Keys;
 use crate::dns::name::{self, Name};
 use crate::zone::content::Delegation;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
+    /// Whether a zone is signed, and how. A zone that was ever signed here stays so until its keys have been rolled to
+    /// insecure: switching it off at once would make it bogus everywhere (STAY_SECURE).
+    pub(super) fn settings(&self, apex: &Name, outside: &mut dyn Outside) -> (bool, Policy) {
+        let text = apex.to_string();
+        let text = text.trim_end_matches('.');
+        let parent_is_ours = self.parent_of(apex).is_some();
+        let is_wanted = self.config.zone_settings(text).signed;
+        let signed = is_wanted || (outside.was_signed(apex) && !outside.is_unsigned(apex));
+        (signed, self.config.policy_for(text, parent_is_ours))
+    }
+
     pub(super) fn parent_of(&self, apex: &Name) -> Option<Name> {
         name::ancestors(apex).skip(1).find_map(|suffix| self.zones.get_key_value(suffix)).map(|(name, _)| name.clone())
     }
@@ -27,6 +39,7 @@ impl World {
 
     /// Builds all content that needs it, children before parents, whose cuts they are.
     pub(super) fn build(&mut self, outside: &mut dyn Outside) {
+        self.cover();
         let mut apexes: Vec<Name> = self.zones.keys().cloned().collect();
         apexes.sort_by_key(|apex| std::cmp::Reverse(name::label_count(apex)));
         let mut children: BTreeMap<Name, Vec<Delegation>> = BTreeMap::new();
@@ -35,6 +48,9 @@ impl World {
             let (signed, policy) = self.settings(apex, outside);
             let Some(zone) = self.zones.get_mut(apex) else { continue };
             zone.parent.clone_from(&parent);
+            if zone.covered.is_some() {
+                continue;
+            }
             if matches!(zone.keys, Keys::Wanted | Keys::None) && (zone.signed, &zone.policy) != (signed, &policy) {
                 zone.signed = signed;
                 zone.policy = policy;
@@ -60,4 +76,9 @@ impl World {
             }
         }
     }
+}
+
+/// Whether one of these zones is this one, or below it: what is free for its tenants may be other then.
+pub(super) fn is_above(apex: &Name, zones: &BTreeSet<Name>) -> bool {
+    zones.contains(apex) || zones.iter().any(|zone| name::ancestors(zone).any(|suffix| suffix == &**apex))
 }

@@ -6,6 +6,7 @@ use crate::control::tenants_bulk::{self, Job, static_labels};
 use crate::control::zones::ZoneState;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::dns::rrset::hash_name;
 use crate::dns::zone_name;
 use crate::time::UnixTime;
 use crate::zone::master;
@@ -52,6 +53,7 @@ impl World {
         let joined = self.pools.joined();
         if !joined.is_empty() {
             outside.join_ways(joined);
+            outside.leave_ways(self.pools.left());
             self.pools.rebuild(outside);
         }
     }
@@ -104,6 +106,10 @@ impl World {
     pub(super) fn master_is_gone(&mut self, apex: &Name, path: &str, outside: &mut dyn Outside) -> BTreeSet<Name> {
         let gone = master_gone(apex, self.shown(path));
         if let Some(zone) = self.zones.get_mut(apex) {
+            if zone.covered.is_some() {
+                // It never was served, so there is nothing to go on with.
+                zone.forget_content();
+            }
             zone.refuse(gone, true);
         }
         // Another spelling of the same name may have waited.
@@ -159,7 +165,12 @@ impl World {
         let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
         let all_new = paths.len() == changes.len() && changes.iter().all(|change| change.content.is_some());
         let zone = self.zones.get(apex).filter(|zone| all_new && zone.tenants.is_untouched());
-        let Some(is_static) = zone.map(|zone| static_labels(apex, zone.content().map(|content| &**content))) else {
+        let labels = |zone: &ZoneState| {
+            let mut all = static_labels(apex, zone.content().map(|content| &**content));
+            all.extend(zone.cut.iter().map(|label| hash_name(label)));
+            all
+        };
+        let Some(is_static) = zone.map(labels) else {
             let reads = changes.into_iter().map(|change| self.read_tenants(change)).collect();
             return self.with_tenants(apex, now, |tenants, around, pools| tenants.apply(reads, around, pools));
         };

@@ -6,6 +6,7 @@ use super::SpkiDigest;
 use crate::dns::zone_name::to_a_labels;
 use crate::fields::shown;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use ring::digest::{SHA256, digest};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,6 +16,8 @@ const DOMAIN_OCTETS_MAX: usize = 253;
 const LABEL_OCTETS_MAX: usize = 63;
 /// Octets of an endpoint's hash in hex: 64 bits, so two of a billion long domains never meet by chance.
 const ENDPOINT_HASH_OCTETS: usize = 16;
+/// Octets of the domain in front of it.
+const ENDPOINT_KEPT_OCTETS: usize = LABEL_OCTETS_MAX - ENDPOINT_HASH_OCTETS - 1;
 
 /// A domain as it is compared and stored: A-labels (UTS 46), lower case, no final dot.
 ///
@@ -47,17 +50,52 @@ pub fn normal_domain(text: &str) -> Result<String, String> {
     Ok(domain)
 }
 
-/// The label of a domain's endpoint: dots become dashes. Past 63 octets it is the first 46 octets of that, a dash, and
-/// 16 hex digits of the SHA-256 of the domain, so it is the same on each instance and at each start.
+/// The label of a domain's endpoint: dots become dashes. Where that has more than 63 octets, or dashes in the third and
+/// fourth place as only A-labels may (RFC 5890 § 2.3.1), it is the first 46 octets with single dashes, a dash, and 16 hex
+/// digits of the SHA-256 of the domain, so it is the same on each instance and at each start, and anybody can compute it.
 pub fn endpoint_of(domain: &str) -> String {
     let endpoint = domain.replace('.', "-");
-    if endpoint.len() <= LABEL_OCTETS_MAX {
+    if endpoint.len() <= LABEL_OCTETS_MAX && !is_reserved(&endpoint) {
         return endpoint;
     }
-    let kept: String = endpoint.chars().take(LABEL_OCTETS_MAX - ENDPOINT_HASH_OCTETS - 1).collect();
-    let hash: String =
-        HEXLOWER.encode(digest(&SHA256, domain.as_bytes()).as_ref()).chars().take(ENDPOINT_HASH_OCTETS).collect();
-    format!("{kept}-{hash}")
+    let mut kept = String::with_capacity(LABEL_OCTETS_MAX);
+    for letter in endpoint.chars() {
+        let is_doubled = letter == '-' && kept.ends_with('-');
+        if !is_doubled && kept.len() < ENDPOINT_KEPT_OCTETS {
+            kept.push(letter);
+        }
+    }
+    format!("{}-{}", kept.trim_end_matches('-'), endpoint_hash(domain))
+}
+
+/// What was made of a domain before labels were avoided that no IDNA-aware program takes; none: the same as today.
+pub fn old_endpoint_of(domain: &str) -> Option<String> {
+    let endpoint = domain.replace('.', "-");
+    if endpoint.len() <= LABEL_OCTETS_MAX {
+        return is_reserved(&endpoint).then_some(endpoint);
+    }
+    let kept: String = endpoint.chars().take(ENDPOINT_KEPT_OCTETS).collect();
+    let old = format!("{kept}-{}", endpoint_hash(domain));
+    (old != endpoint_of(domain)).then_some(old)
+}
+
+fn endpoint_hash(domain: &str) -> String {
+    let digest = digest(&SHA256, domain.as_bytes());
+    HEXLOWER.encode(digest.as_ref()).chars().take(ENDPOINT_HASH_OCTETS).collect()
+}
+
+/// Whether a label has dashes in the third and fourth place.
+fn is_reserved(label: &str) -> bool {
+    label.as_bytes().get(2..4) == Some(b"--")
+}
+
+/// Whether a label looks like an A-label and is none: IDNA-aware programs refuse such a name (RFC 5890 § 2.3.1, UTS 46).
+pub fn is_false_a_label(label: &str) -> bool {
+    let form = |label: &str| {
+        let ascii = Uts46::new().to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
+        ascii.is_ok_and(|ascii| ascii == label)
+    };
+    is_reserved(label) && !(label.starts_with("xn--") && form(label))
 }
 
 /// An endpoint that a file names itself: one label of letters, digits and dashes, in lower case.
