@@ -16,8 +16,6 @@ use std::sync::Arc;
 pub const CLOCK_NAME: &str = ".clock";
 /// How often the mark is written: after a power cut the clock is late by this much at most, where the wall clock is wrong.
 const KEPT_EVERY: Seconds = 60;
-/// By how much a mark may be older than the newest fact and is only late.
-const LATE_MAX: Seconds = 3600;
 /// Octets of the file, at most: ten times a mark.
 const MARK_OCTETS_MAX: usize = 4096;
 
@@ -57,14 +55,8 @@ impl SigningClock {
             Err(reason) => (None, Some(reason)),
         };
         let before = mark.as_ref().map_or(0, |mark| mark.credited);
-        let mut told = mark.map_or_else(|| clock::first(&now, least), |mark| clock::next(&mark, &now));
-        let mut credit = told.mark.credited.saturating_sub(before);
-        // The mark is up to a minute older than the newest fact. One that is much older is right: facts may be from a time
-        // when the clock was wrong.
-        if told.time < least && least.0 - told.time.0 <= LATE_MAX {
-            credit += least.0 - told.time.0;
-            told = clock::next(&Mark { time: least.0, ..told.mark }, &now);
-        }
+        let mut told = mark.map_or_else(|| clock::first(&now, least), |mark| clock::start(&mark, &now, least));
+        let credit = told.mark.credited.saturating_sub(before);
         // What this start could not count comes on top of all that was recorded or marked before.
         told.mark.credited = before.max(corrected) + credit;
         let mark = told.mark.clone();

@@ -36,6 +36,8 @@ pub const OFF_COVERED: Seconds = 30 * DAY;
 /// After a person set the clock by a word, signatures stay good by the time that was counted before, for this long: whoever
 /// was mistaken finds that out within days, and mail does not wait for it.
 const BESIDE_FOR: Seconds = 7 * DAY;
+/// By how much a mark may be older than the newest fact and is only late.
+const LATE_MAX: Seconds = 3600;
 /// Time off that is longer than this is no reason to be late, but a wall clock to be looked at.
 const OFF_MAX: Seconds = 3650 * DAY;
 
@@ -156,6 +158,22 @@ fn begun(reading: &Reading, time: UnixTime, trust: Trust, credited: Seconds) -> 
         credited,
         beside: None,
     }
+}
+
+/// The moment at a start. The mark of a disk may be late, so time goes on from the newest fact where that is newer:
+/// otherwise what was counted between the two would be taken for time off. A mark that is much older is right: facts may be
+/// from a time when the clock was wrong.
+pub fn start(mark: &Mark, reading: &Reading, least: UnixTime) -> Told {
+    let is_late = |mark: &Mark| mark.trust != Trust::Unknown && least.0 > mark.time && least.0 - mark.time <= LATE_MAX;
+    if mark.boot != reading.boot && is_late(mark) {
+        return next(&Mark { time: least.0, ..mark.clone() }, reading);
+    }
+    let told = next(mark, reading);
+    if !is_late(&told.mark) {
+        return told;
+    }
+    let credited = told.mark.credited + least.0 - told.mark.time;
+    next(&Mark { time: least.0, credited, ..told.mark }, reading)
 }
 
 /// The moment after the one that is marked.
@@ -475,6 +493,20 @@ mod tests {
             let after = next(&wrong.mark, &reading(moved(START + 8 * DAY, by), 100 + 8 * DAY, "a"));
             assert_eq!((after.low, after.high), (after.time, after.time), "{by} s");
         }
+    }
+
+    #[test]
+    fn a_start_takes_nothing_for_time_off_that_facts_show_to_have_been_counted() {
+        // The mark is 50 s old, a fact 5 s; then the machine is off for 280 s.
+        let mark = first(&reading(START, 100, "a"), UnixTime(0)).mark;
+        let told = start(&mark, &reading(START + 330, 10, "b"), UnixTime(START + 45));
+        assert_eq!((told.time, told.mark.credited), (UnixTime(START + 330), 285));
+        // Within one boot nothing is off.
+        let told = start(&mark, &reading(START + 60, 160, "a"), UnixTime(START + 45));
+        assert_eq!((told.time, told.mark.credited), (UnixTime(START + 60), 0));
+        // Facts of a time when the clock was wrong do not bring that time back.
+        let told = start(&mark, &reading(START + 330, 10, "b"), UnixTime(START + 10 * DAY));
+        assert_eq!(told.time, UnixTime(START + 330));
     }
 
     #[test]

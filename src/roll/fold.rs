@@ -172,7 +172,7 @@ impl ZoneFacts {
             }
             Fact::RollTakenBack { tags } => self.mark(tags, None)?,
             Fact::AlgorithmWanted { algorithm } => self.algorithm_wanted = Some(*algorithm),
-            Fact::ClockCorrected { by } => self.correct(*by),
+            Fact::ClockCorrected { by } => self.correct(*by, at),
             Fact::InsecureWanted {} => self.insecure_wanted = true,
             Fact::Unsigned {} => self.unsigned = true,
             Fact::SignedWanted {} => self.sign_again()?,
@@ -283,12 +283,11 @@ impl ZoneFacts {
     }
 
     /// Moments at which waits began move along with the clock.
-    fn correct(&mut self, by: Seconds) {
+    fn correct(&mut self, by: Seconds, now: UnixTime) {
         self.corrected += by;
-        let later = |last: &mut Option<UnixTime>| *last = last.map(|last| last.after(by));
-        self.key_sets.iter_mut().for_each(|version| later(&mut version.last));
-        self.data.iter_mut().for_each(|version| later(&mut version.last));
-        self.parent.correct(by);
+        self.key_sets.iter_mut().for_each(|version| version.move_on(by, now));
+        self.data.iter_mut().for_each(|version| version.move_on(by, now));
+        self.parent.correct(by, now);
     }
 
     fn mark(&mut self, tags: &[u16], outgoing: Option<&Outgoing>) -> Result<(), String> {

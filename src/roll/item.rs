@@ -90,6 +90,15 @@ impl<T> Version<T> {
         })
     }
 
+    /// The clock went on by `by` without having counted it, up to `now`: all that was before is that much later, its begin
+    /// too. Were it only the end, this would meet what began when caches had forgotten it. What has no begin gets none.
+    pub(in crate::roll) fn move_on(&mut self, by: Seconds, now: UnixTime) {
+        if self.since.0 > 0 {
+            self.since = self.since.after(by).min(now).max(self.since);
+        }
+        self.last = self.last.map(|last| last.after(by));
+    }
+
     pub(in crate::roll) fn span(&self, caution: Caution, margin: Seconds) -> Span<T>
     where
         T: Clone,

@@ -106,11 +106,9 @@ impl ParentFacts {
     }
 
     /// Moments at which waits began move along with the clock.
-    pub(super) fn correct(&mut self, by: Seconds) {
+    pub(super) fn correct(&mut self, by: Seconds, now: UnixTime) {
         self.wanted_since = self.wanted_since.after(by);
-        for version in &mut self.versions {
-            version.last = version.last.map(|last| last.after(by));
-        }
+        self.versions.iter_mut().for_each(|version| version.move_on(by, now));
         for saw in self.servers.iter_mut().filter_map(|server| server.saw.as_mut()) {
             (saw.since, saw.last) = (saw.since.after(by), saw.last.after(by));
         }

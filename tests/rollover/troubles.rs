@@ -73,6 +73,37 @@ fn s30_and_s31_a_clock_that_jumps_ends_no_wait() {
 }
 
 #[test]
+fn a_reboot_at_any_moment_of_a_roll_breaks_no_rule_and_freezes_nothing() {
+    for role in [Role::Csk, Role::Zsk, Role::Ksk] {
+        for off in [40, 280, 3 * 3600, 12 * 3600] {
+            for looks in 0..60 {
+                let mut world = if role == Role::Csk { shard() } else { registry() };
+                let rolls = world.count.rolls;
+                roll(&mut world, role);
+                for _ in 0..looks {
+                    super::lab::go(&mut world, u64::MAX);
+                }
+                if world.count.rolls > rolls {
+                    break;
+                }
+                // The mark of the clock is late by then.
+                let soon = world.time + 50;
+                while world.time < soon {
+                    super::lab::go(&mut world, soon);
+                }
+                world.crash(off, true).expect("good");
+                for _ in 0..3 {
+                    let soon = world.time + 10;
+                    let plan = super::lab::go(&mut world, soon);
+                    let said = blockers(&world, &plan);
+                    assert!(!said.contains("does not fit"), "{role:?}, {off} s off after {looks} looks: {said}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn s32_a_start_in_1970_goes_on_and_removes_nothing() {
     let mut world = registry();
     roll(&mut world, Role::Zsk);

@@ -23,6 +23,7 @@ impl World {
             self.machine.boot += 1;
             self.machine.booted_at = self.time - 30.min(seconds);
         }
+        self.start_clock();
         self.is_up = true;
         self.publish();
         self.judge()

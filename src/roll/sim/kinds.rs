@@ -65,6 +65,8 @@ pub(super) struct Machine {
     pub boot: u64,
     pub booted_at: u64,
     pub mark: Option<Mark>,
+    /// The mark as the disk has it: up to a minute old.
+    pub kept: Option<Mark>,
 }
 
 /// Numbers of a simulation.

@@ -21,6 +21,8 @@ use std::collections::VecDeque;
 
 /// Lines of the past that a failure shows.
 const TRACE_MAX: usize = 60;
+/// How often the disk gets the mark of the clock, in seconds.
+const MARK_EVERY: u64 = 60;
 
 /// The world.
 #[derive(Clone, Debug)]
@@ -108,7 +110,7 @@ impl World {
             is_secure: false,
             judge: Judge::default(),
             served: Served::default(),
-            machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None },
+            machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None, kept: None },
             polled_at: 0,
             seed,
         }
@@ -212,11 +214,23 @@ impl World {
         self.believe(told)
     }
 
+    /// A process starts with the mark that the disk has.
+    pub(super) fn start_clock(&mut self) {
+        if let Some(mark) = self.machine.kept.take() {
+            let told = clock::start(&mark, &self.reading(), self.facts.time);
+            self.believe(told);
+        }
+    }
+
     fn believe(&mut self, told: Told) -> Told {
         if let Some(corrected) = self.facts.correction(told.mark.credited) {
             let _ = self.facts.take(&corrected, told.time);
         }
         self.machine.mark = Some(told.mark.clone());
+        let kept = self.machine.kept.as_ref();
+        if kept.is_none_or(|kept| told.time.0.abs_diff(kept.time) >= MARK_EVERY || told.mark.boot != kept.boot) {
+            self.machine.kept = Some(told.mark.clone());
+        }
         told
     }
 

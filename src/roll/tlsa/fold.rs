@@ -205,7 +205,7 @@ impl PoolFacts {
             }
             Fact::KeyTakenBack { spki } => self.change(*spki, |key| key.given_up = None)?,
             Fact::KeyDestroyed { spki } => self.destroy(*spki, at)?,
-            Fact::ClockCorrected { by } => self.correct(*by),
+            Fact::ClockCorrected { by } => self.correct(*by, at),
             Fact::Doubted { reason } => self.doubt = Some(reason.clone()),
             Fact::Resumed { .. } => (self.doubt, self.resumed) = (None, Some(at)),
         }
@@ -361,14 +361,13 @@ impl PoolFacts {
     }
 
     /// Moments at which waits began move along with the clock.
-    fn correct(&mut self, by: Seconds) {
+    fn correct(&mut self, by: Seconds, now: UnixTime) {
         self.corrected += by;
-        let later = |last: &mut Option<UnixTime>| *last = last.map(|last| last.after(by));
-        self.tlsa.iter_mut().for_each(|version| later(&mut version.last));
-        self.addresses.iter_mut().chain(&mut self.apart).for_each(|version| later(&mut version.last));
-        self.named.iter_mut().for_each(|version| later(&mut version.last));
-        self.shows.iter_mut().for_each(|version| later(&mut version.last));
-        self.held.iter_mut().for_each(|version| later(&mut version.last));
+        self.tlsa.iter_mut().for_each(|version| version.move_on(by, now));
+        self.addresses.iter_mut().chain(&mut self.apart).for_each(|version| version.move_on(by, now));
+        self.named.iter_mut().for_each(|version| version.move_on(by, now));
+        self.shows.iter_mut().for_each(|version| version.move_on(by, now));
+        self.held.iter_mut().for_each(|version| version.move_on(by, now));
     }
 }
 
