@@ -20,5 +20,6 @@ mod judges {
     mod fixture;
     mod resolvers;
     mod twin;
+    mod two_servers;
     mod windows;
 }

@@ -6,6 +6,7 @@ mod calendar;
 mod change;
 mod export;
 mod import;
+mod lead;
 pub(super) mod plan;
 mod simulate;
 mod status;
@@ -27,6 +28,7 @@ pub fn run(context: &Context, verb: &KeysVerb, output: &mut Output) -> Result<Ex
         KeysVerb::Roll(asked) => change::roll(context, asked, output),
         KeysVerb::Hold(asked) => change::hold(context, asked, output),
         KeysVerb::Resume(asked) => change::resume(context, asked, output),
+        KeysVerb::Lead(asked) => lead::run(context, asked, output),
         KeysVerb::Import(asked) => import::run(context, asked, output),
         KeysVerb::Export(asked) => export::run(context, asked, output),
         KeysVerb::Simulate(asked) => simulate::run(context, asked, output),

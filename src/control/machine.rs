@@ -3,6 +3,7 @@
 //! It only reads, and never says more than the system does: what cannot be told is empty.
 
 use data_encoding::HEXLOWER;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What differs between any two starts of the machine (random(4)).
@@ -30,6 +31,19 @@ pub fn machine() -> String {
     text(MACHINE_ID).filter(|id| id.len() >= 32).map_or_else(String::new, |id| print(id.as_bytes()))
 }
 
+/// Its name, for people; empty: it has none.
+pub fn host() -> String {
+    text("/proc/sys/kernel/hostname").unwrap_or_default()
+}
+
+/// What tells a folder from each of its copies: its number in the file system, and when it was made. Empty where the file
+/// system does not say when. Numbers of devices are left out: they differ from start to start.
+pub fn place(folder: &Path) -> String {
+    let Ok(found) = std::fs::metadata(folder) else { return String::new() };
+    let made = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    made.map_or_else(String::new, |made| format!("{}-{}", found.ino(), made.as_nanos()))
+}
+
 fn text(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
@@ -50,5 +64,8 @@ mod tests {
         assert!(text(MACHINE_ID).is_none_or(|id| !machine.contains(&id)));
         assert!(machine.is_empty() || machine.len() == 32, "{machine}");
         assert_ne!(print(b"one"), print(b"two"));
+        let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+        let [one, two] = folders.each_ref().map(|folder| place(folder.path()));
+        assert!((one.is_empty() && two.is_empty()) || one != two, "{one}");
     }
 }

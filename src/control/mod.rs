@@ -23,6 +23,7 @@ mod files_writer;
 mod findings;
 pub(crate) mod first_keys;
 pub mod frozen;
+mod instance;
 pub mod journal;
 pub mod journal_file;
 mod keeper;

@@ -3,8 +3,8 @@
 //! One request a connection; then any number of `Line::Item`, then exactly one `Line::End`.
 
 pub use super::protocol_keys::{
-    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, ParentServerInfo, PlannedStep, RollAsked,
-    SilenceEnd, WaitInfo,
+    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, LeadAsked, LeadInfo, ParentServerInfo,
+    PlannedStep, RollAsked, SilenceEnd, WaitInfo,
 };
 
 pub use super::protocol_certs::{
@@ -125,6 +125,8 @@ pub enum Request {
         /// Changes nothing.
         dry_run: bool,
     },
+    /// This server leads: of two that use the same keys, it alone rolls them. One [`LeadInfo`].
+    KeysLead(LeadAsked),
     /// A [`CertInfo`] for each pool, or for one.
     CertStatus {
         /// Only this pool's.

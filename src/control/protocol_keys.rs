@@ -32,6 +32,24 @@ pub enum SilenceEnd {
     ServeOn,
 }
 
+/// A person's word that this server leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeadAsked {
+    /// Why.
+    pub reason: String,
+    /// Changes nothing.
+    pub dry_run: bool,
+}
+
+/// What a word about who leads has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeadInfo {
+    /// Why this server did not lead; empty: it did.
+    pub before: String,
+    /// Whether it leads now.
+    pub leads: bool,
+}
+
 /// The keys of a zone: what is, what waits and until when, what the server will do, and what a person must.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeysInfo {

@@ -28,6 +28,8 @@ pub struct SigningClock {
     mark: Mark,
     /// Uptime when the mark was last written, or was to be; none: it is due.
     kept: Option<Seconds>,
+    /// Whether it may be written: not into a folder that another server uses now.
+    pub may_keep: bool,
     damaged: Option<String>,
     unkept: Option<String>,
 }
@@ -60,8 +62,17 @@ impl SigningClock {
         // What this start could not count comes on top of all that was recorded or marked before.
         told.mark.credited = before.max(corrected) + credit;
         let mark = told.mark.clone();
-        let mut clock =
-            SigningClock { disk, path, boot: now.boot, machine: now.machine, mark, kept: None, damaged, unkept: None };
+        let mut clock = SigningClock {
+            disk,
+            path,
+            boot: now.boot,
+            machine: now.machine,
+            mark,
+            kept: None,
+            may_keep: true,
+            damaged,
+            unkept: None,
+        };
         clock.take(&told);
         (clock, told)
     }
@@ -115,7 +126,7 @@ impl SigningClock {
 
     fn take(&mut self, told: &Told) {
         self.mark = told.mark.clone();
-        if self.kept.is_some_and(|kept| self.mark.uptime < kept + KEPT_EVERY) {
+        if !self.may_keep || self.kept.is_some_and(|kept| self.mark.uptime < kept + KEPT_EVERY) {
             return;
         }
         // Also after a failure: a full disk is not asked again at each tick.

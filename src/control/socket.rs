@@ -169,6 +169,7 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
         | Request::KeysHold { .. }
         | Request::KeysResume { .. }
         | Request::KeysImport { .. }
+        | Request::KeysLead(_)
         | Request::PoolShow { .. }
         | Request::PoolLook { .. }
         | Request::CertStatus { .. }

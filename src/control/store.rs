@@ -27,6 +27,7 @@ use super::copies;
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use super::first_keys;
 use super::frozen::{Cause, Frozen};
+use super::instance::Instance;
 use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
@@ -251,6 +252,12 @@ impl Store {
     pub fn is_unsigned(&self, apex: &[u8]) -> bool {
         let path = self.zone_folder(apex).join(JOURNAL_NAME);
         matches!(JournalFile::<ZoneFacts>::read(Arc::clone(&self.disk), path), Ok(Some(journal)) if journal.facts().unsigned)
+    }
+
+    /// Who uses the folder, and who did before.
+    pub fn instance(&self) -> Instance {
+        let run = data_encoding::HEXLOWER.encode(&super::outside::challenge()[..8]);
+        Instance::start(&self.folder, Arc::clone(&self.disk), run)
     }
 
     /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest

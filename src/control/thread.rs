@@ -11,6 +11,7 @@ mod first;
 mod goals;
 mod hosts;
 mod keys;
+mod lead;
 mod limits;
 mod parents;
 mod past;
@@ -30,6 +31,7 @@ use crate::control::files_name;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::{Reason, Trouble};
 use crate::control::findings::Findings;
+use crate::control::instance::Instance;
 use crate::control::keeper::Keeper;
 use crate::control::observe::anchors::Anchors;
 use crate::control::outside::Disk;
@@ -112,6 +114,9 @@ struct Mind {
     /// What signatures and waits go by, and when it was read last.
     clock: Clock,
     clock_read: Instant,
+    /// Who uses the folder of keys, and when that is looked at next.
+    instance: Instance,
+    beat_at: Option<Instant>,
     /// Looks at zones from outside; none before the server can answer.
     observer: Option<Observer>,
     /// Where trust in parents begins; none: it cannot be read.
@@ -141,13 +146,16 @@ struct Mind {
 }
 
 impl Mind {
-    fn new(options: Options, store: Store, watcher: Watcher, clock: Clock) -> (Mind, Box<Tell>) {
+    fn new(options: Options, store: Store, watcher: Watcher, mut clock: Clock) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let (world, certs) = (World::new(options.config.clone(), shown), Certs::new(options.config.clone()));
         let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
         rolls.silence = clock.silence(&options.config.keys);
         rolls.asker.configure(options.config.clone());
+        let instance = store.instance();
+        clock.may_keep(instance.may_write());
+        rolls.elsewhere = instance.finding();
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
         let mind = Mind {
@@ -169,6 +177,8 @@ impl Mind {
             look_waits: Vec::new(),
             clock,
             clock_read: Instant::now(),
+            instance,
+            beat_at: None,
             observer: None,
             anchors: None,
             key_findings: Vec::new(),
@@ -230,14 +240,6 @@ impl Mind {
             self.pools_on();
             self.end_reloads();
             self.waits.settle(&self.world, Instant::now());
-        }
-    }
-
-    /// Reads the clocks every few seconds, whatever else is done.
-    fn read_clock(&mut self) {
-        if self.clock_read.elapsed() >= SLEEP_MAX {
-            self.clock_read = Instant::now();
-            self.tick_clock();
         }
     }
 

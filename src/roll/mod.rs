@@ -62,6 +62,8 @@ pub struct Policy {
 pub struct Conditions {
     /// Why the clock cannot be trusted.
     pub clock: Option<String>,
+    /// Why another server may roll the keys of this zone; none: this one does.
+    pub elsewhere: Option<String>,
     /// Why no fact can be recorded.
     pub disk: Option<String>,
     /// Keys whose private half cannot be used, by tag, and why.

@@ -63,6 +63,8 @@ pub enum Blocker {
     Doubt(String),
     /// The clock cannot be trusted now.
     Clock(String),
+    /// Another server may roll these keys; why.
+    Elsewhere(String),
     /// The disk takes no facts.
     Disk(String),
     /// A key's private half cannot be used.
@@ -87,6 +89,7 @@ impl Blocker {
         match self {
             Blocker::Doubt(_)
             | Blocker::Clock(_)
+            | Blocker::Elsewhere(_)
             | Blocker::Disk(_)
             | Blocker::Unreadable(..)
             | Blocker::UnknownDs(..)
@@ -151,7 +154,8 @@ fn consider(steps: Vec<Step>, facts: &ZoneFacts, policy: &Policy, caution: Cauti
         // A rule that is broken already must not let through what would break it further (BIND GL#5458).
         plan.blockers.push(Blocker::Broken(conflict));
     }
-    let is_held = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Held(_)));
+    // Of two servers that roll for themselves, each takes steps that the other does not know.
+    let is_held = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Held(_) | Blocker::Elsewhere(_)));
     let is_frozen = plan.blockers.iter().any(Blocker::freezes);
     for step in steps {
         if is_held || (is_frozen && step.takes_away(facts)) {
@@ -211,6 +215,7 @@ fn blockers(facts: &ZoneFacts, conditions: &Conditions) -> Vec<Blocker> {
     blockers.extend(facts.held.clone().map(Blocker::Held));
     blockers.extend(facts.doubt.clone().map(Blocker::Doubt));
     blockers.extend(conditions.clock.clone().map(Blocker::Clock));
+    blockers.extend(conditions.elsewhere.clone().map(Blocker::Elsewhere));
     blockers.extend(conditions.disk.clone().map(Blocker::Disk));
     blockers.extend(conditions.unreadable.iter().map(|(tag, why)| Blocker::Unreadable(*tag, why.clone())));
     let unknown = facts.parent.unknown().map(|(address, ds)| Blocker::UnknownDs(address.to_owned(), ds.to_owned()));

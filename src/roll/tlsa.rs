@@ -91,6 +91,8 @@ pub struct Policy {
 pub struct Conditions {
     /// Why the clock cannot be trusted.
     pub clock: Option<String>,
+    /// Why another server may change the pool; none: this one does.
+    pub elsewhere: Option<String>,
     /// Why no fact can be recorded.
     pub disk: Option<String>,
     /// Hosts whose last look failed, and why.

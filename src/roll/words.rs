@@ -129,6 +129,7 @@ pub fn blocker(facts: &ZoneFacts, blocker: &Blocker) -> String {
         Blocker::Held(reason) => format!("all steps are held: {reason}"),
         Blocker::Doubt(reason) => reason.clone(),
         Blocker::Clock(reason) => format!("the clock cannot be trusted: {reason}"),
+        Blocker::Elsewhere(reason) => format!("the folder of keys is not this server's alone: {reason}"),
         Blocker::Disk(reason) => format!("nothing can be recorded: {reason}"),
         Blocker::Unreadable(tag, reason) => {
             format!("the private half of {} cannot be used: {reason}", key(facts, *tag))
@@ -167,6 +168,9 @@ pub fn remedy(zone: &str, blocker: &Blocker) -> String {
             format!(
                 "set the clock (chronyc tracking, timedatectl); if it is right, `mxseal keys resume {zone} --clock`"
             )
+        }
+        Blocker::Elsewhere(_) => {
+            "let one server alone roll the keys; if it is this one, `mxseal keys lead --reason WHY`".to_owned()
         }
         Blocker::Disk(_) => "free the disk or make it writable; it is tried again by itself".to_owned(),
         Blocker::Unreadable(tag, _) => {

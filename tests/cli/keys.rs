@@ -238,6 +238,11 @@ fn hold_and_resume_say_who_and_why_and_may_be_tried() {
     assert!(ran.out.starts_with("zone mx.example"), "{}", ran.out);
     place.run(&["keys", "resume", "mx.example", "--clock"]).ends(0);
     assert!(matches!(place.world().asked.last(), Some(Request::KeysResume { clock: true, dry_run: false, .. })));
+    let led = place.run(&["keys", "lead", "--reason", "ns1 burnt down"]).ends(0);
+    assert!(led.out.contains("This server leads now, and rolls go on. Ended: it is a copy."), "{}", led.out);
+    let led = place.run(&["keys", "lead", "--reason", "ns1 burnt down", "--dry-run"]).ends(0);
+    assert!(led.out.contains("Nothing was changed. It would end: it is a copy."), "{}", led.out);
+    place.run(&["keys", "lead"]).ends(2);
     place.run(&["keys", "hold", "mx.example"]).ends(2);
     place.run(&["keys", "hold", "mx.example", "--reason", " "]).ends(2);
 }

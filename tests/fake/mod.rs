@@ -271,6 +271,7 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
                 None => of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), Some(zone), 0),
             }
         }
+        Request::KeysLead(asked) => one(Some(json!({"before": "it is a copy", "leads": !asked.dry_run})), ""),
         Request::CertStatus { .. }
         | Request::CertPlan { .. }
         | Request::CertCsr { .. }

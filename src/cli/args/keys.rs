@@ -85,6 +85,16 @@ pub enum KeysVerb {
         &[(0, "what was named has ended"), FAILED, UNREACHABLE, GATE, SILENT],
     ))]
     Resume(Resume),
+    /// Say that this server leads: of two that use the same keys, it alone rolls them
+    ///
+    /// Keys that lie on another machine than before, a copy of them, or a folder that two servers use at once: rolls do not
+    /// begin, no key is made and nothing is taken away, since two servers that roll for themselves make a zone bogus for those
+    /// who ask the other one. End the other server, or take its copy away; then say here that this one leads.
+    #[command(after_help = page(
+        &["mxseal keys lead --reason 'ns1 burnt down; this is its backup'"],
+        &[(0, "this server leads"), FAILED, UNREACHABLE, SILENT],
+    ))]
+    Lead(Lead),
     /// Bring in the keys of a zone that another server signs
     ///
     /// A file is a BIND `K*.private` (its `.key` beside it is taken by itself), a `K*.key` alone (published on, never signs
@@ -221,6 +231,17 @@ pub struct Resume {
     #[arg(long, value_parser = reason)]
     pub reason: Option<String>,
     /// Show what would be, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `keys lead` is told.
+#[derive(Debug, Args)]
+pub struct Lead {
+    /// Why, for the log
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// Show what would end, change nothing
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -66,6 +66,8 @@ pub struct Life {
     pub look_at: Instant,
     /// The round of looks that is under way.
     pub round: Option<u64>,
+    /// Why another server may change the pool; none: this one does.
+    pub elsewhere: Option<String>,
     /// Why the last fact could not be recorded.
     pub disk: Option<String>,
     /// Keys whose private halves cannot be read, and why.
@@ -164,6 +166,7 @@ impl Life {
             wire_failures: 0,
             look_at: now,
             round: None,
+            elsewhere: None,
             disk: None,
             unreadable: BTreeMap::new(),
         }
@@ -324,7 +327,8 @@ impl Life {
     /// What is known of the surroundings.
     pub fn conditions(&self, clock: Option<String>, now: UnixTime) -> Conditions {
         let reachable = self.facts().reachable(self.policy.margin, now);
-        let mut conditions = Conditions { clock, disk: self.disk.clone(), ..Conditions::default() };
+        let (disk, elsewhere) = (self.disk.clone(), self.elsewhere.clone());
+        let mut conditions = Conditions { clock, elsewhere, disk, ..Conditions::default() };
         if let Some(shows) = &self.shows {
             conditions.shows = Some(shows.iter().flat_map(|shows| shows.showings.clone()).collect());
             for (address, fault) in shows.iter().flat_map(|shows| &shows.silent) {

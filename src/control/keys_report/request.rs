@@ -153,6 +153,10 @@ fn ready(facts: &ZoneFacts, conditions: &Conditions) -> Result<(), Refused> {
     if let Some(reason) = &facts.held {
         return Err(Refused::new(format!("all steps are held: {reason}"), "`mxseal keys resume`"));
     }
+    if let Some(reason) = &conditions.elsewhere {
+        let what = format!("another server may roll these keys: {reason}");
+        return Err(Refused::new(what, "`mxseal keys lead --reason WHY`, if this server leads"));
+    }
     match &conditions.disk {
         Some(reason) => Err(Refused::new(format!("nothing can be recorded: {reason}"), "a disk that takes writes")),
         None => Ok(()),

@@ -90,6 +90,11 @@ impl Clock {
         clock::refuted(time::wall(), &self.told.mark, evidence, is_overruled)
     }
 
+    /// Whether its mark may be written into the folder.
+    pub fn may_keep(&mut self, may: bool) {
+        self.clock.may_keep = may;
+    }
+
     /// What is to be said about it; empty: nothing.
     pub fn words(&self) -> &str {
         self.told.doubt.as_deref().or(self.told.note.as_deref()).unwrap_or_default()

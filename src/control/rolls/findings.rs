@@ -58,6 +58,8 @@ fn code(blocker: &Blocker) -> Option<&'static str> {
         Blocker::Broken(_) => "MX5508",
         Blocker::Silent(_) => "MX5509",
         Blocker::Full => "MX5510",
+        // It is told once for all zones.
+        Blocker::Elsewhere(_) => return None,
         Blocker::Turn(_) => return None,
     })
 }

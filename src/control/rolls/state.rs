@@ -44,6 +44,8 @@ pub struct Rolls {
     pub shift: Shift,
     /// Why no zone can be signed at all now.
     pub silence: Option<Diagnostic>,
+    /// Why no zone may get its first keys here: another server may lead.
+    pub elsewhere: Option<Diagnostic>,
     /// TTL of the records of tenants.
     pub tenants_ttl: u32,
     /// Zones whose journals say that they are unsigned, and that need not be open.
@@ -280,7 +282,9 @@ impl Rolls {
 
     /// The keys of a zone: those that it has here already, or those of its folder, made at its first start.
     pub fn keys(&mut self, store: &Store, folder: &Path, zone: &ZoneState, now: UnixTime) -> Keys {
-        if let Some(reason) = &self.silence {
+        // Two servers would make different keys for one zone.
+        let elsewhere = self.elsewhere.as_ref().filter(|_| !store.has_journal(&zone.apex));
+        if let Some(reason) = self.silence.as_ref().or(elsewhere) {
             return Keys::Frozen(reason.clone());
         }
         if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)

@@ -90,6 +90,8 @@ impl Mind {
             return;
         }
         (self.certs.credited, self.certs.clock) = (self.clock.credited(), self.clock.doubt().map(str::to_owned));
+        let elsewhere = self.instance.elsewhere();
+        self.certs.lives.values_mut().for_each(|life| life.elsewhere = elsewhere.map(str::to_owned));
         // What the files changed is in the pools' records already, and in no snapshot yet.
         let is_read = self.certificate_files();
         let mut is_other = is_read;

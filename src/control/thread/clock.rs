@@ -3,13 +3,22 @@
 //! A doubt about the clock stops removals everywhere; signatures go on. No word of a person goes against a time that cannot
 //! be, and none against recorded facts unless it says so.
 
-use super::{Mind, disk};
+use super::{Mind, SLEEP_MAX, disk};
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
 use crate::time::Seconds;
 use std::time::Instant;
 
 impl Mind {
+    /// Reads the clocks every few seconds, whatever else is done.
+    pub(super) fn read_clock(&mut self) {
+        if self.clock_read.elapsed() >= SLEEP_MAX {
+            self.clock_read = Instant::now();
+            self.tick_clock();
+            self.look_for_others();
+        }
+    }
+
     /// The clocks are read; where they begin or cease to agree, all zones take note.
     pub(super) fn tick_clock(&mut self) {
         if self.clock.tick() {

@@ -106,6 +106,7 @@ impl Mind {
             | Request::KeysRoll { .. }
             | Request::KeysHold { .. }
             | Request::KeysResume { .. }
+            | Request::KeysLead(_)
             | Request::KeysImport { .. } => self.keys_request(request, &reply),
             Request::PoolShow { .. }
             | Request::PoolLook { .. }

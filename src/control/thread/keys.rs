@@ -50,6 +50,7 @@ impl Mind {
             Request::KeysResume { zone, reason, doubt, dry_run, .. } => {
                 self.resume(&zone, reason, (doubt, dry_run), reply)
             }
+            Request::KeysLead(asked) => self.lead(&asked.reason, asked.dry_run).map(|info| item(&info, reply)),
             Request::KeysImport { zone, keys, ttl, life, dry_run } => {
                 self.import(&zone, &keys, (ttl, life), dry_run, reply)
             }
@@ -106,7 +107,7 @@ impl Mind {
 
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
         let (policy, now) = (roll_policy(&zone.policy), time::now());
-        let plan = plan(facts, &policy, &rolls::conditions(roll, self.clock.doubt()), now);
+        let plan = plan(facts, &policy, &rolls::conditions(roll, self.in_the_way()), now);
         tell(&About {
             apex: &zone.apex,
             facts,
@@ -134,7 +135,7 @@ impl Mind {
             false => roll_request(
                 roll.facts(),
                 &roll_policy(&state.policy),
-                &rolls::conditions(roll, self.clock.doubt()),
+                &rolls::conditions(roll, self.in_the_way()),
                 asked,
                 now,
             ),

@@ -95,6 +95,7 @@ impl Mind {
         let zone = self.world.zones.get(apex)?;
         let is_ready = matches!(zone.keys, Keys::Loaded(_)) && zone.content().is_some();
         let shift = self.rolls.shift;
+        let way = InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() };
         let roll = self.rolls.zones.get_mut(apex)?;
         self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
@@ -111,7 +112,7 @@ impl Mind {
         }
         for _ in 0..STEPS_MAX {
             let now = time::now();
-            let conditions = Conditions { turn: turn.clone(), ..conditions(roll, self.clock.doubt()) };
+            let conditions = Conditions { turn: turn.clone(), ..conditions(roll, way) };
             let plan = plan(roll.facts(), &roll_policy(&zone.policy), &conditions, now);
             let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
@@ -256,6 +257,7 @@ impl Mind {
         self.roll_gauges();
         let mut found = self.clock.findings(&self.config.keys);
         found.extend(self.rolls.past_findings(&self.store));
+        found.extend(self.instance.finding());
         for (apex, roll) in &self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
@@ -298,9 +300,17 @@ fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32
     is_ds_seen
 }
 
-pub(super) fn conditions(roll: &ZoneRoll, clock: Option<&str>) -> Conditions {
+/// What stands in the way of all zones: a doubt about the clock, another server that may lead.
+#[derive(Clone, Copy)]
+pub(super) struct InTheWay<'a> {
+    pub(super) clock: Option<&'a str>,
+    pub(super) elsewhere: Option<&'a str>,
+}
+
+pub(super) fn conditions(roll: &ZoneRoll, way: InTheWay<'_>) -> Conditions {
     Conditions {
-        clock: clock.map(str::to_owned),
+        clock: way.clock.map(str::to_owned),
+        elsewhere: way.elsewhere.map(str::to_owned),
         disk: roll.disk.clone(),
         unreadable: roll.unreadable.clone(),
         silent: roll.silent.iter().map(|(address, _)| address.clone()).collect(),

@@ -10,7 +10,6 @@ use super::eyes::SEEN_AFTER;
 use super::kinds::{Machine, Served};
 use super::parent::Parent;
 use crate::roll::check::{KeySet, Keys};
-use crate::roll::clock::{self, Reading, Told};
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::{Plan, plan};
@@ -21,8 +20,6 @@ use std::collections::VecDeque;
 
 /// Lines of the past that a failure shows.
 const TRACE_MAX: usize = 60;
-/// How often the disk gets the mark of the clock, in seconds.
-const MARK_EVERY: u64 = 60;
 
 /// The world.
 #[derive(Clone, Debug)]
@@ -201,60 +198,6 @@ impl World {
         // What else is commanded is a goal; this changes at once what is served.
         if matches!(fact, Fact::SignedWanted {}) && self.is_up {
             self.publish();
-        }
-    }
-
-    /// The signing clock, at this moment.
-    pub fn clock(&mut self) -> Told {
-        let reading = self.reading();
-        let told = match &self.machine.mark {
-            Some(mark) => clock::next(mark, &reading),
-            None => clock::first(&reading, self.facts.time),
-        };
-        self.believe(told)
-    }
-
-    /// A process starts with the mark that the disk has.
-    pub(super) fn start_clock(&mut self) {
-        if let Some(mark) = self.machine.kept.take() {
-            let told = clock::start(&mark, &self.reading(), self.facts.time);
-            self.believe(told);
-        }
-    }
-
-    fn believe(&mut self, told: Told) -> Told {
-        if let Some(corrected) = self.facts.correction(told.mark.credited) {
-            let _ = self.facts.take(&corrected, told.time);
-        }
-        self.machine.mark = Some(told.mark.clone());
-        let kept = self.machine.kept.as_ref();
-        if kept.is_none_or(|kept| told.time.0.abs_diff(kept.time) >= MARK_EVERY || told.mark.boot != kept.boot) {
-            self.machine.kept = Some(told.mark.clone());
-        }
-        told
-    }
-
-    fn reading(&self) -> Reading {
-        Reading {
-            wall: UnixTime(self.time.saturating_add_signed(self.machine.offset)),
-            uptime: self.time - self.machine.booted_at,
-            boot: self.machine.boot.to_string(),
-            machine: "a machine".to_owned(),
-        }
-    }
-
-    /// The wall clock jumps.
-    pub fn jump(&mut self, seconds: i64) {
-        self.say(&format!("the wall clock jumps by {seconds} s"));
-        self.machine.offset += seconds;
-    }
-
-    /// The wall clock is set right, and an operator confirms it.
-    pub fn set_clock_right(&mut self) {
-        self.machine.offset = 0;
-        if let Some(mark) = self.machine.mark.take() {
-            let told = clock::confirm(&mark, &self.reading());
-            self.believe(told);
         }
     }
 

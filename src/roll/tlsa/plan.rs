@@ -68,6 +68,8 @@ pub enum Blocker {
     Doubt(String),
     /// The clock cannot be trusted now.
     Clock(String),
+    /// Another server may change this pool; why.
+    Elsewhere(String),
     /// The disk takes no facts.
     Disk(String),
     /// What senders hold and meet now does not fit already.
@@ -90,7 +92,9 @@ impl Blocker {
     /// Whether nothing is removed while it stands.
     pub fn freezes(&self) -> bool {
         match self {
-            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Disk(_) | Blocker::Broken(_) => true,
+            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Elsewhere(_) | Blocker::Disk(_) | Blocker::Broken(_) => {
+                true
+            }
             Blocker::Silent(..)
             | Blocker::NotAdmitted(..)
             | Blocker::NeedsKey(_)
@@ -262,7 +266,9 @@ fn create(
     outgoing: &[&KeyFacts],
     plan: &mut Plan,
 ) -> Option<Step> {
-    if !policy.makes_next || facts.between.is_some() {
+    let is_elsewhere = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Elsewhere(_)));
+    // A next key that one of two servers made would be in the answers of that one alone.
+    if !policy.makes_next || facts.between.is_some() || is_elsewhere {
         return None;
     }
     for kind in kinds(facts, wanted) {
@@ -303,6 +309,7 @@ fn blockers(facts: &PoolFacts, conditions: &Conditions) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     blockers.extend(facts.doubt.clone().map(Blocker::Doubt));
     blockers.extend(conditions.clock.clone().map(Blocker::Clock));
+    blockers.extend(conditions.elsewhere.clone().map(Blocker::Elsewhere));
     blockers.extend(conditions.disk.clone().map(Blocker::Disk));
     blockers.extend(conditions.silent.iter().map(|(address, why)| Blocker::Silent(*address, why.clone())));
     blockers

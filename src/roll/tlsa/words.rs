@@ -79,6 +79,10 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
             "look at what happened, then `mxseal cert resume POOL --reason WHY`".to_owned(),
         ),
         Blocker::Clock(reason) => (format!("the clock is in doubt: {reason}"), String::new()),
+        Blocker::Elsewhere(reason) => (
+            format!("the folder of keys is not this server's alone: {reason}"),
+            "`mxseal keys lead --reason WHY`, if this server leads".to_owned(),
+        ),
         Blocker::Disk(reason) => {
             (format!("no fact can be recorded: {reason}"), "repair the disk below `keys/`".to_owned())
         }

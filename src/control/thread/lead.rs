@@ -1,0 +1,60 @@
+//! Which of two servers leads: what follows where that is not certain, and a person's word.
+//!
+//! It never decides that by itself: whoever finds another one stops, and goes on only by a person's word.
+
+use super::rolls::InTheWay;
+use super::{Mind, disk};
+use crate::control::protocol::LeadInfo;
+use std::time::{Duration, Instant};
+
+/// How often the sign of life of another server is looked for.
+const BEAT_EVERY: Duration = Duration::from_secs(60);
+
+impl Mind {
+    /// What stands in the way of all zones.
+    pub(super) fn in_the_way(&self) -> InTheWay<'_> {
+        InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() }
+    }
+
+    /// Looks for another server that uses the folder, now and then.
+    pub(super) fn look_for_others(&mut self) {
+        if self.beat_at.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        self.beat_at = Some(Instant::now() + BEAT_EVERY);
+        if self.instance.beat() {
+            self.take_leader();
+        }
+    }
+
+    /// A person says that this server leads.
+    ///
+    /// # Errors
+    /// Exit code and reason.
+    pub(super) fn lead(&mut self, reason: &str, dry_run: bool) -> Result<LeadInfo, (u8, String)> {
+        let before = self.instance.elsewhere().unwrap_or_default().to_owned();
+        if before.is_empty() || dry_run {
+            return Ok(LeadInfo { leads: before.is_empty(), before });
+        }
+        self.instance.lead().map_err(|why| (1, format!("that this server leads could not be recorded: {why}")))?;
+        tracing::warn!("this server leads from now on, by a person's word: {reason}");
+        self.take_leader();
+        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        self.world.thaw(&mut outside);
+        self.note_goals();
+        self.publish();
+        Ok(LeadInfo { before, leads: true })
+    }
+
+    /// Whether this server leads has changed.
+    fn take_leader(&mut self) {
+        if let Some(finding) = self.instance.finding() {
+            tracing::error!("{}", finding.one_line());
+        }
+        self.rolls.elsewhere = self.instance.finding();
+        self.clock.may_keep(self.instance.may_write());
+        self.rolls.zones.values_mut().for_each(|roll| roll.due = Instant::now());
+        self.certs.lives.values_mut().for_each(|life| life.due = Instant::now());
+        self.is_news = true;
+    }
+}
