@@ -8,14 +8,15 @@ use super::guests::{Guest, Guests};
 use crate::metrics::{Dropped, Proto};
 use crate::serve::house::Doing;
 use crate::serve::shield::HEADER_OCTETS;
-use hickory_proto::op::Message;
+use hickory_server::net::xfer::Protocol;
+use hickory_server::server::Request;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
     Connection, Endpoint, EndpointConfig, IdleTimeout, Incoming, ReadToEndError, RecvStream, SendStream, ServerConfig,
     TokioRuntime, TransportConfig, VarInt,
 };
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -169,7 +170,7 @@ async fn answer(
             return Ended::Well;
         }
     };
-    let packet = match only_query(&octets) {
+    let packet = match only_query(&octets, source) {
         Ok(packet) => packet,
         Err(rule) => return Ended::Broken(rule),
     };
@@ -196,7 +197,7 @@ async fn reply(send: &mut SendStream, answer: &[u8]) -> Option<()> {
 }
 
 /// The one query of a stream, or which rule it breaks (RFC 9250 §§ 4.2, 4.3.3).
-fn only_query(octets: &[u8]) -> Result<&[u8], &'static str> {
+fn only_query(octets: &[u8], source: IpAddr) -> Result<&[u8], &'static str> {
     let (length, packet) = octets.split_first_chunk::<2>().ok_or("a stream ended inside of its message")?;
     match packet.len().cmp(&usize::from(u16::from_be_bytes(*length))) {
         std::cmp::Ordering::Less => return Err("a stream ended inside of its message"),
@@ -211,9 +212,10 @@ fn only_query(octets: &[u8]) -> Result<&[u8], &'static str> {
     }
     let additional = packet.get(10..HEADER_OCTETS).is_some_and(|count| count != [0, 0]);
     // What cannot be read is the business of whoever answers it.
-    let read = if additional { Message::from_vec(packet).ok() } else { None };
-    let options = read.and_then(|message| message.edns).map(|edns| edns.options().options.clone()).unwrap_or_default();
-    if options.iter().any(|(code, _)| u16::from(*code) == TCP_KEEPALIVE) {
+    let client = SocketAddr::new(source, 0);
+    let read = if additional { Request::from_bytes(packet.to_vec(), client, Protocol::Quic).ok() } else { None };
+    let options = read.as_ref().and_then(|request| request.edns.as_ref()).map(|edns| &edns.options().options);
+    if options.into_iter().flatten().any(|(code, _)| u16::from(*code) == TCP_KEEPALIVE) {
         return Err("no option of TCP is sent over QUIC");
     }
     Ok(packet)
@@ -226,6 +228,7 @@ mod tests {
     #[test]
     fn a_stream_carries_one_query_with_id_0() {
         let query = [&[0, 12][..], &[0; 12]].concat();
+        let only_query = |octets| only_query(octets, IpAddr::from([127, 0, 0, 1]));
         assert_eq!(only_query(&query), Ok(&query[2..]));
         for (broken, word) in [
             (&query[..0], "ended"),
