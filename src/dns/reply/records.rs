@@ -26,6 +26,7 @@ pub(super) struct Writer<'o, 'a> {
 }
 
 impl<'a> Writer<'_, 'a> {
+    #[inline]
     pub fn put(&mut self, octets: &[u8]) -> bool {
         let end = self.at + octets.len();
         if end > self.limit {
@@ -41,6 +42,7 @@ impl<'a> Writer<'_, 'a> {
 
     /// Writes item after item; false where one that is needed did not fit, which ends the reply: nothing half is ever
     /// sent.
+    #[inline]
     pub fn sections(&mut self, answer: &'a Answer<'_>, question: &'a [u8], counts: &mut [u16; 3]) -> bool {
         let question = question.get(..question.len().saturating_sub(4)).unwrap_or_default();
         let mut whole = (self.at, *counts);
@@ -86,6 +88,7 @@ impl<'a> Writer<'_, 'a> {
         true
     }
 
+    #[inline]
     fn item(&mut self, answer: &'a Answer<'_>, item: &'a Item<'_>, question: &[u8]) -> Option<u16> {
         let mut pointer = [0xc0, 0x0c];
         let owner = match item.owner {
