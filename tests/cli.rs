@@ -686,7 +686,7 @@ fn each_help_page_has_a_sentence_an_example_and_its_exit_codes() {
     let place = Place::without_server();
     let mut all = Vec::new();
     pages(&place, &[], &mut all);
-    assert_eq!(all.len(), 41, "{:?}", all.iter().map(|(words, _)| words).collect::<Vec<_>>());
+    assert_eq!(all.len(), 42, "{:?}", all.iter().map(|(words, _)| words).collect::<Vec<_>>());
     for (words, page) in &all {
         let text = &page.out;
         assert!(text.lines().next().is_some_and(|line| line.len() > 10), "{words:?}: {text}");
