@@ -348,17 +348,22 @@ fn nothing_that_ships_panics_by_choice() {
 }
 
 #[test]
-fn a_code_of_findings_belongs_to_one_part_of_the_server() {
+fn a_code_of_findings_belongs_to_one_file_of_the_server() {
     let mut parts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in below("src") {
-        let part = source.path.split('/').nth(1).unwrap_or_default().trim_end_matches(".rs").to_owned();
-        for word in source.raw.split('"').filter(|word| word.len() == 6 && word.starts_with("MX")) {
-            parts.entry(word.to_owned()).or_default().insert(part.clone());
+        let part = home_of_codes(&source.path);
+        for word in source.raw_shipped().split('"').filter(|word| word.len() == 6 && word.starts_with("MX")) {
+            parts.entry(word.to_owned()).or_default().insert(part.to_owned());
         }
     }
     assert!(parts.len() > 50, "the codes were found");
     let shared = parts.iter().filter(|(_, parts)| parts.len() > 1).map(|(code, parts)| format!("{code}: {parts:?}"));
-    check("one code with two meanings", shared.collect());
+    check("one code in two files, so with two meanings: others refer to it by a constant", shared.collect());
+}
+
+/// Where a code is at home: in one file. Only `mxseal.toml` is read by several files with the same few findings.
+fn home_of_codes(path: &str) -> &str {
+    if path.starts_with("src/config/") { "src/config.rs" } else { path }
 }
 
 #[test]

@@ -59,8 +59,16 @@ pub enum Cause {
     OldCopy,
 }
 
+/// Codes of zones that have no keys: they are gone, or that must be feared, or what was published is not known, or their
+/// parents are being asked.
+pub const WITHOUT_KEYS: [&str; 4] = [GONE, SUSPECTED, PAST_UNKNOWN, ASKING];
+const GONE: &str = "MX5030";
+const SUSPECTED: &str = "MX5031";
+const PAST_UNKNOWN: &str = "MX5032";
 /// Code of a zone whose parent is being asked.
 pub const ASKING: &str = "MX5033";
+/// Code of a zone with an old copy of its folder.
+pub const OLD_COPY: &str = "MX5034";
 const RESTORE: &str = "restore it from a backup; no new key is made, since validators would refuse its signatures";
 
 impl Frozen {
@@ -147,11 +155,11 @@ impl Frozen {
             Cause::NoActiveKey => "MX5009",
             Cause::NotMade => "MX5012",
             Cause::Wanted => "MX5013",
-            Cause::Gone => "MX5030",
-            Cause::Suspected => "MX5031",
-            Cause::PastUnknown => "MX5032",
+            Cause::Gone => GONE,
+            Cause::Suspected => SUSPECTED,
+            Cause::PastUnknown => PAST_UNKNOWN,
             Cause::Asking => return Diagnostic::warning(ASKING, Place::file(&self.file), &self.reason, &self.fix),
-            Cause::OldCopy => "MX5034",
+            Cause::OldCopy => OLD_COPY,
         };
         Diagnostic::error(code, Place::file(&self.file), &self.reason, &self.fix)
     }

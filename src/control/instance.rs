@@ -176,7 +176,7 @@ impl Instance {
             "{} is not this server's alone: {why}; no roll begins, no key is made, and nothing is taken away",
             place.display()
         );
-        Some(Diagnostic::error("MX5531", Place::file(place.display().to_string()), message, HELP))
+        Some(Diagnostic::error("MX5523", Place::file(place.display().to_string()), message, HELP))
     }
 
     fn keep(&mut self) {

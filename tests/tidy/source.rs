@@ -81,6 +81,13 @@ impl Source {
         lines.filter(|(_, line)| !places(line, word).is_empty()).map(|(at, _)| at + 1).collect()
     }
 
+    /// As it is, with comments and literals, without what is blank because it does not ship.
+    pub fn raw_shipped(&self) -> String {
+        let is_blank = |line: &str| line.trim().is_empty();
+        let lines = self.raw.lines().zip(self.shipped.lines()).filter(|(_, shipped)| !is_blank(shipped));
+        lines.flat_map(|(raw, _)| [raw, "\n"]).collect()
+    }
+
     /// Number of lines of code that ship, up to the tests.
     pub fn shipped_lines(&self) -> usize {
         self.shipped.trim_end().lines().count()

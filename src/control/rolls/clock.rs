@@ -82,7 +82,7 @@ impl Clock {
     pub fn silence(&self, keys: &Path) -> Option<Diagnostic> {
         let message = format!("{}; no signature would be good", self.told.silence.as_ref()?);
         let help = "set the clock (chronyc tracking, timedatectl): signatures are made within seconds";
-        Some(Diagnostic::error("MX5530", Place::file(keys.display().to_string()), message, help))
+        Some(Diagnostic::error("MX5522", Place::file(keys.display().to_string()), message, help))
     }
 
     /// Why the wall clock cannot be right; none: nothing speaks against it.

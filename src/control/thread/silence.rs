@@ -3,15 +3,11 @@
 //! It ends so only where the zone is silent for that very reason; its journal says who wanted it.
 
 use super::{Mind, disk};
+use crate::control::frozen::{OLD_COPY, WITHOUT_KEYS};
 use crate::control::protocol::SilenceEnd;
 use crate::control::rolls::past::Word;
 use crate::control::zones::Keys;
 use crate::dns::name::Name;
-
-/// Codes of zones that have no keys: they are gone, or that must be feared, or their parents are being asked.
-const WITHOUT_KEYS: [&str; 4] = ["MX5030", "MX5031", "MX5032", "MX5033"];
-/// Code of a zone with an old copy of its folder.
-const OLD_COPY: &str = "MX5034";
 
 impl Mind {
     /// Ends the silence of a zone.
