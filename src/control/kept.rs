@@ -77,6 +77,13 @@ impl Kept {
             (One::Missing, One::Good { text, last, .. }) => {
                 self.whole(text, last, vec![flaw(&self.path, "is missing")])
             }
+            // A program of before wrote one of them since, or its head is damaged.
+            (One::Good { is_plain: true, .. }, One::Good { text, last, is_plain: false, .. }) => {
+                self.whole(text, last, vec![flaw(&self.path, HEADLESS)])
+            }
+            (One::Good { text, last, is_plain: false, .. }, One::Good { is_plain: true, .. }) => {
+                self.whole(text, last, vec![flaw(&copy, HEADLESS)])
+            }
             (One::Good { text: one, last, is_torn, .. }, One::Good { text: two, last: other, is_torn: torn, .. }) => {
                 if last == other && one != two {
                     return Found::Lost(flaw(&self.path, "and its copy tell two stories"));
@@ -177,6 +184,7 @@ impl Kept {
 }
 
 const TORN: &str = "was not written to its end";
+const HEADLESS: &str = "has no head: it is damaged, or a program of before wrote it";
 
 fn checksum(head: &str, text: &str) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -187,6 +195,9 @@ fn checksum(head: &str, text: &str) -> u32 {
 
 /// Takes blocks apart. A last one that ends too early was being written when the machine stopped, and does not count.
 fn decode(content: &str, about: &str) -> One {
+    if content.is_empty() {
+        return One::Bad("is empty: it was cut".to_owned());
+    }
     if !content.starts_with('#') {
         return One::Good { text: content.to_owned(), last: 0, is_torn: false, is_plain: true };
     }
@@ -295,10 +306,13 @@ mod tests {
                 fs::write(&path, &octets).expect("written");
                 let found = kept(folder.path()).read();
                 assert_eq!(text(&found), "a 1\nb 2\n", "{name} octet {at}: {found:?}");
+                assert!(at > 0 || flaws(&found) == 1, "a file that lost its head is told: {found:?}");
             }
             for length in 0..whole.len() {
                 fs::write(&path, &whole[..length]).expect("written");
-                assert_eq!(text(&kept(folder.path()).read()), "a 1\nb 2\n", "{name} cut at {length}");
+                let found = kept(folder.path()).read();
+                assert_eq!(text(&found), "a 1\nb 2\n", "{name} cut at {length}");
+                assert!(length > 0 || flaws(&found) == 1, "a file that was emptied is told");
             }
             fs::remove_file(&path).expect("removed");
             let found = kept(folder.path()).read();

@@ -3,13 +3,14 @@
 //! It decides nothing: [`crate::roll::clock`] judges the readings. It steers [`time::now`], and never stops for a disk that
 //! refuses the mark: then the next start knows less and waits longer.
 
-use super::durable::{self, Disk};
+use super::durable::Disk;
+use super::kept::{Found, Kept};
 use super::machine;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::{self, Mark, Reading, Told};
 use crate::time::{self, Seconds, UnixTime};
 use rustix::time::ClockId;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The file of the mark in `keys/`. No zone's folder begins with a dot.
@@ -22,7 +23,7 @@ const MARK_OCTETS_MAX: usize = 4096;
 /// The clock and its mark.
 pub struct SigningClock {
     disk: Arc<Disk>,
-    path: PathBuf,
+    file: Kept,
     boot: String,
     machine: String,
     mark: Mark,
@@ -51,10 +52,10 @@ impl SigningClock {
         (least, corrected): (UnixTime, Seconds),
         now: Reading,
     ) -> (SigningClock, Told) {
-        let path = keys.join(CLOCK_NAME);
-        let (mark, damaged) = match read(&path) {
-            Ok(mark) => (mark, None),
-            Err(reason) => (None, Some(reason)),
+        let mut file = file(keys);
+        let (mark, damaged) = match read(&mut file) {
+            Ok((mark, flaw)) => (mark, flaw),
+            Err(reason) => (None, Some(format!("{reason}: time goes on from the wall clock"))),
         };
         let before = mark.as_ref().map_or(0, |mark| mark.credited);
         let mut told = mark.map_or_else(|| clock::first(&now, least), |mark| clock::start(&mark, &now, least));
@@ -64,7 +65,7 @@ impl SigningClock {
         let mark = told.mark.clone();
         let mut clock = SigningClock {
             disk,
-            path,
+            file,
             boot: now.boot,
             machine: now.machine,
             mark,
@@ -111,9 +112,9 @@ impl SigningClock {
 
     /// What an operator should know about the mark. Nothing stops for it.
     pub fn findings(&self) -> Vec<Diagnostic> {
-        let place = || Place::file(self.path.display().to_string());
+        let place = || Place::file(self.file.path().display().to_string());
         let damaged = self.damaged.iter().map(|reason| {
-            let message = format!("the mark of the clock cannot be used ({reason}): time goes on from the wall clock");
+            let message = format!("the mark of the clock is damaged: {reason}");
             let help = "check that the wall clock is right, and find out who damaged the file; it is written anew";
             Diagnostic::warning("MX5023", place(), message, help)
         });
@@ -131,7 +132,7 @@ impl SigningClock {
         }
         // Also after a failure: a full disk is not asked again at each tick.
         self.kept = Some(self.mark.uptime);
-        let written = self.disk.write_whole(&self.path, encode(&self.mark).as_bytes());
+        let written = self.file.write(&self.disk, &encode(&self.mark));
         self.unkept = written.err().map(|fault| fault.to_string());
     }
 }
@@ -143,19 +144,33 @@ fn encode(mark: &Mark) -> String {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
 }
 
-/// The mark; none where there is no file.
-fn read(path: &Path) -> Result<Option<Mark>, String> {
-    let file = match durable::open(path) {
-        Err(fault) if durable::is_missing(&fault) => return Ok(None),
-        file => file.map_err(|fault| fault.to_string())?,
-    };
-    let content = durable::read(&file, path, MARK_OCTETS_MAX).map_err(|fault| fault.to_string())?;
-    let text = String::from_utf8(content).map_err(|_| "it is not text".to_owned())?;
+/// The file of the mark and its copy.
+fn file(keys: &Path) -> Kept {
+    Kept::new(keys.join(CLOCK_NAME), "the mark of the clock".to_owned(), MARK_OCTETS_MAX)
+}
+
+/// The mark, none where there is neither file, and what is wrong with one of the two while the other counts.
+///
+/// # Errors
+/// Why it cannot be believed.
+fn read(file: &mut Kept) -> Result<(Option<Mark>, Option<String>), String> {
+    match file.read() {
+        Found::Nothing => Ok((None, None)),
+        Found::Lost(reason) => Err(reason),
+        Found::Whole { text, flaws } => {
+            let other = (!flaws.is_empty()).then(|| format!("{}; the other file counts", flaws.join("; ")));
+            Ok((Some(decode(&text)?), other))
+        }
+    }
+}
+
+/// The mark in a line, as it was also kept before it had a copy.
+fn decode(text: &str) -> Result<Mark, String> {
     let (head, json) = text.trim_end_matches('\n').split_once(' ').ok_or("it is not a checksum and a mark")?;
     if head != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
         return Err("its checksum does not fit".to_owned());
     }
-    serde_json::from_str(json).map(Some).map_err(|fault| fault.to_string())
+    serde_json::from_str(json).map_err(|fault| fault.to_string())
 }
 
 fn reading(boot: &str, machine: &str) -> Reading {
@@ -202,7 +217,7 @@ mod tests {
     fn the_mark_is_written_at_most_once_a_minute_and_at_once_when_confirmed() {
         let keys = tempfile::tempdir().expect("a folder");
         let (mut clock, _) = started(keys.path(), 0, reading_of(START, 100, "a"));
-        let time = || read(&keys.path().join(CLOCK_NAME)).expect("good").expect("there").time;
+        let time = || read(&mut file(keys.path())).expect("good").0.expect("there").time;
         clock.tick_at(&reading_of(START + 59, 159, "a"));
         assert_eq!(time(), START);
         clock.tick_at(&reading_of(START + 60, 160, "a"));
@@ -211,23 +226,58 @@ mod tests {
         assert_eq!((told.time, time()), (UnixTime(START + 9000), START + 9000));
     }
 
-    #[test]
-    fn a_mark_that_is_damaged_anywhere_is_reported_and_written_anew() {
-        let keys = tempfile::tempdir().expect("a folder");
-        drop(started(keys.path(), 0, reading_of(START, 100, "a")));
-        let path = keys.path().join(CLOCK_NAME);
-        let whole = std::fs::read(&path).expect("read");
+    /// The file as it is, with each of its octets changed, cut to nothing, too long, and no text.
+    fn damages(path: &Path) -> Vec<Vec<u8>> {
+        let whole = std::fs::read(path).expect("read");
         let flips = (0..whole.len() - 1).map(|at| {
             let mut octets = whole.clone();
             octets[at] ^= 1;
             octets
         });
-        for octets in flips.chain([Vec::new(), vec![b'x'; MARK_OCTETS_MAX + 1], vec![0xff; 9]]) {
-            std::fs::write(&path, octets).expect("written");
+        flips.chain([Vec::new(), vec![b'x'; MARK_OCTETS_MAX + 1], vec![0xff; 9]]).collect()
+    }
+
+    #[test]
+    fn while_one_of_its_two_files_is_good_the_mark_counts_and_the_other_is_reported() {
+        for name in [CLOCK_NAME, "copy/.clock"] {
+            let keys = tempfile::tempdir().expect("a folder");
+            drop(started(keys.path(), 0, reading_of(START, 100, "a")));
+            let path = keys.path().join(name);
+            for octets in damages(&path) {
+                std::fs::write(&path, &octets).expect("written");
+                let (clock, told) = started(keys.path(), 0, reading_of(9, 9, "b"));
+                assert_eq!(told.time, UnixTime(START), "{}", String::from_utf8_lossy(&octets));
+                assert!(clock.findings().iter().any(|finding| finding.code == "MX5023"));
+                assert!(read(&mut file(keys.path())).is_ok_and(|(mark, flaw)| mark.is_some() && flaw.is_none()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_whose_two_files_are_damaged_is_reported_and_written_anew() {
+        let keys = tempfile::tempdir().expect("a folder");
+        drop(started(keys.path(), 0, reading_of(START, 100, "a")));
+        let paths = [CLOCK_NAME, "copy/.clock"].map(|name| keys.path().join(name));
+        for octets in damages(&paths[0]) {
+            paths.iter().for_each(|path| std::fs::write(path, &octets).expect("written"));
             let (clock, told) = started(keys.path(), START + 7, reading_of(9, 9, "b"));
             assert_eq!((told.time, clock.findings().len()), (UnixTime(START + 7), 1));
-            assert!(read(&path).is_ok_and(|mark| mark.is_some_and(|mark| mark.time == START + 7)));
+            assert!(clock.findings().iter().all(|finding| finding.message.contains("from the wall clock")));
+            let kept = read(&mut file(keys.path())).expect("good").0.expect("there");
+            assert_eq!(kept.time, START + 7);
         }
+    }
+
+    #[test]
+    fn a_mark_of_before_it_had_a_copy_is_taken_and_gets_one() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let (clock, _) = started(keys.path(), 0, reading_of(START, 100, "a"));
+        let line = encode(&clock.mark);
+        std::fs::remove_dir_all(keys.path().join("copy")).expect("removed");
+        std::fs::write(keys.path().join(CLOCK_NAME), line).expect("written");
+        let (clock, told) = started(keys.path(), 0, reading_of(5, 200, "a"));
+        assert_eq!((told.time, clock.findings().len()), (UnixTime(START + 100), 0));
+        assert!(keys.path().join("copy/.clock").exists());
     }
 
     #[test]
