@@ -8,6 +8,7 @@ mod source;
 
 use source::{Source, below, functions, line_of, places, read};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 /// Who may use whom: the module on the left those on the right, and nothing else of this crate.
@@ -484,6 +485,15 @@ fn no_path_of_one_machine_is_written_down() {
 }
 
 // ---- what is around the code ----
+
+#[test]
+fn every_mutant_still_finds_the_text_that_it_changes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mutants");
+    let checked = Command::new("python3").arg(path).arg("--check").output().expect("python3 runs");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    check("a mutant whose text is gone shows nothing", said.lines().map(str::to_owned).collect());
+    assert!(checked.status.success());
+}
 
 #[test]
 fn every_dependency_says_why_it_is_there() {
