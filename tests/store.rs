@@ -11,6 +11,8 @@ mod lines;
 mod records;
 #[path = "store/rolls.rs"]
 mod rolls;
+#[path = "store/shorten.rs"]
+mod shorten;
 
 use data_encoding::{BASE64, HEXLOWER};
 use mxseal::control::frozen::{Cause, Frozen};

@@ -102,6 +102,11 @@ pub fn decode_as<F: Told>(content: &[u8]) -> Result<Decoded<F>, Damaged> {
     }
 }
 
+/// The records of a journal that was read before, in their order.
+pub fn records_of<F: DeserializeOwned>(content: &[u8]) -> Vec<Record<F>> {
+    content.split(|octet| *octet == b'\n').filter_map(|line| decode_line(line).ok()).collect()
+}
+
 enum LineFault {
     Checksum,
     Content(String),

@@ -20,6 +20,7 @@
 //! | destroyed | nothing | nobody | nothing |
 
 pub mod check;
+pub mod condense;
 pub mod facts;
 pub mod fold;
 pub mod forecast;

@@ -31,6 +31,9 @@ pub trait Told: Default + Clone {
     /// The fact that the past is not certain.
     fn doubted(reason: String) -> Self::Fact;
 
+    /// The records that are needed, where not all are: they add up to the same for all that is decided.
+    fn condensed(records: &[Record<Self::Fact>]) -> Option<Vec<Record<Self::Fact>>>;
+
     /// The same fact, with reasons that people gave cut to what a fact keeps.
     fn bounded(fact: Self::Fact) -> Self::Fact;
 }
@@ -53,6 +56,11 @@ impl Told for ZoneFacts {
 
     fn doubted(reason: String) -> Fact {
         Fact::Doubted { reason }
+    }
+
+    /// A zone has some facts a roll, and how many there were tells an old copy of its folder: all are kept.
+    fn condensed(_records: &[Record]) -> Option<Vec<Record>> {
+        None
     }
 
     fn bounded(fact: Fact) -> Fact {
@@ -78,6 +86,10 @@ impl Told for tlsa::fold::PoolFacts {
 
     fn doubted(reason: String) -> tlsa::facts::Fact {
         tlsa::facts::Fact::Doubted { reason }
+    }
+
+    fn condensed(records: &[Record<tlsa::facts::Fact>]) -> Option<Vec<Record<tlsa::facts::Fact>>> {
+        tlsa::condense::condensed(records)
     }
 
     fn bounded(fact: tlsa::facts::Fact) -> tlsa::facts::Fact {

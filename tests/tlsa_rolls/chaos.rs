@@ -1,9 +1,11 @@
 //! Years of pools with everything that goes wrong, by seeds: crashes, hosts that are away, disks that refuse, late looks.
 
+use super::condense::{decide_alike, fold};
 use super::world::{DAY, HOUR, Host, World, host};
 use mxseal::cert::KeyKind;
 use mxseal::roll::invented::next as chance;
 use mxseal::roll::item::Caution;
+use mxseal::roll::tlsa::condense::condensed;
 use mxseal::roll::tlsa::facts::Fact;
 use std::net::IpAddr;
 
@@ -15,6 +17,7 @@ struct Lived {
     events: u64,
     rolls: u64,
     crashes: u64,
+    shortened: u64,
 }
 
 fn live(seed: u64) -> Lived {
@@ -22,7 +25,7 @@ fn live(seed: u64) -> Lived {
     let mut draw = |sides: u64| chance(&mut state) % sides;
     let mut world = World::new(1 + u8::try_from(draw(5)).unwrap());
     world.every = 4 * HOUR;
-    let mut lived = Lived { events: 0, rolls: 0, crashes: 0 };
+    let mut lived = Lived { events: 0, rolls: 0, crashes: 0, shortened: 0 };
     let mut fresh = 50u8;
     let end = world.now.after(DAYS * DAY);
     while world.now < end {
@@ -43,6 +46,7 @@ fn live(seed: u64) -> Lived {
                 world.run(DAY);
                 if world.is_dead {
                     lived.crashes += 1;
+                    lived.shortened += u64::from(shorten(&mut world));
                     world.now = world.now.after(draw(3 * DAY));
                     world.restart();
                 }
@@ -71,8 +75,18 @@ fn live(seed: u64) -> Lived {
         }
     }
     settle(&mut world, seed);
+    lived.shortened += u64::from(shorten(&mut world));
     lived.events = world.events;
     lived
+}
+
+/// The journal is made shorter before a restart, as a long one is; from here on there is only that one.
+fn shorten(world: &mut World) -> bool {
+    let Some(shorter) = condensed(&world.journal) else { return false };
+    world.facts = fold(&world.journal);
+    decide_alike(world, &shorter);
+    world.journal = shorter;
+    true
 }
 
 /// Hosts go over to the next key, as far as the gate and their state let them; whether all did.
@@ -133,16 +147,19 @@ fn finish(world: &mut World) {
 #[test]
 fn years_with_all_faults_and_no_sender_that_fails() {
     let seeds = std::env::var("TLSA_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
-    let (mut events, mut rolls, mut crashes) = (0, 0, 0);
+    let (mut events, mut rolls, mut crashes, mut shortened) = (0, 0, 0, 0);
     for seed in 1..=seeds {
         let lived = live(seed);
         events += lived.events;
         rolls += lived.rolls;
         crashes += lived.crashes;
+        shortened += lived.shortened;
     }
     println!(
-        "{seeds} pools, {} years, {events} events, {rolls} rolls of all hosts at once, {crashes} crashes, 0 failures",
+        "{seeds} pools, {} years, {events} events, {rolls} rolls of all hosts at once, {crashes} crashes, \
+         {shortened} journals made shorter, 0 failures",
         seeds * DAYS / 365
     );
     assert!(rolls > 10 && crashes > 2, "{rolls} rolls, {crashes} crashes");
+    assert!(shortened > crashes, "{shortened} journals were made shorter, {crashes} crashes");
 }

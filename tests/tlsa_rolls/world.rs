@@ -1,9 +1,11 @@
 //! A pool, its hosts and its senders: what is true, beside what the engine knows of it.
 
+use super::condense::{decide_alike, fold};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
 use mxseal::roll::facts::Record;
 use mxseal::roll::item::Caution;
 use mxseal::roll::tlsa::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
+use mxseal::roll::tlsa::condense::condensed;
 use mxseal::roll::tlsa::facts::{Fact, Origin};
 use mxseal::roll::tlsa::fold::{Claim, PoolFacts};
 use mxseal::roll::tlsa::plan::{Plan, plan};
@@ -464,7 +466,12 @@ impl World {
     }
 
     /// The judge: every mixture that caches may have held, of all that was true.
+    ///
+    /// And a journal that was made shorter decides as this one does.
     pub fn judge(&self) -> Result<(), Box<Conflict>> {
+        if let Some(shorter) = condensed(&self.journal).filter(|_| self.facts == fold(&self.journal)) {
+            decide_alike(self, &shorter);
+        }
         for caution in [Caution::Ttl, Caution::Expiry] {
             dane_ok(&self.truth(caution))?;
         }

@@ -6,6 +6,7 @@ use super::Life;
 use super::hosts::HostSeen;
 use crate::cert::chain::covers;
 use crate::cert::{Leaf, Spki};
+use crate::control::journal_file::LONG_SHARE;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::tlsa::fold::KeyFacts;
 use crate::roll::tlsa::plan::{Blocker, is_known_here};
@@ -29,8 +30,6 @@ const STRANGE_APART: &str = "MX5610";
 /// Keys that nobody announced, which are told of one pool, at most.
 const STRANGERS_MAX: usize = 16;
 const LONG: &str = "MX5612";
-/// Share of its octets from which on a journal is called long: there is time left to look.
-const LONG_SHARE: f64 = 0.5;
 /// Share of its life that a certificate has left when it is to be renewed: as Let's Encrypt asks.
 const RENEW_SHARE: u64 = 3;
 
@@ -76,8 +75,9 @@ pub fn findings(
         let share = (life.share() * 100.0).round();
         let message = format!("pool `{pool}`: its journal has {share} % of the octets that it may have");
         let help = format!(
-            "look which host shows another key each time; to begin it anew: stop the server, move `journal` and \
-             `copy/journal` of its folder away, start it, and run `mxseal cert resume {pool} --reason …`"
+            "restart the server: what nothing waits for is left out then; where it stays long, look which host shows another \
+             key each time; to begin it anew: stop the server, move `journal` and `copy/journal` of its folder away, start \
+             it, and run `mxseal cert resume {pool} --reason …`"
         );
         found.push(Diagnostic::warning(LONG, place(), message, &help));
     }

@@ -88,6 +88,7 @@ impl Life {
                     return Err(closed(End::Restore, &reason));
                 }
                 let found = journal.mend(now);
+                journal.shorten();
                 let mut life = Life::with(journal, found);
                 life.check_keys(store);
                 life.take_added(past, now);

@@ -3,6 +3,7 @@
 //! A fact that contradicts those before it changes nothing. A wait begins at a fact: what was never seen on the wire to
 //! have gone counts as served, and what a host was never seen to stop showing counts as shown.
 
+mod essence;
 mod hosts;
 
 use super::check::{AddressSet, History, Offer, Showing, Span, SpkiSet};
