@@ -9,6 +9,8 @@ mod commands;
 mod files;
 #[path = "provisioning/folders.rs"]
 mod folders;
+#[path = "provisioning/full.rs"]
+mod full;
 #[path = "provisioning/keys.rs"]
 mod keys;
 #[path = "provisioning/mail_host.rs"]

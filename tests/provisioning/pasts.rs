@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 /// A server whose pool names one certificate and has a next key: both are published.
-fn started() -> (Server, PrivateKey, String) {
+pub fn started() -> (Server, PrivateKey, String) {
     let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
     let mut server = Server::prepared();
     server.configure("[pool.\"eu\"]\nprobe = false\n");
@@ -31,7 +31,7 @@ fn names(server: &Server, certificates: &[&str]) {
     server.place("zones/pools.toml", format!("[eu]\naddresses = [\"192.0.2.25\"]\ncertificates = [{paths}]\n"));
 }
 
-fn tlsa(server: &Server) -> String {
+pub fn tlsa(server: &Server) -> String {
     server.ask("_25._tcp.x-example.a.mx.example", "TLSA").to_lowercase()
 }
 
@@ -55,7 +55,7 @@ fn folder(server: &Server) -> PathBuf {
     server.path("keys/pools/eu")
 }
 
-fn journals(server: &Server) -> [PathBuf; 2] {
+pub fn journals(server: &Server) -> [PathBuf; 2] {
     ["journal", "copy/journal"].map(|name| folder(server).join(name))
 }
 

@@ -3,6 +3,7 @@
 //! Pure. What freezes a zone is an error, since removals wait for somebody; what only delays is a warning.
 
 use super::ZoneRoll;
+use crate::control::journal_file::LONG_SHARE;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::plan::Blocker;
 use crate::roll::words;
@@ -11,6 +12,7 @@ use crate::roll::words;
 const FAILURES_SAID: u32 = 2;
 /// Differences that are told of one zone, at most.
 const FAULTS_MAX: usize = 4;
+const LONG: &str = "MX5516";
 
 /// All that stands against the keys of a zone. `file` is shown as the place, `zone` has no final dot.
 pub fn findings(zone: &str, file: &str, roll: &ZoneRoll) -> Vec<Diagnostic> {
@@ -42,7 +44,19 @@ pub fn findings(zone: &str, file: &str, roll: &ZoneRoll) -> Vec<Diagnostic> {
             found.push(Diagnostic::error("MX5512", place(), message, help));
         }
     }
+    found.extend(long(zone, file, roll.journal.share()));
     found
+}
+
+/// That the journal is long, while there is time left to look. `share`: of its octets, that it has reached.
+fn long(zone: &str, file: &str, share: f64) -> Option<Diagnostic> {
+    let percent = (share * 100.0).floor();
+    let message = format!("keys of {zone}: their journal has {percent} % of the octets that it may have");
+    let help = format!(
+        "look at the newest lines of `keys/{zone}/journal` for what is recorded again and again, and end that: a roll has some 20 \
+         lines. Where the journal is full, {zone} is served and signed on, and no step is taken"
+    );
+    (share >= LONG_SHARE).then(|| Diagnostic::warning(LONG, Place::file(file), message, &help))
 }
 
 /// The code of what stops steps; none for what needs nobody.

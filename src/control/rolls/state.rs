@@ -68,7 +68,7 @@ pub struct Rolls {
 
 /// One zone's keys.
 pub struct ZoneRoll {
-    journal: JournalFile,
+    pub(super) journal: JournalFile,
     /// Private halves by tag.
     pub private: BTreeMap<u16, Key>,
     /// Keys whose private halves cannot be used, and why.
