@@ -121,6 +121,16 @@ impl Certs {
         }
     }
 
+    /// What the clock tells, before anything else is recorded or decided by it: a fact of after a jump must not be moved on
+    /// with those of before, and no wait may count what no clock counted.
+    pub fn take_clock(&mut self, credited: Seconds, doubt: Option<String>, now: UnixTime) {
+        (self.credited, self.clock) = (credited, doubt);
+        for life in self.lives.values_mut() {
+            // What the disk refuses is tried again before each decision.
+            life.count_clock(credited, now);
+        }
+    }
+
     /// Takes in a new configuration.
     pub fn configure(&mut self, config: Config) {
         self.config = config;
@@ -225,10 +235,12 @@ impl Certs {
 
     /// The pool with its journal open; none where it cannot be used.
     fn open(&mut self, store: &Store, pool: &str, now: UnixTime) -> Option<&mut Life> {
+        let credited = self.credited;
         if !self.lives.contains_key(pool) {
             let pasts = self.pasts.get_or_insert_with(|| Pasts::read(store));
             match Life::open(store, pool, pasts, now) {
-                Ok(life) => {
+                Ok(mut life) => {
+                    life.count_clock(credited, now);
                     if self.broken.remove(pool).is_some() {
                         tracing::info!(POOL = pool, "its journal can be used again");
                     }

@@ -178,6 +178,7 @@ impl Certs {
             }
         };
         let mut life = Life::with(journal, Vec::new());
+        life.count_clock(self.credited, now);
         life.limit(self.bounds, now);
         let lives = from.iter().filter_map(|pool| self.lives.get(pool));
         let mut facts: Vec<Fact> = lives.flat_map(|pool| inherited(pool.facts(), margin, now)).collect();

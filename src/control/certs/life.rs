@@ -315,7 +315,7 @@ impl Life {
     }
 
     /// No wait counts what no clock has counted, so that is recorded before anything is decided.
-    fn count_clock(&mut self, credited: Seconds, now: UnixTime) -> bool {
+    pub(super) fn count_clock(&mut self, credited: Seconds, now: UnixTime) -> bool {
         let correction = self.facts().correction(credited);
         correction.is_none_or(|fact| self.record(fact, now))
     }

@@ -46,7 +46,8 @@ impl Certs {
             let (why, fix) = match store.pool_journal(&way) {
                 Ok(Some(mut journal)) => {
                     journal.mend(now).into_iter().for_each(|finding| self.tell(finding));
-                    let life = Life::with(journal, Vec::new());
+                    let mut life = Life::with(journal, Vec::new());
+                    life.count_clock(self.credited, now);
                     if let Some(between) = life.facts().between.clone() {
                         self.lives.insert(way.clone(), life);
                         found.insert(way, between);
@@ -137,7 +138,10 @@ impl Certs {
         if !self.lives.contains_key(way) {
             let began = Fact::PoolBegan { from: Some(route.from.join(" ")), to: Some(route.to.clone()) };
             let journal = store.create_pool_journal(way, began, now).map_err(|fault| fault.to_string())?;
-            self.lives.insert(way.clone(), Life::with(journal, Vec::new()));
+            let mut life = Life::with(journal, Vec::new());
+            // All that no clock counted before this was is nothing to it.
+            life.count_clock(self.credited, now);
+            self.lives.insert(way.clone(), life);
         }
         let life = self.lives.get_mut(way).ok_or("its journal is not open")?;
         life.limit(bounds, now);

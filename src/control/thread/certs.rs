@@ -79,6 +79,12 @@ impl Mind {
         dues.flatten().chain(files).chain(self.certs.join_next()).chain(self.certs.again_next()).min()
     }
 
+    /// Pools are told what the clock tells.
+    pub(super) fn tell_clock(&mut self) {
+        let doubt = self.clock.doubt().map(str::to_owned);
+        self.certs.take_clock(self.clock.credited(), doubt, time::now());
+    }
+
     pub(super) fn is_looked_at(&self, life: &Life) -> bool {
         life.policy.probed && life.shows.is_none() && self.looks.prober.is_some()
     }
@@ -89,7 +95,7 @@ impl Mind {
         if self.pools_next().is_none_or(|at| at > now) {
             return;
         }
-        (self.certs.credited, self.certs.clock) = (self.clock.credited(), self.clock.doubt().map(str::to_owned));
+        self.tell_clock();
         let elsewhere = self.instance.elsewhere();
         self.certs.lives.values_mut().for_each(|life| life.elsewhere = elsewhere.map(str::to_owned));
         // What the files changed is in the pools' records already, and in no snapshot yet.

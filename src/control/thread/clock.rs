@@ -24,6 +24,7 @@ impl Mind {
         if self.clock.tick() {
             self.take_clock();
         }
+        self.tell_clock();
     }
 
     /// What the clocks tell has changed.
@@ -33,6 +34,7 @@ impl Mind {
             roll.due = Instant::now();
         }
         self.is_news = true;
+        self.tell_clock();
         let was_silent = std::mem::replace(&mut self.rolls.silence, self.clock.silence(&self.config.keys)).is_some();
         let is_told = was_silent && self.rolls.silence.is_none();
         if self.rolls.shift != shift || is_told {

@@ -16,6 +16,8 @@ impl Mind {
     pub(super) fn first_scan(&mut self) {
         let began = Instant::now();
         let now = time::now();
+        // Nothing is decided by a clock that went on uncounted, or that is in doubt.
+        self.tell_clock();
         let ways = self.certs.restore_ways(&self.store, now);
         self.world.pools.restore_ways(ways, now.0);
         self.read_roots();

@@ -1,0 +1,12 @@
+//! Tenants that change pools with all that is kept of it on a disk, in virtual time: many at once, again and again, on a disk
+//! that is full at any step, and beside a clock that jumps.
+#![allow(
+    clippy::panic,
+    dead_code,
+    reason = "a test ends at the first surprise, and the lab can more than each test needs"
+)]
+
+#[path = "moves/clocks.rs"]
+mod clocks;
+#[path = "moves/mover.rs"]
+mod mover;
