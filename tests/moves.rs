@@ -1,5 +1,6 @@
-//! Tenants that change pools with all that is kept of it on a disk, in virtual time: many at once, again and again, on a disk
-//! that is full at any step, and beside a clock that jumps.
+//! Tenants that change pools with all that is kept of it on a disk, in virtual time.
+//!
+//! Many at once, again and again, and beside a clock that jumps.
 #![allow(
     clippy::panic,
     dead_code,
@@ -8,5 +9,7 @@
 
 #[path = "moves/clocks.rs"]
 mod clocks;
+#[path = "moves/many.rs"]
+mod many;
 #[path = "moves/mover.rs"]
 mod mover;

@@ -224,6 +224,11 @@ impl PoolFacts {
         self.addresses.extend(own.1.map(|version| Version { since: at, record, last: None, ..version }));
         once(&mut self.tlsa);
         once(&mut self.addresses);
+        // What came along is served from here on, and goes one day as all else does.
+        let served = self.served_keys();
+        for key in self.keys.iter_mut().filter(|key| served.contains(&key.spki) && !key.is_served()) {
+            (key.published, key.removed) = (Some(at), None);
+        }
     }
 
     fn know(
