@@ -48,6 +48,21 @@ fn s45_a_planned_roll_with_two_of_eight_hosts_away_for_four_days() {
     good(&world);
 }
 
+#[test]
+fn a_host_that_was_seen_with_the_new_key_and_is_away_since_holds_the_old_tlsa() {
+    let mut world = World::new(3);
+    roll(&mut world, &[1, 2, 3]);
+    world.run(3600);
+    assert!(world.facts.served_keys().contains(&key("first")), "caches know it");
+    world.hosts.get_mut(&host(3)).unwrap().up = false;
+    world.run(20 * DAY);
+    assert!(world.facts.served_keys().contains(&key("first")), "it may come back with whatever key it had");
+    world.hosts.get_mut(&host(3)).unwrap().up = true;
+    world.run_until_rest(30 * DAY);
+    assert!(!world.facts.served_keys().contains(&key("first")));
+    good(&world);
+}
+
 fn roll_rest(world: &mut World, hosts: &[u8]) {
     let new = *world.wanted.current.keys().next().unwrap();
     for number in hosts {
