@@ -77,8 +77,8 @@ pub enum PemFault {
     },
     /// What may be meant as the border of a section.
     #[error(
-        "line {0} looks like the begin or the end of a section, and is none; write it as `-----BEGIN CERTIFICATE-----`, with \
-         nothing before or behind it"
+        "line {0} looks like the begin or the end of a section, and is none; such a line is five dashes, BEGIN or END, the \
+         name and five dashes, with nothing before or behind"
     )]
     NotABorder(usize),
     /// The end of another section, or a begin inside of one.

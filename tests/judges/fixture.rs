@@ -16,6 +16,10 @@ listen = ""
 level = "warn"
 [zone."mail.protection.example"]
 signed = false
+[zone."mx.example"]
+parents = ["{ip}:5999"]
+[zone."star.example"]
+parents = ["{ip}:5999"]
 "#;
 
 const SOA: &str = "$TTL 1h\n@ IN SOA ns1.mx.example. hostmaster.mx.example. 2026010101 4h 1h 2w 5m\n";

@@ -81,7 +81,7 @@ fn of_two_servers_with_copies_of_one_keys_folder_one_alone_rolls() {
     assert!(code == Some(4) && said.contains("mxseal keys lead --reason WHY"), "{said}");
     two.write("zones/new.mx.example.zone", ZONE);
     let (_, said) = run(&two, &["reload"]);
-    assert!(!two.path("keys/new.mx.example").exists(), "no key is made: {said}");
+    assert!(!two.path("keys/new.mx.example/journal").exists(), "no key is made: {said}");
     let reply = Ask::of("new.mx.example", SOA).once(two.at(0), Duration::from_secs(2));
     assert!(reply.is_some_and(|reply| reply.rcode == 2), "it is silent");
     let (code, said) = run(&one, &["status"]);
