@@ -92,11 +92,6 @@ impl Asker {
         self.shared.lock().said.insert(apex.clone(), Some(DsBefore::None));
     }
 
-    /// Whether a question is open.
-    pub fn is_asking(&self) -> bool {
-        self.shared.lock().said.values().any(Option::is_none)
-    }
-
     /// Waits until all was said, up to this span.
     pub fn wait(&self, span: Duration) {
         let is_open = |state: &mut State| state.said.values().any(Option::is_none);

@@ -16,7 +16,9 @@ const WAIT_ALONE: Duration = Duration::from_secs(6);
 impl Mind {
     /// At a start: waits a little for the parents that are asked, so that most zones are in the first snapshot.
     pub(super) fn wait_for_parents(&mut self) {
-        if !self.rolls.asker.is_asking() {
+        // Also where all was said by now: the zones still stand as they stood when it was asked.
+        let waits = |zone: &ZoneState| matches!(&zone.keys, Keys::Frozen(reason) if reason.code == ASKING);
+        if !self.world.zones.values().any(waits) {
             return;
         }
         let is_served = |zone: &ZoneState| match &zone.keys {
