@@ -95,6 +95,32 @@ fn only_a_person_makes_a_key_that_hosts_show_one_of_the_pool() {
 }
 
 #[test]
+fn where_the_past_is_in_doubt_no_key_is_adopted_until_a_person_has_looked() {
+    let addresses = ["127.0.4.11", "127.0.4.12"];
+    let ((own, _), (other, other_spki)) = (key(), key());
+    let port = port_at(&addresses);
+    let hosts = addresses.map(|address| MailHost::at(address, port, &own));
+    let mut server = pool_of_two(addresses, &own, port, "drain = \"0s\"\n");
+    let before = tlsa(&server);
+    server.stop();
+    // One of the two files of its journal is damaged: the other one counts, and what it lacks is not known.
+    let journal = server.path("keys/pools/eu/journal");
+    let mut octets = std::fs::read(&journal).expect("a journal");
+    octets[40] ^= 1;
+    std::fs::write(&journal, octets).expect("written");
+    hosts[1].show(&other);
+    server.start();
+    server.until("the alarm", |server| findings(server).contains(&format!("cert adopt eu --key {other_spki}")));
+    let adopt = ["cert", "adopt", "eu", "--key", &other_spki];
+    server.run(&adopt).ends(4).says("the past is not certain");
+    assert_eq!(tlsa(&server), before);
+    // A host that shows a strange key freezes the pool, too; what only adds is allowed there.
+    server.run(&["cert", "resume", "eu", "--reason", "the copy is whole"]).ends(0);
+    server.run(&adopt).ends(0);
+    server.until("its TLSA", |server| tlsa(server).contains(&other_spki));
+}
+
+#[test]
 fn what_a_version_of_before_published_goes_on_and_is_told_until_somebody_says_what_it_is() {
     let mut server = Server::prepared();
     let port = port_at(&["127.0.3.1", "127.0.3.2", "127.0.3.9"]);
