@@ -88,6 +88,8 @@ pub struct Certs {
     unkept: BTreeMap<String, Joined>,
     /// Lists of who left ways that the disk refused.
     unleft: BTreeMap<String, Left>,
+    /// Ways that have ended and that the disk did not let go.
+    unremoved: BTreeSet<String>,
     config: Config,
     bounds: Bounds,
 }
@@ -116,6 +118,7 @@ impl Certs {
             join_at: Instant::now(),
             unkept: BTreeMap::new(),
             unleft: BTreeMap::new(),
+            unremoved: BTreeSet::new(),
             bounds: default_bounds(&config),
             config,
         }

@@ -101,7 +101,7 @@ impl Certs {
 
     /// When what the disk refused is tried again; none: it refused nothing.
     pub fn join_next(&self) -> Option<Instant> {
-        Some(self.join_at).filter(|_| !self.unkept.is_empty() || !self.unleft.is_empty())
+        Some(self.join_at).filter(|_| !self.unkept.is_empty() || !self.unleft.is_empty() || !self.unremoved.is_empty())
     }
 
     /// What the disk refused is tried again; true where that may have changed what is served.
@@ -115,6 +115,7 @@ impl Certs {
         self.join_ways(store, again, now);
         let unleft = std::mem::take(&mut self.unleft);
         self.leave_ways(store, unleft.into_values().collect());
+        std::mem::take(&mut self.unremoved).iter().for_each(|way| self.remove_way(store, way));
         was_some && self.unkept.is_empty()
     }
 
@@ -271,13 +272,20 @@ impl Certs {
         self.lives.remove(way);
         self.lists.remove(way);
         self.unleft.remove(way);
+        self.remove_way(store, way);
+    }
+
+    /// Removes what is kept of a way that has ended; what the disk refuses is tried again.
+    fn remove_way(&mut self, store: &Store, way: &str) {
         // What is in no list has ended, so the list is first.
         if let Err(fault) = self.keep_ways(store) {
             tracing::warn!(POOL = way, "it stays in the list of ways for now: {fault}");
+            self.unremoved.insert(way.to_owned());
             return;
         }
         if let Err(fault) = store.remove_pool(way) {
-            tracing::warn!(POOL = way, "what is left of it stays: {fault}");
+            tracing::warn!(POOL = way, "what is left of it stays for now: {fault}");
+            self.unremoved.insert(way.to_owned());
         }
     }
 
