@@ -75,7 +75,7 @@ fn a_reload_ends_when_what_was_written_before_it_is_answered() {
     }
     server.run(&["reload"]).ends(0);
     assert_eq!(server.address("g19-example"), EU);
-    fs::remove_dir_all(server.path("zones/a.mx.example")).expect("removed");
+    server.clear("zones/a.mx.example");
     fs::create_dir(server.path("zones/a.mx.example")).expect("made");
     server.run(&["reload", "--allow-shrink"]).ends(0);
     assert_eq!([server.address("g19-example"), server.address("x-example")], [GONE, GONE]);

@@ -184,9 +184,7 @@ fn whatever_is_lost_of_a_way_its_tenants_go_on_with_what_they_were_served() {
         ("MX5621", |server| {
             both(&format!("pools/{}/journal", way(server))).iter().for_each(|file| damage(server, file))
         }),
-        ("MX5621", |server| {
-            std::fs::remove_dir_all(server.path(&format!("keys/pools/{}", way(server)))).expect("removed")
-        }),
+        ("MX5621", |server| server.clear(&format!("keys/pools/{}", way(server)))),
         ("MX5621", |server| ["keys/.ways", "keys/copy/.ways"].iter().for_each(|file| damage(server, file))),
     ];
     for (number, (code, lose)) in losses.into_iter().enumerate() {

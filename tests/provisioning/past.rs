@@ -13,10 +13,17 @@ const SHARD: &str = "keys/a.mx.example";
 
 /// Moves a folder or a file, in place of what has that name.
 fn moved(server: &Server, from: &str, to: &str) {
-    if server.path(to).is_dir() {
-        fs::remove_dir_all(server.path(to)).expect("removed");
-    }
-    fs::rename(server.path(from), server.path(to)).expect("moved");
+    replaced(server, to, || fs::rename(server.path(from), server.path(to)));
+}
+
+/// Puts something where a folder may be, which a running server may make anew meanwhile: then once more.
+fn replaced(server: &Server, path: &str, put: impl Fn() -> std::io::Result<()>) {
+    server.until("nothing in the way", |server| {
+        if server.path(path).is_dir() {
+            server.clear(path);
+        }
+        put().is_ok()
+    });
 }
 
 fn copied(from: &Path, to: &Path) {
@@ -84,7 +91,7 @@ fn a_zone_whose_folder_is_gone_is_silent_whatever_the_configuration_says() {
         is_silent(&server, &before.1, "are gone");
         server.stop();
         assert_eq!(key_files(&server, "a.mx.example"), Vec::<PathBuf>::new(), "{how}");
-        fs::remove_dir_all(server.path(SHARD)).expect("removed");
+        server.clear(SHARD);
     }
     server.configure("");
     server.start();
@@ -130,7 +137,7 @@ fn a_person_may_have_new_keys_made_where_the_old_ones_are_lost() {
     let asked = &["keys", "resume", "a.mx.example", "--new-keys", "--reason", "no backup"];
     server.run(asked).ends(4).says("only for a zone that is silent");
     server.stop();
-    fs::remove_dir_all(server.path(SHARD)).expect("removed");
+    server.clear(SHARD);
     server.start();
     is_silent(&server, &before.1, "are gone");
     server.run(&["keys", "resume", "a.mx.example", "--new-keys"]).ends(2);
@@ -189,7 +196,7 @@ fn the_record_of_the_version_before_is_read_and_replaced() {
     let mut server = Server::started();
     let before = published(&server);
     server.stop();
-    fs::remove_dir_all(server.path("keys/copy")).expect("removed");
+    server.clear("keys/copy");
     let facts = |zone: &str| {
         let journal = fs::read_to_string(server.path(&format!("keys/{zone}/journal"))).expect("a journal");
         journal.lines().count()
@@ -214,8 +221,7 @@ fn a_new_zone_is_not_served_before_it_is_kept_that_it_was() {
     let server = Server::started();
     let before = published(&server);
     // No copy can be written: the record is not kept.
-    fs::remove_dir_all(server.path("keys/copy")).expect("removed");
-    fs::write(server.path("keys/copy"), "in the way").expect("written");
+    replaced(&server, "keys/copy", || fs::write(server.path("keys/copy"), "in the way"));
     server.place("zones/b.mx.example.zone", MASTER);
     server.until("a voice", |server| server.codes().contains(&"MX5534".to_owned()));
     assert_eq!(server.ask("www.b.mx.example", "A"), "SERVFAIL");
@@ -346,7 +352,7 @@ fn where_all_keys_are_gone_a_ds_at_the_parent_keeps_them_from_being_made_anew() 
     server.eventually("x-example", EU);
     server.stop();
     // A parent without a DS lets a first start be one, also of zones that come later.
-    fs::remove_dir_all(server.path("keys")).expect("removed");
+    server.clear("keys");
     server.start();
     server.eventually("x-example", EU);
     server.place("zones/other.example.zone", PARENT);
@@ -390,7 +396,7 @@ fn an_old_copy_with_other_keys_is_silent_until_a_person_serves_it_and_one_with_t
     let before = published(&server);
     copied(&server.path(SHARD), &server.path("backup"));
     let put_back = |server: &Server| {
-        fs::remove_dir_all(server.path(SHARD)).expect("removed");
+        server.clear(SHARD);
         copied(&server.path("backup"), &server.path(SHARD));
     };
     // The same keys, and fewer facts.

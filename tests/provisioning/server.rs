@@ -119,6 +119,14 @@ impl Server {
         fs::remove_file(self.path(path)).expect("removed");
     }
 
+    /// Removes a folder and all below it. A running server may write a file into it meanwhile: then once more.
+    pub fn clear(&self, path: &str) {
+        let path = self.path(path);
+        let again = |failed: &std::io::Error| failed.kind() == std::io::ErrorKind::DirectoryNotEmpty;
+        let gone = (0..1_000).map(|_| fs::remove_dir_all(&path)).find(|gone| !gone.as_ref().is_err_and(again));
+        gone.expect("not written all the time").expect("removed");
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let config = self.path("mxseal.toml").display().to_string();
         let mut words: Vec<String> = self.wrapper.clone();
