@@ -4,6 +4,9 @@
 
 use serde::Serialize;
 
+/// Octets of a last line without its end that is still quoted, at most: beyond that no caret helps.
+const QUOTED_OCTETS_MAX: usize = 4096;
+
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -93,6 +96,25 @@ impl Diagnostic {
         let help = if self.help.is_empty() { String::new() } else { format!(" ({})", self.help) };
         format!("{at}: {}{help}", self.message)
     }
+}
+
+/// What is wrong with a file whose last line has no end; none where nothing is wrong. `outcome` says what follows.
+///
+/// A writer that stopped inside of a line leaves `192.0.2.15` of `192.0.2.150`, or `eu-1` of `eu-10` and no quote that
+/// tells: of half a line and a whole one nobody can say which it is. What comes last ends as all that is above it
+/// (POSIX.1-2017, 3.206: a line is what a newline ends). Blanks say nothing.
+pub fn unended(code: &'static str, file: &str, text: &str, outcome: &str) -> Option<Diagnostic> {
+    let (start, last) = text.rfind('\n').map_or((0, text), |end| (end + 1, &text[end + 1..]));
+    if last.trim_ascii().is_empty() {
+        return None;
+    }
+    let place = match last.len() {
+        0..=QUOTED_OCTETS_MAX => Place::span(file, text, start, text.len()),
+        _ => Place { line: count_lines(text) + 1, ..Place::file(file) },
+    };
+    let message = format!("the last line has no end, so it may be half of a line; {outcome}");
+    let help = "end the last line with a newline, as by `echo >> FILE`, once it is whole";
+    Some(Diagnostic::error(code, place, message, help))
 }
 
 fn count_lines(text: &str) -> u32 {

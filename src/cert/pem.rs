@@ -2,6 +2,9 @@
 //!
 //! A section that is not understood is never passed over: the certificate behind it would be taken for the host's, whose
 //! own stands in that section. Text around sections says nothing (RFC 7468 § 2). No error quotes content.
+//!
+//! In all other files a last line without its end is no line. Here it is one: the END line with its five dashes closes a
+//! section (RFC 7468 § 3), so of a section nobody takes the half for the whole, and tools write PEM without a last newline.
 
 use data_encoding::BASE64;
 use zeroize::Zeroizing;

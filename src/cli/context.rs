@@ -5,7 +5,7 @@
 use super::client::{Client, socket_in};
 use super::failure::{Exit, Failure};
 use crate::config::{self, Config};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{self, Diagnostic};
 use crate::zone::tenant::text_of;
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for, in this order.
 const PLACES: [&str; 2] = ["mxseal.toml", "/etc/mxseal/mxseal.toml"];
+
+/// Code of a file whose last line has no end.
+const UNENDED: &str = "MX1024";
 
 /// The configuration and what follows from it.
 #[derive(Debug)]
@@ -66,6 +69,10 @@ pub fn read(file: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
     })?;
     let wrong = |findings| Failure { findings, ..Failure::new(Exit::Failure, format!("{shown} is wrong"), "") };
     let text = text_of(&shown, &octets).map_err(|finding| wrong(vec![*finding]))?;
+    // The server and every command read it here, so all of them say the same.
+    if let Some(finding) = diagnostic::unended(UNENDED, &shown, text, "nothing of the file is used") {
+        return Err(wrong(vec![finding]));
+    }
     let (config, warnings) = config::parse(&shown, text).map_err(wrong)?;
     Ok((config.resolve(file.parent().unwrap_or(Path::new(""))), warnings))
 }

@@ -9,7 +9,7 @@ mod told;
 mod ways;
 
 use crate::cert::Leaf;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{self, Diagnostic, Place};
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
 use crate::zone::tenant::{self, Pool, SpkiDigest};
 pub use report::PoolReport;
@@ -22,6 +22,8 @@ use ways::{Way, Ways};
 
 /// Code of a certificate file that cannot be used.
 const BAD_CERTIFICATE: &str = "MX3201";
+/// Code of a file whose last line has no end.
+const UNENDED: &str = "MX3204";
 
 /// What only a shell can do for pools.
 pub trait PoolOutside {
@@ -240,7 +242,10 @@ impl PoolTable {
     pub fn apply(&mut self, shown: &str, octets: &[u8], outside: &mut dyn PoolOutside) -> bool {
         self.shown = shown.to_owned();
         let parsed = match tenant::text_of(shown, octets) {
-            Ok(text) => tenant::parse_pools(shown, text),
+            Ok(text) => match diagnostic::unended(UNENDED, shown, text, "nothing of the file is used") {
+                None => tenant::parse_pools(shown, text),
+                Some(fault) => return self.refuse(vec![fault]),
+            },
             Err(fault) => return self.refuse(vec![*fault]),
         };
         let (named, whole): (Vec<_>, Vec<_>) = parsed.broken.into_iter().partition(|broken| broken.name.is_some());

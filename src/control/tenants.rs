@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use crate::control::tenants_guard::{SHRINK_FREE, SHRINK_SHARE, SHRINK_WINDOW};
 pub use crate::control::tenants_read::read;
-pub(super) use crate::control::tenants_read::read_each;
+pub(super) use crate::control::tenants_read::{is_anyones, read_each};
 
 /// The tenants of one zone.
 #[derive(Default)]
@@ -76,6 +76,13 @@ pub struct Waiting {
     pub definition: Option<Definition>,
     /// Why.
     pub reasons: Vec<Diagnostic>,
+}
+
+impl Waiting {
+    /// Whether it may stand for any tenant of its file.
+    pub(super) fn is_anyones(&self) -> bool {
+        is_anyones(self.domain.as_deref(), &self.reasons)
+    }
 }
 
 /// A tenant that is last good, and the file that should say something better about it.
@@ -235,6 +242,9 @@ impl Tenants {
         self.files.insert(Arc::clone(&read.path), file);
         self.warn(&read.path, parsed.warnings);
         for broken in parsed.broken {
+            if broken.name.is_some() && is_anyones(broken.name.as_deref(), &broken.diagnostics) {
+                spoiled.push((Arc::clone(&read.path), None));
+            }
             spoiled.push((Arc::clone(&read.path), broken.name.clone()));
             self.wait(&read.path, Waiting { domain: broken.name, definition: None, reasons: broken.diagnostics });
         }
@@ -256,7 +266,7 @@ impl Tenants {
     }
 
     /// What a file no longer says, but says something broken about instead, stays as it was: by its domain; or all of
-    /// the file, where a broken entry does not tell whose it is.
+    /// the file, where a broken entry does not tell whose it is, or the file ends within it.
     fn spare_broken(&self, batch: &mut Batch, spoiled: &[Spoiled]) {
         if spoiled.is_empty() || batch.vanished.is_empty() {
             return;

@@ -48,7 +48,8 @@ impl Tenants {
         if let Some(fault) = &odd.fault {
             return vec![fault.one_line()];
         }
-        let about = |w: &&Waiting| w.domain.as_deref().is_none_or(|domain| kept.tenant.is_of(domain));
+        let about =
+            |w: &&Waiting| w.is_anyones() || w.domain.as_deref().is_some_and(|domain| kept.tenant.is_of(domain));
         let reasons = odd.waiting.iter().filter(about).flat_map(|w| &w.reasons);
         reasons.take(REASONS_MAX).map(Diagnostic::one_line).collect()
     }
@@ -137,7 +138,8 @@ impl Tenants {
             self.held.insert(tenant.label().into(), tenant);
             return true;
         }
-        let about = |w: &Waiting| w.domain.as_deref().is_none_or(|domain| *domain == *definition.domain);
+        let about =
+            |w: &Waiting| w.is_anyones() || w.domain.as_ref().is_some_and(|domain| *domain == definition.domain);
         let is_broken = |odd: &crate::control::tenants::Odd| odd.fault.is_some() || odd.waiting.iter().any(about);
         let Some((path, source)) = self.files.get_key_value(file.as_str()) else { return false };
         if served || !source.odd.as_deref().is_some_and(is_broken) {

@@ -83,7 +83,7 @@ impl RecordRef<'_> {
 
 /// What is wrong with a file whose last line has no end: it may be half of a line, so nothing of the file may be used.
 pub fn unended(file: &str, text: &str) -> Option<Diagnostic> {
-    fault::unended(file, text)
+    crate::diagnostic::unended(fault::code::UNENDED, file, text, "nothing of the file is used")
 }
 
 /// Reads a master file whose records belong at or below `origin`, which is in lower case; `file` is what diagnostics
@@ -199,7 +199,7 @@ mod tests {
         }
         for bad in ["a 1 A 192.0.2.15", "\na 1 A 192.0.2.15", "a 1 TXT \"x\"", "a 1 A 192.0.2.15\r", "; half"] {
             let fault = unended("z", bad).expect(bad);
-            assert_eq!((fault.code, fault.place.line > 0, fault.help.contains("line feed")), ("MX2006", true, true));
+            assert_eq!((fault.code, fault.place.line > 0, fault.help.contains("newline")), ("MX2006", true, true));
         }
     }
 

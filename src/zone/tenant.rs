@@ -90,8 +90,8 @@ pub struct Parsed<T> {
     pub broken: Vec<Broken>,
     /// Warnings about entries that are used all the same.
     pub warnings: Vec<Diagnostic>,
-    /// The file ends in the middle of a line, or was not read to its end: whoever reads it changes nothing, since what
-    /// seems absent may only not be written yet.
+    /// The file was not read to its end: whoever reads it changes nothing, since what seems absent may only not have been
+    /// read. The last of the broken entries says why.
     pub unfinished: bool,
 }
 
@@ -245,13 +245,11 @@ fn quick_line(line: &str, number: u32) -> Option<Definition> {
 
 /// The line again, with the place of each fault.
 fn explain_line(file: &str, line: &str, number: u32, parsed: &mut Parsed<Definition>) {
-    let ended = line.ends_with('\n');
     let mut reader = Reader::new(file, line, number, &TENANT_CODES);
     if line.len() > LINE_MAX {
         let message = format!("the line has {} octets, the limit is {LINE_MAX}", line.len());
         reader.error(TOO_LARGE, 0..1, message, "write one tenant a line");
         parsed.broken.push(Broken { name: rough_name(line), diagnostics: reader.errors });
-        parsed.unfinished |= !ended;
         return;
     }
     let table = match json::table(line) {
@@ -259,7 +257,6 @@ fn explain_line(file: &str, line: &str, number: u32, parsed: &mut Parsed<Definit
         Err(fault) => {
             reader.error(TENANT_CODES.syntax, fault.span, format!("not JSON: {}", fault.message), "");
             parsed.broken.push(Broken { name: rough_name(line), diagnostics: reader.errors });
-            parsed.unfinished |= !ended;
             return;
         }
     };
@@ -325,6 +322,12 @@ fn name_of(table: &Table) -> Option<String> {
         Value::Text(text) => normal_domain(text).ok(),
         _ => None,
     }
+}
+
+/// The domain of a line of NDJSON that is not used, where it tells.
+pub fn name_of_line(line: &str) -> Option<String> {
+    let table = if line.len() > LINE_MAX { None } else { json::table(line).ok() };
+    table.map_or_else(|| rough_name(line), |table| name_of(&table))
 }
 
 fn rough_name(line: &str) -> Option<String> {

@@ -118,12 +118,49 @@ fn case_04_a_file_that_stays_half_written_keeps_all_its_tenants() {
     server.place(&at("bulk.ndjson"), line("x1.example", "eu") + &line("x2.example", "eu"));
     server.eventually("x2-example", EU);
     server.place(&at("bulk.ndjson"), line("x1.example", "us") + "{\"domain\":\"x2.ex");
-    server.shows_last_good("x2.example", "middle of a line");
-    server.shows_last_good("x1.example", "middle of a line");
-    assert_eq!(server.run(&["check"]).code, Some(1));
+    server.shows_last_good("x2.example", "the last line has no end");
+    server.eventually("x1-example", US);
+    assert_eq!(server.address("x2-example"), EU);
+    assert_eq!(server.run(&["check"]).ends(1).out.matches("MX4201").count(), 1);
     server.place(&at("bulk.ndjson"), line("x1.example", "us") + &line("x2.example", "us"));
     server.eventually("x1-example", US);
     server.eventually("x2-example", US);
+}
+
+#[test]
+fn in_every_format_a_last_line_without_its_end_is_told_and_heals_when_the_end_arrives() {
+    let mut server = Server::started();
+    let own = toml("x.example", "us");
+    server.place(&at("x.toml"), own.trim_end());
+    server.shows_last_good("x.example", "the last line has no end");
+    server.place("zones/pools.toml", pools().replace("192.0.2.25", "192.0.2.27").trim_end());
+    server.until("the pools are told", |server| server.codes().contains(&"MX3204".to_owned()));
+    assert_eq!(server.address("x-example"), EU);
+    let check = server.run(&["check"]).ends(1);
+    for (code, place) in [("MX4201", "x.toml:2:1"), ("MX3204", "pools.toml:")] {
+        assert_eq!(check.out.matches(code).count(), 1, "{}", check.out);
+        assert!(check.out.contains(place), "{}", check.out);
+    }
+    server.place("zones/pools.toml", pools());
+    server.place(&at("x.toml"), own);
+    server.eventually("x-example", US);
+    server.until("all is well", |server| server.codes().is_empty());
+    // The configuration: the running server goes on with what it has, and `check` and `serve` refuse it alike.
+    let config = fs::read_to_string(server.path("mxseal.toml")).expect("read");
+    server.write("mxseal.toml", config.trim_end());
+    server.signal("HUP");
+    server.until("SIGHUP is refused", |server| server.log().contains("the last line has no end"));
+    assert_eq!(server.address("x-example"), US);
+    let check = server.run(&["check"]).ends(1);
+    assert!(format!("{}{}", check.out, check.err).contains("MX1024"), "{}{}", check.out, check.err);
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    let refused = server.refuses(&[]);
+    assert!(refused.code == Some(1) && refused.err.contains("MX1024"), "{}", refused.err);
+    server.write("mxseal.toml", config);
+    assert_eq!(server.run(&["check"]).code, Some(0));
+    server.start();
+    server.eventually("x-example", US);
 }
 
 #[test]

@@ -30,7 +30,8 @@ fn a_pool_that_changed_while_no_server_ran_is_a_move() {
     lab.restart();
     assert_eq!(lab.memory.joined.len(), 1, "it has arrived");
     // The pool that it comes from need not be there any more.
-    meanwhile(&mut lab, &[("pools.toml", POOLS.split_once("\n\n").expect("two pools").0)]);
+    let (eu, _) = POOLS.split_once("\n\n").expect("two pools");
+    meanwhile(&mut lab, &[("pools.toml", &format!("{eu}\n"))]);
     meanwhile(&mut lab, &[(&at("x.toml"), &toml("x.example", "eu"))]);
     lab.restart();
     assert_eq!(lab.memory.joined.last().expect("a way"), &["us", "eu", X]);

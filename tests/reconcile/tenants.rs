@@ -334,17 +334,82 @@ fn a_broken_line_that_does_not_tell_whose_it_is_keeps_all_that_the_file_no_longe
 }
 
 #[test]
-fn an_unfinished_file_changes_nothing() {
+fn a_last_line_without_its_end_is_not_taken_and_takes_nothing_away() {
     let mut lab = Lab::new();
     let bulk = at("bulk.ndjson");
-    let whole = line("a.example", "eu") + &line("b.example", "eu");
-    lab.write(&[(&bulk, &whole)]);
-    let half = whole.replace("eu", "us");
-    lab.write(&[(&bulk, half.get(..half.len() - 9).expect("a part"))]);
-    assert_eq!([lab.address("a-example"), lab.address("b-example")], [EU, EU]);
-    assert_eq!(lab.codes(), ["MX4201"]);
-    lab.write(&[(&bulk, &half)]);
-    assert_eq!([lab.address("a-example"), lab.address("b-example")], [US, US]);
+    let domains = ["a.example", "b.example", "c.example", "d.example"];
+    let of = |pool: &str, count: usize| domains.iter().take(count).map(|domain| line(domain, pool)).collect::<String>();
+    lab.write(&[(&bulk, &of("eu", 4))]);
+    let new = of("us", 4);
+    let third = of("us", 2).len()..of("us", 3).len();
+    for cut in third.clone().filter(|cut| *cut > third.start) {
+        let half = new.get(..cut).expect("a part");
+        for restart in [false, true] {
+            match restart {
+                false => drop(lab.write(&[(&bulk, half)])),
+                true => lab.restart(),
+            }
+            let is_at = domains.map(|domain| lab.address(&domain.replace('.', "-")));
+            assert_eq!(is_at, [US, US, EU, EU], "cut at {cut}, {restart}: what is whole is served, and nobody goes");
+            assert_eq!(lab.codes(), ["MX4201"], "cut at {cut}");
+            let standing = ["b.example", "c.example", "d.example"].map(|domain| lab.standing(domain));
+            assert_eq!(standing, [Some(Standing::Served), Some(Standing::LastGood), Some(Standing::LastGood)]);
+        }
+    }
+    lab.write(&[(&bulk, &new)]);
+    assert_eq!(domains.map(|domain| lab.address(&domain.replace('.', "-"))), [US; 4]);
+    lab.fine();
+    lab.write(&[(&bulk, &of("us", 1))]);
+    assert_eq!(lab.address("b-example"), "NXDOMAIN", "what a whole file does not say goes");
+    lab.fine();
+}
+
+#[test]
+fn a_new_line_without_its_end_is_named_and_served_once_it_has_one() {
+    let mut lab = Lab::new();
+    let (bulk, own) = (at("bulk.ndjson"), at("t.toml"));
+    let text = line("a.example", "eu") + line("b.example", "eu").trim_end();
+    lab.write(&[(&bulk, &text), (&own, toml("t.example", "eu").trim_end())]);
+    assert_eq!([lab.address("a-example"), lab.address("b-example")], [EU, "NXDOMAIN"]);
+    assert_eq!(lab.address("t-example"), "NXDOMAIN");
+    for (domain, place) in [("b.example", "bulk.ndjson:2:1: the last line"), ("t.example", "t.toml:2:1: the last line")]
+    {
+        let reasons = lab.world.zones[&name(ZONE)].tenants.reasons(domain);
+        assert!(reasons.len() == 1 && reasons[0].contains(place), "{reasons:?}");
+    }
+    lab.write(&[(&bulk, &format!("{text}\n")), (&own, &toml("t.example", "eu"))]);
+    assert_eq!([lab.address("a-example"), lab.address("b-example"), lab.address("t-example")], [EU; 3]);
+    lab.fine();
+}
+
+#[test]
+fn a_tenants_own_file_and_the_pools_are_taken_with_the_end_of_their_last_line_only() {
+    let mut lab = Lab::new();
+    let own = at("t.toml");
+    lab.write(&[(&own, &toml("t.example", "eu"))]);
+    // The same tenant, and another one in its place.
+    for text in [toml("t.example", "us"), toml("u.example", "us")] {
+        for cut in 1..text.len() {
+            if text.get(..cut).is_none_or(|half| half.ends_with('\n')) {
+                continue;
+            }
+            lab.write(&[(&own, &text[..cut])]);
+            assert_eq!([lab.address("t-example"), lab.address("u-example")], [EU, "NXDOMAIN"], "{cut} of {text}");
+            assert_eq!((lab.standing("t.example"), lab.codes().len()), (Some(Standing::LastGood), 1));
+        }
+        lab.restart();
+        assert_eq!(lab.address("t-example"), EU);
+    }
+    lab.write(&[(&own, &toml("t.example", "us"))]);
+    assert_eq!(lab.address("t-example"), US);
+    lab.fine();
+    let pools = POOLS.replace("192.0.2.26", "192.0.2.27");
+    lab.write(&[("pools.toml", pools.trim_end())]);
+    assert_eq!((lab.address("t-example").as_str(), lab.codes().as_slice()), (US, ["MX3204"].as_slice()));
+    lab.restart();
+    assert_eq!(lab.address("t-example"), US);
+    lab.write(&[("pools.toml", &pools)]);
+    assert_eq!(lab.address("t-example"), "192.0.2.27");
     lab.fine();
 }
 

@@ -11,7 +11,7 @@ use crate::control::observe::parent::{AddressSaw, ParentRound, SawFault};
 use crate::control::rolls::observer::Look;
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::control::zones::{Keys, ZoneState};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{self, Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::roll::check::{KeyId, KeySet};
 use crate::roll::facts::Fact;
@@ -30,6 +30,8 @@ const OWN_PARENT_AT_REST: Duration = Duration::from_secs(600);
 const PARENT_AT_REST: Duration = Duration::from_secs(3600);
 /// Octets of a file of anchors, at most: a few hundred records.
 const ANCHORS_OCTETS_MAX: u64 = 256 * 1024;
+/// Code of a file of anchors that cannot be used.
+const UNUSABLE: &str = "MX5513";
 
 impl Mind {
     /// How the parent of a zone is looked at; none where that cannot be said now.
@@ -75,7 +77,7 @@ impl Mind {
         self.anchors = anchors;
         let help =
             "mend the file, then `mxseal reload`; until then no DS is looked for at parents, so rolls wait for it";
-        fault.map(|message| Diagnostic::error("MX5513", Place::file(shown), message, help))
+        fault.map(|message| Diagnostic::error(UNUSABLE, Place::file(shown), message, help))
     }
 }
 
@@ -84,7 +86,10 @@ fn read(file: &std::path::Path) -> Result<String, String> {
     let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(|fault| fault.to_string())?;
     opened.take(ANCHORS_OCTETS_MAX).read_to_string(&mut text).map_err(|fault| fault.to_string())?;
-    Ok(text)
+    match diagnostic::unended(UNUSABLE, "", &text, "nothing of the file is used") {
+        Some(fault) => Err(format!("line {}: {} ({})", fault.place.line, fault.message, fault.help)),
+        None => Ok(text),
+    }
 }
 
 /// Our own parent zone was asked.

@@ -35,20 +35,6 @@ pub(super) mod code {
     pub const MORE: &str = "MX2099";
 }
 
-/// What is wrong with a text whose last line has no end: a writer that stopped inside of a line leaves `192.0.2.15` of
-/// `192.0.2.150`, which nobody can tell from a whole one. Blanks say nothing.
-pub(super) fn unended(file: &str, text: &str) -> Option<Diagnostic> {
-    let (start, last) = text.rfind('\n').map_or((0, text), |end| (end + 1, &text[end + 1..]));
-    if last.trim_ascii().is_empty() {
-        return None;
-    }
-    let message = "the last line has no end, so it may be half of a line; nothing of the file is used";
-    let help = "end it with a line feed, as by `echo >> FILE`, once it is whole";
-    let place =
-        if last.len() > QUOTED_OCTETS_MAX { Place::file(file) } else { Place::span(file, text, start, text.len()) };
-    Some(Diagnostic::error(code::UNENDED, place, message, help))
-}
-
 /// One fault and the octets of its text that it stands on.
 #[derive(Debug)]
 pub(super) struct Fault {
