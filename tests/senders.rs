@@ -13,5 +13,6 @@ mod senders {
     mod acme;
     mod lab;
     mod looks;
+    mod old_servers;
     mod rolls;
 }

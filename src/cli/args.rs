@@ -6,7 +6,7 @@ mod certs;
 mod keys;
 
 pub use certs::{Adopt, CertPlanAsked, CertResume, CertVerb, Csr, DropKey, Permit, Rotate, Stage, Tlsa};
-pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Lead, Plan, Resume, Roll, Simulate};
+pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Lead, Plan, Resume, Roll, Simulate, Whom};
 
 use super::output::{Colour, Form};
 use crate::time::{Seconds, parse_span};

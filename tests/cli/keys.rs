@@ -287,7 +287,8 @@ fn exported_keys_are_imported_again_by_file_and_by_folder() {
 fn again(from: &Place, end: &str, algorithm: u8) {
     let to = place();
     let folder = from.path("out").display().to_string();
-    let ran = to.run(&["keys", "import", "mx.example", &folder, "--ttl", "1h", "--life", "14d"]).ends(0);
+    let ran =
+        to.run(&["keys", "import", "mx.example", &folder, "--ttl", "1h", "--life", "14d", "--from", "none"]).ends(0);
     assert_eq!(ran.out.matches("is whole").count(), 3, "{}", ran.out);
     let Some(Request::KeysImport { keys, ttl: 3600, life, dry_run: false, .. }) = to.world().asked.last().cloned()
     else {
@@ -301,9 +302,10 @@ fn again(from: &Place, end: &str, algorithm: u8) {
     }
     let files = from.files("out");
     let one = files.iter().find(|name| name.ends_with(end)).expect("a private file");
-    let ran = to.run(&["keys", "import", "mx.example", &format!("{folder}/{one}"), "--dry-run"]).ends(0);
+    let ran =
+        to.run(&["keys", "import", "mx.example", &format!("{folder}/{one}"), "--dry-run", "--from", "none"]).ends(0);
     assert!(ran.out.contains("Nothing was changed"), "{}", ran.out);
-    let ran = to.run(&["keys", "import", "a-v1.mx.example", &format!("{folder}/{one}")]).ends(1);
+    let ran = to.run(&["keys", "import", "a-v1.mx.example", &format!("{folder}/{one}"), "--from", "none"]).ends(1);
     assert!(
         ran.err.contains(one) && ran.err.contains("it is a key of mx.example., not of a-v1.mx.example."),
         "{}",
@@ -318,13 +320,13 @@ fn a_broken_key_file_is_named_and_a_public_one_alone_signs_nothing() {
     from.run(&["keys", "export", "mx.example", "--to", "out"]).ends(0);
     let name = from.files("out").into_iter().find(|name| name.ends_with(".private")).expect("a private file");
     let public = format!("out/{}", name.replace(".private", ".key"));
-    let ran = from.run(&["keys", "import", "mx.example", &public]).ends(1);
+    let ran = from.run(&["keys", "import", "mx.example", &public, "--from", "none"]).ends(1);
     assert!(ran.err.contains("no private key"), "{}", ran.err);
     // Without a server it says how to start one, after the files were found good.
-    let ran = from.run(&["keys", "import", "mx.example", &format!("out/{name}")]).ends(3);
+    let ran = from.run(&["keys", "import", "mx.example", &format!("out/{name}"), "--from", "none"]).ends(3);
     assert!(ran.err.contains("serve"), "{}", ran.err);
     std::fs::write(from.path("out").join(&name), "Private-key-format: v1.2\nAlgorithm: 13 (x)\n").expect("written");
-    let ran = from.run(&["keys", "import", "mx.example", &format!("out/{name}")]).ends(1);
+    let ran = from.run(&["keys", "import", "mx.example", &format!("out/{name}"), "--from", "none"]).ends(1);
     assert!(ran.err.contains(&name), "{}", ran.err);
 }
 

@@ -3,7 +3,8 @@
 use super::relay::udp;
 use super::zones::{DS, Denial, ds_data, example, knot, name, round_of, ways};
 use crate::live::{PORT, Running, World, has};
-use mxseal::control::observe::walk::Ways;
+use mxseal::control::observe::holders::holders;
+use mxseal::control::observe::walk::{Walk, Ways};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,6 +56,22 @@ fn every_address_of_the_parent_is_found_and_the_chain_begins_at_the_root() {
         }
     }
     assert!(round.missing.is_empty() && !round.is_complete());
+}
+
+#[test]
+fn who_serves_a_zone_is_found_from_the_root_or_from_a_configured_parent() {
+    let net = net(true);
+    let found = |zone: &str, parents: &[SocketAddr]| holders(&mut Walk::new(&from_root(&net)), &name(zone), parents);
+    let at = net.example.at(0);
+    assert_eq!(found("example.", &[]), Ok(vec![at]));
+    assert_eq!(found("example.", &[net.root.at(0)]), Ok(vec![at]));
+    // Its own delegation leads to the same server, which does not serve it.
+    assert!(found("mx.example.", &[]).is_err_and(|why| why.contains("no server of mx.example.")), "lame");
+    let why = found("nowhere.example.", &[]).expect_err("no such zone");
+    assert!(why.contains(&at.to_string()) && why.contains("no delegation of nowhere.example."), "{why}");
+    let nobody = net.silent.at(0);
+    let why = found("example.", &[nobody]).expect_err("nobody is there");
+    assert!(why.contains(&nobody.to_string()), "{why}");
 }
 
 #[test]

@@ -99,10 +99,14 @@ pub enum KeysVerb {
     ///
     /// A file is a BIND `K*.private` (its `.key` beside it is taken by itself), a `K*.key` alone (published on, never signs
     /// here), or a private key in PEM with --public, or with a `.key` beside it. A folder stands for all of these in it.
+    ///
+    /// The servers that have the zone now are asked, for ten seconds at most, which keys are in DNSKEY and which sign: found
+    /// by `parents` of the zone, else from the root servers down. Where none answers, --list or dates and states in the files
+    /// decide; where these leave several keys that could sign, nothing is brought in (4).
     #[command(after_help = page(
         &["mxseal keys import mx.example /etc/bind/keys --dry-run",
           "mxseal keys import mx.example Kmx.example.+013+39004.private --ttl 3600 --life 14d",
-          "mxseal keys import mx.example ksk.pem --public ksk.key"],
+          "mxseal keys import mx.example ksk.pem --public ksk.key --from 192.0.2.53"],
         &[(0, "they are brought in, or would be"), FOREIGN, UNREACHABLE, GATE, SILENT],
     ))]
     Import(Import),
@@ -257,9 +261,9 @@ pub struct Import {
     /// The DNSKEY record of a private key in PEM; with one FILE only
     #[arg(long, value_name = "FILE")]
     pub public: Option<PathBuf>,
-    /// Ask the server that has the zone now which keys it publishes and which sign
-    #[arg(long, value_name = "ADDRESS", value_parser = server)]
-    pub from: Option<SocketAddr>,
+    /// The server that has the zone now; `none`: nobody is asked [default: those that the DNS leads to]
+    #[arg(long, value_name = "ADDRESS", value_parser = whom)]
+    pub from: Option<Whom>,
     /// What `keymgr ZONE list` or `pdnsutil list-keys ZONE` printed there
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
@@ -272,6 +276,15 @@ pub struct Import {
     /// Check them, here and on the server, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Who is asked which keys a zone has in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Nobody.
+    Nobody,
+    /// This server.
+    At(SocketAddr),
 }
 
 /// In which form keys are written.
@@ -335,6 +348,14 @@ fn ttl(text: &str) -> Result<u32, String> {
 fn server(text: &str) -> Result<SocketAddr, String> {
     let bare = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
     text.parse().or_else(|_| bare()).map_err(|_| "write 192.0.2.53, 192.0.2.53:5300 or [2001:db8::53]:53".to_owned())
+}
+
+/// Such an address, or nobody.
+fn whom(text: &str) -> Result<Whom, String> {
+    match text {
+        "none" => Ok(Whom::Nobody),
+        address => server(address).map(Whom::At).map_err(|forms| format!("{forms}, or none")),
+    }
 }
 
 /// What a colleague reads at night.

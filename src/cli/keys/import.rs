@@ -4,21 +4,24 @@
 
 mod old;
 
-use super::super::args::Import;
+use super::super::args::{Import, Whom};
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::{Output, Tone};
 use super::super::words::zone_stem;
 use super::status;
+use crate::config::Config;
+use crate::control::observe::holders;
 use crate::control::protocol::{ImportedKey, KeysInfo, Request};
 use crate::dns::name::{Name, ROOT};
 use crate::sign::foreign::list::{self, Listed};
 use crate::sign::foreign::{FILE_OCTETS_MAX, ForeignFault, Times, Usage, read_foreign, read_public};
 use crate::sign::key::{ENTRY_FLAGS, KeyFault, PublicKey};
 use crate::time::UnixTime;
-use old::Old;
+use old::{Found, Old};
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// A private file in BIND's form; its public one has the same name with the next end.
@@ -40,9 +43,9 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
     let wrong = |fault| Failure::new(Exit::Usage, format!("`{}` is not a zone: {fault}", asked.zone), "");
     let apex = Name::parse(&zone_stem(&asked.zone), ROOT).map_err(wrong)?;
     let pairs = pairs(&asked.files, asked.public.as_deref())?;
-    let told = Told::of(asked, &apex)?;
-    if let Some(old) = told.old.as_ref().filter(|_| !output.is_json()) {
-        output.line(&old.words())?;
+    let told = Told::of(asked, &apex, &context.config)?;
+    if !output.is_json() {
+        output.line(&told.words)?;
     }
     let (mut keys, mut found, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     for pair in &pairs {
@@ -77,7 +80,9 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
     let request = Request::KeysImport { zone: super::apex(&asked.zone), keys, ttl, life, dry_run };
     let info: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
     if output.is_json() {
-        output.object(&info)?;
+        let mut object = serde_json::json!(info);
+        object["asked"] = told.words.into();
+        output.object(&object)?;
         return Ok(Exit::Ok);
     }
     let said = if asked.dry_run { "Nothing was changed; the zone would be so:" } else { "They are brought in:" };
@@ -155,18 +160,52 @@ struct Told {
     old: Option<Old>,
     list: Vec<Listed>,
     now: UnixTime,
+    /// Who was asked and what came of it, for people.
+    words: String,
 }
 
 impl Told {
-    fn of(asked: &Import, apex: &Name) -> Result<Told, Failure> {
+    fn of(asked: &Import, apex: &Name, config: &Config) -> Result<Told, Failure> {
         let now = crate::time::wall();
-        let refused = |at: &std::net::SocketAddr, why: String| {
-            let help = "let it answer, or leave `--from` out: then dates and lists count";
-            Failure::new(Exit::Refused, format!("{at} does not say which keys it has in use: {why}"), help)
-        };
-        let old = asked.from.map(|at| Old::ask(at, apex, now).map_err(|why| refused(&at, why))).transpose()?;
         let list = asked.list.as_deref().map(text).transpose()?;
-        Ok(Told { old, list: list.map_or_else(Vec::new, |text| list::read(&text, now)), now })
+        let (old, words) = match asked.from {
+            Some(Whom::At(at)) => Told::from(at, apex, now)?,
+            Some(Whom::Nobody) => (None, format!("nobody was asked which keys {apex} has in use")),
+            None => Told::by_search(apex, config, now)?,
+        };
+        let rest = if list.is_some() { "the list and the files" } else { "dates and states in the files" };
+        let words = if old.is_none() { format!("{words}; {rest} decide") } else { words };
+        Ok(Told { old, list: list.map_or_else(Vec::new, |text| list::read(&text, now)), now, words })
+    }
+
+    /// A server that a person named must say it.
+    fn from(at: SocketAddr, apex: &Name, now: UnixTime) -> Result<(Option<Old>, String), Failure> {
+        let old = Old::ask(at, apex, now).map_err(|why| {
+            let help = "let it answer, or name another one; with `--from none` dates and lists count";
+            Failure::new(Exit::Refused, format!("{at} does not say which keys it has in use: {why}"), help)
+        })?;
+        let words = old.words();
+        Ok((Some(old), words))
+    }
+
+    /// The zone's servers, as the DNS leads to them. Where none can be asked, what else is known has to do.
+    fn by_search(apex: &Name, config: &Config, now: UnixTime) -> Result<(Option<Old>, String), Failure> {
+        let parents = config.zone_settings(apex.to_string().trim_end_matches('.')).parents;
+        match Old::find(apex, &parents, &holders::ways(), now) {
+            Found::Said(old) => {
+                let words = old.words();
+                Ok((Some(old), words))
+            }
+            Found::Nobody(why) => Ok((
+                None,
+                format!("nobody could be asked which keys {apex} has in use ({why}; `--from ADDRESS` asks one)"),
+            )),
+            Found::Apart(words) => {
+                let message = format!("the servers of {apex} do not have the same keys in use: {words}");
+                let help = "wait until all have the same, or name the one that is right with `--from ADDRESS`";
+                Err(Failure::new(Exit::Refused, message, help))
+            }
+        }
     }
 
     /// What a key is to its zone: its server knows best, then a list, then its files.
@@ -178,7 +217,7 @@ impl Told {
 
     fn absence(&self, times: &Times) -> String {
         match &self.old {
-            Some(old) => format!("{} does not publish it", old.at),
+            Some(old) => format!("{} does not publish it", old.by()),
             None if !self.list.is_empty() => "the list says that it is not published".to_owned(),
             None => times.absence(self.now),
         }
@@ -191,7 +230,7 @@ impl Told {
         if missing.is_empty() {
             return Ok(());
         }
-        let message = format!("{} publishes keys that are not among these files: {}", old.at, missing.join(", "));
+        let message = format!("{} publishes keys that are not among these files: {}", old.by(), missing.join(", "));
         let help =
             "caches hold what they signed: add their files; the `.key` alone is enough for one that need not sign here";
         Err(Failure::new(Exit::Refused, message, help))
@@ -218,8 +257,8 @@ fn read(pair: &Pair, apex: &Name, told: &Told) -> Result<Outcome, Failure> {
         Err(ForeignFault::NotZoneKey(KeyFault::Flags(flags))) if flags & 0x80 != 0 => {
             return Ok(Outcome::LeftOut(format!("{shown}: its owner revoked it")));
         }
-        // Also one of an algorithm that is not known here any more.
-        Err(_) if told.old.is_none() && times.usage(false, told.now).published == Some(false) => {
+        // Also one of an algorithm that is not known here any more. One that is published all the same is missed later.
+        Err(_) if times.usage(false, told.now).published == Some(false) => {
             return Ok(Outcome::LeftOut(format!("{shown}: {}", times.absence(told.now))));
         }
         Err(error) => return Err(Failure::new(Exit::Failure, format!("{}: {error}", pair.public.display()), "")),
@@ -314,7 +353,7 @@ mod tests {
         let pair = Pair { private: Some(file("private")), public: file("key") };
         let apex = Name::parse("example.com", ROOT).expect("a name");
         // 2026-01-01.
-        read(&pair, &apex, &Told { old: None, list: Vec::new(), now: UnixTime(1_767_225_600) })
+        read(&pair, &apex, &Told { old: None, list: Vec::new(), now: UnixTime(1_767_225_600), words: String::new() })
     }
 
     #[test]

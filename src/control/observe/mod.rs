@@ -11,6 +11,7 @@ pub mod client;
 mod denial;
 pub mod dsync;
 mod hints;
+pub mod holders;
 pub mod message;
 pub mod notify;
 pub mod own;
