@@ -9,6 +9,8 @@ use super::files_settle::Hint;
 use super::files_trouble::Reason;
 use super::watch::{Meaning, Pace, Shared, meaning};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,9 @@ const PAUSE_FACTOR: u32 = 10;
 
 /// An exchanged root is watched anew this many times sooner than after an overflow: until then nothing is heard.
 const URGENT: u32 = 40;
+
+/// The mounts that this process sees (proc_pid_mountinfo(5)).
+const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -54,6 +59,8 @@ pub(super) struct Manager {
     trouble: Option<Reason>,
     /// Changes may happen without an event.
     silent: bool,
+    /// The list of mounts, open since the start: the kernel tells of each change since it was looked at last.
+    mountinfo: Option<File>,
     /// Hash of the list of mounts.
     mounts: u64,
     rebuilt: Instant,
@@ -83,6 +90,7 @@ impl Manager {
             inode: None,
             trouble: None,
             silent: false,
+            mountinfo: File::open(MOUNTINFO).ok(),
             mounts: 0,
             rebuilt: now,
             rebuild_wanted: false,
@@ -137,13 +145,15 @@ impl Manager {
         self.shared.rescan();
     }
 
-    /// Whether the mounts are others than before. Where the list cannot be read (no /proc), nothing is known.
+    /// Whether the mounts are others than before, or were meanwhile: what is mounted and unmounted again between two
+    /// looks leaves the same list. Where the list cannot be read (no /proc), nothing is known.
     fn look_at_mounts(&mut self) -> bool {
-        let Ok(list) = std::fs::read_to_string("/proc/self/mountinfo") else { return false };
+        let changed = self.mountinfo.as_ref().is_some_and(has_changed);
+        let Ok(list) = std::fs::read_to_string(MOUNTINFO) else { return false };
         let mut hasher = DefaultHasher::new();
         list.hash(&mut hasher);
         let hash = hasher.finish();
-        if hash == self.mounts {
+        if hash == self.mounts && !changed {
             return false;
         }
         self.mounts = hash;
@@ -290,4 +300,11 @@ fn reason(fault: &notify::Error) -> Reason {
         ErrorKind::Io(io) => Reason::WatchFailed(io.raw_os_error().unwrap_or(0)),
         _ => Reason::WatchFailed(0),
     }
+}
+
+/// Whether mounts changed since the list was polled last, or opened: proc_pid_mounts(5) marks it as an error then.
+fn has_changed(mountinfo: &File) -> bool {
+    let mut looked = [PollFd::new(mountinfo, PollFlags::PRI)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut looked, Some(&at_once)).is_ok() && looked[0].revents().intersects(PollFlags::PRI | PollFlags::ERR)
 }

@@ -56,6 +56,18 @@ fn case_14_a_volume_that_comes_late_is_read_and_one_that_goes_deletes_nothing() 
 }
 
 #[test]
+fn case_14_a_volume_that_comes_and_goes_between_two_looks_is_missed_all_the_same() {
+    let mut server = apart("mkdir -p volume && mount -t tmpfs none volume && mv zones/a.mx.example/* volume/");
+    server.start();
+    // The command finds its content; before the list of mounts is looked at again, it is the old list.
+    inside(&server, "mount --bind volume zones/a.mx.example");
+    server.run(&["reload"]).ends(0);
+    inside(&server, "umount zones/a.mx.example");
+    server.until("an alarm", |server| !server.codes().is_empty());
+    assert_eq!(server.address("x-example"), EU);
+}
+
+#[test]
 fn case_14_a_whole_folder_that_is_mounted_late_gets_its_last_good_content_back() {
     let mut server = apart("true");
     server.start();
