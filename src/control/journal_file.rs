@@ -34,6 +34,8 @@ pub struct JournalFile<F = ZoneFacts> {
     written: Option<(File, File)>,
     /// Whether the two may hold the longer form of what is here: then the copy goes before the other is written.
     is_shortened: bool,
+    /// The device and the number of the folder that they lie in, once it was seen.
+    home: Option<(u64, u64)>,
 }
 
 /// Share of its octets from which on a journal is called long: there is time left to look.
@@ -106,6 +108,7 @@ impl<F: Told> JournalFile<F> {
             flaws,
             written: None,
             is_shortened: false,
+            home: None,
         };
         file.append(first, now)?;
         Ok(file)
@@ -125,7 +128,9 @@ impl<F: Told> JournalFile<F> {
             Neither::Second(fault) => ReadFault::CopyDamaged(Box::new(fault)),
             Neither::Apart => ReadFault::Apart,
         })?;
+        let home = path.parent().and_then(identity);
         Ok(chosen.map(|Pair { content, facts, torn, first, second }| JournalFile {
+            home,
             disk,
             path,
             content,
@@ -303,9 +308,8 @@ impl<F: Told> JournalFile<F> {
     /// Whether its files are still the ones that were written last, as far as any were.
     fn is_in_place(&self) -> bool {
         let same = |file: &File, path: &Path| {
-            let place = |found: std::fs::Metadata| (found.dev(), found.ino());
-            let there = std::fs::symlink_metadata(path).map(place).ok();
-            there.is_some() && file.metadata().map(place).ok() == there
+            let there = identity(path);
+            there.is_some() && file.metadata().map(|found| (found.dev(), found.ino())).ok() == there
         };
         match &self.written {
             Some((file, copy)) => same(file, &self.path) && same(copy, &copies::copy_of(&self.path)),
@@ -324,7 +328,7 @@ impl<F: Told> JournalFile<F> {
         self.written = None;
         let copy = copies::copy_of(&self.path);
         self.written = Some(self.write_anew(&[], &copy)?);
-        self.is_shortened = false;
+        (self.is_shortened, self.home) = (false, identity(self.folder()));
         Ok(())
     }
 
@@ -342,14 +346,26 @@ impl<F: Told> JournalFile<F> {
             }
             None => self.write_anew(line, &copy_path)?,
         };
-        self.is_shortened = false;
+        (self.is_shortened, self.home) = (false, identity(self.folder()));
         self.written = Some(both);
+        Ok(())
+    }
+
+    /// A folder that others made while this journal's own was away has no keys in it. One with a journal was restored.
+    fn check_home(&self) -> Result<(), DiskFault> {
+        let there = identity(self.folder());
+        let is_empty = || !is_there(&self.path) && !is_there(&copies::copy_of(&self.path));
+        if self.home.is_some() && there.is_some() && there != self.home && is_empty() {
+            let cause = std::io::Error::other("the folder that held the journal is gone, and another has its name");
+            return Err(DiskFault { file: self.folder().to_owned(), doing: "write into", cause });
+        }
         Ok(())
     }
 
     /// The copy loses first what a failed append may have left in it, so that it never tells another story than the file.
     fn write_anew(&self, line: &[u8], copy_path: &Path) -> Result<(File, File), DiskFault> {
         let whole = [&self.content, line].concat();
+        self.check_home()?;
         copies::make_folder(&self.disk, self.folder())?;
         if self.is_shortened && is_there(&self.path) {
             // One file alone is believed, and a crash leaves one story.
@@ -361,6 +377,11 @@ impl<F: Told> JournalFile<F> {
         self.disk.write_whole(copy_path, &whole)?;
         Ok((durable::open_append(&self.path)?, durable::open_append(copy_path)?))
     }
+}
+
+/// The device and the number of what is there.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok()
 }
 
 /// What is there under one name.
