@@ -297,12 +297,13 @@ impl Server {
         (text(&first["state"]), reasons.unwrap_or_default())
     }
 
-    /// Codes of all findings of `status`, but that no parent could be asked about a DS before first keys: here is none.
+    /// Codes of all findings of `status`, but that the parent could not be asked before first keys or does not answer
+    /// since: there is none here.
     pub fn codes(&self) -> Vec<String> {
         let status = self.json(&["status"]).into_iter().next().unwrap_or_default();
         let findings = status["findings"].as_array().cloned().unwrap_or_default();
         let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap_or_default().to_owned());
-        codes.filter(|code| code != "MX5530").collect()
+        codes.filter(|code| code != "MX5530" && code != "MX5509").collect()
     }
 
     /// A tenant's broken file shows everywhere: the last good answer stays, and commands and metrics say why.

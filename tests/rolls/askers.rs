@@ -16,8 +16,8 @@ const BREATH: Duration = Duration::from_millis(3);
 const DELV_BREATH: Duration = Duration::from_millis(100);
 /// Between two tries where no server could be reached.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long nobody may be reachable.
-const UNREACHABLE_MAX: Duration = Duration::from_secs(90);
+/// How long nobody may be reachable. Unbound remembers for a minute that it could not fetch a zone's keys.
+const UNREACHABLE_MAX: Duration = Duration::from_secs(180);
 /// Askers of each resolver.
 const ASKERS: u64 = 2;
 /// Faults that are worth reading.

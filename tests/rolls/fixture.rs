@@ -172,7 +172,7 @@ fn unbound(world: &World, number: u16, how: &str, zones: &[(&str, SocketAddr)]) 
          msg-cache-size: 4m\n  rrset-cache-size: 4m\n  trust-anchor-file: \"anchors\"\n  root-hints: \"\"\n  \
          val-sig-skew-min: 0\n  val-sig-skew-max: 0\n  module-config: \"validator iterator\"\n  ede: yes\n  \
          harden-algo-downgrade: yes\n  trust-anchor-signaling: no\n  root-key-sentinel: no\n  udp-connect: no\n  \
-         infra-cache-max-rtt: 500\n  infra-cache-min-rtt: 50\n  infra-keep-probing: yes\n  {how}\
+         infra-cache-max-rtt: 8000\n  infra-cache-min-rtt: 50\n  infra-keep-probing: yes\n  {how}\
          remote-control:\n  control-enable: no\n{}",
         world.path("").display(),
         stubs
@@ -195,7 +195,11 @@ impl Lab {
         let mut faults = verdicts.faults.clone();
         for resolver in &self.resolvers {
             let log = resolver.log();
-            faults.extend(log.lines().filter(|line| line.contains("validation failure")).take(5).map(str::to_owned));
+            // Unbound calls a DNSKEY set missing that it could not fetch, too; the verdicts tell the two apart.
+            let is_fault = |line: &&str| {
+                line.contains("validation failure") && !(self.cuts > 0 && line.contains(": No DNSKEY record for key"))
+            };
+            faults.extend(log.lines().filter(is_fault).take(5).map(str::to_owned));
         }
         assert!(faults.is_empty(), "{what}: {}\n{}", faults.join("\n"), self.server.log());
         verdicts
