@@ -229,6 +229,11 @@ pub fn is_there(path: &Path) -> bool {
     !std::fs::symlink_metadata(path).is_err_and(|fault| fault.kind() == io::ErrorKind::NotFound)
 }
 
+/// The device and the inode number of what has this name: other ones mean that something else has it now.
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok()
+}
+
 /// Opens a plain file for reading: no link, FIFO, socket or device, and without waiting for any of them.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //! that two different stories are damage and never the work of a crash.
 
 use super::copies;
-use super::durable::{self, Disk, DiskFault, is_there};
+use super::durable::{self, Disk, DiskFault, identity, is_there};
 use super::journal::pair::{self, Flaw, Found, Neither, Pair};
 use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, LINE_OCTETS_MAX, Torn, ZoneFacts};
 use crate::diagnostic::{Diagnostic, Place};
@@ -377,11 +377,6 @@ impl<F: Told> JournalFile<F> {
         self.disk.write_whole(copy_path, &whole)?;
         Ok((durable::open_append(&self.path)?, durable::open_append(copy_path)?))
     }
-}
-
-/// The device and the number of what is there.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok()
 }
 
 /// What is there under one name.
