@@ -47,8 +47,6 @@ pub fn main() -> ExitCode {
     // What was printed comes before what went wrong, also where both go to one terminal.
     match done.and_then(|exit| output.flush().map(|()| exit)) {
         Ok(exit) => exit.into(),
-        // `| head` has seen enough: that is no failure.
-        Err(Stop::ReaderGone) => Exit::Ok.into(),
         Err(Stop::Failed(failure)) => {
             // A reader that is gone now must not hide why the command failed.
             let _ = output.flush();

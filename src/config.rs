@@ -3,11 +3,15 @@
 //! Nothing is guessed: an unknown key, a contradiction or an unknown version is an error, and all errors are said at
 //! once. Nothing outside this folder fills in a default.
 
+mod addresses;
+mod places;
 mod policy;
 mod probe;
 mod rolls;
 mod sections;
 
+pub use addresses::Interfaces;
+pub use places::Places;
 pub use policy::{KeyLayout, Policy};
 pub use probe::{Install, PoolSettings, Probe, Tenants};
 pub use rolls::Rolls;
@@ -16,9 +20,9 @@ pub use sections::{Encrypted, Log, LogFormat, LogLevel, RateLimit, Server};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::zone_name;
 use crate::fields::{At, Codes, Reader, Table, Value, nearest_help, shown};
+use addresses::{ADDRESSES_MAX, address, addresses};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The form of the file that this server reads.
@@ -28,8 +32,6 @@ pub const CONFIG_FILE_MAX: usize = 1024 * 1024;
 /// Zones and keys lie beside the file unless it says otherwise.
 const ZONES: &str = "zones";
 const KEYS: &str = "keys";
-/// Addresses in one list, at most: a host has fewer, and each costs a socket a thread.
-const ADDRESSES_MAX: usize = 64;
 /// Where DNS servers answer (RFC 1035 § 4.2).
 const DNS_PORT: u16 = 53;
 
@@ -81,6 +83,8 @@ pub struct Config {
     pub zone: BTreeMap<String, ZoneSettings>,
     /// All policies by name, the built-in ones among them.
     pub policy: BTreeMap<String, Policy>,
+    /// Where all of this is written.
+    pub places: Places,
 }
 
 /// What the configuration says about one zone.
@@ -92,13 +96,11 @@ pub struct ZoneSettings {
     pub policy: Option<Policy>,
     /// Where to ask for its DS; empty: found by asking the DNS.
     pub parents: Vec<SocketAddr>,
-    /// Line of its table, from 1; 0 where the configuration does not name the zone.
-    pub line: u32,
 }
 
 impl Default for ZoneSettings {
     fn default() -> ZoneSettings {
-        ZoneSettings { signed: true, policy: None, parents: Vec::new(), line: 0 }
+        ZoneSettings { signed: true, policy: None, parents: Vec::new() }
     }
 }
 
@@ -118,6 +120,7 @@ impl Default for Config {
             pool: BTreeMap::new(),
             zone: BTreeMap::new(),
             policy: policy::built_in(),
+            places: Places::default(),
         }
     }
 }
@@ -148,6 +151,13 @@ impl Config {
         self.pool.get(pool).cloned().unwrap_or_default()
     }
 
+    /// The policies that the file defines anew and no zone uses: neither built in nor named by a zone.
+    pub fn unused_policies(&self) -> impl Iterator<Item = &str> {
+        let used = |name: &str| self.zone.values().any(|zone| zone.policy.as_ref().is_some_and(|one| one.name == name));
+        let names = self.policy.keys().map(String::as_str);
+        names.filter(move |name| ![policy::SHARD, policy::REGISTRY].contains(name) && !used(name))
+    }
+
     /// The policy of the zone at `apex`: the one that it names, else `shard` where its parent zone is served here
     /// too, since its DS is ours to change, else `registry`.
     pub fn policy_for(&self, apex: &str, parent_is_ours: bool) -> Policy {
@@ -158,21 +168,31 @@ impl Config {
     }
 }
 
-/// Reads `mxseal.toml`; `file` is its name in findings. Warnings come beside a good configuration.
+/// As [`parse_on`], for a host whose interfaces nobody names.
+///
+/// # Errors
+/// As [`parse_on`].
+pub fn parse(file: &str, text: &str) -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> {
+    parse_on(file, text, &Interfaces::new())
+}
+
+/// Reads `mxseal.toml`; `file` is its name in findings. Warnings come beside a good configuration. Addresses may name the
+/// interfaces of this host, as in `[fe80::1%eth0]:53`.
 ///
 /// # Errors
 /// All that is wrong, in the order of the file; the warnings are among them.
-pub fn parse(file: &str, text: &str) -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn parse_on(file: &str, text: &str, interfaces: &Interfaces) -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> {
     if text.len() > CONFIG_FILE_MAX {
         let message = format!("the file has {} octets, the limit is {CONFIG_FILE_MAX}", text.len());
         return Err(vec![Diagnostic::error("MX1014", Place::file(file), message, "is this the configuration?")]);
     }
     let mut reader = Reader::new(file, text, 1, &CODES);
-    let table = reader.toml();
+    let mut table = reader.toml();
     let mut config = Config::default();
+    addresses::number_interfaces(&mut reader, &mut table, interfaces);
     // Half a table would only add findings that vanish with the first one.
     if reader.errors.is_empty() {
-        config = read(&mut reader, &table, file);
+        config = Config { places: Places::read(file, text, &table), ..read(&mut reader, &table, file) };
     }
     if reader.errors.is_empty() {
         return Ok((config, reader.warnings));
@@ -201,6 +221,7 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         pool: probe::pools(reader, table),
         zone: zones(reader, table, &policy),
         policy,
+        places: Places::default(),
     };
     check_folders(reader, table, &config);
     sections::check_addresses_once(reader, table);
@@ -288,7 +309,7 @@ fn zone(reader: &mut Reader<'_>, table: &At<&Table>, policies: &BTreeMap<String,
     }
     let parents = addresses(reader, table.value, "parents", Some(DNS_PORT)).unwrap_or_default();
     let parents = parents.into_iter().map(|at| at.value).collect();
-    ZoneSettings { signed, policy, parents, line: reader.place(table.span.clone()).line }
+    ZoneSettings { signed, policy, parents }
 }
 
 /// A zone's name in lower case without final dot.
@@ -313,41 +334,6 @@ fn check_folders(reader: &mut Reader<'_>, table: &Table, config: &Config) {
         let span = table.locate("keys", None).or_else(|| table.locate("zones", None)).unwrap_or(0..0);
         let message = "the folders `zones` and `keys` lie in each other, so whoever writes tenants could write keys";
         reader.error("MX1015", span, message, "give each a folder of its own");
-    }
-}
-
-/// The addresses at `key`. An address without port takes `port`, where there is one.
-fn addresses(reader: &mut Reader<'_>, table: &Table, key: &str, port: Option<u16>) -> Option<Vec<At<SocketAddr>>> {
-    let list = reader.texts(table, key)?;
-    if list.value.len() > ADDRESSES_MAX {
-        let message = format!("`{key}` has more than {ADDRESSES_MAX} addresses");
-        reader.error("MX1005", list.span, message, "");
-        return None;
-    }
-    let mut addresses = Vec::new();
-    for item in list.value {
-        if let Some(value) = address(reader, item.value, item.span.clone(), port) {
-            addresses.push(At { value, span: item.span });
-        }
-    }
-    Some(addresses)
-}
-
-fn address(reader: &mut Reader<'_>, text: &str, span: Range<usize>, port: Option<u16>) -> Option<SocketAddr> {
-    let bare = |port| text.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, port));
-    match text.parse().ok().or_else(|| port.and_then(bare)) {
-        Some(address) => {
-            if address.port() == 0 {
-                let message = "port 0 lets the system choose a port that nobody knows";
-                reader.warning("MX1103", span, message, "write the port");
-            }
-            Some(address)
-        }
-        None => {
-            let message = format!("`{}` is not an address with a port", shown(text));
-            reader.error("MX1006", span, message, "write it as 192.0.2.1:53 or [2001:db8::1]:53");
-            None
-        }
     }
 }
 

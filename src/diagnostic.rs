@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+/// Code of what only follows from another error of its kind: tenants that wait for a broken pool.
+pub const CONSEQUENCE: &str = "MX3204";
 /// Octets of a last line without its end that is still quoted, at most: beyond that no caret helps.
 const QUOTED_OCTETS_MAX: usize = 4096;
 
@@ -84,6 +86,14 @@ impl Diagnostic {
         help: impl Into<String>,
     ) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, place, message, help) }
+    }
+
+    /// Where it belongs in a list: errors first, and causes before what follows from them. What is wrong with the
+    /// configuration or with a whole file comes before zones, these before pools, these before tenants, keys last.
+    pub fn rank(&self) -> (bool, usize, bool, &Place, &'static str) {
+        let kinds = ["MX1", "MX6", "MX2", "MX3", "MX4"];
+        let kind = kinds.iter().position(|kind| self.code.starts_with(kind)).unwrap_or(kinds.len());
+        (self.severity != Severity::Error, kind, self.code == CONSEQUENCE, &self.place, self.code)
     }
 
     /// `file:line:column: message (help)`: the form of logs, metrics' neighbours and status lists.

@@ -156,10 +156,38 @@ impl<'a> Reader<'a> {
         let (table, faults) = DeTable::parse_recoverable(self.text);
         for fault in faults {
             let span = fault.span().unwrap_or(0..0);
+            if let Some((message, help)) = self.twice(fault.message(), span.clone()) {
+                self.error(self.codes.syntax, span, message, &help);
+                continue;
+            }
             let message = format!("not TOML: {}", one_line(fault.message()));
             self.error(self.codes.syntax, span, message, "");
         }
         table_of(table.get_ref())
+    }
+
+    /// What to say of a key or table that the text has twice: the parser does not tell where it is first.
+    fn twice(&self, fault: &str, span: Range<usize>) -> Option<(String, String)> {
+        if !fault.contains("duplicate key") {
+            return None;
+        }
+        let name = self.text.get(span.clone())?;
+        let line_of = |at: usize| self.place(at..at).line;
+        let before = self.text.get(..span.start)?;
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let own = statement(self.text.get(start..)?.lines().next()?);
+        let is_table = own.starts_with('[');
+        let is_same = |other: &str| if is_table { statement(other) == own } else { key_of(other) == key_of(own) };
+        let mut at = 0;
+        let first = before.get(..start)?.split_inclusive('\n').find_map(|other| {
+            let here = at;
+            at += other.len();
+            is_same(other).then(|| line_of(here))
+        });
+        let what = if is_table { "table" } else { "key" };
+        let where_first = first.map(|line| format!("; it is in line {line} first")).unwrap_or_default();
+        let help = if is_table { "put all keys below one of the two" } else { "keep one of them" };
+        Some((format!("{what} `{}` is here twice{where_first}", shown(name)), help.to_owned()))
     }
 
     /// Notes each key of `table` that is not in `known`, and each that is there twice; `what` names the table.
@@ -246,15 +274,29 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The one of `known` that is most like `name`.
+/// The one of `known` that `name` may have been meant for: a slip or two away, one for each three characters at most, or
+/// the one a part of the other. What is further away shares some letters by chance.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let cut: String = name.chars().take(SHOWN_MAX).collect();
-    known.iter().copied().min_by_key(|key| strsim::damerau_levenshtein(&cut, key))
+    let slips_max = (cut.chars().count() / 3).max(1);
+    let slips = |key: &str| strsim::damerau_levenshtein(&cut.to_lowercase(), &key.to_lowercase());
+    let near = known.iter().copied().map(|key| (slips(key), key)).min_by_key(|(slips, _)| *slips);
+    let near = near.filter(|(slips, _)| *slips <= slips_max).map(|(_, key)| key);
+    let is_part = |key: &&str| cut.len().min(key.len()) > 3 && (key.starts_with(&cut) || cut.starts_with(*key));
+    near.or_else(|| known.iter().copied().find(is_part))
 }
 
-/// `did you mean`, with the one of `known` that is most like `name`.
+/// `did you mean`, with the one of `known` that `name` may have been meant for; where none is near, what else to do.
+pub fn near_help(name: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> String {
+    nearest(name, known).map_or_else(otherwise, |key| format!("did you mean `{key}`?"))
+}
+
+/// The same; where none is near, all that there are.
 pub fn nearest_help(name: &str, known: &[&str]) -> String {
-    nearest(name, known).map_or_else(String::new, |key| format!("did you mean `{key}`?"))
+    near_help(name, known, || {
+        let all: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+        if all.is_empty() { String::new() } else { format!("there are {}", all.join(", ")) }
+    })
 }
 
 /// An operator's text as messages may repeat it: cut, and without control characters, which would move a terminal's
@@ -265,6 +307,16 @@ pub fn shown(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// A line of TOML without its comment.
+fn statement(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
+}
+
+/// The key that a line of TOML gives a value to.
+fn key_of(line: &str) -> Option<&str> {
+    line.split_once('=').map(|(key, _)| key.trim())
 }
 
 fn one_line(text: &str) -> String {

@@ -19,7 +19,7 @@
 //! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
 //! ```text
 //! main → cli → { control, serve } → pure
-//! control → answer, cert, config, diagnostic, dns, metrics, probe, roll, sign, time, zone
+//! control → answer, cert, config, diagnostic, dns, fields, metrics, probe, roll, sign, time, zone
 //! probe   → cert, time                        roll    → cert, sign, time            cert   → time
 //! serve   → answer, metrics, time             answer  → dns, sign, time, zone       metrics → answer, dns, time
 //! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign

@@ -614,8 +614,18 @@ fn a_wrong_configuration_is_shown_with_a_caret() {
 #[test]
 fn check_of_a_sound_configuration_needs_no_server() {
     let place = Place::without_server();
-    assert!(place.run(&["check"]).ends(0).out.contains("nothing is wrong"));
-    assert_eq!(place.run(&["check", "-o", "json"]).ends(0).out, "");
+    assert!(
+        place.run(&["check"]).ends(0).out.contains("1 warning: 0 zones, 0 tenants, 0 pools"),
+        "an empty folder is told"
+    );
+    let zone = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 604800 300\n@ NS ns1\nns1 A 192.0.2.1\n";
+    std::fs::write(place.path("zones/mx.example.zone"), zone).expect("written");
+    assert!(place.run(&["check"]).ends(0).out.contains("nothing is wrong: 1 zone, 0 tenants, 0 pools\n"));
+    let counted = place.run(&["check", "-o", "json"]).ends(0).object();
+    assert_eq!((&counted["errors"], &counted["warnings"], &counted["zones"]), (&json!(0), &json!(0), &json!(1)));
+    std::fs::write(place.path("zones/notes.txt"), "").expect("written");
+    let said = place.run(&["check"]).ends(0).out;
+    assert!(said.contains("nothing is wrong") && said.ends_with("; 1 file is of no known kind: notes.txt\n"), "{said}");
 }
 
 #[test]
@@ -638,6 +648,24 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     for form in ["json", "table"] {
         let ran = place.run_and_read_one_line(&["tenant", "list", "-o", form]).ends(0);
         assert_eq!(ran.err, "");
+    }
+}
+
+#[test]
+fn a_closed_pipe_never_changes_how_a_command_ends() {
+    let place = place();
+    place.world().status.findings = (0..50_000).map(|_| finding("error", "the pool is gone")).collect();
+    place.world().reload =
+        ((0..50_000).map(|_| finding("error", "the pool is gone")).collect(), 1, "errors".to_owned());
+    for command in ["status", "reload"] {
+        for form in ["json", "table"] {
+            place.run_and_read_one_line(&[command, "-o", form]).ends(1);
+        }
+    }
+    let wrong: String = (0..5_000).map(|at| format!("w{at} A 192.0.2\n")).collect();
+    std::fs::write(place.path("zones/mx.example.zone"), wrong).expect("written");
+    for form in ["json", "table"] {
+        place.run_and_read_one_line(&["check", "-o", form]).ends(1);
     }
 }
 

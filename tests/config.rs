@@ -90,7 +90,7 @@ margin = "2h"
         assert_eq!((config.log.level, config.encrypted.dot.len(), config.encrypted.doq.len()), (LogLevel::Debug, 1, 1));
         let zone = config.zone_settings("mx.example");
         assert_eq!(zone.parents, ["192.0.2.9:53", "[2001:db8::9]:5353"].map(|a| a.parse().unwrap()));
-        assert_eq!((zone.signed, zone.line), (true, 10));
+        assert_eq!((zone.signed, config.places.of("zone.mx.example").line), (true, 10));
         let policy = config.policy_for("mx.example", true);
         assert_eq!((policy.name.as_str(), policy.algorithm, policy.csk_lifetime), ("mine", 15, Some(400 * 86_400)));
         assert_eq!(policy.zsk_lifetime, Some(90 * 86_400), "a policy of one's own starts as registry");

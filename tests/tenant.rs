@@ -333,7 +333,7 @@ mod ndjson {
                 ("xn--bcher-kva.example", "xn-bcher-kva-example-970ca6b73eaf2630", 6)
             ]
         );
-        assert_eq!(broken(&parsed), [(Some("b.example"), vec![("MX4002", 4, 23), ("MX4011", 4, 11)])]);
+        assert_eq!(broken(&parsed), [(Some("b.example"), vec![("MX4002", 4, 23)])], "what follows is not told");
         assert!(!parsed.unfinished, "it was read to its end");
     }
 
@@ -571,7 +571,10 @@ fn mutated_files_never_panic_and_never_vanish() {
         assert!(toml.broken.iter().all(|b| !b.diagnostics.is_empty()), "{text}");
         let lines = parse_ndjson("f", text);
         let content = text.split('\n').filter(|line| !line.trim_ascii().is_empty()).count();
-        assert_eq!(lines.entries.len() + lines.broken.len(), content, "{text}");
+        // An object over several lines is one broken entry, and only a bracket alone on its line begins one.
+        let is_over_lines = text.split('\n').any(|line| matches!(line.trim(), "{" | "["));
+        let told = lines.entries.len() + lines.broken.len();
+        assert!(told == content || is_over_lines && told < content && !lines.broken.is_empty(), "{text}");
         assert!(lines.broken.iter().all(|b| !b.diagnostics.is_empty()), "{text}");
         let pools = parse_pools("f", text);
         assert!(pools.broken.iter().all(|b| !b.diagnostics.is_empty()), "{text}");

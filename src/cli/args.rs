@@ -82,9 +82,11 @@ pub enum Command {
     },
     /// Check all files and list everything that is wrong
     ///
-    /// Each finding has its file, line and column, the cause and the way out. Needs no server and changes nothing.
+    /// Each finding has its file, line and column, the cause and the way out; causes come before what follows from them. The
+    /// last line counts what was read, and names files that nobody reads. Root sees what `[server] user` will see. Needs no
+    /// server and changes nothing.
     #[command(after_help = page(
-        &["mxseal check", "mxseal check -o json | jq -r .code | sort | uniq -c"],
+        &["mxseal check", "mxseal check -o json | jq -r '.code // empty' | sort | uniq -c"],
         &[(0, "nothing is wrong; there may be warnings"), (1, "there are errors, or the configuration cannot be read")],
     ))]
     Check,

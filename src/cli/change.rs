@@ -47,7 +47,6 @@ impl Change<'_> {
                 failure.help = format!("{} is changed already; {}", self.file.display(), failure.help);
                 Err(Stop::Failed(failure))
             }
-            Err(Stop::ReaderGone) => Err(Stop::ReaderGone),
         }
     }
 

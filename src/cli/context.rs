@@ -73,8 +73,19 @@ pub fn read(file: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
     if let Some(finding) = diagnostic::unended(UNENDED, &shown, text, "nothing of the file is used") {
         return Err(wrong(vec![finding]));
     }
-    let (config, warnings) = config::parse(&shown, text).map_err(wrong)?;
+    let (config, warnings) = config::parse_on(&shown, text, &interfaces()).map_err(wrong)?;
     Ok((config.resolve(file.parent().unwrap_or(Path::new(""))), warnings))
+}
+
+/// The host's interfaces with an IPv6 address, as the kernel lists them: address, number, three more, name.
+fn interfaces() -> config::Interfaces {
+    let text = std::fs::read_to_string("/proc/self/net/if_inet6").unwrap_or_default();
+    let one = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let number = u32::from_str_radix(words.nth(1)?, 16).ok()?;
+        Some((words.nth(3)?.to_owned(), number))
+    };
+    text.lines().filter_map(one).collect()
 }
 
 /// The file's octets, and not many more than its reader accepts: a wrong path may be a disk.

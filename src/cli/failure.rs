@@ -39,9 +39,7 @@ pub struct Failure {
 /// Why a command stops before its end.
 #[derive(Debug)]
 pub enum Stop {
-    /// Whoever read standard output has gone: there is nobody to print for.
-    ReaderGone,
-    /// It failed.
+    /// It failed. A reader of standard output that is gone stops nothing: see [`super::output::Output`].
     Failed(Box<Failure>),
 }
 
@@ -80,11 +78,8 @@ impl From<Failure> for Stop {
 }
 
 impl Stop {
-    /// What a failed write to standard output means.
+    /// A failed write to standard output, such as to a full disk.
     pub fn from_write(error: &io::Error) -> Stop {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Stop::ReaderGone;
-        }
         Failure::new(Exit::Failure, format!("standard output cannot be written: {error}"), "").into()
     }
 }

@@ -44,8 +44,10 @@ pub enum Tone {
     Bad,
 }
 
-/// Where a command prints.
+/// Where a command prints. Where whoever read it is gone, as after `| head -1`, the command goes on without printing, and
+/// ends as it would have ended: a script that asks for its exit code must not get one that depends on timing.
 pub struct Output {
+    is_reader_gone: bool,
     form: Form,
     colour: bool,
     colour_errors: bool,
@@ -59,6 +61,7 @@ impl Output {
     pub fn new(form: Form, colour: Colour) -> Output {
         let terminal = io::stdout().is_terminal();
         Output {
+            is_reader_gone: false,
             form,
             colour: wanted(colour, terminal),
             colour_errors: wanted(colour, io::stderr().is_terminal()),
@@ -84,8 +87,8 @@ impl Output {
     pub fn line(&mut self, text: &str) -> Result<(), Stop> {
         // Cells are clean already; where colour is on, only they can hold ESC, from whoever painted them.
         let text = if self.colour { Cow::Borrowed(text) } else { escape::lines(text) };
-        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
-        written.map_err(|error| Stop::from_write(&error))
+        let line = format!("{text}\n");
+        self.raw(line.as_bytes())
     }
 
     /// Text that ends its own lines, as it is.
@@ -93,7 +96,11 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn raw(&mut self, text: &[u8]) -> Result<(), Stop> {
-        self.stdout.write_all(text).map_err(|error| Stop::from_write(&error))
+        if self.is_reader_gone {
+            return Ok(());
+        }
+        let written = self.stdout.write_all(text);
+        self.done(written)
     }
 
     /// One JSON object on a line of its own.
@@ -102,9 +109,8 @@ impl Output {
     /// As [`Output::line`].
     pub fn object(&mut self, value: &impl Serialize) -> Result<(), Stop> {
         let text = serde_json::to_string(value).map_err(|error| Stop::from_write(&error.into()))?;
-        let text = escape::json(&text);
-        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
-        written.map_err(|error| Stop::from_write(&error))
+        let line = format!("{}\n", escape::json(&text));
+        self.raw(line.as_bytes())
     }
 
     /// A table, fitted to the terminal.
@@ -128,7 +134,21 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn flush(&mut self) -> Result<(), Stop> {
-        self.stdout.flush().map_err(|error| Stop::from_write(&error))
+        if self.is_reader_gone {
+            return Ok(());
+        }
+        let written = self.stdout.flush();
+        self.done(written)
+    }
+
+    fn done(&mut self, written: io::Result<()>) -> Result<(), Stop> {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_reader_gone = true;
+                Ok(())
+            }
+            written => written.map_err(|error| Stop::from_write(&error)),
+        }
     }
 
     /// Says on standard error why the command failed: `error: ...`, or one JSON object with `error` and `exit`.

@@ -9,6 +9,7 @@ mod signals;
 use super::context;
 use super::failure::{Exit, Failure};
 use super::output::{Colour, Form, Output};
+use super::words::counted;
 use crate::answer::{Identity, Snapshot, respond};
 use crate::config::{self, Config};
 use crate::control::protocol::Status;
@@ -91,9 +92,6 @@ fn begin(
     let (config, warnings) = context::read(&file)?;
     let log = log.insert(Log::start(&config, Arc::clone(metrics)));
     quiet_panics();
-    for warning in &warnings {
-        tracing::warn!("{}", warning.one_line());
-    }
     let bound = bind(&config)?;
     let confinement = confine(&config, &file)?;
     log.run().map_err(|fault| failed(format!("cannot start the thread of the log: {fault}")))?;
@@ -109,6 +107,7 @@ fn begin(
         status: status(&addresses, &confinement),
         read_config: reader(file),
         config: config.clone(),
+        warnings,
         identity,
         slot: Arc::clone(&slot),
         metrics: Arc::clone(&metrics),
@@ -295,7 +294,7 @@ fn refuse_if_strict(strict: bool, findings: &[Diagnostic]) -> Result<(), Failure
     if !strict || errors.is_empty() {
         return Ok(());
     }
-    let message = format!("{} errors, and --strict wants none", errors.len());
+    let message = format!("{}, and --strict wants none", counted(errors.len(), "error"));
     Err(Failure { findings: errors, ..Failure::new(Exit::Failure, message, "mend them, or start without --strict") })
 }
 
@@ -312,7 +311,8 @@ fn status(addresses: &[String], confinement: &InForce) -> Status {
 
 fn start_line(addresses: &[String], (tenants, zones): (usize, usize), confinement: &InForce) -> String {
     let confined = if confinement.words.is_empty() { "nothing".to_owned() } else { confinement.words.join(", ") };
-    format!("answering on {} for {zones} zones and {tenants} tenants; confined by {confined}", addresses.join(", "))
+    let (zones, tenants) = (counted(zones, "zone"), counted(tenants, "tenant"));
+    format!("answering on {} for {zones} and {tenants}; confined by {confined}", addresses.join(", "))
 }
 
 impl Server {

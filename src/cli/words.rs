@@ -24,6 +24,19 @@ pub fn near(at: u64, now: UnixTime) -> String {
     if at.abs_diff(now.0) < NEAR { moment(at) } else { minute(at) }
 }
 
+/// `1 zone`, `20,000 tenants`: a number with its noun, which takes an s for more than one.
+pub fn counted(count: usize, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The two largest units: `2 d 11 h`, `3 min 5 s`.
 pub fn span(seconds: Seconds) -> String {
     let mut parts = Vec::new();

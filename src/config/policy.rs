@@ -3,7 +3,7 @@
 //! Spans that contradict each other are refused; spans that are only unsafe are used, with a warning.
 
 use super::{number, word};
-use crate::fields::{At, Reader, Table, shown};
+use crate::fields::{At, Reader, Table, Value, shown};
 use crate::time::{Seconds, SignaturePolicy, parse_span, print_span};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -222,22 +222,29 @@ impl Check<'_, '_, '_> {
     fn contradictions(&mut self) {
         let Policy { signature_life, signature_grid, dnskey_life, dnskey_refresh, .. } = *self.policy;
         let ttl = Seconds::from(self.policy.dnskey_ttl);
+        let of = |key: &str, span: Seconds| format!("`{key}` of {}", print_span(span));
         if signature_grid > signature_life / 2 {
-            let message = "`signature_grid` is more than half of `signature_life`: the grid takes off up to its width";
-            self.refuse(&["signature_grid", "signature_life"], message);
+            let (grid, life) = (of("signature_grid", signature_grid), of("signature_life", signature_life));
+            let message = format!("{grid} is more than half of {life}: the grid takes off up to its width");
+            self.refuse(&["signature_grid", "signature_life"], &message, "signature_grid", signature_life / 2);
         }
         if dnskey_refresh >= dnskey_life {
-            let message = "`dnskey_refresh` is not below `dnskey_life`, so signatures would be due as soon as made";
-            self.refuse(&["dnskey_refresh", "dnskey_life"], message);
+            let (refresh, life) = (of("dnskey_refresh", dnskey_refresh), of("dnskey_life", dnskey_life));
+            let message = format!("{refresh} is not below {life}, so signatures would be due as soon as made");
+            self.refuse(&["dnskey_refresh", "dnskey_life"], &message, "dnskey_refresh", dnskey_life / 2);
         }
+        let of_ttl = of("dnskey_ttl", ttl);
+        let so = "so signatures would end in caches";
         if signature_life < 2 * ttl {
-            let message = "`signature_life` is below twice `dnskey_ttl`, so signatures would end in caches";
-            self.refuse(&["signature_life", "dnskey_ttl"], message);
+            let message = format!("{} is below twice {of_ttl}, {so}", of("signature_life", signature_life));
+            self.refuse(&["signature_life", "dnskey_ttl"], &message, "signature_life", 2 * ttl);
         }
-        if dnskey_refresh < ttl || dnskey_life < 2 * ttl {
-            let message = "`dnskey_refresh` is below `dnskey_ttl`, or `dnskey_life` below twice of it, so signatures \
-                           over the keys would end in caches";
-            self.refuse(&["dnskey_refresh", "dnskey_life", "dnskey_ttl"], message);
+        if dnskey_refresh < ttl {
+            let message = format!("{} is below {of_ttl}, {so}", of("dnskey_refresh", dnskey_refresh));
+            self.refuse(&["dnskey_refresh", "dnskey_ttl"], &message, "dnskey_refresh", ttl);
+        } else if dnskey_life < 2 * ttl {
+            let message = format!("{} is below twice {of_ttl}, {so}", of("dnskey_life", dnskey_life));
+            self.refuse(&["dnskey_life", "dnskey_ttl"], &message, "dnskey_life", 2 * ttl);
         }
     }
 
@@ -284,9 +291,14 @@ impl Check<'_, '_, '_> {
         }
     }
 
-    fn refuse(&mut self, keys: &[&str], message: &str) {
+    /// `key` would be right with `good`; what is not written has its default.
+    fn refuse(&mut self, keys: &[&str], message: &str, key: &str, good: Seconds) {
         let span = self.first_of(keys);
-        self.reader.error("MX1009", span, message, "change one of them");
+        let help = format!(
+            "write {key} = \"{}\", or change the other; a key that is not written has its default",
+            print_span(good)
+        );
+        self.reader.error("MX1009", span, message, &help);
     }
 
     fn warn(&mut self, code: &'static str, key: &str, message: &str, help: &str) {
@@ -330,6 +342,12 @@ pub(super) fn span(
     key: &str,
     range: std::ops::RangeInclusive<Seconds>,
 ) -> Option<Seconds> {
+    if let Some((_, At { value: Value::Integer(seconds), span })) = table.get(key) {
+        let seconds = Seconds::try_from(*seconds).unwrap_or(0);
+        let help = format!("{seconds} seconds are {key} = \"{}\"", print_span(seconds));
+        reader.error("MX1003", span.clone(), format!("`{key}` takes a span of time in quotes, not a number"), &help);
+        return None;
+    }
     let at = reader.text(table, key)?;
     match parse_span(&shown(at.value)) {
         Ok(span) if range.contains(&span) => return Some(span),

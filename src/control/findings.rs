@@ -26,7 +26,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// All of them, in the order of their places.
+    /// All of them: errors first, causes before what follows from them.
     pub(super) fn all(&self) -> &[Diagnostic] {
         &self.all
     }
@@ -48,7 +48,7 @@ impl Findings {
         self.seen = now;
         let mut all = world.findings();
         all.extend_from_slice(more);
-        all.sort();
+        all.sort_by(|a, b| a.rank().cmp(&b.rank()).then_with(|| a.cmp(b)));
         all.dedup();
         self.all = all;
         self.shown = Arc::new(self.all.iter().take(FINDINGS_MAX).map(finding).collect());

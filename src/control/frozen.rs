@@ -92,9 +92,12 @@ impl Frozen {
             Exposure::Mode(_) => {
                 format!("if no one else read it: `chmod {mode} {}`; else roll the key", file.display())
             }
-            Exposure::Owner { ours, .. } => {
-                format!("if no one else read it: `chown {ours} {}`; else roll the key", file.display())
-            }
+            // Who is right, the owner or the process, is not known here: a chown to the wrong one would stop the zone.
+            Exposure::Owner { owner, ours } => format!(
+                "if the server is to run as user {owner}, name that one as `user` in [server] or start it so; if it is to run as \
+                 user {ours}, and no one else read the key: `chown {ours} {}`; else roll the key",
+                file.display()
+            ),
         };
         Frozen::new(Cause::Exposed, file, &exposure.to_string(), &fix)
     }

@@ -11,6 +11,7 @@ use crate::dns::name::Name;
 use crate::time;
 use crate::zone::table::Table;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,19 @@ fn settle(done: Result<(), StoreFault>, kept: &mut Option<u64>, revision: u64, f
 
 fn diagnostic(fault: &StoreFault, keys: &Path) -> Diagnostic {
     let message = format!("the last good content cannot be kept: {fault}");
-    let help = "answers go on; free the disk before a restart, this is tried again by itself";
+    let help = format!("answers go on, and this is tried again by itself; before a restart {}", cure(fault));
     Diagnostic::error("MX5016", Place::file(keys.display().to_string()), message, help)
+}
+
+/// What ends this fault, as far as the system's words tell.
+fn cure(fault: &StoreFault) -> &'static str {
+    let StoreFault::Disk(fault) = fault else { return "do what is said above" };
+    match fault.cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk of `keys`",
+        ErrorKind::ReadOnlyFilesystem => "mount the disk of `keys` so that it can be written",
+        ErrorKind::PermissionDenied => "let `keys` and all in it belong to the user that the server runs as",
+        ErrorKind::NotFound => "put the folder `keys` back",
+        // Others are for whoever knows the disk.
+        _ => "repair the disk of `keys`",
+    }
 }

@@ -5,9 +5,11 @@
 use crate::cert::Leaf;
 use crate::config::Config;
 use crate::control::certs::Certs;
+use crate::control::excerpts;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::keys_folder::zone_folder;
+use crate::control::passed_over;
 use crate::control::past::Past;
 use crate::control::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::control::reach;
@@ -18,7 +20,7 @@ use crate::control::store::{self, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, World};
 use crate::control::zones::{Keys, ZoneState};
-use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::time::{self, UnixTime};
 use crate::zone::tenant;
@@ -251,15 +253,42 @@ pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnos
     Diagnostic::error("MX5014", place, reason, help)
 }
 
-/// Everything that is wrong with the zones, pools, tenants and keys that a configuration names; nothing is changed. The
-/// configuration's paths are resolved.
-pub fn examine(config: &Config) -> Vec<Diagnostic> {
+/// What `check` has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Zones with a master file.
+    pub zones: usize,
+    /// Tenants that would be served.
+    pub tenants: usize,
+    /// Pools that would be served.
+    pub pools: usize,
+    /// Files below the folder of zones that are of no known kind.
+    pub passed_over: Vec<String>,
+}
+
+/// Everything that is wrong with the zones, pools, tenants and keys that a configuration names, and what was read of them;
+/// nothing is changed. The configuration's paths are resolved.
+pub fn examine(config: &Config) -> (Vec<Diagnostic>, Seen) {
     let (world, mut found) = look(config);
+    let mut named = world.included_paths();
+    named.extend(world.pools.reports().flat_map(|report| report.certificates).map(|(path, _)| path.clone()));
+    let seen = Seen {
+        zones: world.zones.values().filter(|zone| !zone.gone).count(),
+        tenants: world.zones.values().map(|zone| zone.tenants.table.len()).sum(),
+        pools: world.pools.reports().filter(|report| report.pool.is_some()).count(),
+        passed_over: passed_over::find(&config.zones, &named),
+    };
     found.extend(world.findings());
     found.extend(signed_anyway(config, &world));
     found.extend(false_a_labels(&world));
-    found.sort_by(|a, b| (a.severity != Severity::Error, &a.place).cmp(&(b.severity != Severity::Error, &b.place)));
-    found
+    found.extend(seen.passed_over.iter().filter_map(|path| passed_over::mistake(path, world.shown(path))));
+    if world.zones.is_empty() && config.zones.is_dir() {
+        found.push(passed_over::no_zone(&config.zones));
+    }
+    found.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    found.dedup();
+    excerpts::add(&mut found, &config.zones);
+    (found, seen)
 }
 
 /// Endpoints of before that IDNA-aware senders refuse, and that tenants keep because they are served there.
@@ -286,15 +315,19 @@ pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
     let mut world = World::new(config.clone(), config.zones.display().to_string());
     let mut changes = settled_scan(&mut files);
-    let found: Vec<Diagnostic> =
-        std::mem::take(&mut changes.troubled).iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
+    let troubled = std::mem::take(&mut changes.troubled);
+    let found: Vec<Diagnostic> = troubled.iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
     let batch = changes
         .changed
         .into_iter()
         .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
     let batch = batch.collect();
     let records = Records::read(&config.keys);
-    world.apply(batch, time::now(), &mut ReadOnly { config, files: &mut files, records });
+    let mut outside = ReadOnly { config, files: &mut files, records };
+    world.apply(batch, time::now(), &mut outside);
+    for (trouble, finding) in troubled.iter().zip(&found) {
+        world.spoil(&trouble.path.to_string_lossy(), finding.clone(), &mut outside);
+    }
     (world, found)
 }
 
@@ -308,7 +341,8 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
             let message =
                 format!("`signed = false` for {text}, but it has keys: it stays signed, or it would be bogus");
             let help = format!("its DS must leave the parent first: `mxseal keys roll {text} --insecure`");
-            found.push(Diagnostic::error(SIGNED_ANYWAY, Place::file("mxseal.toml"), message, &help));
+            let place = config.places.of(&format!("zone.{text}.signed"));
+            found.push(Diagnostic::error(SIGNED_ANYWAY, place, message, &help));
         }
     }
     found

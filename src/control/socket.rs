@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// The socket below `keys/`.
 const SOCKET_NAME: &str = "control.sock";
+/// Octets of a socket's path, at most: `sun_path` has 108, and one of them ends it (unix(7)).
+const PATH_OCTETS_MAX: usize = 107;
 /// Octets of a request, at most: an import of eight keys, each a private and a public file of some kilobytes with their
 /// remarks; all others are a name and a few words.
 const REQUEST_OCTETS_MAX: u64 = 256 * 1024;
@@ -55,9 +57,41 @@ impl Desk {
     }
 }
 
+/// The socket of a server that uses this folder of keys.
+pub(super) fn path(keys: &Path) -> PathBuf {
+    keys.join(SOCKET_NAME)
+}
+
+/// A path that the system takes for no socket, as it is too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the control socket would be {}: {octets} octets, where the system takes {PATH_OCTETS_MAX} at most", path.display())]
+pub(super) struct PathFault {
+    path: PathBuf,
+    octets: usize,
+}
+
+impl PathFault {
+    /// What to do about it.
+    pub(super) fn help(&self) -> String {
+        let more = self.octets.saturating_sub(PATH_OCTETS_MAX);
+        format!(
+            "set `keys` to a folder whose path is at least {more} octets shorter, as in keys = \"/var/lib/mxseal/keys\""
+        )
+    }
+}
+
+/// Why there can be no socket of this path; none: there can.
+pub(super) fn path_fault(path: &Path) -> Option<PathFault> {
+    let octets = path.as_os_str().len();
+    (octets > PATH_OCTETS_MAX).then(|| PathFault { path: path.to_owned(), octets })
+}
+
 /// Opens the socket; a stale one is replaced, since the lock on `keys/` is held.
 pub fn bind(keys: &Path) -> io::Result<UnixListener> {
-    let path = keys.join(SOCKET_NAME);
+    let path = path(keys);
+    if let Some(fault) = path_fault(&path) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{fault}; {}", fault.help())));
+    }
     match std::fs::remove_file(&path) {
         Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
         _ => {}

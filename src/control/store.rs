@@ -18,6 +18,7 @@ mod import;
 mod last_good;
 mod moment;
 pub mod pools;
+pub mod ready;
 pub mod records;
 
 pub use import::{Import, ImportFault};

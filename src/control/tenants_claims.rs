@@ -13,6 +13,9 @@ use crate::zone::tenant::{Definition, is_false_a_label};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+/// Code of an entry whose pool is broken: it is told with the pool, once for all its tenants.
+pub(super) const WAITS_FOR_POOL: &str = "MX4209";
+
 /// Tenants that a batch no longer defines as they are, by label, with the paths of the files that did.
 pub(super) type Vanished = BTreeMap<Box<[u8]>, (Arc<Tenant>, Arc<str>)>;
 
@@ -205,7 +208,7 @@ impl Batch {
             Diagnostic::error("MX4203", place(), message, "the one served now stays: remove one of the two")
         };
         if let Some(other) = taken.by_domain(definition, &self.claims) {
-            return Some(Obstacle::Other(domain_taken(&named(other))));
+            return Some(Obstacle::Other(domain_taken(&format!("{}:{}", other.path, other.definition.line))));
         }
         if let Some(other) = taken.by_label(definition, &self.claims) {
             return Some(Obstacle::Other(endpoint_taken(&named(other))));
@@ -213,9 +216,11 @@ impl Batch {
         let owner = tenants.table.get(definition.endpoint.as_bytes()).cloned();
         if let Some(owner) = owner.as_ref().filter(|owner| !self.gives_way(owner, &definition.domain, moving, tenants))
         {
-            let by = tenants.named(owner, around);
             let same = owner.is_of(&definition.domain);
-            let reason = if same { domain_taken(&by) } else { endpoint_taken(&by) };
+            let reason = match same {
+                true => domain_taken(&tenants.place_of(owner, around)),
+                false => endpoint_taken(&tenants.named(owner, around)),
+            };
             return Some(Obstacle::Owner(Arc::clone(owner), reason));
         }
         let is_own = owner.is_some_and(|owner| owner.is_of(&definition.domain));
@@ -232,9 +237,14 @@ impl Batch {
                 && !self.gives_way(tenant, &definition.domain, moving, tenants)
         });
         if let Some(other) = other {
-            return Some(Obstacle::Other(domain_taken(&tenants.named(other, around))));
+            return Some(Obstacle::Other(domain_taken(&tenants.place_of(other, around))));
         }
         if let Some(pool) = definition.pool.as_deref().filter(|pool| pools.index(pool).is_none()) {
+            if let Some(cause) = pools.why_broken(pool) {
+                let message = format!("pool `{pool}` of {} cannot be used: {}", definition.domain, cause.one_line());
+                let help = "mend the pool; its tenants are served with it";
+                return Some(Obstacle::Other(Diagnostic::error(WAITS_FOR_POOL, place(), message, help)));
+            }
             let message = format!("pool `{pool}` of {} is not defined", definition.domain);
             return Some(Obstacle::Other(Diagnostic::error("MX4204", place(), message, pools.help_for(pool))));
         }

@@ -4,6 +4,7 @@
 
 use crate::control::pools::{Endpoint, Kept as KeptAt, PoolTable};
 use crate::control::tenants::{Kept, Standing, Surroundings, Tenants, Waiting};
+use crate::control::tenants_claims::WAITS_FOR_POOL;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::zone::endpoint::Tenant;
@@ -79,12 +80,20 @@ impl Tenants {
         odd.filter_map(|(path, odd)| Some((path, odd.fault.as_ref()?)))
     }
 
-    /// All findings: faults of files, broken entries, warnings.
+    /// All findings: faults of files, broken entries, warnings. Not those of tenants whose pool is broken: see
+    /// [`Tenants::waiting_for_pools`].
     pub fn findings(&self) -> Vec<Diagnostic> {
         let odd = self.odd_files.iter().filter_map(|path| self.files.get(path)?.odd.as_deref());
         let all = odd
             .flat_map(|odd| odd.fault.iter().chain(odd.waiting.iter().flat_map(|w| &w.reasons)).chain(&odd.warnings));
-        all.cloned().collect()
+        all.filter(|finding| finding.code != WAITS_FOR_POOL).cloned().collect()
+    }
+
+    /// Entries whose pool is broken, by the names of these pools: thousands may wait for one mend.
+    pub fn waiting_for_pools(&self) -> impl Iterator<Item = &str> {
+        let waits = |waiting: &&Waiting| waiting.reasons.iter().any(|reason| reason.code == WAITS_FOR_POOL);
+        let waiting = self.waiting().map(|(_, waiting)| waiting).filter(waits);
+        waiting.filter_map(|waiting| waiting.definition.as_ref()?.pool.as_deref())
     }
 
     /// Number of tenants whose removal is held back.

@@ -193,7 +193,7 @@ impl Mind {
             keeper: Keeper::new(),
             findings: Findings::default(),
             restored: BTreeSet::new(),
-            own_findings: Vec::new(),
+            own_findings: options.warnings,
             disk_findings: Vec::new(),
             previous: Vec::new(),
         };

@@ -6,6 +6,7 @@ mod build;
 mod cover;
 mod files;
 mod keys;
+mod named;
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -341,6 +342,7 @@ impl World {
     pub fn findings(&self) -> Vec<Diagnostic> {
         let mut all = self.findings_but_tenants();
         all.extend(self.zones.values().flat_map(|zone| zone.tenants.findings()));
+        all.extend(self.waiting_for_pools());
         // A file that cannot be read is in trouble and spoils its tenants, for one reason.
         all.sort();
         all.dedup();
@@ -352,6 +354,7 @@ impl World {
         let mut all: Vec<Diagnostic> = self.troubles.values().chain(self.misnamed.values()).cloned().collect();
         all.extend(self.pools.findings());
         all.extend(self.zones.values().flat_map(ZoneState::findings));
+        all.extend(self.named_in_vain());
         all
     }
 

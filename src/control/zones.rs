@@ -19,6 +19,7 @@ use crate::time::{Seconds, UnixTime};
 use crate::zone::Zone;
 use crate::zone::content::{self, Content, Delegation, Parts};
 use crate::zone::endpoint::Pools;
+use crate::zone::lint::{self, Subject, Suspicion};
 use crate::zone::master::Parsed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -62,6 +63,8 @@ pub struct ZoneState {
     revision: u64,
     content: Option<Arc<Content>>,
     content_findings: Vec<Diagnostic>,
+    /// What looks like a slip in it.
+    suspicions: Vec<Suspicion>,
     /// Labels of tenants that were served already when the master file began to use their names.
     hiding: Vec<Box<[u8]>>,
     attempt: Option<Attempt>,
@@ -117,6 +120,7 @@ impl ZoneState {
             revision: 0,
             content: None,
             content_findings: Vec::new(),
+            suspicions: Vec::new(),
             hiding: Vec::new(),
             attempt: None,
             served: None,
@@ -170,6 +174,7 @@ impl ZoneState {
         self.attempt = None;
         self.includes.clear();
         self.content_findings.clear();
+        self.suspicions.clear();
         self.content_is_good = true;
     }
 
@@ -234,6 +239,8 @@ impl ZoneState {
         let (content, findings) = self.build(&next.parsed, &next);
         self.content_findings = findings;
         self.content_is_good = content.is_some();
+        let subject = |content| Subject { apex: &self.apex, parsed: &next.parsed, content, children: &next.children };
+        self.suspicions = content.as_ref().map(|content| lint::lint(&subject(content))).unwrap_or_default();
         match (content, &self.good) {
             (Some(content), _) => {
                 self.content.iter().for_each(|before| content.adopt(before));
@@ -357,6 +364,10 @@ impl ZoneState {
             Keys::None | Keys::Wanted => &[],
         };
         let mut all: Vec<_> = self.file_findings.iter().chain(&self.content_findings).chain(keys).cloned().collect();
+        // What seems to be missing may be a tenant's endpoint.
+        let is_tenant = |label: &[u8]| self.tenants.table.get(label).is_some();
+        let suspicions = self.suspicions.iter().filter(|one| !one.endpoint.as_deref().is_some_and(is_tenant));
+        all.extend(suspicions.map(|one| one.diagnostic.clone()));
         all.extend(self.covered.clone());
         all.extend(self.hiding.iter().filter_map(|label| self.hidden(label)));
         all

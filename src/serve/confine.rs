@@ -111,6 +111,14 @@ fn keep_user(running: u32) -> Result<InForce, ConfineFault> {
     Ok(InForce { words: vec![format!("user id {running}, no capabilities")], warnings: Vec::new() })
 }
 
+/// The ids of a user and its first group, by its name or number.
+///
+/// # Errors
+/// [`ConfineFault::UnknownUser`], or that the file of users cannot be read.
+pub fn ids_of(user: &str) -> Result<(u32, u32), ConfineFault> {
+    find_account(user).map(|account| (account.uid, account.gid))
+}
+
 fn find_account(user: &str) -> Result<Account, ConfineFault> {
     let text = std::fs::read_to_string(PASSWD).map_err(|fault| ConfineFault::Accounts(user.to_owned(), fault))?;
     account_in(&text, user).ok_or_else(|| ConfineFault::UnknownUser(user.to_owned()))

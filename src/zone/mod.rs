@@ -5,6 +5,7 @@
 
 pub mod content;
 pub mod endpoint;
+pub mod lint;
 pub mod master;
 pub mod table;
 pub mod tenant;

@@ -166,9 +166,19 @@ pub fn parse_ndjson_each(file: &str, text: &str, each: &mut dyn FnMut(Definition
         return Parsed { unfinished: true, ..too_large };
     }
     let mut parsed = Parsed::empty();
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    let (mut at, mut number) = (0, 0);
+    while let Some(line) = text.get(at..).and_then(|rest| rest.split_inclusive('\n').next()) {
+        let start = at;
+        at += line.len();
+        number += 1;
         if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if let Some(block) = json::over_lines(text.get(start..).unwrap_or_default()) {
+            parsed.broken.push(over_lines(file, block, number));
+            parsed.unfinished |= !block.ends_with('\n');
+            at = start + block.len();
+            number = number.saturating_add(lines_in(block) - 1);
             continue;
         }
         if let Some(definition) = quick_line(line, number) {
@@ -225,6 +235,21 @@ fn refuse_size<T>(file: &str, text: &str, octets_max: usize, code: &'static str)
     let message = format!("the file has {} octets, the limit is {octets_max}", text.len());
     let diagnostic = Diagnostic::error(code, Place::file(file), message, "divide it into several files");
     Some(Parsed { broken: vec![Broken { name: None, diagnostics: vec![diagnostic] }], ..Parsed::empty() })
+}
+
+fn lines_in(block: &str) -> u32 {
+    u32::try_from(block.split_inclusive('\n').count()).unwrap_or(u32::MAX).max(1)
+}
+
+/// One error for an object that takes several lines, where each of them would be wrong by itself.
+fn over_lines(file: &str, block: &str, line: u32) -> Broken {
+    let mut place = Place::span(file, block, 0, 1);
+    place.line = line;
+    let last = line.saturating_add(lines_in(block) - 1);
+    let message = format!("this goes on to line {last}, and one line takes one object");
+    let help = "write each object into one line: `jq -c . FILE`, or `jq -c '.[]' FILE` where all are in one list";
+    let name = if block.trim_start().starts_with('[') { None } else { rough_name(block) };
+    Broken { name, diagnostics: vec![Diagnostic::error(TENANT_CODES.syntax, place, message, help)] }
 }
 
 fn given_up(file: &str, line: u32) -> Broken {
@@ -285,6 +310,7 @@ fn tenant_of(reader: &mut Reader<'_>, table: &Table, line: u32, whole: Place) ->
         faults.forget_absences();
     }
     reader.refuse_unknown(table, "a tenant", TENANT_KEYS);
+    faults.forget_misspelt(table, TENANT_KEYS);
     faults.report(reader, table, whole);
     definition.filter(|_| reader.errors.is_empty())
 }
@@ -308,6 +334,7 @@ fn pool_of(reader: &mut Reader<'_>, table: &Table, name: &str) -> Option<Pool> {
         faults.forget_absences();
     }
     reader.refuse_unknown(pool.value, "a pool", POOL_KEYS);
+    faults.forget_misspelt(pool.value, POOL_KEYS);
     faults.report(reader, pool.value, place);
     checked.filter(|_| reader.errors.is_empty())
 }

@@ -7,7 +7,7 @@ use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::{Output, Tone};
 use super::super::progress::Bar;
-use super::super::words::{minute, nearest, zone_stem};
+use super::super::words::{counted, minute, nearest, zone_stem};
 use crate::control::keys_offline::{SignedZone, signed_zones};
 use crate::roll::sim::world::Wrong;
 use crate::roll::sim::{Faults, Outcome, Setup, run as live_through};
@@ -49,7 +49,11 @@ struct Verdict {
 pub fn run(context: &Context, asked: &Simulate, output: &mut Output) -> Result<Exit, Stop> {
     let (zones, findings) = signed_zones(&context.config);
     let zones = chosen(zones, &asked.zones).map_err(|failure| Failure { findings, ..failure })?;
-    let bar = Bar::new(&format!("{} years of {} zones", asked.years, zones.len()));
+    let bar = Bar::new(&format!(
+        "{} of {}",
+        counted(usize::try_from(asked.years).unwrap_or(usize::MAX), "year"),
+        counted(zones.len(), "zone")
+    ));
     let mut total = Verdict { zone: "all".to_owned(), seed: asked.seed, ..Verdict::default() };
     for (count, zone) in zones.iter().enumerate() {
         let verdict = live(zone, asked, &mut |part| bar.show((count as f64 + part) / zones.len() as f64));

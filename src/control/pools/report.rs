@@ -5,6 +5,7 @@
 use super::{Entry, PoolOutside, PoolState, PoolTable};
 use crate::cert::Leaf;
 use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::fields::nearest;
 use crate::zone::endpoint::Records;
 use crate::zone::tenant::{self, Pool};
 use std::sync::Arc;
@@ -33,12 +34,29 @@ impl PoolTable {
         self.ttl.min(self.ttl_cap.unwrap_or(u32::MAX))
     }
 
+    /// The pools that the file speaks of, broken ones among them, and those that are served all the same.
+    pub fn defined(&self) -> impl Iterator<Item = &str> {
+        let is_there = |entry: &&Entry| entry.way.is_none() && entry.state != PoolState::Gone;
+        self.entries.iter().filter(is_there).map(|entry| entry.name.as_str())
+    }
+
+    /// What is wrong with a pool that is not served; none where nothing is known of such a pool at all. While the file
+    /// cannot be read, any pool may stand in it.
+    pub fn why_broken(&self, name: &str) -> Option<&Diagnostic> {
+        let own = self.entry(name).and_then(|entry| entry.findings.first());
+        own.or_else(|| self.file_findings.first().filter(|_| !self.file_is_good))
+    }
+
+    /// Whether the file of the pools is there, and could be read as it is now.
+    pub fn is_read(&self) -> bool {
+        self.file_is_good
+    }
+
     /// What to do about a pool that is not there.
     pub fn help_for(&self, name: &str) -> String {
-        let known = self.by_name.keys().filter(|known| self.index(known).is_some());
-        let nearest = known.min_by_key(|known| strsim::levenshtein(known, name));
-        match nearest {
-            Some(nearest) => format!("define it in pools.toml, or did you mean `{nearest}`?"),
+        let known: Vec<&str> = self.defined().filter(|known| self.index(known).is_some()).collect();
+        match nearest(name, &known) {
+            Some(near) => format!("define it in pools.toml, or did you mean `{near}`?"),
             None => "define it in pools.toml".to_owned(),
         }
     }
@@ -46,7 +64,9 @@ impl PoolTable {
     fn findings_of(&self, entry: &Entry) -> Vec<Diagnostic> {
         let mut findings = entry.findings.clone();
         if self.file_is_good && !entry.mentioned && entry.state == PoolState::LastGood {
-            let message = format!("pool `{}` is no longer defined, but {} tenants use it", entry.name, entry.tenants);
+            let users =
+                if entry.tenants == 1 { "1 tenant uses".to_owned() } else { format!("{} tenants use", entry.tenants) };
+            let message = format!("pool `{}` is no longer defined, but {users} it", entry.name);
             let help = "define it again, or move the tenants first; its last good records are served until then";
             findings.push(Diagnostic::error("MX3202", Place::file(&self.shown), message, help));
         }

@@ -227,9 +227,14 @@ impl Tenants {
         self.held.contains_key(label)
     }
 
-    pub(in crate::control) fn named(&self, tenant: &Tenant, around: &Surroundings<'_>) -> String {
+    pub(in crate::control) fn place_of(&self, tenant: &Tenant, around: &Surroundings<'_>) -> String {
         let path = around.files.path(tenant.file()).filter(|path| self.files.contains_key(path));
         let path = path.as_deref().unwrap_or("a file that is gone");
-        format!("{path}:{} ({})", tenant.line(), tenant.domain())
+        format!("{path}:{}", tenant.line())
+    }
+
+    /// The same, with its domain.
+    pub(in crate::control) fn named(&self, tenant: &Tenant, around: &Surroundings<'_>) -> String {
+        format!("{} ({})", self.place_of(tenant, around), tenant.domain())
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Looks {
     pub(super) round: u64,
     pub(super) roots: Option<Roots>,
     /// Why nobody is known whom MTA-STS senders trust.
-    pub(super) no_roots: Option<String>,
+    pub(super) no_roots: Option<Diagnostic>,
     files: BTreeMap<String, Option<Print>>,
     files_at: Instant,
     /// A tenant of each pool, to look at it on the wire.

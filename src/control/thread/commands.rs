@@ -51,6 +51,7 @@ impl Mind {
         self.rolls.zones.values_mut().for_each(|roll| roll.due = Instant::now());
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
+        self.own_findings.extend(self.looks.no_roots.clone());
         self.publish();
         tracing::info!(SNAPSHOT = self.version, "reloaded");
         Ok(())

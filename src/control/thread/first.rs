@@ -33,11 +33,11 @@ impl Mind {
         let zones = &self.world.zones;
         self.certs
             .tell_missing_homes(&self.store, |apex| zones.get(apex).is_some_and(|zone| !zone.tenants.table.is_empty()));
-        self.own_findings = Vec::new();
         self.take_back_insecure();
         self.note_goals();
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
+        self.own_findings.extend(self.looks.no_roots.clone());
         self.publish();
     }
 

@@ -4,9 +4,9 @@
 
 use super::certs::RETRY;
 use super::{Event, Mind, StartFault};
-use crate::cert::Roots;
 use crate::cert::chain::{Chain, Expected};
 use crate::control::certs::Life;
+use crate::control::foresee;
 use crate::dns::name::Name;
 use crate::probe::{self, Manner, Prober, Round, Seen};
 use crate::time;
@@ -33,18 +33,14 @@ impl Mind {
 
     /// Reads whom MTA-STS senders trust; at a start and at each reload.
     pub(super) fn read_roots(&mut self) {
-        let read = self.config.probe.roots.as_ref().map(|path| {
-            let octets = std::fs::read(path).map_err(|fault| format!("{}: {fault}", path.display()))?;
-            Roots::parse_pem(&octets).map_err(|fault| format!("{}: {fault}", path.display()))
-        });
-        (self.looks.roots, self.looks.no_roots) = match read {
-            None => (None, None),
-            Some(Ok(roots)) => (Some(roots), None),
-            Some(Err(reason)) => (None, Some(reason)),
-        };
-        if let Some(reason) = &self.looks.no_roots {
-            tracing::info!("whether MTA-STS senders trust certificates is not looked at: {reason}");
+        let (roots, missing) = foresee::roots(&self.config);
+        self.looks.roots = roots;
+        // A file that the operator names is missed; a host without the system's list is as it is.
+        let is_named = self.config.places.is_written("probe.roots");
+        if let Some(finding) = missing.as_ref().filter(|_| !is_named) {
+            tracing::info!("{}", finding.message);
         }
+        self.looks.no_roots = missing.filter(|_| is_named);
     }
 
     /// Begins the rounds of looks that are due.

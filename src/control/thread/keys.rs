@@ -162,7 +162,9 @@ impl Mind {
     fn record(&mut self, apex: &Name, facts: Vec<Fact>) -> Result<(), Ended> {
         let roll = self.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
         for fact in facts {
-            tracing::info!(ZONE = %apex, "recorded by command: {fact:?}");
+            // As the journal has it.
+            let line = serde_json::to_string(&fact).unwrap_or_default();
+            tracing::info!(ZONE = %apex, "recorded by command: {line}");
             if !roll.record(fact, time::now()) {
                 let why = roll.disk.clone().or_else(|| roll.refused.clone()).unwrap_or_default();
                 return Err((1, format!("nothing could be recorded: {why}")));

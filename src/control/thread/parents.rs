@@ -3,7 +3,7 @@
 //! A round in which an address is not known or silent changes nothing but what is said about it.
 
 use super::Mind;
-use crate::control::observe::anchors::Anchors;
+use crate::control::foresee;
 use crate::control::observe::chain::DsSeen;
 use crate::control::observe::client::Trouble;
 use crate::control::observe::notify::Told;
@@ -11,7 +11,7 @@ use crate::control::observe::parent::{AddressSaw, ParentRound, SawFault};
 use crate::control::rolls::observer::Look;
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::control::zones::{Keys, ZoneState};
-use crate::diagnostic::{self, Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::check::{KeyId, KeySet};
 use crate::roll::facts::Fact;
@@ -28,10 +28,6 @@ const OWN_PARENT: Duration = Duration::from_secs(1);
 const OWN_PARENT_AT_REST: Duration = Duration::from_secs(600);
 /// How often a parent that others serve is asked while nothing is awaited.
 const PARENT_AT_REST: Duration = Duration::from_secs(3600);
-/// Octets of a file of anchors, at most: a few hundred records.
-const ANCHORS_OCTETS_MAX: u64 = 256 * 1024;
-/// Code of a file of anchors that cannot be used.
-const UNUSABLE: &str = "MX5513";
 
 impl Mind {
     /// How the parent of a zone is looked at; none where that cannot be said now.
@@ -64,31 +60,9 @@ impl Mind {
 
     /// Reads where trust begins; without it no parent of others is asked.
     pub(super) fn read_anchors(&mut self) -> Option<Diagnostic> {
-        let Some(file) = self.config.rolls.anchors.clone() else {
-            self.anchors = Some(Arc::new(Anchors::root()));
-            return None;
-        };
-        let read = read(&file).and_then(|text| Anchors::parse(&text).map_err(|fault| fault.to_string()));
-        let shown = file.display().to_string();
-        let (anchors, fault) = match read {
-            Ok(anchors) => (Some(Arc::new(anchors)), None),
-            Err(why) => (None, Some(format!("the trust anchors cannot be used: {why}"))),
-        };
-        self.anchors = anchors;
-        let help =
-            "mend the file, then `mxseal reload`; until then no DS is looked for at parents, so rolls wait for it";
-        fault.map(|message| Diagnostic::error(UNUSABLE, Place::file(shown), message, help))
-    }
-}
-
-fn read(file: &std::path::Path) -> Result<String, String> {
-    use std::io::Read;
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).map_err(|fault| fault.to_string())?;
-    opened.take(ANCHORS_OCTETS_MAX).read_to_string(&mut text).map_err(|fault| fault.to_string())?;
-    match diagnostic::unended(UNUSABLE, "", &text, "nothing of the file is used") {
-        Some(fault) => Err(format!("line {}: {} ({})", fault.place.line, fault.message, fault.help)),
-        None => Ok(text),
+        let (anchors, fault) = foresee::anchors(&self.config);
+        self.anchors = anchors.map(Arc::new);
+        fault
     }
 }
 

@@ -35,6 +35,8 @@ pub type Tell = dyn Fn(&str) + Send;
 pub struct Options {
     /// The configuration; its paths are resolved.
     pub config: Config,
+    /// What is to be said about it, though it is used.
+    pub warnings: Vec<Diagnostic>,
     /// Reads it again.
     pub read_config: Box<ReadConfig>,
     /// What answers say about the server.

@@ -4,6 +4,7 @@ use super::build::{At, Builder, Sets, Written};
 use super::{Role, TTL_LONG, TTL_SHORT};
 use crate::dns::name;
 use crate::dns::rtype::{self, number as rt};
+use crate::zone::master::Record;
 use std::collections::BTreeMap;
 
 impl Builder<'_> {
@@ -33,8 +34,12 @@ impl Builder<'_> {
                 self.error("MX2105", (0, 0), format!("{apex} has no SOA record"), "write one at the apex: `@ SOA …`")
             }
             Some((1, ..)) => {}
-            Some((_, at)) => {
-                self.error("MX2106", at, format!("{apex} has more than one SOA record"), "keep one");
+            Some((_, first)) => {
+                let of_apex = |record: &&Record| record.rtype == rt::SOA && record.owner == *self.parts.apex;
+                let second = self.parts.parsed.records.iter().filter(of_apex).nth(1);
+                let at = second.map_or(first, |record| (record.file, record.line));
+                let message = format!("{apex} has more than one SOA record; the first is in line {}", first.1);
+                self.error("MX2106", at, message, "keep one");
             }
         }
         if !ns {

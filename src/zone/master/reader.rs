@@ -156,7 +156,7 @@ impl<'r> Reader<'r> {
             self.read_owner(source, line.number, owner)?;
             first = 1;
         }
-        let head = read_head(fields, first)?;
+        let head = read_head(fields, first).map_err(|fault| blank_in_front(fault, line, fields))?;
         // An explicit TTL holds for the lines below, whatever is wrong with the rest of its own line.
         self.ttl.last = head.ttl.or(self.ttl.last);
         let culprit = fields.first().map_or((line.start, line.start), span);
@@ -233,6 +233,26 @@ fn check_owner(owner: &Owner, culprit: (usize, usize)) -> Result<&Name, Fault> {
             format!("correct line {line}"),
         )),
     }
+}
+
+/// A blank in front of an owner makes it the record's type; what is meant shows in the field behind it.
+fn blank_in_front(fault: Fault, line: &LogicalLine, fields: &[Token<'_>]) -> Fault {
+    let is_head = |token: &Token<'_>| {
+        let text = token.text;
+        rtype::parse(text).is_some()
+            || read_class(text).is_some()
+            || text.as_bytes().first().is_some_and(u8::is_ascii_digit)
+    };
+    let Some(owner) = fields.first().filter(|_| line.inherits && fault.code == code::TYPE) else { return fault };
+    if (fault.start, fault.end) != span(owner) || !fields.get(1).is_some_and(is_head) {
+        return fault;
+    }
+    let message = format!("{}: the line begins with a blank, so its owner is that of the line above", fault.message);
+    let help = format!(
+        "where `{}` is the owner, remove the blank in front of it",
+        owner.text.chars().take(80).collect::<String>()
+    );
+    Fault { message, help, ..fault }
 }
 
 /// Reads TTL and class in either order, then the type (RFC 1035 § 5.1), from the field `first` on.

@@ -5,7 +5,7 @@
 use super::values::{address_of, endpoint_label, endpoint_of, normal_domain, tlsa_of};
 use super::{Definition, Pool, SpkiDigest};
 use crate::diagnostic::{Diagnostic, Place, Severity};
-use crate::fields::{Reader, Table, pool_name};
+use crate::fields::{Reader, Table, nearest, pool_name};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -56,8 +56,15 @@ struct Codes {
 const TENANT: Codes = Codes { address: "MX4008", tlsa: "MX4009", too_many: "MX4010", twice: "MX4101" };
 const POOL: Codes = Codes { address: "MX3006", tlsa: "MX3007", too_many: "MX3008", twice: "MX3101" };
 
-/// No domain, neither pool nor addresses, no TLSA; a pool without addresses, without certificates.
-const ABSENCES: &[&str] = &["MX4004", "MX4011", "MX4103", "MX3005", "MX3102"];
+/// What complains of absence, and the keys that would end it: no domain, neither pool nor addresses, no TLSA; a pool
+/// without addresses, without certificates.
+const ABSENCES: &[(&str, &[&str])] = &[
+    ("MX4004", &["domain"]),
+    ("MX4011", &["pool", "addresses"]),
+    ("MX4103", &["tlsa", "pool"]),
+    ("MX3005", &["addresses"]),
+    ("MX3102", &["certificates", "tlsa"]),
+];
 
 /// Collects faults; `refused` is set by the first error.
 #[derive(Default)]
@@ -90,7 +97,18 @@ impl Faults {
 
     /// Drops what complains of absence: where a value is of a wrong type, its key only seems to be absent.
     pub fn forget_absences(&mut self) {
-        self.list.retain(|fault| !ABSENCES.contains(&fault.code));
+        self.list.retain(|fault| ABSENCES.iter().all(|(code, _)| *code != fault.code));
+    }
+
+    /// The same for keys that are there under a misspelt name: that name is the cause, and is told.
+    pub fn forget_misspelt(&mut self, table: &Table, known: &[&str]) {
+        let names = table.0.iter().map(|(key, _)| key.value.as_str()).filter(|name| !known.contains(name));
+        let meant: Vec<&str> = names.filter_map(|name| nearest(name, known)).collect();
+        let is_meant = |fault: &Fault| {
+            let absence = ABSENCES.iter().find(|(code, _)| *code == fault.code);
+            absence.is_some_and(|(_, keys)| keys.iter().any(|key| meant.contains(key)))
+        };
+        self.list.retain(|fault| !is_meant(fault));
     }
 
     /// Gives each fault its place: the value, or `whole` where the key is absent.
@@ -116,6 +134,17 @@ pub fn tenant(written: &WrittenTenant<'_>, line: u32) -> (Option<Definition>, Fa
         faults.error("MX4006", "pool", message, "");
     }
     let addresses = addresses(written.addresses.iter().map(AsRef::as_ref), &TENANT, &mut faults);
+    if let Some((index, address)) = addresses.iter().enumerate().find(|(_, address)| !is_reachable(address)) {
+        let message = format!("nobody on the Internet reaches {address}, so mail of others does not arrive there");
+        faults.add(
+            Severity::Warning,
+            "MX4104",
+            "addresses",
+            Some(index),
+            message,
+            "write the address that the world uses",
+        );
+    }
     let tlsa = digests(written.tlsa.iter().map(AsRef::as_ref), &TENANT, &mut faults);
     let dane = written.dane.unwrap_or(true);
     check_together(written, dane, &mut faults);
@@ -196,6 +225,22 @@ fn addresses<'w>(written: impl Iterator<Item = &'w str>, codes: &Codes, faults: 
 
 fn digests<'w>(written: impl Iterator<Item = &'w str>, codes: &Codes, faults: &mut Faults) -> Vec<SpkiDigest> {
     list(written, "tlsa", TLSA_MAX, codes.tlsa, codes, faults, tlsa_of)
+}
+
+/// Whether an address is none of those that stay within a host or a network: loopback, private (RFC 1918, RFC 4193), of a
+/// link, of many, or none at all; shared by customers of a provider (RFC 6598).
+fn is_reachable(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(four) => {
+            let is_shared = four.octets()[0] == 100 && four.octets()[1] & 0xc0 == 64;
+            let is_inside = four.is_loopback() || four.is_private() || four.is_link_local() || is_shared;
+            !(is_inside || four.is_unspecified() || four.is_multicast() || four.is_broadcast())
+        }
+        IpAddr::V6(six) => {
+            let is_inside = six.is_loopback() || six.is_unique_local() || six.is_unicast_link_local();
+            !(is_inside || six.is_unspecified() || six.is_multicast())
+        }
+    }
 }
 
 /// The values of one list in their order, each once.

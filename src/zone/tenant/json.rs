@@ -76,6 +76,33 @@ pub fn table(line: &str) -> Result<Table, Malformed> {
     })
 }
 
+/// Lines of an object or list that is written over several lines, looked at, at most: some thousand of a broken file are
+/// told one by one.
+const BLOCK_LINES_MAX: usize = 1_000_000;
+
+/// The lines that an object or list begins with, where it is written over several lines as for people: an opening bracket
+/// alone, and later a closing one that stands as far to the right.
+pub fn over_lines(text: &str) -> Option<&str> {
+    let mut lines = text.split_inclusive('\n');
+    let first = lines.next()?;
+    let opening = first.trim_end();
+    let closing = match opening.trim_start() {
+        "{" => '}',
+        "[" => ']',
+        _ => return None,
+    };
+    let margin = opening.len() - opening.trim_start().len();
+    let mut octets = first.len();
+    for line in lines.take(BLOCK_LINES_MAX) {
+        octets += line.len();
+        let end = line.trim_end().trim_end_matches(',');
+        if end.trim_start().starts_with(closing) && end.len() == margin + 1 {
+            return text.get(..octets);
+        }
+    }
+    None
+}
+
 /// The domain in a line that is not JSON, so that its tenant keeps its last good answer.
 pub fn rough_domain(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("\"domain\"")?;

@@ -153,6 +153,9 @@ pub fn tlsa_of(text: &str) -> Result<SpkiDigest, String> {
         return Ok(octets);
     }
     let hex: Vec<u8> = words.flat_map(str::bytes).map(|b| b.to_ascii_lowercase()).collect();
+    if hex.contains(&b':') {
+        return Err("the digest of a TLSA is written without colons: 64 hex digits and nothing between them".to_owned());
+    }
     if hex.len() != 64 {
         return Err(format!("the digest of a TLSA `3 1 1` has 64 hex digits, not {}", hex.len()));
     }
