@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 /// Code of what only follows from another error of its kind: tenants that wait for a broken pool.
-pub const CONSEQUENCE: &str = "MX3204";
+pub const CONSEQUENCE: &str = "MX3205";
 /// Octets of a last line without its end that is still quoted, at most: beyond that no caret helps.
 const QUOTED_OCTETS_MAX: usize = 4096;
 

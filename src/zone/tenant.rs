@@ -176,7 +176,6 @@ pub fn parse_ndjson_each(file: &str, text: &str, each: &mut dyn FnMut(Definition
         }
         if let Some(block) = json::over_lines(text.get(start..).unwrap_or_default()) {
             parsed.broken.push(over_lines(file, block, number));
-            parsed.unfinished |= !block.ends_with('\n');
             at = start + block.len();
             number = number.saturating_add(lines_in(block) - 1);
             continue;
