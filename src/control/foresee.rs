@@ -36,7 +36,8 @@ fn zones(config: &Config) -> Option<Diagnostic> {
 }
 
 fn keys(config: &Config) -> Option<Diagnostic> {
-    let fault = ready::why_unusable(&config.keys)?;
+    // With `user` a server is started by root, which makes the folder.
+    let fault = ready::why_unusable(&config.keys, config.server.user.is_some())?;
     let help = "the server does not start without a folder of keys that it can write into, and nobody else can read";
     Some(Diagnostic::error(NO_KEYS, config.places.of("keys"), fault.to_string(), help))
 }

@@ -91,7 +91,7 @@ fn a_pool_that_is_used_does_not_go_and_goes_with_its_last_tenant() {
     lab.restart();
     assert_eq!(lab.address("t0-example"), "192.0.2.25");
     lab.write(&[(&at("t0.example.toml"), &toml("t0.example", "us"))]);
-    assert!(lab.world.findings().iter().any(|f| f.message.contains("1 tenants")), "the number is that of now");
+    assert!(lab.world.findings().iter().any(|f| f.message.contains("1 tenant uses")), "the number is that of now");
     lab.remove(&[&at("t1.example.toml")]);
     assert_eq!(state(&lab, "eu"), None);
     lab.fine();

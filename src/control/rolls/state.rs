@@ -307,7 +307,8 @@ impl Rolls {
         match roll.renewed(zone, shift) {
             Some(Ok(keys)) => {
                 if let Keys::Loaded(set) = &keys {
-                    tracing::info!(ZONE = %zone.apex, keys = ?set.tags, "keys loaded and proved");
+                    let tags: Vec<String> = set.tags.iter().map(ToString::to_string).collect();
+                    tracing::info!(ZONE = %zone.apex, KEY = %tags.join(" "), "keys loaded and proved");
                 }
                 keys
             }

@@ -6,10 +6,12 @@ use rustix::fs::Access;
 use std::path::Path;
 
 /// Why a server that this user starts could not use `keys`; none: it could. Whether another process uses it is not asked.
-pub fn why_unusable(keys: &Path) -> Option<StoreFault> {
+/// `is_made`: where it is missing, it is made before this user takes over.
+pub fn why_unusable(keys: &Path, is_made: bool) -> Option<StoreFault> {
     let disk = |file: &Path, doing, cause: std::io::Error| DiskFault { file: file.to_owned(), doing, cause }.into();
     let found = match std::fs::metadata(keys) {
         Ok(found) => found,
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound && is_made => return None,
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
             let above = keys.ancestors().skip(1).find(|above| above.as_os_str().is_empty() || above.exists())?;
             let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };

@@ -44,7 +44,14 @@ impl Mind {
         if dry_run {
             return Ok(());
         }
-        tracing::warn!(ZONE = %apex, "by command: {word:?}");
+        match &word {
+            Word::NewKeys(why) => {
+                tracing::warn!(ZONE = %apex, "by command new keys are made, the DS of before goes: {why}")
+            }
+            Word::ServeOn(why) => {
+                tracing::warn!(ZONE = %apex, "by command the old copy of its keys is served on: {why}")
+            }
+        }
         if end == SilenceEnd::NewKeys {
             self.rolls.asker.is_told(apex);
         }

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 pub(super) struct Hidden<'a> {
     /// Name servers of delegations: their addresses are glue.
     servers: BTreeSet<&'a [u8]>,
+    /// Zones below this one that are served here.
+    children: BTreeSet<&'a [u8]>,
     /// Zones served here whose delegation is written by hand, too: that is told elsewhere.
     by_hand: BTreeSet<&'a [u8]>,
 }
@@ -21,16 +23,22 @@ impl<'a> Hidden<'a> {
     pub(super) fn new(subject: &Subject<'a>) -> Hidden<'a> {
         let cuts =
             subject.parsed.records.iter().filter(|record| record.rtype == rt::NS && record.owner != *subject.apex);
-        let is_child = |owner: &[u8]| subject.children.iter().any(|child| *child.apex == *owner);
+        let children: BTreeSet<&[u8]> = subject.children.iter().map(|child| &*child.apex).collect();
         Hidden {
             servers: cuts.clone().map(|record| record.data.as_slice()).collect(),
-            by_hand: cuts.map(|record| &*record.owner).filter(|owner| is_child(owner)).collect(),
+            by_hand: cuts.map(|record| &*record.owner).filter(|owner| children.contains(owner)).collect(),
+            children,
         }
+    }
+
+    /// The zone served here that a record's owner lies in.
+    fn child_of<'r>(&self, record: &'r Record) -> Option<&'r [u8]> {
+        name::ancestors(&record.owner).find(|above| self.children.contains(above))
     }
 
     /// Whether a record is no data of this zone.
     pub(super) fn is_hidden(&self, subject: &Subject<'_>, record: &Record) -> bool {
-        let is_childs = subject.children.iter().any(|child| name::is_within(&record.owner, &child.apex));
+        let is_childs = self.child_of(record).is_some();
         let role = subject.content.node(&record.owner).map(|node| node.role);
         is_childs || role == Some(Role::Hidden) || (role == Some(Role::Cut) && record.rtype != rt::NS)
     }
@@ -38,11 +46,12 @@ impl<'a> Hidden<'a> {
     /// Why a record is never answered, where that is not just glue.
     pub(super) fn slip(&self, subject: &Subject<'_>, record: &Record) -> Option<Slip> {
         let is_glue = matches!(record.rtype, rt::A | rt::AAAA) && self.servers.contains(&*record.owner);
-        if let Some(child) = subject.children.iter().find(|child| name::is_within(&record.owner, &child.apex)) {
-            let is_told = self.by_hand.contains(&*child.apex);
-            let of_cut = record.owner == child.apex && matches!(record.rtype, rt::NS | rt::DS);
+        if let Some(child) = self.child_of(record) {
+            let is_told = self.by_hand.contains(child);
+            let of_cut = *record.owner == *child && matches!(record.rtype, rt::NS | rt::DS);
             return (!(is_told && (of_cut || is_glue))).then(|| {
-                let message = format!("this is not used: {} is a zone that is served here by itself", child.apex);
+                let message =
+                    format!("this is not used: {} is a zone that is served here by itself", name::print(child));
                 Slip::new(
                     "MX2152",
                     message,

@@ -34,7 +34,7 @@ fn misread(subject: &Subject<'_>, record: &Record, target: &Name, kind: &str) ->
         let message = format!("{kind} of {owner} names {target}: the name of the zone was added to it");
         return Some(Slip::new("MX2134", message, dot_help(target, apex)));
     }
-    if needs_host(record.rtype) && !is_host_name(target) {
+    if needs_host(record.rtype) && !is_host_name(target, apex) {
         let message = format!("{kind} of {owner} names {target}, which is no name of a host");
         let help =
             "names of hosts have letters, digits and dashes only (RFC 1123 § 2.1), and some programs refuse others";
@@ -135,10 +135,12 @@ fn is_address(name: &[u8]) -> bool {
     four || name::labels(name).next().is_some_and(|label| label.contains(&b':'))
 }
 
-fn is_host_name(name: &[u8]) -> bool {
+/// Nobody can change what the zone itself is called.
+fn is_host_name(name: &[u8], apex: &[u8]) -> bool {
     let good = |label: &[u8]| {
         let ends = label.first().into_iter().chain(label.last());
         label.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') && !ends.into_iter().any(|b| *b == b'-')
     };
-    name::labels(name).all(good)
+    let own = if name::is_within(name, apex) { name::label_count(apex) } else { 0 };
+    name::labels(name).take(name::label_count(name) - own).all(good)
 }
