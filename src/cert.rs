@@ -4,10 +4,12 @@
 
 pub mod chain;
 pub mod key;
+pub mod leaf;
 pub mod make;
 pub mod pem;
 pub mod roots;
 
-pub use chain::{Chain, Leaf};
+pub use chain::Chain;
 pub use key::{KeyClass, KeyKind, Spki};
+pub use leaf::{Leaf, PublicKey};
 pub use roots::Roots;

@@ -5,6 +5,8 @@
 
 mod dialogue;
 mod fault;
+mod group;
+mod proof;
 mod threads;
 mod tls;
 
@@ -13,8 +15,14 @@ pub use threads::{Looked, Prober, Round, Seen};
 
 use crate::cert::{Chain, KeyClass};
 use dialogue::Line;
+use proof::Curves;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+/// What is known of a host that answered, and showed no certificate to anybody.
+pub const NO_KEY: &str = "it shows no certificate with a key that can be verified here (RSA, ECDSA on P-256, P-384 or \
+    P-521, Ed25519), so its key is not known: if it has one of another kind, name its certificate in `certificates` and set \
+    `probe = false` for the pool";
 
 /// One way of looking at one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +58,23 @@ pub struct Sight {
 /// # Errors
 /// [`Fault`], within the time of `manner`.
 pub fn look(target: &Target, manner: &Manner) -> Result<Sight, Fault> {
+    let seen = look_for(target, manner, Curves::All);
+    if target.class != KeyClass::Ecdsa || !matches!(seen, Err(Fault::Unproven(_))) {
+        return seen;
+    }
+    // That it has no other signature is no sign of its having no certificate.
+    let proved = look_for(target, manner, Curves::Smaller);
+    if proved.as_ref().is_ok_and(|sight| sight.chain.is_some()) { proved } else { seen }
+}
+
+fn look_for(target: &Target, manner: &Manner, curves: Curves) -> Result<Sight, Fault> {
     let until = Instant::now() + manner.timeout;
     let stream = TcpStream::connect_timeout(&target.address, manner.timeout).map_err(|cause| fault::connect(&cause))?;
     // Small lines go out at once; where that cannot be had, they go out later.
     let _ = stream.set_nodelay(true);
     let mut line = Line::new(stream, until);
     dialogue::start_tls(&mut line, &manner.helo)?;
-    tls::shake_hands(&mut line, target)
+    tls::shake_hands(&mut line, target, curves)
 }
 
 /// All ways of looking at hosts: with the endpoint's name and without, once for each kind of key.

@@ -1,7 +1,7 @@
 //! Certificates, chains and private keys of hosts, judged by openssl: digests, requests, and every broken file.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-use mxseal::cert::chain::{ChainFault, Expected, Flaw, covers, from_der, parse_pem};
+use mxseal::cert::chain::{ChainFault, Expected, Flaw, covers, parse_pem, shown};
 use mxseal::cert::make::{MakeFault, PrivateKey};
 use mxseal::cert::{Chain, KeyKind, Roots, Spki};
 use mxseal::time::UnixTime;
@@ -15,6 +15,15 @@ const KINDS: [(&str, &[&str], KeyKind); 4] = [
     ("p256", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], KeyKind::EcdsaP256),
     ("p384", &["EC", "-pkeyopt", "ec_paramgen_curve:P-384"], KeyKind::EcdsaP384),
     ("ed25519", &["ED25519"], KeyKind::Ed25519),
+];
+
+/// Kinds of which only the digest is needed: nothing here makes or reads their private keys.
+const OTHER_KINDS: [(&str, &[&str], KeyKind); 5] = [
+    ("p521", &["EC", "-pkeyopt", "ec_paramgen_curve:P-521"], KeyKind::EcdsaP521),
+    ("pss", &["RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"], KeyKind::RsaPss),
+    ("ed448", &["ED448"], KeyKind::Other),
+    ("brainpool", &["EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"], KeyKind::Other),
+    ("rsa8192", &["RSA", "-pkeyopt", "rsa_keygen_bits:8192"], KeyKind::Rsa),
 ];
 
 struct Lab(TempDir);
@@ -185,16 +194,113 @@ fn misordered_mixed_and_wrong_files_say_what_is_wrong_and_never_quote() {
     assert_eq!(parse_pem(&both).unwrap().leaf.kind, KeyKind::EcdsaP384, "its key in front is passed over");
     let crossed = [&lab.read("leaf.key")[..], &other].concat();
     assert_eq!(parse_pem(&crossed), Err(ChainFault::OtherKey));
-    assert_eq!(from_der(vec![vec![1, 2, 3]]), Err(ChainFault::NotX509(1)));
-    assert_eq!(from_der(Vec::new()), Err(ChainFault::NoCertificate));
+    assert_eq!(shown(vec![vec![1, 2, 3]]), Err(ChainFault::NotX509(1)));
+    assert_eq!(shown(Vec::new()), Err(ChainFault::NoCertificate));
     let garbage = b"-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n";
     assert_eq!(parse_pem(garbage), Err(ChainFault::NotX509(1)));
     let many: Vec<u8> = std::iter::repeat_n(leaf.clone(), 17).flatten().collect();
     assert_eq!(parse_pem(&many), Err(ChainFault::TooMany));
     let short = lab.own("short", &["RSA", "-pkeyopt", "rsa_keygen_bits:1024"]);
     assert_eq!(parse_pem(&short), Err(ChainFault::ShortKey(1024)));
-    let p521 = lab.own("p521", &["EC", "-pkeyopt", "ec_paramgen_curve:P-521"]);
-    assert!(matches!(parse_pem(&p521), Err(ChainFault::UnknownKey(_))));
+}
+
+#[test]
+fn a_key_of_any_kind_can_be_published() {
+    let lab = Lab::new();
+    for (name, algorithm, kind) in OTHER_KINDS {
+        let chain = parse_pem(&lab.own(name, algorithm)).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert_eq!((chain.leaf.spki, chain.leaf.kind), (spki(&lab, &format!("{name}.pem")), kind), "{name}");
+        let both = [lab.read(&format!("{name}.key")), lab.read(&format!("{name}.pem"))].concat();
+        assert_eq!(parse_pem(&both).unwrap().leaf, chain.leaf, "{name}: its private key beside it says nothing");
+    }
+    for kind in [KeyKind::EcdsaP521, KeyKind::RsaPss, KeyKind::Other] {
+        assert_eq!(PrivateKey::generate(kind).err(), Some(MakeFault::Elsewhere(kind)));
+    }
+}
+
+/// Certificates of one key by words of openssl's configuration, and with the changes that its DER gets afterwards.
+fn odd_certificates(lab: &Lab) -> Vec<(String, Vec<u8>)> {
+    lab.key("odd", KINDS[1].1);
+    lab.openssl(&["req", "-new", "-key", "odd.key", "-subj", "/CN=mx.example", "-out", "odd.csr"]);
+    let mut all = Vec::new();
+    let extensions = [
+        ("version 1", ""),
+        ("an authority", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"),
+        ("an unknown critical extension", "1.2.3.4=critical,ASN1:NULL\n"),
+        ("two of the same", "1.2.3.4=DER:05:00\n1.2.3.5=critical,DER:05:00\nbasicConstraints=CA:FALSE\n"),
+        ("for clients alone", "extendedKeyUsage=critical,clientAuth\n"),
+        ("names that are none", "subjectAltName=critical,DER:30:03:82:05:61\n"),
+        ("a usage that is none", "keyUsage=critical,DER:04:00\n"),
+        ("constraints of names", "nameConstraints=critical,excluded;DNS:.\n"),
+        ("a poisoned one", "1.3.6.1.4.1.11129.2.4.3=critical,ASN1:NULL\n"),
+    ];
+    for (name, text) in extensions {
+        fs::write(lab.at("odd.ext"), text).unwrap();
+        let more: &[&str] = if text.is_empty() { &[] } else { &["-extfile", "odd.ext"] };
+        let make = ["x509", "-req", "-in", "odd.csr", "-signkey", "odd.key", "-outform", "der", "-out", "odd.der"];
+        lab.openssl(&[&make[..], more].concat());
+        let der = lab.read("odd.der");
+        // Dates that are none, which openssl reads all the same until somebody asks for them.
+        let mut undated = der.clone();
+        let at = undated.windows(2).position(|two| two == [0x17, 13]).unwrap();
+        undated[at + 2..at + 15].copy_from_slice(b"999999999999Z");
+        all.push((format!("{name}, with no date"), undated));
+        all.push((name.to_owned(), der));
+    }
+    all
+}
+
+#[test]
+fn what_a_host_shows_first_is_its_own_whatever_it_says_and_whatever_is_behind_it() {
+    let lab = Lab::new();
+    let [root, between, leaf] = lab.authority();
+    let der = |pem: &[u8]| parse_pem(pem).map(|chain| chain.der[0].clone());
+    let behind = [der(&root).unwrap(), der(&leaf).unwrap(), b"no certificate".to_vec()];
+    for (name, first) in odd_certificates(&lab) {
+        fs::write(lab.at("odd.der"), &first).unwrap();
+        lab.openssl(&["x509", "-inform", "der", "-in", "odd.der", "-out", "odd.pem"]);
+        let wanted = spki(&lab, "odd.pem");
+        for count in 0..=behind.len() {
+            let all = [&[first.clone()][..], &behind[..count]].concat();
+            assert_eq!(shown(all).map(|chain| chain.leaf.spki), Ok(wanted), "{name}, {count} behind");
+        }
+    }
+    let many = std::iter::repeat_n(der(&leaf).unwrap(), 40).collect();
+    assert!(shown(many).is_ok(), "what is behind is not counted");
+    assert_eq!(der(&between), Err(ChainFault::Authority), "as a file it is no host's");
+}
+
+#[test]
+fn in_a_file_the_first_is_the_host_s_unless_it_is_known_as_an_issuer_s() {
+    let lab = Lab::new();
+    let [root, between, leaf] = lab.authority();
+    let sign = |name: &str, options: &str| {
+        fs::write(lab.at("kind.ext"), options).unwrap();
+        let make = ["x509", "-req", "-in", "r.csr", "-CA", "root.pem", "-CAkey", "root.key", "-extfile", "kind.ext"];
+        lab.key(name, KINDS[1].1);
+        let (key, out) = (format!("{name}.key"), format!("{name}.pem"));
+        lab.openssl(&["req", "-new", "-key", &key, "-subj", "/CN=one", "-out", "r.csr"]);
+        lab.openssl(&[&make[..], &["-out", &out]].concat());
+        lab.read(&out)
+    };
+    let host = "subjectAltName=DNS:mx.example\nbasicConstraints=CA:TRUE\n";
+    let every = "keyUsage=digitalSignature,keyCertSign\n";
+    for (name, first) in [
+        ("an authority's with a host's name", sign("a", host)),
+        ("the same for all uses", sign("b", &format!("{host}{every}"))),
+        ("an authority's without a use", sign("c", "basicConstraints=CA:TRUE\n")),
+        ("version 1", sign("d", "# nothing\n")),
+    ] {
+        fs::write(lab.at("chain.pem"), [&first[..], &root].concat()).unwrap();
+        let chain = parse_pem(&lab.read("chain.pem")).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        assert_eq!(chain.leaf.spki, spki(&lab, "chain.pem"), "{name}");
+    }
+    // What public authorities' intermediate certificates say, which `chain.pem` of certbot begins with.
+    let public =
+        sign("e", &format!("basicConstraints=critical,CA:TRUE,pathlen:0\n{every}extendedKeyUsage=serverAuth\n"));
+    assert_eq!(parse_pem(&public), Err(ChainFault::Authority));
+    assert_eq!(parse_pem(&[&public[..], &root].concat()), Err(ChainFault::Authority));
+    assert_eq!(parse_pem(&[&between[..], &leaf].concat()), Err(ChainFault::Misordered));
 }
 
 /// Files by name, and whether they must be taken.
@@ -276,7 +382,7 @@ fn an_issuer_is_known_by_what_it_issued_whatever_its_certificate_says() {
     lab.key("ca", KINDS[1].1);
     let usage = "keyUsage=critical,keyCertSign,cRLSign";
     lab.openssl(&["req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=ca", "-addext", usage, "-out", "ca.pem"]);
-    assert_eq!(parse_pem(&lab.read("ca.pem")), Err(ChainFault::OnlyAuthority));
+    assert_eq!(parse_pem(&lab.read("ca.pem")), Err(ChainFault::Authority));
 }
 
 #[test]

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 use mxseal::cert::make::PrivateKey;
-use mxseal::cert::{KeyClass, KeyKind};
+use mxseal::cert::{KeyClass, KeyKind, Spki};
 use mxseal::probe::{Fault, Manner, Prober, Round, Stage, Target, can_be_looked_at, look, targets};
 use mxseal::time::UnixTime;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -159,7 +160,7 @@ fn heard_some(stream: &mut TcpStream) {
 struct Tls {
     server: Child,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Tls {
@@ -171,20 +172,28 @@ impl Tls {
         for (count, kind) in kinds.iter().enumerate() {
             let key = PrivateKey::generate(*kind).unwrap();
             let pem = key.self_signed(&["t.mx.example".to_owned()], UnixTime(1_795_000_000), 900).unwrap();
-            let [cert, private] =
-                ["pem", "key"].map(|end| folder.path().join(format!("{count}.{end}")).display().to_string());
-            std::fs::write(&cert, pem).unwrap();
-            std::fs::write(&private, key.pem()).unwrap();
+            std::fs::write(folder.path().join(format!("{count}.pem")), pem).unwrap();
+            std::fs::write(folder.path().join(format!("{count}.key")), key.pem()).unwrap();
             let flags = if count == 0 { ["-cert", "-key"] } else { ["-dcert", "-dkey"] };
-            words.extend([flags[0].to_owned(), cert, flags[1].to_owned(), private]);
+            words.extend(
+                flags
+                    .into_iter()
+                    .zip(["pem", "key"])
+                    .flat_map(|(flag, end)| [flag.to_owned(), format!("{count}.{end}")]),
+            );
             keys.push(key);
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        words.extend(["-accept".to_owned(), format!("127.0.0.1:{port}"), "-quiet".to_owned()]);
         words.extend(more.iter().map(|word| (*word).to_owned()));
+        (Tls::serve(folder, &words), keys)
+    }
+
+    /// A server in a folder with its certificates.
+    fn serve(folder: tempfile::TempDir, words: &[String]) -> Tls {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Command::new("openssl")
-            .arg("s_server")
+            .args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-quiet"])
             .args(words)
+            .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -193,13 +202,40 @@ impl Tls {
         let behind = SocketAddr::from(([127, 0, 0, 1], port));
         until_up(behind);
         let address = host(move |stream| relay(stream, behind));
-        (Tls { server, address, _folder: folder }, keys)
+        Tls { server, address, folder }
+    }
+
+    /// A server whose key and certificate openssl makes: words for `genpkey`, for `req -x509`, and for `s_server`.
+    fn of(key: &[&str], certificate: &[&str], more: &[&str]) -> Tls {
+        let folder = tempfile::tempdir().unwrap();
+        openssl(folder.path(), &[&["genpkey", "-out", "0.key", "-algorithm"][..], key].concat());
+        let make = ["req", "-x509", "-new", "-key", "0.key", "-subj", "/CN=t", "-days", "9", "-out", "0.pem"];
+        openssl(folder.path(), &[&make[..], certificate].concat());
+        let words = [&["-cert", "0.pem", "-key", "0.key"][..], more].concat();
+        Tls::serve(folder, &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    /// The key that it is started with.
+    fn spki(&self) -> Spki {
+        let info = openssl(self.folder.path(), &["pkey", "-in", "0.key", "-pubout", "-outform", "der"]);
+        Spki::of(&info)
+    }
+
+    /// The key that it shows, in one class.
+    fn shown(&self, class: KeyClass) -> Result<Option<Spki>, Fault> {
+        self.look(class).map(|sight| sight.chain.map(|chain| chain.leaf.spki))
     }
 
     fn look(&self, class: KeyClass) -> Result<mxseal::probe::Sight, Fault> {
         let manner = Manner { timeout: Duration::from_secs(10), ..manner() };
         look(&Target { class, ..target(self.address) }, &manner)
     }
+}
+
+fn openssl(folder: &Path, words: &[&str]) -> Vec<u8> {
+    let output = Command::new("openssl").args(words).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "openssl {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 impl Drop for Tls {
@@ -239,6 +275,135 @@ fn each_kind_of_key_is_seen_by_those_who_ask_for_it_and_no_other() {
         assert_eq!(spki(KeyClass::Ecdsa), Some(keys[0].spki()), "{version}");
         assert_eq!(spki(KeyClass::Ed25519), Some(keys[1].spki()), "{version}");
         assert_eq!(spki(KeyClass::Rsa), None, "no certificate of that kind is no fault");
+    }
+}
+
+const P256: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const P384: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+const P521: &[&str] = &["EC", "-pkeyopt", "ec_paramgen_curve:P-521"];
+const RSA: &[&str] = &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+const PSS: &[&str] = &["RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"];
+
+#[test]
+fn a_key_of_each_kind_is_proved_by_each_signature_that_a_host_may_make_with_it() {
+    use KeyClass::{Ecdsa, Ed25519, Rsa};
+    for (class, key, more) in [
+        (Ecdsa, P256, &["-tls1_3"][..]),
+        (Ecdsa, P384, &["-tls1_3"]),
+        (Ecdsa, P521, &["-tls1_3"]),
+        (Ecdsa, P256, &["-tls1_2", "-sigalgs", "ECDSA+SHA384"]),
+        (Ecdsa, P384, &["-tls1_2", "-sigalgs", "ECDSA+SHA256"]),
+        (Ecdsa, P521, &["-tls1_2", "-sigalgs", "ECDSA+SHA256"]),
+        (Ecdsa, P521, &["-tls1_2", "-sigalgs", "ECDSA+SHA384"]),
+        (Ecdsa, P521, &["-tls1_2", "-sigalgs", "ECDSA+SHA512"]),
+        // The exchange is on that curve, too.
+        (Ecdsa, P521, &["-tls1_2", "-groups", "P-521"]),
+        (Ecdsa, P521, &["-tls1_3", "-groups", "P-521"]),
+        // It would rather sign in a way that is not verified here.
+        (Ecdsa, P256, &["-tls1_2", "-serverpref", "-sigalgs", "ECDSA+SHA512:ECDSA+SHA256"]),
+        (Rsa, RSA, &["-tls1_3"]),
+        (Rsa, &["RSA", "-pkeyopt", "rsa_keygen_bits:3072"], &["-tls1_2", "-sigalgs", "RSA+SHA512"]),
+        (Rsa, &["RSA", "-pkeyopt", "rsa_keygen_bits:8192"], &["-tls1_3"]),
+        (Rsa, RSA, &["-tls1_2", "-sigalgs", "RSA-PSS+SHA384"]),
+        (Rsa, PSS, &["-tls1_3"]),
+        (Rsa, PSS, &["-tls1_3", "-sigalgs", "rsa_pss_pss_sha512"]),
+        (Ed25519, &["ED25519"], &["-tls1_3"]),
+    ] {
+        let tls = Tls::of(key, &[], more);
+        for asked in KeyClass::ALL {
+            let wanted = (asked == class).then(|| tls.spki());
+            assert_eq!(tls.shown(asked), Ok(wanted), "{key:?} {more:?}, asked for {}", asked.word());
+        }
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_verified_is_not_known_and_never_taken_for_none() {
+    let unproven = |key, more: &[&str], class| match Tls::of(key, &[], more).look(class) {
+        Err(Fault::Unproven(why)) => why,
+        other => panic!("{key:?} {more:?}: {other:?}"),
+    };
+    let why = unproven(PSS, &["-tls1_2"], KeyClass::Rsa);
+    assert!(why.contains("TLS 1.3"), "{why}");
+    let why = unproven(P256, &["-tls1_2", "-sigalgs", "ECDSA+SHA512"], KeyClass::Ecdsa);
+    assert!(why.contains("ecdsa-p256") && why.contains("SHA512"), "{why}");
+    let short = Tls::of(&["RSA", "-pkeyopt", "rsa_keygen_bits:1024"], &[], &["-cipher", "ALL:@SECLEVEL=0"]);
+    assert!(matches!(short.look(KeyClass::Rsa), Err(Fault::Chain(why)) if why.contains("1024 bits")));
+    // No host can be asked for these: it shows nothing, and that is told where nothing else is shown.
+    for key in [&["ED448"][..], &["EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"]] {
+        let tls = Tls::of(key, &[], &[]);
+        assert_eq!(KeyClass::ALL.map(|class| tls.shown(class)), [Ok(None), Ok(None), Ok(None)], "{key:?}");
+    }
+}
+
+#[test]
+fn the_command_that_prints_tlsa_ends_well_only_where_it_found_some() {
+    let ran = |tls: &Tls| {
+        let words = ["cert", "tlsa", &tls.address.to_string()];
+        let output = Command::new(env!("CARGO_BIN_EXE_mxseal")).args(words).output().unwrap();
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let known = Tls::of(P521, &[], &[]);
+    let (code, out, err) = ran(&known);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with(&format!("3 1 1 {}    ; ecdsa-p521", known.spki())), "{out}");
+    let unknown = Tls::of(&["ED448"], &[], &[]);
+    let (code, out, err) = ran(&unknown);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "nothing found is no success");
+    assert!(err.contains("is not known") && err.contains("probe = false"), "{err}");
+}
+
+#[test]
+fn what_a_certificate_says_beside_its_key_changes_nothing() {
+    let behind = tempfile::tempdir().unwrap();
+    openssl(behind.path(), &["genpkey", "-out", "s.key", "-algorithm", "ED448"]);
+    openssl(behind.path(), &["req", "-x509", "-key", "s.key", "-subj", "/CN=stray", "-out", "s.pem"]);
+    let stray = behind.path().join("s.pem").display().to_string();
+    for certificate in [
+        &["-addext", "basicConstraints=critical,CA:TRUE"][..],
+        &["-addext", "1.2.3.4=critical,ASN1:NULL"],
+        &["-addext", "extendedKeyUsage=critical,clientAuth", "-addext", "subjectAltName=DNS:elsewhere.example"],
+    ] {
+        for more in [&["-tls1_2"][..], &["-tls1_3", "-cert_chain", &stray]] {
+            let tls = Tls::of(P256, certificate, more);
+            assert_eq!(tls.shown(KeyClass::Ecdsa), Ok(Some(tls.spki())), "{certificate:?} {more:?}");
+        }
+    }
+}
+
+/// Shows one certificate, and signs with another key.
+#[derive(Debug)]
+struct Impostor(std::sync::Arc<rustls::sign::CertifiedKey>);
+
+impl rustls::server::ResolvesServerCert for Impostor {
+    fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<std::sync::Arc<rustls::sign::CertifiedKey>> {
+        Some(std::sync::Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn a_host_that_lacks_the_key_of_its_certificate_proves_nothing() {
+    let [shown, held] = [0, 1].map(|_| PrivateKey::generate(KeyKind::EcdsaP256).unwrap());
+    let pem = shown.self_signed(&["t.mx.example".to_owned()], UnixTime(1_795_000_000), 900).unwrap();
+    let chain = mxseal::cert::chain::parse_pem(pem.as_bytes()).unwrap();
+    let key = rustls::pki_types::pem::PemObject::from_pem_slice(held.pem().as_bytes()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let certified = rustls::sign::CertifiedKey::new(chain.der.into_iter().map(Into::into).collect(), key);
+    let resolver = std::sync::Arc::new(Impostor(std::sync::Arc::new(certified)));
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let config = rustls::ServerConfig::builder_with_provider(std::sync::Arc::clone(&provider));
+        let config = config.with_protocol_versions(&[version]).unwrap().with_no_client_auth();
+        let config = std::sync::Arc::new(config.with_cert_resolver(std::sync::Arc::<Impostor>::clone(&resolver)));
+        let address = host(move |mut stream| {
+            up_to_tls(&mut stream);
+            let _ = stream.write_all(b"220 go\r\n");
+            let mut tls = rustls::ServerConnection::new(std::sync::Arc::clone(&config)).unwrap();
+            let _ = tls.complete_io(&mut stream);
+        });
+        let manner = Manner { timeout: Duration::from_secs(10), ..manner() };
+        assert_eq!(look(&target(address), &manner), Err(Fault::BadSignature), "{version:?}");
     }
 }
 

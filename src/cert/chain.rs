@@ -3,23 +3,18 @@
 //! Errors never quote content. Names, dates and issuers are no matter of DANE-EE (RFC 7672 § 3.1.1): they are told apart
 //! from what stops mail of DANE senders.
 
-use super::key::{KeyKind, Spki};
+use super::key::Spki;
+use super::leaf::{Leaf, PublicKey, RSA_BITS_MIN};
 use super::make::PrivateKey;
 use super::pem::{self, Label, PemFault};
 use super::roots::Roots;
 use crate::time::UnixTime;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{
-    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION, OID_SIG_ED25519,
-    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER, Oid,
-};
-use x509_parser::public_key::PublicKey;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::oid_registry::{OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER, Oid};
 
 /// Certificates of one chain, at most: public authorities send three or four.
 pub const CHAIN_MAX: usize = 16;
-/// Bits of an RSA key, at least: senders refuse shorter ones (RFC 7671 § 8.3 leaves the choice to libraries).
-const RSA_BITS_MIN: usize = 2048;
 
 /// A chain: the host's certificate, then its issuers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,25 +23,6 @@ pub struct Chain {
     pub leaf: Leaf,
     /// All certificates in DER, the host's first.
     pub der: Vec<Vec<u8>>,
-}
-
-/// What a host's certificate says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
-    /// Digest of its public key.
-    pub spki: Spki,
-    /// Kind of that key.
-    pub kind: KeyKind,
-    /// Its DNS names, lower case.
-    pub names: Vec<String>,
-    /// First moment of its validity.
-    pub not_before: UnixTime,
-    /// Last one.
-    pub not_after: UnixTime,
-    /// Who signed it.
-    pub issuer: String,
-    /// Whether it names itself as its issuer.
-    pub self_signed: bool,
 }
 
 /// Why octets are no chain that hosts could present.
@@ -76,23 +52,23 @@ pub enum ChainFault {
     /// An issuer comes first.
     #[error("its first certificate is that of an authority; the host's own comes first, then its issuers")]
     Misordered,
-    /// An authority's alone.
+    /// An authority's, and no host's.
     #[error(
-        "its only certificate is that of an authority, whose key is for signing certificates only; name the file with the \
-         chain that the hosts present"
+        "its first certificate is that of an authority, whose key signs certificates; name the file with the chain that the \
+         hosts present, which has the host's own first (`fullchain.pem` of certbot, and not `chain.pem`)"
     )]
-    OnlyAuthority,
+    Authority,
     /// Several hosts' certificates.
-    #[error("it holds certificates for several keys of hosts; write one chain a file and name each in `certificates`")]
+    #[error(
+        "it holds certificates for several keys of hosts; write one chain a file, name each in `certificates`, and take out \
+         what no host presents"
+    )]
     Mixed,
     /// The private key in it is another one.
     #[error(
         "the private key in it does not belong to its certificate, so no host can present that; make the file anew"
     )]
     OtherKey,
-    /// A key that is no use.
-    #[error("its key is of a kind that cannot be used here ({0}); take ECDSA on P-256 or P-384, RSA or Ed25519")]
-    UnknownKey(String),
     /// A short RSA key.
     #[error("its RSA key has {0} bits; senders refuse less than {RSA_BITS_MIN}")]
     ShortKey(usize),
@@ -173,7 +149,8 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
     if der.is_empty() {
         return Err(if key.is_some() { ChainFault::OnlyKey } else { ChainFault::NoCertificate });
     }
-    let chain = from_der(der)?;
+    let leaf = leaf_of(&der)?;
+    let chain = Chain { leaf, der };
     // Files of hosts may hold their key, too; where there are several, hosts take the first.
     match key.map(PrivateKey::of_section) {
         Some(Ok(key)) if !key.matches(&chain) => Err(ChainFault::OtherKey),
@@ -181,19 +158,19 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
     }
 }
 
-/// Takes a chain as TLS gives it.
+/// Takes what a host showed. Its first certificate is its own, whatever it says of itself (RFC 8446 § 4.4.2), and with
+/// DANE-EE nothing but its key counts (RFC 7672 § 3.1.1): what stands behind it is not judged.
 ///
 /// # Errors
-/// [`ChainFault`].
-pub fn from_der(der: Vec<Vec<u8>>) -> Result<Chain, ChainFault> {
-    if der.len() > CHAIN_MAX {
-        return Err(ChainFault::TooMany);
-    }
-    let leaf = leaf_of(&der)?;
+/// [`ChainFault::NoCertificate`], and [`ChainFault::NotX509`] where there is no key in the first one.
+pub fn shown(mut der: Vec<Vec<u8>>) -> Result<Chain, ChainFault> {
+    der.truncate(CHAIN_MAX);
+    let leaf = Leaf::shown(der.first().ok_or(ChainFault::NoCertificate)?)?;
     Ok(Chain { leaf, der })
 }
 
-/// What the host's certificate says, which is the first one; an issuer is never taken for it.
+/// The host's certificate in a file, which is the first one. Files of issuers are named by mistake, so what calls itself an
+/// authority and has no host's name is not taken for a host's.
 fn leaf_of(der: &[Vec<u8>]) -> Result<Leaf, ChainFault> {
     let mut all = Vec::new();
     for (at, octets) in der.iter().enumerate() {
@@ -205,24 +182,25 @@ fn leaf_of(der: &[Vec<u8>]) -> Result<Leaf, ChainFault> {
     let (Some(first), Some(first_der)) = (all.first(), der.first()) else { return Err(ChainFault::NoCertificate) };
     let others: Vec<&X509Certificate<'_>> =
         all.iter().zip(der).filter(|(_, octets)| *octets != first_der).map(|(other, _)| other).collect();
-    let is_own = first.issuer().as_raw() == first.subject().as_raw();
-    // What openssl signs by itself calls itself an authority: alone that is a host's.
-    if first.is_ca() && !(is_own && others.is_empty()) {
-        return Err(ChainFault::Misordered);
-    }
-    // Version 1 has no word for authorities, but an issuer is known by what it issued.
+    // An issuer is known by what it issued, whatever it says: version 1 has no word for authorities.
     let has_other_key = |other: &X509Certificate<'_>| other.public_key().raw != first.public_key().raw;
     if others.iter().any(|other| has_other_key(other) && has_issued(first, other)) {
         return Err(ChainFault::Misordered);
     }
-    if first.is_ca() && is_for_certificates_only(first) {
-        return Err(ChainFault::OnlyAuthority);
+    let leaf = Leaf::of(first);
+    // What openssl signs by itself calls itself an authority: alone that is a host's.
+    let is_alone = leaf.self_signed && others.is_empty();
+    if is_for_certificates_only(first) || (is_for_certificates(first) && leaf.names.is_empty() && !is_alone) {
+        return Err(ChainFault::Authority);
     }
     let is_issuer = |one: &X509Certificate<'_>| one.is_ca() || all.iter().any(|other| has_issued(one, other));
     if others.iter().any(|other| has_other_key(other) && !is_issuer(other)) {
         return Err(ChainFault::Mixed);
     }
-    read_leaf(first, is_own)
+    match PublicKey::of(first.public_key()).rsa_bits {
+        Some(bits) if bits < RSA_BITS_MIN => Err(ChainFault::ShortKey(bits)),
+        Some(_) | None => Ok(leaf),
+    }
 }
 
 /// Whether a certificate names another one as its issuer, by name and, where both tell it, by key (RFC 5280 § 4.2.1.1).
@@ -244,51 +222,18 @@ fn has_issued(issuer: &X509Certificate<'_>, other: &X509Certificate<'_>) -> bool
     !matches!((wanted, found), (Some(wanted), Some(found)) if wanted != found)
 }
 
-/// Whether a certificate says that its key signs certificates, and nothing that TLS needs (RFC 5280 § 4.2.1.3).
+/// Whether a certificate says that it is an authority's, whose key signs certificates (RFC 5280 § 4.2.1.3).
+fn is_for_certificates(certificate: &X509Certificate<'_>) -> bool {
+    let usage = certificate.key_usage().ok().flatten();
+    certificate.is_ca() && usage.is_some_and(|usage| usage.value.key_cert_sign())
+}
+
+/// Whether it says so, and nothing that TLS needs.
 fn is_for_certificates_only(certificate: &X509Certificate<'_>) -> bool {
     let Ok(Some(usage)) = certificate.key_usage() else { return false };
     let usage = usage.value;
-    usage.key_cert_sign() && !usage.digital_signature() && !usage.key_encipherment() && !usage.key_agreement()
-}
-
-fn read_leaf(certificate: &X509Certificate<'_>, self_signed: bool) -> Result<Leaf, ChainFault> {
-    let alternative = certificate.subject_alternative_name().ok().flatten();
-    let names = alternative.iter().flat_map(|found| &found.value.general_names).filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        _ => None,
-    });
-    let moment = |seconds: i64| UnixTime(u64::try_from(seconds).unwrap_or(0));
-    Ok(Leaf {
-        spki: Spki::of(certificate.public_key().raw),
-        kind: kind(certificate)?,
-        names: names.collect(),
-        not_before: moment(certificate.validity().not_before.timestamp()),
-        not_after: moment(certificate.validity().not_after.timestamp()),
-        issuer: certificate.issuer().to_string(),
-        self_signed,
-    })
-}
-
-fn kind(certificate: &X509Certificate<'_>) -> Result<KeyKind, ChainFault> {
-    let key = certificate.public_key();
-    let algorithm = &key.algorithm.algorithm;
-    if *algorithm == OID_PKCS1_RSAENCRYPTION {
-        let bits = key.parsed().ok().map_or(0, |key| match key {
-            PublicKey::RSA(key) => key.key_size(),
-            _ => 0,
-        });
-        return if bits < RSA_BITS_MIN { Err(ChainFault::ShortKey(bits)) } else { Ok(KeyKind::Rsa) };
-    }
-    if *algorithm == OID_SIG_ED25519 {
-        return Ok(KeyKind::Ed25519);
-    }
-    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-    match curve.filter(|_| *algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY) {
-        Some(curve) if curve == OID_EC_P256 => Ok(KeyKind::EcdsaP256),
-        Some(curve) if curve == OID_NIST_EC_P384 => Ok(KeyKind::EcdsaP384),
-        Some(curve) => Err(ChainFault::UnknownKey(format!("curve {curve}"))),
-        None => Err(ChainFault::UnknownKey(format!("algorithm {algorithm}"))),
-    }
+    let is_for_tls = usage.digital_signature() || usage.key_encipherment() || usage.key_agreement();
+    is_for_certificates(certificate) && !is_for_tls
 }
 
 impl Chain {

@@ -26,15 +26,25 @@ pub enum KeyKind {
     /// Ed25519.
     #[serde(rename = "ed25519")]
     Ed25519,
+    /// ECDSA on P-521.
+    #[serde(rename = "ecdsa-p521")]
+    EcdsaP521,
+    /// RSA of any size, for signatures by RSASSA-PSS alone (RFC 4055 § 1.2).
+    #[serde(rename = "rsa-pss")]
+    RsaPss,
+    /// Any other: Ed448, the brainpool curves, ML-DSA. Its digest can be published as that of any key (RFC 6698 § 2.1.2), but
+    /// no host can be asked to prove it.
+    #[serde(rename = "other")]
+    Other,
 }
 
 /// Groups of signature algorithms that a sender may be limited to: what a probe asks with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum KeyClass {
-    /// RSA.
+    /// RSA; keys for RSASSA-PSS alone come after the others.
     #[serde(rename = "rsa")]
     Rsa,
-    /// ECDSA on any curve.
+    /// ECDSA on any of the curves that are known.
     #[serde(rename = "ecdsa")]
     Ecdsa,
     /// Ed25519.
@@ -59,7 +69,15 @@ impl Spki {
 
 impl KeyKind {
     /// All kinds, in their order.
-    pub const ALL: [KeyKind; 4] = [KeyKind::Rsa, KeyKind::EcdsaP256, KeyKind::EcdsaP384, KeyKind::Ed25519];
+    pub const ALL: [KeyKind; 7] = [
+        KeyKind::Rsa,
+        KeyKind::EcdsaP256,
+        KeyKind::EcdsaP384,
+        KeyKind::Ed25519,
+        KeyKind::EcdsaP521,
+        KeyKind::RsaPss,
+        KeyKind::Other,
+    ];
 
     /// Its word in files, options and reports.
     pub fn word(self) -> &'static str {
@@ -68,6 +86,9 @@ impl KeyKind {
             KeyKind::EcdsaP256 => "ecdsa-p256",
             KeyKind::EcdsaP384 => "ecdsa-p384",
             KeyKind::Ed25519 => "ed25519",
+            KeyKind::EcdsaP521 => "ecdsa-p521",
+            KeyKind::RsaPss => "rsa-pss",
+            KeyKind::Other => "other",
         }
     }
 
@@ -76,12 +97,22 @@ impl KeyKind {
         KeyKind::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// The group of signature algorithms that it is asked for with.
-    pub fn class(self) -> KeyClass {
+    /// The group of signature algorithms that it is asked for with; none: no host can be asked for it.
+    pub fn class(self) -> Option<KeyClass> {
         match self {
-            KeyKind::Rsa => KeyClass::Rsa,
-            KeyKind::EcdsaP256 | KeyKind::EcdsaP384 => KeyClass::Ecdsa,
-            KeyKind::Ed25519 => KeyClass::Ed25519,
+            KeyKind::Rsa | KeyKind::RsaPss => Some(KeyClass::Rsa),
+            KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::EcdsaP521 => Some(KeyClass::Ecdsa),
+            KeyKind::Ed25519 => Some(KeyClass::Ed25519),
+            KeyKind::Other => None,
+        }
+    }
+
+    /// Whether a host may show such a key to some senders although a look saw another one, or none: it is asked for after
+    /// all others of its group, or never.
+    pub fn is_hidden(self) -> bool {
+        match self {
+            KeyKind::RsaPss | KeyKind::Other => true,
+            KeyKind::Rsa | KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::Ed25519 | KeyKind::EcdsaP521 => false,
         }
     }
 }

@@ -28,9 +28,12 @@ pub struct PrivateKey {
 /// Why there is no private key, or nothing made with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MakeFault {
-    /// ring makes none of that kind.
+    /// ring makes no RSA key.
     #[error("RSA keys cannot be made here: {RSA_HELP}, then bring it in with `mxseal cert stage POOL --key FILE`")]
     Rsa,
+    /// Nothing here makes keys of that kind.
+    #[error("keys of kind {} cannot be made here; make one with openssl, and name its certificate in `certificates`", .0.word())]
+    Elsewhere(KeyKind),
     /// No private key is there.
     #[error("there is no private key in PEM form in it")]
     NoKey,
@@ -65,7 +68,8 @@ impl PrivateKey {
     /// # Errors
     /// [`MakeFault`].
     pub fn generate(kind: KeyKind) -> Result<PrivateKey, MakeFault> {
-        let algorithm = algorithm(kind).ok_or(MakeFault::Rsa)?;
+        let none = if kind == KeyKind::Rsa { MakeFault::Rsa } else { MakeFault::Elsewhere(kind) };
+        let algorithm = algorithm(kind).ok_or(none)?;
         let pair = KeyPair::generate_for(algorithm).map_err(refused)?;
         Ok(PrivateKey::of(pair, kind))
     }
@@ -108,7 +112,7 @@ impl PrivateKey {
             Label::Certificate | Label::Harmless => return Err(MakeFault::NoKey),
         };
         let pair = KeyPair::try_from(der.as_slice()).map_err(|fault| MakeFault::Unusable(fault.to_string()))?;
-        let kind = KeyKind::ALL.into_iter().find(|kind| pair.is_compatible(signing(*kind)));
+        let kind = KeyKind::ALL.into_iter().find(|kind| signing(*kind).is_some_and(|by| pair.is_compatible(by)));
         let kind = kind.ok_or_else(|| MakeFault::Unusable("its kind is not known".to_owned()))?;
         Ok(PrivateKey::of(pair, kind))
     }
@@ -221,15 +225,16 @@ fn refused(fault: rcgen::Error) -> MakeFault {
 
 /// What makes new keys of a kind; none: ring does not.
 fn algorithm(kind: KeyKind) -> Option<&'static SignatureAlgorithm> {
-    Some(signing(kind)).filter(|_| kind != KeyKind::Rsa)
+    signing(kind).filter(|_| kind != KeyKind::Rsa)
 }
 
-/// What keys of a kind sign with.
-fn signing(kind: KeyKind) -> &'static SignatureAlgorithm {
+/// What keys of a kind sign with; none: ring does not.
+fn signing(kind: KeyKind) -> Option<&'static SignatureAlgorithm> {
     match kind {
-        KeyKind::Rsa => &PKCS_RSA_SHA256,
-        KeyKind::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
-        KeyKind::EcdsaP384 => &PKCS_ECDSA_P384_SHA384,
-        KeyKind::Ed25519 => &PKCS_ED25519,
+        KeyKind::Rsa => Some(&PKCS_RSA_SHA256),
+        KeyKind::EcdsaP256 => Some(&PKCS_ECDSA_P256_SHA256),
+        KeyKind::EcdsaP384 => Some(&PKCS_ECDSA_P384_SHA384),
+        KeyKind::Ed25519 => Some(&PKCS_ED25519),
+        KeyKind::EcdsaP521 | KeyKind::RsaPss | KeyKind::Other => None,
     }
 }

@@ -81,6 +81,12 @@ pub enum Fault {
     /// It does not have the key.
     #[error("it does not prove that it has the private key of its certificate: key and certificate do not match")]
     BadSignature,
+    /// Whether it has the key cannot be said.
+    #[error(
+        "whether it has the private key of its certificate cannot be said: {0}: name its certificate in `certificates` \
+         and set `probe = false` for the pool"
+    )]
+    Unproven(String),
     /// A certificate that is none.
     #[error("its certificate cannot be used: {0}")]
     Chain(String),
@@ -106,6 +112,7 @@ impl Fault {
             Fault::OldTls => "old-tls",
             Fault::Handshake(_) => "handshake",
             Fault::BadSignature => "bad-signature",
+            Fault::Unproven(_) => "unproven",
             Fault::Chain(_) => "certificate",
             Fault::Internal(_) => "internal",
         }

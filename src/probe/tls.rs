@@ -4,14 +4,16 @@
 
 use super::dialogue::Line;
 use super::fault::{Fault, Stage, transfer};
+use super::group::P521;
+use super::proof::{self, Curves, Signed};
 use super::{Sight, Target};
 use crate::cert::{KeyClass, chain};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use rustls::{
     AlertDescription, CertificateError, CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
-    PeerIncompatible, ProtocolVersion, SignatureScheme,
+    OtherError, PeerIncompatible, PeerMisbehaved, ProtocolVersion, SignatureScheme,
 };
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -19,8 +21,23 @@ use std::sync::Arc;
 /// Takes any certificate whose key the host proves to have.
 #[derive(Debug)]
 struct AnyCertificate {
-    algorithms: WebPkiSupportedAlgorithms,
-    class: KeyClass,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl AnyCertificate {
+    fn verify(
+        &self,
+        (certificate, signed): (&CertificateDer<'_>, &DigitallySignedStruct),
+        (message, is_newest): (&[u8], bool),
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.schemes.contains(&signed.scheme) {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
+        let signed = Signed { scheme: signed.scheme, is_newest, message, signature: signed.signature() };
+        let proved = proof::verify(certificate, &signed);
+        let other = |fault| Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))));
+        proved.map(|()| HandshakeSignatureValid::assertion()).map_err(other)
+    }
 }
 
 impl ServerCertVerifier for AnyCertificate {
@@ -41,7 +58,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        self.verify((cert, dss), (message, false))
     }
 
     fn verify_tls13_signature(
@@ -50,28 +67,11 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        self.verify((cert, dss), (message, true))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let all = self.algorithms.supported_schemes().into_iter();
-        all.filter(|scheme| class_of(*scheme) == Some(self.class)).collect()
-    }
-}
-
-/// The kind of key that signs by a scheme.
-fn class_of(scheme: SignatureScheme) -> Option<KeyClass> {
-    match scheme {
-        SignatureScheme::RSA_PSS_SHA256
-        | SignatureScheme::RSA_PSS_SHA384
-        | SignatureScheme::RSA_PSS_SHA512
-        | SignatureScheme::RSA_PKCS1_SHA256
-        | SignatureScheme::RSA_PKCS1_SHA384
-        | SignatureScheme::RSA_PKCS1_SHA512 => Some(KeyClass::Rsa),
-        SignatureScheme::ECDSA_NISTP256_SHA256 | SignatureScheme::ECDSA_NISTP384_SHA384 => Some(KeyClass::Ecdsa),
-        SignatureScheme::ED25519 => Some(KeyClass::Ed25519),
-        // The library has others, which no host of ours can be asked with.
-        _ => None,
+        self.schemes.clone()
     }
 }
 
@@ -85,8 +85,8 @@ fn suits(suite: CipherSuite, class: KeyClass) -> bool {
 }
 
 /// Does the handshake and says goodbye.
-pub(super) fn shake_hands(line: &mut Line, target: &Target) -> Result<Sight, Fault> {
-    let mut connection = connection(target).map_err(|fault| Fault::Internal(fault.to_string()))?;
+pub(super) fn shake_hands(line: &mut Line, target: &Target, curves: Curves) -> Result<Sight, Fault> {
+    let mut connection = connection(target, curves).map_err(|fault| Fault::Internal(fault.to_string()))?;
     while connection.is_handshaking() {
         match connection.complete_io(line) {
             Ok(_) => {}
@@ -94,7 +94,7 @@ pub(super) fn shake_hands(line: &mut Line, target: &Target) -> Result<Sight, Fau
         }
     }
     let der = connection.peer_certificates().unwrap_or_default().iter().map(|der| der.to_vec()).collect();
-    let chain = chain::from_der(der).map_err(|fault| Fault::Chain(fault.to_string()))?;
+    let chain = chain::shown(der).map_err(|fault| Fault::Chain(fault.to_string()))?;
     let tls = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
@@ -107,13 +107,15 @@ pub(super) fn shake_hands(line: &mut Line, target: &Target) -> Result<Sight, Fau
     Ok(Sight { chain: Some(chain), tls: tls.to_owned() })
 }
 
-fn connection(target: &Target) -> Result<ClientConnection, Error> {
+fn connection(target: &Target, curves: Curves) -> Result<ClientConnection, Error> {
     let mut provider = ring::default_provider();
     provider.cipher_suites.retain(|suite| suits(suite.suite(), target.class));
-    let algorithms = provider.signature_verification_algorithms;
+    if target.class == KeyClass::Ecdsa {
+        provider.kx_groups.push(&P521);
+    }
     let provider: Arc<CryptoProvider> = Arc::new(provider);
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let verifier = Arc::new(AnyCertificate { algorithms, class: target.class });
+    let verifier = Arc::new(AnyCertificate { schemes: proof::schemes(target.class, curves) });
     let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.resumption = rustls::client::Resumption::disabled();
     config.enable_sni = target.sni.is_some();
@@ -139,7 +141,15 @@ fn failed(cause: &io::Error) -> Result<Sight, Fault> {
         | Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => Err(Fault::OldTls),
-        Error::InvalidCertificate(CertificateError::BadSignature) => Err(Fault::BadSignature),
+        // The library takes RSASSA-PSS keys in TLS 1.3 alone.
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
+            let why = "it signs in a way that is not verified here in TLS 1.2, as with a key for RSASSA-PSS alone";
+            Err(Fault::Unproven(format!("{why}; allow TLS 1.3")))
+        }
+        Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) => {
+            let fault = cause.downcast_ref::<Fault>().cloned();
+            Err(fault.unwrap_or_else(|| Fault::Chain(cause.to_string())))
+        }
         Error::InvalidCertificate(other) => Err(Fault::Chain(other.to_string())),
         other => Err(Fault::Handshake(other.to_string())),
     }

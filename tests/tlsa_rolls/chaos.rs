@@ -2,7 +2,7 @@
 
 use super::condense::{decide_alike, fold};
 use super::world::{DAY, HOUR, Host, World, host};
-use mxseal::cert::KeyKind;
+use mxseal::cert::{KeyClass, KeyKind};
 use mxseal::roll::invented::next as chance;
 use mxseal::roll::item::Caution;
 use mxseal::roll::tlsa::condense::condensed;
@@ -56,7 +56,7 @@ fn live(seed: u64) -> Lived {
                 // A host more, with the key that files name.
                 fresh += 1;
                 let spki = *world.wanted.current.keys().next().unwrap();
-                let keys = [(KeyKind::EcdsaP256.class(), spki)].into();
+                let keys = [(KeyClass::Ecdsa, spki)].into();
                 world.show(host(fresh), Host { keys, without_name: Default::default(), up: true, starttls: true });
                 world.wanted.addresses.insert(host(fresh));
             }
@@ -110,7 +110,7 @@ fn turn_apart(world: &mut World) {
     if world.wanted.apart.remove(&own) {
         return;
     }
-    let keys = [(KeyKind::EcdsaP256.class(), *world.wanted.current.keys().next().unwrap())].into();
+    let keys = [(KeyClass::Ecdsa, *world.wanted.current.keys().next().unwrap())].into();
     world.show(own, Host { keys, without_name: Default::default(), up: true, starttls: true });
     world.wanted.apart.insert(own);
 }

@@ -133,6 +133,31 @@ fn s48_only_one_of_two_kinds_is_rolled() {
 }
 
 #[test]
+fn a_key_that_looks_may_miss_goes_a_wait_after_its_file_and_no_next_one_is_asked_for() {
+    for kind in [KeyKind::Other, KeyKind::RsaPss] {
+        let mut world = World::empty(2, &[(P256, "first"), (kind, "hidden")]);
+        // Hosts have both keys, and show looks the first one alone.
+        for number in 1..=2 {
+            let keys = [(KeyClass::Ecdsa, key("first"))].into();
+            world.show(host(number), Host { keys, ..world.hosts[&host(number)].clone() });
+        }
+        world.turn();
+        world.run(2 * LIFE);
+        assert!(world.facts.served_keys().contains(&key("hidden")), "{kind:?}");
+        assert!(world.plan.as_ref().unwrap().blockers.is_empty(), "{kind:?}: {:?}", world.plan);
+        world.wanted.current = [(key("first"), P256)].into();
+        world.run(LIFE);
+        assert!(
+            world.facts.served_keys().contains(&key("hidden")),
+            "{kind:?}: hosts may show it as long as caches know"
+        );
+        world.run_until_rest(30 * DAY);
+        assert!(!world.facts.served_keys().contains(&key("hidden")), "{kind:?}");
+        good(&world);
+    }
+}
+
+#[test]
 fn s51_in_an_emergency_the_next_key_is_shown_at_once_and_the_old_one_goes_after_one_ttl() {
     let mut world = World::new(3);
     let next = world.next_key(P256).unwrap();

@@ -100,7 +100,8 @@ impl World {
 
     /// A pool that begins now.
     pub fn empty(hosts: u8, keys: &[(KeyKind, &str)]) -> World {
-        let shown: BTreeMap<KeyClass, Spki> = keys.iter().map(|(kind, name)| (kind.class(), key(name))).collect();
+        let shown: BTreeMap<KeyClass, Spki> =
+            keys.iter().filter_map(|(kind, name)| Some((kind.class()?, key(name)))).collect();
         let one = Host { keys: shown, without_name: BTreeMap::new(), up: true, starttls: true };
         let hosts: BTreeMap<IpAddr, Host> = (1..=hosts).map(|number| (host(number), one.clone())).collect();
         let current = keys.iter().map(|(kind, name)| (key(name), *kind)).collect();
@@ -217,7 +218,7 @@ impl World {
         let permitted = permit_deploy(&self.facts, spki, caution, &self.policy, self.now).is_ok();
         if permitted && self.record(Fact::Permitted { spki, until: self.now.after(HOUR).0 }) {
             let mut host = self.hosts[&address].clone();
-            host.keys.insert(kind.class(), spki);
+            host.keys.extend(kind.class().map(|class| (class, spki)));
             self.show(address, host);
             return true;
         }

@@ -2,7 +2,7 @@
 //!
 //! Pure. A dry run is deciding without acting; what is done already is not done again.
 
-use crate::cert::{Chain, KeyKind};
+use crate::cert::{Chain, KeyClass, KeyKind};
 use crate::config::PoolSettings;
 use crate::control::protocol::{CertInfo, HostInfo};
 
@@ -45,7 +45,7 @@ pub fn steps(info: &CertInfo, chain: &Chain, settings: &PoolSettings) -> Option<
 
 /// Whether a host shows a key to all who ask with its kind, and nothing else.
 pub fn shows(host: &HostInfo, spki: &str, kind: KeyKind) -> bool {
-    let class = kind.class().word();
+    let Some(class) = kind.class().map(KeyClass::word) else { return false };
     let shown: Vec<_> = host.shows.iter().filter(|shown| shown.class == class).collect();
     host.fault.is_empty() && !shown.is_empty() && shown.iter().all(|shown| shown.spki.as_deref() == Some(spki))
 }

@@ -8,7 +8,7 @@ use super::super::output::Output;
 use super::change::read;
 use crate::cert::chain;
 use crate::cert::make::PrivateKey;
-use crate::probe::{Manner, look, targets};
+use crate::probe::{Manner, NO_KEY, Sight, look, targets};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -45,7 +45,8 @@ pub fn run(asked: &Tlsa, output: &mut Output) -> Result<Exit, Stop> {
         }
     }
     let Some(fault) = faults.first() else { return Ok(Exit::Ok) };
-    Err(Failure::new(Exit::Failure, fault.clone(), "").into())
+    let help = if found.is_empty() { "" } else { "what was found is printed, and may not be all" };
+    Err(Failure::new(Exit::Failure, fault.clone(), help).into())
 }
 
 fn of_file(path: &Path) -> Result<Found, Failure> {
@@ -65,32 +66,40 @@ fn of_file(path: &Path) -> Result<Found, Failure> {
     Ok(Found { tlsa: format!("3 1 1 {spki}"), kind: kind.word().to_owned(), from: "file".to_owned(), names })
 }
 
-/// What each address of a host shows; and what went wrong.
+/// What each address of a host shows; and what went wrong. One that shows nothing is no success: whoever publishes what is
+/// printed here would publish nothing.
 fn of_host(asked: &Tlsa) -> Result<(Vec<Found>, Vec<String>), Failure> {
-    let (mut found, mut faults) = (BTreeMap::new(), Vec::new());
+    let (mut all, mut faults) = (Vec::new(), Vec::new());
     let manner = Manner { helo: "mxseal.invalid".to_owned(), timeout: TIMEOUT };
     for address in addresses(&asked.what)? {
-        for target in targets(&[address.ip()], address.port(), asked.name.as_deref()) {
-            match look(&target, &manner) {
-                Ok(sight) => {
-                    let Some(chain) = sight.chain else { continue };
-                    let leaf = chain.leaf;
-                    let one = Found {
-                        tlsa: format!("3 1 1 {}", leaf.spki),
-                        kind: leaf.kind.word().to_owned(),
-                        from: address.to_string(),
-                        names: leaf.names,
-                    };
-                    found.entry((address, leaf.spki)).or_insert(one);
-                }
-                Err(fault) => {
-                    faults.push(format!("{address}: {fault}"));
-                    break;
-                }
+        let (found, fault) = of_address(address, asked.name.as_deref(), &manner);
+        let fault = fault.or_else(|| found.is_empty().then(|| NO_KEY.to_owned()));
+        faults.extend(fault.map(|fault| format!("{address}: {fault}")));
+        all.extend(found);
+    }
+    Ok((all, faults))
+}
+
+/// What one address shows to all ways of asking, once for each key; up to what goes wrong.
+fn of_address(address: SocketAddr, name: Option<&str>, manner: &Manner) -> (Vec<Found>, Option<String>) {
+    let mut found = BTreeMap::new();
+    for target in targets(&[address.ip()], address.port(), name) {
+        match look(&target, manner) {
+            Ok(Sight { chain: None, .. }) => {}
+            Ok(Sight { chain: Some(chain), .. }) => {
+                let leaf = chain.leaf;
+                let one = Found {
+                    tlsa: format!("3 1 1 {}", leaf.spki),
+                    kind: leaf.kind.word().to_owned(),
+                    from: address.to_string(),
+                    names: leaf.names,
+                };
+                found.entry(leaf.spki).or_insert(one);
             }
+            Err(fault) => return (found.into_values().collect(), Some(fault.to_string())),
         }
     }
-    Ok((found.into_values().collect(), faults))
+    (found.into_values().collect(), None)
 }
 
 fn addresses(what: &str) -> Result<Vec<SocketAddr>, Failure> {

@@ -3,9 +3,8 @@
 //! A look that failed is no fact: what a host showed before, it may show still.
 
 use super::Life;
-use crate::cert::chain::Leaf;
-use crate::cert::{KeyKind, Spki};
-use crate::probe::{Fault, Looked, Seen};
+use crate::cert::{KeyKind, Leaf, Spki};
+use crate::probe::{Fault, Looked, NO_KEY, Seen};
 use crate::roll::tlsa::Profile;
 use crate::roll::tlsa::check::AddressSet;
 use crate::roll::tlsa::plan::is_ours;
@@ -87,8 +86,7 @@ fn seen_host(sights: Vec<Looked>, judge: &Judge<'_>, now: UnixTime) -> HostSeen 
         }
     }
     if host.fault.is_none() && host.shows.values().all(|shown| shown.leaf.is_none()) {
-        let what = "it has no certificate of any kind that was asked for".to_owned();
-        host.fault = Some(HostFault { what, word: "no-certificate" });
+        host.fault = Some(HostFault { what: NO_KEY.to_owned(), word: "no-certificate" });
     }
     host
 }

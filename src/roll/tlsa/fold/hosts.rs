@@ -14,6 +14,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 impl PoolFacts {
+    /// What hosts show, and may show of a key unseen: whether they have one that looks may miss, files say.
+    pub fn met(&self, shows: &[Version<Showing>], key: &KeyFacts) -> Vec<Version<Showing>> {
+        let claimed = if key.kind.is_some_and(KeyKind::is_hidden) { self.showings(false) } else { Vec::new() };
+        shows.iter().cloned().chain(claimed).collect()
+    }
+
     /// A host was looked at: what it showed before, it may have shown until now.
     pub(super) fn look(&mut self, address: IpAddr, profile: Profile, shows: Shown, at: UnixTime) {
         self.sights.insert((address, profile), BTreeSet::from([shows]));
