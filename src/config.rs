@@ -4,6 +4,7 @@
 //! once. Nothing outside this folder fills in a default.
 
 mod addresses;
+mod networks;
 mod places;
 mod policy;
 mod probe;
@@ -11,6 +12,7 @@ mod rolls;
 mod sections;
 
 pub use addresses::Interfaces;
+pub use networks::{Network, Networks, Whose};
 pub use places::Places;
 pub use policy::{KeyLayout, Policy};
 pub use probe::{Install, PoolSettings, Probe, Tenants};

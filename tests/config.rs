@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use mxseal::config::{Config, KeyLayout, LogFormat, LogLevel, parse};
+use mxseal::config::{Config, KeyLayout, LogFormat, LogLevel, Whose, parse};
 use mxseal::diagnostic::{Diagnostic, Place, Severity};
 use mxseal::render;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,17 @@ mod configuration {
         let shard = config.policy_for("a-v1.mx.example", true);
         assert_eq!((shard.name.as_str(), shard.keys), ("shard", KeyLayout::Csk));
         assert_eq!((shard.csk_lifetime, shard.margin), (Some(180 * 86_400), 3600));
+    }
+
+    #[test]
+    fn networks_that_looks_go_to_are_listed_by_their_first_addresses() {
+        let (config, _) = good("version = 1\n[probe]\nnetworks = [\"127.0.0.0/8\", \"::1\"]\n");
+        let refusal = |at: &str| config.probe.networks.refusal(at.parse().unwrap(), Whose::Pool);
+        assert_eq!([refusal("127.0.4.1"), refusal("::1")], [None, None]);
+        assert_eq!(refusal("9.9.9.9").as_deref(), Some("in none of the listed networks"));
+        assert_eq!(errors("version = 1\n[probe]\nnetworks = []\n"), [("MX1026", 3, 12)]);
+        assert_eq!(errors("version = 1\n[probe]\nnetworks = [\"::/0\", \"10.0.0.1/8\"]\n"), [("MX1026", 3, 21)]);
+        assert_eq!(errors("version = 1\n[probe]\nnetworks = \"::1\"\n"), [("MX1003", 3, 12)]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod mail_host;
 mod mounts;
 #[path = "provisioning/moves.rs"]
 mod moves;
+#[path = "provisioning/networks.rs"]
+mod networks;
 #[path = "provisioning/past.rs"]
 mod past;
 #[path = "provisioning/pasts.rs"]

@@ -3,6 +3,7 @@
 //! Each default and each limit is a constant with its reason. What a provisioning system writes is not here but in
 //! pools.toml: a command that is run belongs to whoever may edit this file.
 
+use super::networks::{NETWORKS_MAX, Network, Networks};
 use super::policy::span;
 use super::sections::within;
 use super::{number, path};
@@ -41,7 +42,7 @@ const PERMIT_LIFE_MAX: Seconds = 30 * 86_400;
 const COMMAND_WORDS_MAX: usize = 64;
 
 const TENANTS_KEYS: &[&str] = &["ttl"];
-const PROBE_KEYS: &[&str] = &["enabled", "port", "every", "timeout", "together", "helo", "roots", "drain"];
+const PROBE_KEYS: &[&str] = &["enabled", "port", "every", "timeout", "together", "helo", "roots", "drain", "networks"];
 const POOL_KEYS: &[&str] = &["probe", "port", "names", "webpki", "next", "permit", "adopt", "deploy", "install"];
 const INSTALL_KEYS: &[&str] = &["certificate", "key", "then"];
 /// What stands for something in a command.
@@ -73,6 +74,8 @@ pub struct Probe {
     pub roots: Option<PathBuf>,
     /// How long a host offers no STARTTLS before its address goes, in seconds; 0: it never does.
     pub drain: Seconds,
+    /// Where looks go.
+    pub networks: Networks,
 }
 
 /// What the operator says about a pool.
@@ -126,6 +129,7 @@ impl Default for Probe {
             helo: String::new(),
             roots: Some(PathBuf::from(ROOTS)),
             drain: PROBE_DRAIN,
+            networks: Networks::default(),
         }
     }
 }
@@ -186,7 +190,27 @@ pub fn probe(reader: &mut Reader<'_>, table: &Table) -> Probe {
         helo: helo(reader, table),
         roots,
         drain: span(reader, table, "drain", 0..=PROBE_EVERY_MAX).unwrap_or(default.drain),
+        networks: networks(reader, table),
     }
+}
+
+fn networks(reader: &mut Reader<'_>, table: &Table) -> Networks {
+    let Some(list) = reader.texts(table, "networks") else { return Networks::default() };
+    let help = "write it as in networks = [\"198.51.100.0/24\", \"2001:db8::/32\"]";
+    if list.value.is_empty() || list.value.len() > NETWORKS_MAX {
+        let message =
+            format!("`networks` lists 1 to {NETWORKS_MAX} networks; where no host is looked at: `enabled = false`");
+        reader.error("MX1026", list.span, message, help);
+        return Networks::default();
+    }
+    let mut all = Vec::new();
+    for at in list.value {
+        match at.value.parse::<Network>() {
+            Ok(network) => all.push(network),
+            Err(fault) => reader.error("MX1026", at.span, fault, help),
+        }
+    }
+    Networks { listed: Some(all) }
 }
 
 pub fn pools(reader: &mut Reader<'_>, table: &Table) -> BTreeMap<String, PoolSettings> {

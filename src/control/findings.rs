@@ -4,7 +4,7 @@
 
 use crate::control::protocol::Finding;
 use crate::control::view::finding;
-use crate::control::world::World;
+use crate::control::world::{OwnHosts, World};
 use crate::diagnostic::{Diagnostic, Severity};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,8 +17,9 @@ const FINDINGS_LOGGED_MAX: usize = 20;
 /// What stands now.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// What is not about tenants, and how often the rest changed: equal values mean equal findings.
-    seen: Option<(Vec<Diagnostic>, Vec<u64>)>,
+    /// What is not about tenants, how often the rest changed, and addresses of tenants' own that are not looked at: equal
+    /// values mean equal findings.
+    seen: Option<(Vec<Diagnostic>, Vec<u64>, OwnHosts)>,
     all: Vec<Diagnostic>,
     shown: Arc<Vec<Finding>>,
     /// What was logged and still stands.
@@ -41,7 +42,7 @@ impl Findings {
         let mut few = world.findings_but_tenants();
         few.extend_from_slice(more);
         let revisions = world.zones.values().map(|zone| zone.tenants.revision()).collect();
-        let now = Some((few, revisions));
+        let now = Some((few, revisions, world.own_not_looked_at()));
         if self.seen == now {
             return;
         }

@@ -6,6 +6,7 @@ mod build;
 mod cover;
 mod files;
 mod keys;
+mod looks;
 mod named;
 
 use crate::answer::{Identity, Snapshot};
@@ -24,6 +25,7 @@ use crate::time::UnixTime;
 use crate::zone::master;
 use build::is_above;
 use files::{master_gone, only_tenants};
+pub use looks::OwnHosts;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -343,6 +345,7 @@ impl World {
         let mut all = self.findings_but_tenants();
         all.extend(self.zones.values().flat_map(|zone| zone.tenants.findings()));
         all.extend(self.waiting_for_pools());
+        all.extend(self.tenants_not_looked_at());
         // A file that cannot be read is in trouble and spoils its tenants, for one reason.
         all.sort();
         all.dedup();
@@ -353,6 +356,7 @@ impl World {
     pub fn findings_but_tenants(&self) -> Vec<Diagnostic> {
         let mut all: Vec<Diagnostic> = self.troubles.values().chain(self.misnamed.values()).cloned().collect();
         all.extend(self.pools.findings());
+        all.extend(self.pools_not_looked_at());
         all.extend(self.zones.values().flat_map(ZoneState::findings));
         all.extend(self.named_in_vain());
         all

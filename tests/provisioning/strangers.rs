@@ -11,7 +11,7 @@ const SEEN: &str = "f1ea03baf2c96b389a59cc9f3ec9a0edcc258df1f64ac0a665b11d0d6cec
 const SEEN_APART: &str = "4e0896f7fd2a8bba5cfb4650a299444298f88d7c35469cdfa97ed085e0754c60";
 
 /// A free port at some addresses of the loopback network.
-fn port_at(addresses: &[&str]) -> u16 {
+pub fn port_at(addresses: &[&str]) -> u16 {
     let bind = |address: &str, port: u16| std::net::TcpListener::bind((address, port));
     loop {
         let port = bind("127.0.0.1", 0).and_then(|found| found.local_addr()).expect("a port").port();
@@ -25,14 +25,16 @@ fn tlsa(server: &Server) -> String {
     server.ask("_25._tcp.x-example.a.mx.example", "TLSA").to_lowercase()
 }
 
-fn findings(server: &Server) -> String {
+pub fn findings(server: &Server) -> String {
     server.json(&["status"]).into_iter().next().map(|status| status["findings"].to_string()).unwrap_or_default()
 }
 
 /// A pool whose two hosts show the key that its file names.
 fn pool_of_two(addresses: [&str; 2], own: &PrivateKey, port: u16, more: &str) -> Server {
     let mut server = Server::prepared();
-    let probe = format!("[probe]\nport = {port}\nevery = \"1s\"\ntimeout = \"5s\"\nroots = \"\"\n{more}");
+    let probe = format!(
+        "[probe]\nport = {port}\nevery = \"1s\"\ntimeout = \"5s\"\nroots = \"\"\nnetworks = [\"127.0.0.0/8\"]\n{more}"
+    );
     server.configure(&format!("{probe}[pool.\"eu\"]\nnext = false\nwebpki = false\n"));
     server.write("certs/chain.pem", certificate(own));
     let pool = format!("[eu]\naddresses = {addresses:?}\ncertificates = [\"../certs/chain.pem\"]\n");
@@ -124,7 +126,9 @@ fn where_the_past_is_in_doubt_no_key_is_adopted_until_a_person_has_looked() {
 fn what_a_version_of_before_published_goes_on_and_is_told_until_somebody_says_what_it_is() {
     let mut server = Server::prepared();
     let port = port_at(&["127.0.3.1", "127.0.3.2", "127.0.3.9"]);
-    let probe = format!("[probe]\nport = {port}\nevery = \"1s\"\ntimeout = \"5s\"\nroots = \"\"\n");
+    let probe = format!(
+        "[probe]\nport = {port}\nevery = \"1s\"\ntimeout = \"5s\"\nroots = \"\"\nnetworks = [\"127.0.0.0/8\"]\n"
+    );
     server.configure(&format!("{probe}[pool.\"eu\"]\nnext = false\nwebpki = false\n"));
     let (own, own_spki) = key();
     server.write("certs/chain.pem", certificate(&own));

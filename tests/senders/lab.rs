@@ -33,6 +33,7 @@ every = \"1s\"
 drain = \"3s\"
 timeout = \"5s\"
 roots = \"\"
+networks = [\"127.0.0.0/8\"]
 ";
 const WAITS: &str = "\
 dnskey_ttl = \"2s\"

@@ -15,7 +15,8 @@ pub fn hosts(hosts: &[HostInfo], now: u64) -> Table {
     for host in hosts {
         let looked = host.looked_at.map_or_else(|| "not yet".to_owned(), |at| relative(at, UnixTime(now)));
         let (tone, verdict) = match (host.looked_at, host.fault.as_str(), host.matches) {
-            (None, ..) => (Tone::Caution, "not known".to_owned()),
+            (None, "", _) => (Tone::Caution, "not known".to_owned()),
+            (None, fault, _) => (Tone::Caution, fault.to_owned()),
             (Some(_), "", true) => (Tone::Good, "published".to_owned()),
             (Some(_), "", false) => (Tone::Bad, "not published".to_owned()),
             (Some(_), fault, _) => (Tone::Bad, fault.to_owned()),

@@ -4,6 +4,7 @@
 
 use super::Life;
 use crate::cert::{KeyKind, Leaf, Spki};
+use crate::config::Whose;
 use crate::probe::{Fault, Looked, NO_KEY, Seen};
 use crate::roll::tlsa::Profile;
 use crate::roll::tlsa::check::AddressSet;
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 /// A host as it was last looked at.
 #[derive(Clone, Debug, Default)]
 pub struct HostSeen {
-    /// When.
+    /// When; at 0: never.
     pub at: UnixTime,
     /// Why that failed; none: it did not.
     pub fault: Option<HostFault>,
@@ -121,6 +122,30 @@ impl Life {
             self.record(fact, now);
         }
         self.facts().records != before
+    }
+
+    /// Hosts are not looked at now, for these reasons: what they showed before, they may show still. True where that is news.
+    pub fn pass_over(&mut self, refused: &BTreeMap<IpAddr, String>, now: UnixTime) -> bool {
+        let mut is_news = false;
+        for (address, why) in refused {
+            let what = format!("it is not looked at, as it is {why}: see `[probe] networks`");
+            let host = HostSeen { fault: Some(HostFault { what, word: "not-looked-at" }), ..HostSeen::default() };
+            let before = self.hosts.get(address);
+            if before.is_none_or(|before| before.fault != host.fault) {
+                self.tell(*address, &host);
+                self.hosts.insert(*address, host);
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.forget_hosts(now);
+        }
+        is_news
+    }
+
+    /// Whose an address is: of a host at a pool's, its own systems wrote it.
+    pub fn whose(&self, address: IpAddr, now: UnixTime) -> Whose {
+        if self.is_own(address, now) { Whose::Pool } else { Whose::Tenant }
     }
 
     /// Whether senders may meet a host as one of the pool's, or are to.

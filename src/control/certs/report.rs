@@ -203,7 +203,7 @@ fn host_info(life: &Life, address: IpAddr, state: &str) -> HostInfo {
     HostInfo {
         address: address.to_string(),
         state: state.to_owned(),
-        looked_at: seen.map(|host| host.at.0),
+        looked_at: seen.map(|host| host.at.0).filter(|at| *at > 0),
         fault: host.fault.as_ref().map(|fault| fault.what.clone()).unwrap_or_default(),
         fault_word: host.fault.as_ref().map(|fault| fault.word.to_owned()).unwrap_or_default(),
         shows,

@@ -52,6 +52,11 @@ impl PoolTable {
         self.file_is_good
     }
 
+    /// The file that pools are written in, as it is shown.
+    pub fn file(&self) -> &str {
+        &self.shown
+    }
+
     /// What to do about a pool that is not there.
     pub fn help_for(&self, name: &str) -> String {
         let known: Vec<&str> = self.defined().filter(|known| self.index(known).is_some()).collect();

@@ -5,11 +5,14 @@
 use super::certs::RETRY;
 use super::{Event, Mind, StartFault};
 use crate::cert::chain::{Chain, Expected};
+use crate::config::Networks;
 use crate::control::certs::Life;
 use crate::control::foresee;
 use crate::dns::name::Name;
 use crate::probe::{self, Manner, Prober, Round, Seen};
 use crate::time;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -50,32 +53,42 @@ impl Mind {
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
-            let sample = self.sample(&pool).and_then(|(apex, label)| Name::below(&label, &apex).ok());
-            let endpoint = sample.map(|name| name.to_string().trim_end_matches('.').to_owned());
-            let port = self.certs.settings(&pool).port.unwrap_or(self.config.probe.port);
-            let helo = Some(self.config.probe.helo.clone()).filter(|helo| !helo.is_empty());
-            let manner = Manner {
-                helo: helo.unwrap_or_else(|| self.looks.host.clone()),
-                timeout: Duration::from_secs(self.config.probe.timeout),
-            };
-            let (Some(prober), Some(life)) = (&self.looks.prober, self.certs.lives.get_mut(&pool)) else { continue };
-            let hosts = life.hosts_to_look_at(time::now());
-            life.look_at = now + every(self.config.probe.every, &pool);
-            if hosts.is_empty() {
-                continue;
-            }
-            self.looks.round += 1;
-            let round = Round {
-                pool: pool.clone(),
-                number: self.looks.round,
-                targets: probe::targets(&hosts, port, endpoint.as_deref()),
-            };
-            if prober.ask(round, &manner) {
-                life.round = Some(self.looks.round);
-            } else {
-                life.look_at = now + RETRY;
+            if !self.ask_hosts_of(&pool, now) {
+                // There is nobody to wait for.
+                self.end_looks(&pool);
             }
         }
+    }
+
+    /// Begins a round of looks at the hosts of one pool; false where none of them is looked at.
+    fn ask_hosts_of(&mut self, pool: &str, now: Instant) -> bool {
+        let sample = self.sample(pool).and_then(|(apex, label)| Name::below(&label, &apex).ok());
+        let endpoint = sample.map(|name| name.to_string().trim_end_matches('.').to_owned());
+        let port = self.certs.settings(pool).port.unwrap_or(self.config.probe.port);
+        let helo = Some(self.config.probe.helo.clone()).filter(|helo| !helo.is_empty());
+        let manner = Manner {
+            helo: helo.unwrap_or_else(|| self.looks.host.clone()),
+            timeout: Duration::from_secs(self.config.probe.timeout),
+        };
+        let (Some(prober), Some(life)) = (&self.looks.prober, self.certs.lives.get_mut(pool)) else { return true };
+        let (hosts, refused) = where_to_look(life, &self.config.probe.networks);
+        life.look_at = now + every(self.config.probe.every, pool);
+        if life.pass_over(&refused, time::now()) {
+            life.due_now();
+            self.is_pool_news = true;
+        }
+        if hosts.is_empty() {
+            return false;
+        }
+        self.looks.round += 1;
+        let targets = probe::targets(&hosts, port, endpoint.as_deref());
+        let round = Round { pool: pool.to_owned(), number: self.looks.round, targets };
+        if prober.ask(round, &manner) {
+            life.round = Some(self.looks.round);
+        } else {
+            life.look_at = now + RETRY;
+        }
+        true
     }
 
     /// Hosts were looked at.
@@ -136,6 +149,18 @@ impl Mind {
         let used = self.world.zones.iter().filter(|(_, zone)| zone.tenants.table.iter().any(|tenant| uses(tenant)));
         used.map(|(apex, _)| format!("*.{}", apex.to_string().trim_end_matches('.'))).collect()
     }
+}
+
+/// The hosts of a pool that are looked at now, and why the others are not.
+fn where_to_look(life: &Life, networks: &Networks) -> (Vec<IpAddr>, BTreeMap<IpAddr, String>) {
+    let (now, mut hosts, mut refused) = (time::now(), Vec::new(), BTreeMap::new());
+    for address in life.hosts_to_look_at(now) {
+        match networks.refusal(address, life.whose(address, now)) {
+            None => hosts.push(address),
+            Some(why) => drop(refused.insert(address, why)),
+        }
+    }
+    (hosts, refused)
 }
 
 /// When a pool's hosts are looked at next: after the time configured, shifted by its name.
