@@ -295,6 +295,35 @@ fn case_11_a_file_changed_through_its_other_name_is_found_by_a_scan() {
 }
 
 #[test]
+fn a_second_name_of_a_stranger_s_secret_is_refused_until_everybody_may_read_it() {
+    let mut world = World::with_zone();
+    let secret = world.root.parent().expect("a parent").join("secret");
+    let mode = |mode| fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).expect("a mode");
+    fs::write(&secret, "secret").expect("written");
+    mode(0o640);
+    std::os::unix::fs::chown(&secret, Some(65_534), None).expect("only root gives files away: run the tests as root");
+    fs::hard_link(&secret, world.path("a.example/link.toml")).expect("linked");
+    world.quiet_scan();
+    assert_eq!(
+        (world.text("a.example/link.toml"), world.trouble("a.example/link.toml")),
+        (None, Some(Reason::Foreign.code()))
+    );
+    mode(0o644);
+    world.quiet_scan();
+    assert_eq!(
+        (world.text("a.example/link.toml").as_deref(), world.trouble("a.example/link.toml")),
+        (Some("secret"), None)
+    );
+    // The operator's own file with the second name that a backup gave it, for nobody else to read.
+    let backup = world.root.parent().expect("a parent").join("backup");
+    fs::write(world.path("a.example/own.toml"), "own").expect("written");
+    fs::set_permissions(world.path("a.example/own.toml"), fs::Permissions::from_mode(0o600)).expect("a mode");
+    fs::hard_link(world.path("a.example/own.toml"), &backup).expect("linked");
+    world.quiet_scan();
+    assert_eq!((world.text("a.example/own.toml").as_deref(), world.trouble("a.example/own.toml")), (Some("own"), None));
+}
+
+#[test]
 fn case_12_a_file_bound_over_another_is_found_without_an_event() {
     if !inside("case_12_a_file_bound_over_another_is_found_without_an_event", &["-m", "--propagation", "private"]) {
         return;

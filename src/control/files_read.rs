@@ -3,6 +3,7 @@
 //! What is judged is the opened handle, so nothing can be exchanged between check and use. Opening never waits (FIFO) and
 //! never makes a terminal ours.
 
+use super::files_foreign;
 use super::files_name::{Kind, LINE_OCTETS_MAX};
 use super::files_settle::Identity;
 use super::files_trouble::Reason;
@@ -82,8 +83,12 @@ pub fn read(path: &Path, root: &Path, kind: Kind, is_held: bool) -> Result<Conte
     };
     let before = file.metadata().map_err(|fault| unreadable(&fault))?;
     admit(&before, kind)?;
-    if !real_path(&file, path).map_err(|fault| unreadable(&fault))?.starts_with(root) {
+    let real = real_path(&file, path).map_err(|fault| unreadable(&fault))?;
+    if !real.starts_with(root) {
         return Err(Reason::LinkOut);
+    }
+    if files_foreign::is_foreign(&before, real.parent().unwrap_or(root)).map_err(|fault| unreadable(&fault))? {
+        return Err(Reason::Foreign);
     }
     let mut octets = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0).saturating_add(1));
     let limit = kind.octets_max();

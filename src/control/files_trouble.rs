@@ -47,6 +47,8 @@ pub enum Reason {
     InstanceLimit,
     /// Somebody has it open for writing for long.
     HeldOpen,
+    /// A second name of a file that is somebody else's, and that not everybody may read.
+    Foreign,
     /// Watching failed otherwise; the system's error number, 0 where it gave none.
     WatchFailed(i32),
 }
@@ -70,9 +72,9 @@ pub struct Healed {
 }
 
 /// The codes by number, since a million files have only an octet each for theirs.
-const CODES: [&str; 21] = [
+const CODES: [&str; 22] = [
     "", "MX6001", "MX6002", "MX6003", "MX6004", "MX6005", "MX6006", "MX6007", "MX6008", "MX6009", "MX6010", "MX6011",
-    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019", "MX6020",
+    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019", "MX6020", "MX6021",
 ];
 
 /// The code of a number that [`Reason::number`] gave.
@@ -104,6 +106,7 @@ impl Reason {
             Reason::InstanceLimit => 18,
             Reason::WatchFailed(_) => 19,
             Reason::HeldOpen => 20,
+            Reason::Foreign => 21,
         }
     }
 
@@ -175,12 +178,10 @@ impl Reason {
                 "somebody has the file open for writing; what is in it now may be a part of it, so it is not read",
                 "end whoever writes it (`fuser FILE` names the process), or write beside it and rename over it",
             ),
+            Reason::Foreign => fixed(FOREIGN, "put a copy of the file here, or let everybody read it: `chmod o+r`"),
             Reason::WatchLimit => (limited("watches", "watches"), RAISE_WATCHES),
             Reason::InstanceLimit => (limited("watchers", "instances"), RAISE_INSTANCES),
-            Reason::WatchFailed(errno) => (
-                format!("the folder cannot be watched: {}; changes are found by scanning", system(errno)),
-                "see the system's log",
-            ),
+            Reason::WatchFailed(errno) => (unwatched(errno), "see the system's log"),
         }
     }
 }
@@ -194,11 +195,17 @@ impl Trouble {
     }
 }
 
+const FOREIGN: &str = "the file has a second name elsewhere (a hard link), and belongs to neither root nor who owns this \
+    folder, or others may write this folder; so it may be the secret of somebody else, and is not read";
 const RAISE_WATCHES: &str = "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder";
 const RAISE_INSTANCES: &str = "raise it: `sysctl fs.inotify.max_user_instances=1024`";
 
 fn limited(what: &str, limit: &str) -> String {
     format!("the system gives no more {what}: fs.inotify.max_user_{limit} is reached; changes are found by scanning")
+}
+
+fn unwatched(errno: i32) -> String {
+    format!("the folder cannot be watched: {}; changes are found by scanning", system(errno))
 }
 
 fn system(errno: i32) -> String {
@@ -236,6 +243,7 @@ mod tests {
             Reason::InstanceLimit,
             Reason::WatchFailed(0),
             Reason::HeldOpen,
+            Reason::Foreign,
         ];
         for (at, reason) in all.into_iter().enumerate() {
             assert_eq!(usize::from(reason.number()), at + 1);

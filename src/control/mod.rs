@@ -9,6 +9,7 @@ pub mod durable;
 mod excerpts;
 pub mod explain;
 pub mod file_names;
+mod files_foreign;
 pub mod files_link;
 pub mod files_linked;
 pub mod files_mount;
