@@ -26,7 +26,7 @@ mod tenant;
 mod words;
 mod zone;
 
-use args::{Args, CertVerb, Command, PoolVerb, TenantVerb, ZoneVerb};
+use args::{Args, CertVerb, Command, KeysVerb, PoolVerb, TenantVerb, ZoneVerb};
 use clap::Parser;
 use context::Context;
 use failure::{Exit, Stop};
@@ -64,7 +64,14 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Cert { verb: CertVerb::Tlsa(asked) } => return certs::tlsa(asked, output),
         _ => {}
     }
-    let context = Context::load(args.config.as_deref())?;
+    let context = match needs_configuration(&args.command) {
+        true => Context::load(args.config.as_deref())?,
+        false => Context::of_server(args.config.as_deref())?,
+    };
+    // The answer to a reload says by itself what is wrong with the file.
+    if let Some(broken) = context.broken.as_ref().filter(|_| !matches!(args.command, Command::Reload { .. })) {
+        output.warning(broken, "the running server goes on with what it read before; a restart would fail");
+    }
     match &args.command {
         Command::Reload { allow_shrink } => reload::run(&context, *allow_shrink, output),
         Command::Status => status::run(&context, output),
@@ -85,6 +92,22 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Explain { name, rtype } => explain::run(&context, name, rtype, output),
         // Done above: these run without a server, or are one.
         Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Ok),
+    }
+}
+
+/// Whether a command uses more of the configuration than where the running server is.
+fn needs_configuration(command: &Command) -> bool {
+    match command {
+        Command::Tenant { verb } => matches!(verb, TenantVerb::Add(_) | TenantVerb::Rm(_)),
+        Command::Keys { verb } => matches!(verb, KeysVerb::Export(_) | KeysVerb::Simulate(_)),
+        Command::Cert { verb } => matches!(verb, CertVerb::Rotate(_)),
+        Command::Reload { .. }
+        | Command::Status
+        | Command::Zone { .. }
+        | Command::Pool { .. }
+        | Command::Explain { .. } => false,
+        // These read it themselves, or not at all.
+        Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => true,
     }
 }
 

@@ -4,6 +4,7 @@
 //! once. Nothing outside this folder fills in a default.
 
 mod addresses;
+mod keys;
 mod networks;
 mod places;
 mod policy;
@@ -12,6 +13,7 @@ mod rolls;
 mod sections;
 
 pub use addresses::Interfaces;
+pub use keys::keys_folder;
 pub use networks::{Network, Networks, Whose};
 pub use places::Places;
 pub use policy::{KeyLayout, Policy};
@@ -33,7 +35,8 @@ const VERSION: i64 = 1;
 pub const CONFIG_FILE_MAX: usize = 1024 * 1024;
 /// Zones and keys lie beside the file unless it says otherwise.
 const ZONES: &str = "zones";
-const KEYS: &str = "keys";
+/// The default folder of keys, relative to the file.
+pub const KEYS: &str = "keys";
 /// Where DNS servers answer (RFC 1035 § 4.2).
 const DNS_PORT: u16 = 53;
 

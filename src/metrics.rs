@@ -10,9 +10,11 @@ pub use pool::PoolGauges;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub use zone::{KeyGauge, Standing, ZoneGauges};
 
 mod pool;
 mod text;
+mod zone;
 
 /// Why something was dropped or closed without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,52 +188,12 @@ pub struct Gauges {
     pub tenants: TenantGauges,
     /// Reading of the files.
     pub watch: WatchGauges,
-}
-
-/// One zone.
-#[derive(Clone, Debug, Default)]
-pub struct ZoneGauges {
-    /// When the first of the signatures over its data will expire; none: nothing is signed.
-    pub data_expiry: Option<UnixTime>,
-    /// When the first of the signatures over DNSKEY, CDS and CDNSKEY will expire.
-    pub dnskey_expiry: Option<UnixTime>,
-    /// Removals that the shrink guard holds back.
-    pub held: u64,
-    /// Signatures kept warm now.
-    pub signatures_kept: u64,
-    /// Signatures that there are to keep; equal to `signatures_kept` once the zone is warm.
-    pub signatures_wanted: u64,
-    /// Its keys.
-    pub keys: Vec<KeyGauge>,
-    /// The step that its keys wait for next, by its verb, and when it may be taken; none: no moment is known.
-    pub next_event: Option<(&'static str, UnixTime)>,
-    /// Whether each address of its parent shows just the wanted DS; none: not looked at, or none is wanted.
-    pub parent_ds_match: Option<bool>,
-    /// Whether something freezes its keys, so that nothing is taken away.
-    pub roll_blocked: bool,
-}
-
-impl ZoneGauges {
-    /// Shows how the keys of the zone stand: what comes next, whether the parent fits, whether something freezes them.
-    pub fn set_rolls(
-        &mut self,
-        next_event: Option<(&'static str, UnixTime)>,
-        parent_ds_match: Option<bool>,
-        roll_blocked: bool,
-    ) {
-        (self.next_event, self.parent_ds_match, self.roll_blocked) = (next_event, parent_ds_match, roll_blocked);
-    }
-}
-
-/// One key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyGauge {
-    /// Key tag (RFC 4034 appendix B).
-    pub tag: u16,
-    /// `ksk`, `zsk`, `csk`.
-    pub role: &'static str,
-    /// Its phase: `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`.
-    pub state: &'static str,
+    /// Whether `/readyz` says that the server is to be asked.
+    pub ready: bool,
+    /// How many findings stand, by severity and code; codes are few and fixed.
+    pub findings: BTreeMap<(&'static str, &'static str), u64>,
+    /// What is to be said of zones that are silent, a line each; zones beyond a limit are counted in the last one.
+    pub silent: Vec<String>,
 }
 
 /// Tenants by state, as `status` counts them.
@@ -293,6 +255,18 @@ impl Metrics {
         let counters = Arc::new(Counters::default());
         hold(&self.workers).push(Arc::clone(&counters));
         counters
+    }
+
+    /// Zones in all, those that are silent, and what is to be said of these.
+    pub fn silence(&self) -> (usize, usize, Vec<String>) {
+        let gauges = hold(&self.gauges);
+        let silent = gauges.zones.values().filter(|zone| zone.standing == Some(Standing::Silent)).count();
+        (gauges.zones.len(), silent, gauges.silent.clone())
+    }
+
+    /// How a zone stands, by its apex with the final dot; none: there is no such zone.
+    pub fn standing(&self, apex: &str) -> Option<Standing> {
+        hold(&self.gauges).zones.get(apex)?.standing
     }
 
     /// Lets the control plane change what it shows.

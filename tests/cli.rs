@@ -7,7 +7,7 @@ mod fake;
 mod keys;
 
 use fake::{Place, Ran, tenant, zone};
-use mxseal::control::protocol::{Explained, Finding, Line, PoolInfo, Request};
+use mxseal::control::protocol::{Explained, Finding, Line, PoolInfo, Request, ZoneStanding};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -97,7 +97,7 @@ fn status_says_what_is_not_ready_and_ends_with_1_where_there_are_errors() {
 #[test]
 fn zones_are_listed_with_their_state() {
     let place = place();
-    place.world().status.zones[1].state = "frozen".to_owned();
+    place.world().status.zones[1].state = ZoneStanding::Frozen;
     let ran = place.run(&["zone", "list"]).ends(0);
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(lines.len(), 5, "{}", ran.out);

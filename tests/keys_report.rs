@@ -1,9 +1,9 @@
 //! What people are told about keys, and which rolls are refused: from facts of a zone in virtual time.
 
 use mxseal::control::keys_report::{
-    About, Refused, after, broken, insecure_code, insecure_request, keys_info, keys_plan, roll_request,
+    About, Refused, after, insecure_code, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
-use mxseal::control::protocol::{KeysInfo, KeysPlan, RollAsked};
+use mxseal::control::protocol::{KeysInfo, KeysPlan, KeysStanding, RollAsked};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::roll::check::KeySet;
 use mxseal::roll::facts::{Fact, KeyLayout, Limits};
@@ -78,7 +78,7 @@ fn want(world: &mut World, role: Role, emergency: bool) {
 fn at_rest_nobody_needs_to_act() {
     let world = world(KeyLayout::KskAndZsk);
     let info = info(&world);
-    assert_eq!((info.state.as_str(), info.parent.as_str(), info.zone.as_str()), ("at rest", "registry", "mx.example."));
+    assert_eq!((info.state.word(), info.parent.as_str(), info.zone.as_str()), ("at rest", "registry", "mx.example."));
     assert_eq!((&info.must, &info.blockers), (&Vec::new(), &Vec::new()));
     assert_eq!(info.ds_wanted, [tag(&world, Role::Ksk)]);
     let phases: Vec<_> = info.keys.iter().map(|key| (key.role.as_str(), key.phase.as_str())).collect();
@@ -114,7 +114,7 @@ fn a_registry_that_does_not_act_is_what_a_person_must_see_to() {
     want(&mut world, Role::Ksk, false);
     go(&mut world, 3 * DAY);
     let waiting = info(&world);
-    assert_eq!((waiting.state.as_str(), waiting.must.len()), ("rolling", 0), "{waiting:?}");
+    assert_eq!((waiting.state.word(), waiting.must.len()), ("rolling", 0), "{waiting:?}");
     assert!(waiting.waits.iter().any(|wait| wait.verb == "want-ds" && wait.until.is_some()), "{waiting:?}");
     go(&mut world, 20 * DAY);
     let asked = info(&world);
@@ -132,13 +132,15 @@ fn what_freezes_comes_with_its_way_out() {
     let mut world = world(KeyLayout::Csk);
     world.command(&Fact::Doubted { reason: "the journal is a copy".to_owned() });
     let frozen = info(&world);
-    assert_eq!((frozen.state.as_str(), frozen.blockers[0].freezes), ("frozen", true));
+    assert_eq!((frozen.state, frozen.blockers[0].freezes), (KeysStanding::Frozen, true));
     assert!(frozen.must[0].contains("mxseal keys resume mx.example"), "{frozen:?}");
     world.command(&Fact::Held { reason: "a move".to_owned() });
-    assert_eq!(info(&world).state, "held");
+    let held = info(&world);
+    assert_eq!(held.state, KeysStanding::Frozen, "by a person");
+    assert!(held.blockers.iter().any(|blocker| blocker.freezes && blocker.what.contains("held: a move")), "{held:?}");
     assert_eq!(calendar(&world, 10).blockers.len(), 2);
-    let none = broken(&apex(), "registry", 7, ("its journal is damaged", "restore it"), UnixTime(START));
-    assert_eq!((none.state.as_str(), none.must.as_slice()), ("broken", &["restore it".to_owned()][..]));
+    let none = silent(&apex(), "registry", 7, ("its journal is damaged", "restore it"), UnixTime(START));
+    assert_eq!((none.state, none.must.as_slice()), (KeysStanding::Silent, &["restore it".to_owned()][..]));
 }
 
 #[test]
@@ -283,7 +285,7 @@ fn a_roll_is_taken_back_as_long_as_the_old_key_is_there() {
         go(&mut world, 60 * DAY);
         let info = info(&world);
         let key = info.keys.iter().find(|key| key.tag == old).expect("it stays");
-        assert_eq!((key.phase.as_str(), info.state.as_str()), ("active", "at rest"), "{info:?}");
+        assert_eq!((key.phase.as_str(), info.state.word()), ("active", "at rest"), "{info:?}");
     }
     let mut world = world(KeyLayout::KskAndZsk);
     want(&mut world, Role::Ksk, false);

@@ -83,6 +83,7 @@ const PURE_CONTROL: &[&str] = &[
     "protocol",
     "protocol_certs",
     "protocol_keys",
+    "protocol_states",
     "tenants",
     "view",
     "world",

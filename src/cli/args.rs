@@ -109,7 +109,7 @@ pub enum Command {
     /// Version, uptime, snapshot, what is not ready, zones, and all findings that stand.
     #[command(after_help = page(
         &["mxseal status", "mxseal status -o json | jq .not_ready"],
-        &[(0, "no errors; there may be warnings"), (1, "there are errors"), UNREACHABLE, SILENT],
+        &[(0, "no errors; there may be warnings"), (1, "there are errors, or mxseal.toml is broken now"), UNREACHABLE, SILENT],
     ))]
     Status,
     /// Zones: list, show, DS records for the registry

@@ -26,6 +26,8 @@ pub struct Context {
     pub config: Config,
     /// The running server.
     pub client: Client,
+    /// Why the file as it is now cannot be used, where the running server is asked all the same.
+    pub broken: Option<Failure>,
 }
 
 impl Context {
@@ -37,8 +39,46 @@ impl Context {
         let file = find(given)?;
         let (config, _) = read(&file)?;
         let client = Client { socket: socket_in(&config.keys), config: file.clone() };
-        Ok(Context { file, config, client })
+        Ok(Context { file, config, client, broken: None })
     }
+
+    /// The same for a command that only asks the running server: of a file that is broken, missing or not to be read by this
+    /// user it takes what says where that is, if it is there.
+    ///
+    /// # Errors
+    /// As [`Context::load`], where no server is there, or the line that says where it is is broken itself.
+    pub fn of_server(given: Option<&Path>) -> Result<Context, Failure> {
+        let found = find(given).or_else(|none| with_socket().ok_or(none))?;
+        read(&found).map_or_else(|failure| salvage(&found, failure), |_| Context::load(Some(&found)))
+    }
+}
+
+/// The first of the places whose configuration is gone while a server that used it is there.
+fn with_socket() -> Option<PathBuf> {
+    let beside = |place: &PathBuf| socket_in(&place.with_file_name(config::KEYS)).exists();
+    PLACES.iter().map(PathBuf::from).find(beside)
+}
+
+/// What a file that cannot be used says about where the server is. `why`: what is wrong with it.
+fn salvage(file: &Path, why: Failure) -> Result<Context, Failure> {
+    let shown = file.display().to_string();
+    let keys = match octets(file) {
+        Ok(octets) => config::keys_folder(&shown, &String::from_utf8_lossy(&octets)).map_err(|findings| Failure {
+            findings,
+            ..Failure::new(
+                Exit::Failure,
+                format!("{shown} is wrong, and so nobody knows where the control socket is"),
+                "correct the line of `keys`: the socket lies in that folder; other faults of the file would not matter here",
+            )
+        })?,
+        Err(_) => PathBuf::from(config::KEYS),
+    };
+    let config = Config { keys, ..Config::default() }.resolve(file.parent().unwrap_or(Path::new("")));
+    let client = Client { socket: socket_in(&config.keys), config: file.to_owned() };
+    if !client.socket.exists() {
+        return Err(why);
+    }
+    Ok(Context { file: file.to_owned(), config, client, broken: Some(why) })
 }
 
 /// The configuration's file: the given one, else the first that is there.

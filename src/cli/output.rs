@@ -153,10 +153,22 @@ impl Output {
 
     /// Says on standard error why the command failed: `error: ...`, or one JSON object with `error` and `exit`.
     pub fn failure(&self, failure: &Failure) {
-        let text = match self.form {
+        self.complain(match self.form {
             Form::Json => failure_json(failure),
-            Form::Table => failure_text(failure, self.colour_errors),
-        };
+            Form::Table => failure_text(failure, ("error", Tone::Bad), self.colour_errors),
+        });
+    }
+
+    /// The same for what does not end the command; `help` says what that means for it.
+    pub fn warning(&self, failure: &Failure, help: &str) {
+        let failure = Failure { help: help.to_owned(), ..failure.clone() };
+        self.complain(match self.form {
+            Form::Json => warning_json(&failure),
+            Form::Table => failure_text(&failure, ("warning", Tone::Caution), self.colour_errors),
+        });
+    }
+
+    fn complain(&self, text: String) {
         // Nobody is left to be told when standard error is closed too.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
@@ -173,9 +185,9 @@ fn wanted(colour: Colour, terminal: bool) -> bool {
     }
 }
 
-fn failure_text(failure: &Failure, colour: bool) -> String {
+fn failure_text(failure: &Failure, (word, tone): (&str, Tone), colour: bool) -> String {
     let mut text = render::text(&failure.findings, colour);
-    text.push_str(&format!("{}: {}\n", paint(colour, Tone::Bad, "error"), escape::lines(&failure.message)));
+    text.push_str(&format!("{}: {}\n", paint(colour, tone, word), escape::lines(&failure.message)));
     if !failure.help.is_empty() {
         text.push_str(&format!("{}: {}\n", paint(colour, Tone::Good, "help"), escape::lines(&failure.help)));
     }
@@ -183,7 +195,14 @@ fn failure_text(failure: &Failure, colour: bool) -> String {
 }
 
 fn failure_json(failure: &Failure) -> String {
-    let mut object = serde_json::json!({ "error": failure.message, "exit": failure.exit as u8 });
+    with_rest(serde_json::json!({ "error": failure.message, "exit": failure.exit as u8 }), failure)
+}
+
+fn warning_json(failure: &Failure) -> String {
+    with_rest(serde_json::json!({ "warning": failure.message }), failure)
+}
+
+fn with_rest(mut object: serde_json::Value, failure: &Failure) -> String {
     if !failure.help.is_empty() {
         object["help"] = failure.help.as_str().into();
     }

@@ -16,7 +16,8 @@ const FINDINGS_SHOWN_MAX: usize = 20;
 /// Prints the status; errors among the findings are exit 1.
 pub fn run(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
     let status = ask(context)?;
-    let exit = exit_of(&status.findings);
+    // A file that the server would not start with is an error, whether or not it was told to read it.
+    let exit = if context.broken.is_some() { Exit::Failure } else { exit_of(&status.findings) };
     if output.is_json() {
         output.object(&status)?;
         return Ok(exit);

@@ -3,6 +3,7 @@
 //! Pure: the moment that counts as now comes in as an argument.
 
 use super::output::Tone;
+use crate::control::protocol::ZoneStanding;
 use crate::dns::zone_name;
 use crate::time::{Seconds, UnixTime};
 
@@ -69,12 +70,21 @@ pub fn yes(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
 }
 
-/// The tone of a state of zones, tenants and pools; the word itself says the same.
+/// The tone of how a zone stands; the word itself says the same.
+pub fn tone_of_zone(standing: ZoneStanding) -> Tone {
+    match standing {
+        ZoneStanding::Serving => Tone::Good,
+        ZoneStanding::LastGood | ZoneStanding::Frozen => Tone::Caution,
+        ZoneStanding::Silent | ZoneStanding::Waiting | ZoneStanding::Unknown => Tone::Bad,
+    }
+}
+
+/// The tone of a state of tenants and pools; the word itself says the same.
 pub fn tone_of_state(state: &str) -> Tone {
     match state {
-        "serving" | "served" => Tone::Good,
+        "served" => Tone::Good,
         "last good" | "held" => Tone::Caution,
-        // `broken`, `frozen`, `not served`, and what a newer server may call out.
+        // `broken`, and what a newer server may call out.
         _ => Tone::Bad,
     }
 }

@@ -8,7 +8,7 @@ use super::failure::{Exit, Failure, Stop};
 use super::output::{Output, Tone};
 use super::status;
 use super::table::{Table, plain};
-use super::words::{nearest, tone_of_state, yes, zone_stem};
+use super::words::{nearest, tone_of_zone, yes, zone_stem};
 use crate::config::Config;
 use crate::control::protocol::{Finding, Request, ZoneInfo};
 
@@ -33,7 +33,7 @@ pub fn overview(zones: &[ZoneInfo]) -> Table {
         table.row(vec![
             plain(&zone.zone),
             plain(yes(zone.signed)),
-            (tone_of_state(&zone.state), zone.state.clone()),
+            (tone_of_zone(zone.state), zone.state.word().to_owned()),
             plain(zone.tenants.to_string()),
             worry(zone.broken),
             worry(zone.held),
@@ -55,7 +55,7 @@ pub fn show(context: &Context, zone: &str, output: &mut Output) -> Result<Exit, 
     let mut table = Table::plain(2);
     let mut row = |label: &str, cell: (Tone, String)| table.row(vec![(Tone::Strong, label.to_owned()), cell]);
     row("zone", plain(&info.zone));
-    row("state", (tone_of_state(&info.state), info.state.clone()));
+    row("state", (tone_of_zone(info.state), info.state.word().to_owned()));
     row("file", plain(&info.file));
     row("serial", plain(info.serial.to_string()));
     row("records", plain(info.records.to_string()));

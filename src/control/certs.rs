@@ -11,6 +11,7 @@ mod kept;
 pub mod life;
 pub mod past;
 pub mod report;
+pub mod slots;
 mod steps;
 mod ways;
 

@@ -3,16 +3,19 @@
 //! A publication that changes nothing about it costs nothing here, however much there is to say.
 
 use crate::control::protocol::Finding;
-use crate::control::view::finding;
+use crate::control::view::{finding, severity_word};
 use crate::control::world::{OwnHosts, World};
 use crate::diagnostic::{Diagnostic, Severity};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Findings that a report carries, at most; the rest are counted.
 const FINDINGS_MAX: usize = 10_000;
 /// New findings that are logged one by one; more are counted.
 const FINDINGS_LOGGED_MAX: usize = 20;
+
+/// How many findings stand, by severity and code.
+pub(super) type Counts = BTreeMap<(&'static str, &'static str), u64>;
 
 /// What stands now.
 #[derive(Default)]
@@ -22,8 +25,11 @@ pub(super) struct Findings {
     seen: Option<(Vec<Diagnostic>, Vec<u64>, OwnHosts)>,
     all: Vec<Diagnostic>,
     shown: Arc<Vec<Finding>>,
+    counts: Counts,
     /// What was logged and still stands.
     said: BTreeSet<String>,
+    /// Why the configuration as it is now was not taken at the last reload; empty: it was.
+    pub(super) of_configuration: Vec<Diagnostic>,
 }
 
 impl Findings {
@@ -37,10 +43,16 @@ impl Findings {
         &self.shown
     }
 
+    /// How many stand, by severity and code.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// Gathers what stands against `world`, and `more`.
     pub(super) fn update(&mut self, world: &World, more: &[Diagnostic]) {
+        let more: Vec<Diagnostic> = self.of_configuration.iter().chain(more).cloned().collect();
         let mut few = world.findings_but_tenants();
-        few.extend_from_slice(more);
+        few.extend_from_slice(&more);
         let revisions = world.zones.values().map(|zone| zone.tenants.revision()).collect();
         let now = Some((few, revisions, world.own_not_looked_at()));
         if self.seen == now {
@@ -48,10 +60,15 @@ impl Findings {
         }
         self.seen = now;
         let mut all = world.findings();
-        all.extend_from_slice(more);
+        all.extend(more);
         all.sort_by(|a, b| a.rank().cmp(&b.rank()).then_with(|| a.cmp(b)));
         all.dedup();
         self.all = all;
+        self.counts.clear();
+        for finding in &self.all {
+            let count = self.counts.entry((severity_word(finding.severity), finding.code)).or_default();
+            *count = count.saturating_add(1);
+        }
         self.shown = Arc::new(self.all.iter().take(FINDINGS_MAX).map(finding).collect());
         self.log();
     }

@@ -8,7 +8,7 @@ use super::keyfile::KeyFileFault;
 use crate::diagnostic::{Diagnostic, Place};
 use std::path::Path;
 
-/// A zone whose keys cannot be used. Signatures already made may go on; nothing is made in a key's place.
+/// A zone whose keys cannot be used, so that it is silent; nothing is made in a key's place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {reason} ({fix})")]
 pub struct Frozen {
@@ -22,7 +22,7 @@ pub struct Frozen {
     pub fix: String,
 }
 
-/// Kinds of reasons for freezing a zone.
+/// Kinds of reasons for the silence of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The disk refused to write, read or sync.
@@ -69,6 +69,7 @@ const PAST_UNKNOWN: &str = "MX5032";
 pub const ASKING: &str = "MX5033";
 /// Code of a zone with an old copy of its folder.
 pub const OLD_COPY: &str = "MX5034";
+const MISSING: &str = "this private key, which the journal names, is missing";
 const RESTORE: &str = "restore it from a backup; no new key is made, since validators would refuse its signatures";
 
 impl Frozen {
@@ -136,7 +137,7 @@ impl Frozen {
             }
             KeyFileFault::Disk(fault) => Frozen::disk(fault),
             KeyFileFault::Exposed { exposure, .. } => Frozen::exposed(path, exposure, "600"),
-            KeyFileFault::Missing(_) => Frozen::new(Cause::KeyMissing, path, "the journal names this key", RESTORE),
+            KeyFileFault::Missing(_) => Frozen::new(Cause::KeyMissing, path, MISSING, RESTORE),
             KeyFileFault::NotPem(_) => {
                 Frozen::new(Cause::KeyUnreadable, path, "it holds no `PRIVATE KEY` in PEM", RESTORE)
             }

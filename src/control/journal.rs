@@ -26,7 +26,7 @@ pub const JOURNAL_OCTETS_MAX: usize = 16 * 1024 * 1024;
 /// Digits of the checksum and the space behind it.
 const HEAD_OCTETS: usize = 9;
 
-/// Why a journal cannot be believed. The zone is frozen then.
+/// Why a journal cannot be believed. The zone is silent then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct Damaged {

@@ -117,7 +117,7 @@ impl<F: Told> JournalFile<F> {
     /// Reads a journal from the better of its two files; none where there is neither. Writes nothing.
     ///
     /// # Errors
-    /// [`ReadFault`]; the zone is frozen then.
+    /// [`ReadFault`]; the zone is silent then.
     pub fn read(disk: Arc<Disk>, path: PathBuf) -> Result<Option<JournalFile<F>>, ReadFault> {
         let copy = copies::copy_of(&path);
         // A folder of copies that others can use proves nothing.

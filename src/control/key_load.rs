@@ -113,8 +113,15 @@ fn load_one(
     let (good, bad, fault) = match (&first, &second) {
         (Ok(_), Ok(_)) => return first,
         (Err(_), Err(_)) => {
-            let also = second.err().map(|fault| fault.reason).unwrap_or_default();
-            return first.map_err(|first| Frozen { reason: format!("{}; of its copy: {also}", first.reason), ..first });
+            return first.map_err(|first| {
+                let also = match second.err() {
+                    Some(also) if also.cause == first.cause && also.reason == first.reason => {
+                        "the same of its copy".into()
+                    }
+                    also => format!("of its copy: {}", also.map(|fault| fault.reason).unwrap_or_default()),
+                };
+                Frozen { reason: format!("{}; {also}", first.reason), ..first }
+            });
         }
         (Ok(_), Err(fault)) => (&path, &copy, fault.clone()),
         (Err(fault), Ok(_)) => (&copy, &path, fault.clone()),

@@ -9,7 +9,7 @@ mod request;
 pub use calendar::keys_plan;
 pub use request::{Refused, after, insecure_code, insecure_request, roll_request};
 
-use crate::control::protocol::{BlockerInfo, DoneInfo, KeyInfo, KeysInfo, ParentServerInfo, WaitInfo};
+use crate::control::protocol::{BlockerInfo, DoneInfo, KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, WaitInfo};
 use crate::dns::name::Name;
 use crate::roll::check::KeySet;
 use crate::roll::fold::{KeyFacts, ZoneFacts};
@@ -70,12 +70,12 @@ impl About<'_> {
     }
 }
 
-/// The report of a zone whose keys cannot be loaded: nothing is known but why.
-pub fn broken(apex: &Name, policy_name: &str, snapshot: u64, (what, fix): (&str, &str), wall: UnixTime) -> KeysInfo {
+/// The report of a zone whose keys cannot be used, so that it is silent: nothing is known but why.
+pub fn silent(apex: &Name, policy_name: &str, snapshot: u64, (what, fix): (&str, &str), wall: UnixTime) -> KeysInfo {
     let blocker = BlockerInfo { what: what.to_owned(), fix: fix.to_owned(), freezes: true };
     KeysInfo {
         zone: apex.to_string(),
-        state: "broken".to_owned(),
+        state: KeysStanding::Silent,
         snapshot,
         policy: policy_name.to_owned(),
         must: vec![fix.to_owned()].into_iter().filter(|fix| !fix.is_empty()).collect(),
@@ -89,7 +89,7 @@ pub fn broken(apex: &Name, policy_name: &str, snapshot: u64, (what, fix): (&str,
 pub fn insecure(apex: &Name, policy_name: &str, snapshot: u64, wall: UnixTime) -> KeysInfo {
     KeysInfo {
         zone: apex.to_string(),
-        state: "insecure".to_owned(),
+        state: KeysStanding::Insecure,
         snapshot,
         policy: policy_name.to_owned(),
         now: wall.0,
@@ -109,7 +109,7 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
     };
     KeysInfo {
         zone: about.apex.to_string(),
-        state: state(facts, plan).to_owned(),
+        state: state(facts, plan),
         snapshot: about.snapshot,
         policy: about.policy_name.to_owned(),
         parent: if facts.parent.own { "served here" } else { "registry" }.to_owned(),
@@ -135,15 +135,19 @@ fn tags_text(tags: &[u16]) -> String {
     tags.iter().map(u16::to_string).collect::<Vec<_>>().join(" and ")
 }
 
-fn state(facts: &ZoneFacts, plan: &Plan) -> &'static str {
+fn state(facts: &ZoneFacts, plan: &Plan) -> KeysStanding {
     let begins = plan.next.as_ref().is_some_and(|step| !matches!(step, Step::Destroy(_)));
     match () {
-        () if facts.held.is_some() => "held",
-        () if plan.blockers.iter().any(Blocker::freezes) => "frozen",
-        () if facts.unsigned => "insecure",
-        () if plan.focus != Focus::Rest || begins => "rolling",
-        () => "at rest",
+        () if is_frozen(facts, plan) => KeysStanding::Frozen,
+        () if facts.unsigned => KeysStanding::Insecure,
+        () if plan.focus != Focus::Rest || begins => KeysStanding::Rolling,
+        () => KeysStanding::AtRest,
     }
+}
+
+/// Whether nothing is taken away and no roll begins: something is in doubt, or a person holds the keys.
+pub fn is_frozen(facts: &ZoneFacts, plan: &Plan) -> bool {
+    facts.held.is_some() || plan.blockers.iter().any(Blocker::freezes)
 }
 
 fn key_info(about: &About<'_>, key: &KeyFacts) -> KeyInfo {
@@ -170,7 +174,7 @@ pub(super) fn blocker_info(about: &About<'_>, blocker: &Blocker) -> BlockerInfo 
     BlockerInfo {
         what: words::blocker(about.facts, blocker),
         fix: words::remedy(&about.zone(), blocker),
-        freezes: blocker.freezes(),
+        freezes: blocker.freezes() || matches!(blocker, Blocker::Held(_)),
     }
 }
 

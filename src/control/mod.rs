@@ -46,6 +46,7 @@ pub mod progress;
 pub mod protocol;
 pub mod protocol_certs;
 pub mod protocol_keys;
+pub mod protocol_states;
 mod reach;
 pub mod rolls;
 pub mod scan;

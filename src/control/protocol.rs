@@ -10,6 +10,7 @@ pub use super::protocol_keys::{
 pub use super::protocol_certs::{
     CertBar, CertInfo, CertKeyInfo, CertPlan, CertificateInfo, CsrInfo, HostInfo, PermitInfo, ShownInfo,
 };
+pub use super::protocol_states::{KeysStanding, ZoneStanding};
 
 use serde::{Deserialize, Serialize};
 
@@ -262,7 +263,7 @@ pub struct Status {
     pub started: u64,
     /// Version of the snapshot that answers.
     pub snapshot: u64,
-    /// What is not ready yet; empty: ready.
+    /// What /readyz says beside that the server is ready: zones that are silent. Empty: each one is answered.
     pub not_ready: Vec<String>,
     /// Addresses that it answers on.
     pub listen: Vec<String>,
@@ -283,8 +284,8 @@ pub struct ZoneInfo {
     pub zone: String,
     /// Whether it is signed.
     pub signed: bool,
-    /// `serving`, `last good` (its file is broken now), `frozen` (a key is missing or unreadable), `not served`.
-    pub state: String,
+    /// How it stands: `serving`, `last good`, `frozen`, `silent`, `waiting`.
+    pub state: ZoneStanding,
     /// SOA serial.
     pub serial: u32,
     /// Records of the master file.

@@ -2,6 +2,7 @@
 //!
 //! No private key ever leaves the server this way; an import brings some in, over a socket that only its owner can use.
 
+use super::protocol_states::KeysStanding;
 use serde::{Deserialize, Serialize};
 
 /// A roll as a command asks for it.
@@ -55,8 +56,8 @@ pub struct LeadInfo {
 pub struct KeysInfo {
     /// Apex with final dot.
     pub zone: String,
-    /// `at rest`, `rolling`, `frozen`, `held`, `insecure`, `broken` (its keys cannot be loaded; see `blockers`).
-    pub state: String,
+    /// How they stand: `at rest`, `rolling`, `frozen`, `insecure`, `silent`; `blockers` say why.
+    pub state: KeysStanding,
     /// Version of the snapshot that answers.
     pub snapshot: u64,
     /// Name of the policy.

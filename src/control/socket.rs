@@ -174,11 +174,9 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
                 return out.end(1, &format!("there is no zone {wanted} here"));
             };
             out.item(info)?;
-            let folder = format!("{}/", info.file.trim_end_matches(".zone"));
-            let about =
-                view.findings.iter().filter(|f| f.place.starts_with(&info.file) || f.place.starts_with(&folder));
-            about.clone().try_for_each(|finding| out.item(finding))?;
-            let bad = about.clone().any(|finding| finding.severity == "error");
+            let about = view.findings_about(info);
+            about.iter().try_for_each(|finding| out.item(finding))?;
+            let bad = about.iter().any(|finding| finding.severity == "error");
             out.end(u8::from(bad), "")
         }
         Request::TenantList { zone, broken } => list_tenants(desk, &view, zone, broken, out),
@@ -223,6 +221,7 @@ fn status(desk: &Desk, view: &View) -> Status {
         zones: view.zones.clone(),
         findings: view.findings.to_vec(),
         last_scan: view.last_scan,
+        not_ready: view.silent.clone(),
         ..desk.status.clone()
     }
 }

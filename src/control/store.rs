@@ -1,7 +1,7 @@
 //! Everything that outlives a restart, under `keys/`: private keys, journals, and the last good content of broken files.
 //!
 //! It never makes a key where there may have been one. Keys and journals are there twice: while one of the two is good, it
-//! is used, and the other one is mended and reported. Where neither is, the zone is frozen with the reason if it cannot do
+//! is used, and the other one is mended and reported. Where neither is, the zone is silent with the reason if it cannot do
 //! without, and someone must look. One process at a time uses a folder.
 //!
 //! A zone's first start goes in steps, each durable before the next; after a crash it goes on where it was:

@@ -5,7 +5,7 @@
 use crate::answer::Snapshot;
 use crate::control::file_names::FileNames;
 use crate::control::pools::PoolState;
-use crate::control::protocol::{Finding, PoolInfo, TenantInfo, ZoneInfo};
+use crate::control::protocol::{Finding, PoolInfo, TenantInfo, ZoneInfo, ZoneStanding};
 use crate::control::tenants::{Standing, endpoint_name};
 use crate::control::world::World;
 use crate::control::zones::{Keys, ZoneState};
@@ -14,7 +14,7 @@ use crate::dns::name::Name;
 use crate::zone::endpoint::{Pools, Tenant};
 use crate::zone::table::Table;
 use crate::zone::tenant::print_tlsa;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The report.
@@ -36,6 +36,24 @@ pub struct View {
     unserved: BTreeMap<Name, Unserved>,
     /// Paths of files by number.
     pub files: FileNames,
+    /// Seconds since 1970 of the last full scan that ended well.
+    pub last_scan: u64,
+    /// Zones whose keys are frozen.
+    pub frozen: BTreeSet<Name>,
+    /// What /readyz says of zones that are silent.
+    pub silent: Vec<String>,
+    /// What stands against the keys of zones, by apex with its final dot; only where there is something.
+    key_findings: BTreeMap<String, Vec<Finding>>,
+}
+
+/// What a report is made from beside the world.
+pub struct Beside<'a> {
+    /// What is wrong now.
+    pub findings: &'a Arc<Vec<Finding>>,
+    /// Zones whose keys are frozen.
+    pub frozen: BTreeSet<Name>,
+    /// Version of the snapshot that it belongs to.
+    pub snapshot: u64,
     /// Seconds since 1970 of the last full scan that ended well.
     pub last_scan: u64,
 }
@@ -60,21 +78,36 @@ struct Unserved {
 
 impl View {
     /// The report of what is known now. `before` is the one that it replaces.
-    pub fn new(world: &World, before: &View, findings: &Arc<Vec<Finding>>, snapshot: u64, last_scan: u64) -> View {
+    pub fn new(world: &World, before: &View, beside: Beside<'_>) -> View {
+        let Beside { findings, frozen, snapshot, last_scan } = beside;
         let findings = Arc::clone(findings);
-        let mut view = View { snapshot, last_scan, findings, files: world.files.clone(), ..View::default() };
+        let mut view = View { snapshot, last_scan, findings, frozen, files: world.files.clone(), ..View::default() };
         view.pools = world.pools.reports().map(|report| pool_info(world, &report)).collect();
         view.pool_names = (0..).map_while(|index| world.pools.name(index).map(str::to_owned)).collect();
         for (apex, zone) in &world.zones {
             let same = before.odd.get(apex).filter(|odd| odd.revision == zone.tenants.revision());
             let odd = same.cloned().unwrap_or_else(|| Arc::new(odd(apex, zone)));
-            view.zones.push(zone_info(world, zone, odd.count));
+            let found: Vec<Finding> = zone.key_findings().iter().map(finding).collect();
+            let is_frozen = view.frozen.contains(apex);
+            view.zones.push(zone_info(world, zone, is_frozen, odd.count));
+            if !found.is_empty() {
+                view.key_findings.insert(apex.to_string(), found);
+            }
             view.odd.insert(apex.clone(), odd);
             if let Some(reason) = zone.why_not_served() {
                 view.unserved.insert(apex.clone(), Unserved { tenants: zone.tenants.table.clone(), reason });
             }
         }
+        view.silent = silent(world, &view.zones);
         view
+    }
+
+    /// All findings about a zone: its file, its tenants, its keys.
+    pub fn findings_about<'a>(&'a self, info: &ZoneInfo) -> Vec<&'a Finding> {
+        let folder = format!("{}/", info.file.trim_end_matches(".zone"));
+        let is_about = |place: &str| place.starts_with(&info.file) || place.starts_with(&folder);
+        let keys = self.key_findings.get(&info.zone).into_iter().flatten();
+        self.findings.iter().filter(|finding| is_about(&finding.place)).chain(keys).collect()
     }
 
     /// Whether there is such a zone, served or not.
@@ -183,6 +216,14 @@ fn address(data: &[u8]) -> String {
     }
 }
 
+/// The word for a severity.
+pub fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
 /// A diagnostic for programs and tables.
 pub fn finding(diagnostic: &Diagnostic) -> Finding {
     let place = &diagnostic.place;
@@ -191,12 +232,8 @@ pub fn finding(diagnostic: &Diagnostic) -> Finding {
         (line, 0) => format!("{}:{line}", place.file),
         (line, column) => format!("{}:{line}:{column}", place.file),
     };
-    let severity = match diagnostic.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
     Finding {
-        severity: severity.to_owned(),
+        severity: severity_word(diagnostic.severity).to_owned(),
         code: diagnostic.code.to_owned(),
         place: at,
         message: diagnostic.message.clone(),
@@ -208,7 +245,26 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-fn zone_info(world: &World, zone: &ZoneState, broken: u64) -> ZoneInfo {
+/// Zones that are told one by one as silent, at most.
+const SILENT_MAX: usize = 100;
+
+/// A line for each zone that is silent, with the code of the reason; places in files are for `status`.
+fn silent(world: &World, zones: &[ZoneInfo]) -> Vec<String> {
+    let is_silent = |(_, info): &(&ZoneState, &ZoneInfo)| info.state == ZoneStanding::Silent;
+    let all = world.zones.values().zip(zones).filter(is_silent);
+    let line = |(zone, info): (&ZoneState, &ZoneInfo)| {
+        let stem = info.zone.trim_end_matches('.');
+        let code = zone.code_of_silence().map(|code| format!("{code}, ")).unwrap_or_default();
+        format!("zone {} is silent: {code}see `mxseal zone show {stem}`", info.zone)
+    };
+    let mut lines: Vec<String> = all.clone().take(SILENT_MAX).map(line).collect();
+    if let Some(more @ 1..) = all.count().checked_sub(SILENT_MAX) {
+        lines.push(format!("and {more} more zones are silent"));
+    }
+    lines
+}
+
+fn zone_info(world: &World, zone: &ZoneState, is_frozen: bool, broken: u64) -> ZoneInfo {
     let (keys, ds) = match &zone.keys {
         Keys::Loaded(set) => (set.tags.clone(), set.ds.iter().map(|data| ds_text(&zone.apex, data)).collect()),
         Keys::None | Keys::Wanted | Keys::Frozen(_) => (Vec::new(), Vec::new()),
@@ -216,7 +272,10 @@ fn zone_info(world: &World, zone: &ZoneState, broken: u64) -> ZoneInfo {
     ZoneInfo {
         zone: zone.apex.to_string(),
         signed: zone.signed,
-        state: zone.standing().to_owned(),
+        state: match zone.standing() {
+            ZoneStanding::Serving | ZoneStanding::LastGood if is_frozen => ZoneStanding::Frozen,
+            other => other,
+        },
         serial: zone.content().map_or(0, |content| content.serial),
         records: zone.content().map_or(0, |content| count(content.records)),
         tenants: count(zone.tenants.table.len()),

@@ -5,6 +5,7 @@
 mod build;
 mod cover;
 mod files;
+mod held;
 mod keys;
 mod looks;
 mod named;
@@ -359,6 +360,7 @@ impl World {
         all.extend(self.pools_not_looked_at());
         all.extend(self.zones.values().flat_map(ZoneState::findings));
         all.extend(self.named_in_vain());
+        all.extend(self.zones.values().filter_map(|zone| self.held(zone)));
         all
     }
 

@@ -5,6 +5,7 @@
 
 mod key_set;
 pub mod parts;
+mod standing;
 
 pub use key_set::{KeySet, ParentWish, Part};
 
@@ -333,37 +334,10 @@ impl ZoneState {
         act(&mut self.tenants, &around, pools)
     }
 
-    /// How it stands, in the words of `status`.
-    pub fn standing(&self) -> &'static str {
-        match (&self.keys, &self.content) {
-            (Keys::Frozen(_), _) => "frozen",
-            (_, None) | (Keys::Wanted, _) => "not served",
-            (_, Some(_)) if self.is_last_good() => "last good",
-            (_, Some(_)) => "serving",
-        }
-    }
-
-    /// Why its names get SERVFAIL; none where it is served.
-    pub fn why_not_served(&self) -> Option<String> {
-        let reason = match (&self.keys, &self.content) {
-            (Keys::None | Keys::Loaded(_), Some(_)) => return None,
-            (Keys::Frozen(reason), _) => reason.one_line(),
-            (Keys::None | Keys::Wanted | Keys::Loaded(_), _) => {
-                let error = self.findings().into_iter().find(|finding| finding.severity == Severity::Error);
-                error.map(|finding| finding.one_line()).unwrap_or_default()
-            }
-        };
-        Some(format!("zone {} is {}: {reason}", self.apex, self.standing()))
-    }
-
     /// All findings about the zone itself.
     pub fn findings(&self) -> Vec<Diagnostic> {
-        let keys: &[Diagnostic] = match &self.keys {
-            Keys::Frozen(reason) => std::slice::from_ref(reason),
-            Keys::Loaded(set) => &set.findings,
-            Keys::None | Keys::Wanted => &[],
-        };
-        let mut all: Vec<_> = self.file_findings.iter().chain(&self.content_findings).chain(keys).cloned().collect();
+        let files = self.file_findings.iter().chain(&self.content_findings);
+        let mut all: Vec<_> = files.chain(self.key_findings()).cloned().collect();
         // What seems to be missing may be a tenant's endpoint.
         let is_tenant = |label: &[u8]| self.tenants.table.get(label).is_some();
         let suspicions = self.suspicions.iter().filter(|one| !one.endpoint.as_deref().is_some_and(is_tenant));

@@ -4,7 +4,7 @@
 
 mod pools;
 
-use super::{CLASSES, DRY_RUN, FAMILIES, Gauges, OTHER, PROTOS, QTYPES, RCODES, REASONS, Totals};
+use super::{CLASSES, DRY_RUN, FAMILIES, Gauges, OTHER, PROTOS, QTYPES, RCODES, REASONS, Standing, Totals};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
@@ -87,6 +87,20 @@ impl Picture {
         };
         page.gauges("signatures_kept", "Signatures kept warm now", by_zone(|z| z.signatures_kept))?;
         page.gauges("signatures_wanted", "Signatures that there are to keep warm", by_zone(|z| z.signatures_wanted))?;
+        let standings = zones.iter().filter_map(|(zone, gauges)| Some((zone, gauges.standing?)));
+        let standings = standings.flat_map(|(zone, standing)| {
+            Standing::SHOWN.map(|shown| {
+                (
+                    vec![("zone", zone.clone()), ("state", shown.word().to_owned())],
+                    seconds(u64::from(shown == standing)),
+                )
+            })
+        });
+        page.gauges(
+            "zone_state",
+            "Whether a zone is answered, is answered with its keys frozen, gets SERVFAIL",
+            standings,
+        )?;
         page.gauges("held_tenants", "Removals held back by the shrink guard", by_zone(|z| z.held))?;
         let keys = zones.iter().flat_map(|(zone, gauges)| {
             gauges.keys.iter().map(|key| {
@@ -130,6 +144,11 @@ impl Picture {
         page.gauges("tenants", "Tenants by state", states)?;
         let quarantined = tenants.last_good.saturating_add(tenants.broken);
         page.gauge("quarantined_tenants", "Tenants whose file is broken now", seconds(quarantined))?;
+        let findings = self.gauges.findings.iter().map(|((severity, code), count)| {
+            (vec![("severity", (*severity).to_owned()), ("code", (*code).to_owned())], seconds(*count))
+        });
+        page.gauges("findings", "What stands against files, keys, pools and the configuration now, by code", findings)?;
+        page.gauge("ready", "Whether /readyz says that the server is to be asked", seconds(self.gauges.ready.into()))?;
         let watch = &self.gauges.watch;
         let last = seconds(watch.last_success.0);
         page.gauge("watch_last_success_timestamp_seconds", "When a scan of the files last ended well", last)?;

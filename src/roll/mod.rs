@@ -70,6 +70,8 @@ pub struct Conditions {
     pub unreadable: Vec<(u16, String)>,
     /// Addresses of the parent that did not answer in the last round.
     pub silent: Vec<String>,
+    /// Why the parent zone, which is served here, gives no answer; none: it does, or others serve it.
+    pub own_parent: Option<String>,
     /// Why a planned roll may not begin now: another zone's turn.
     pub turn: Option<String>,
 }

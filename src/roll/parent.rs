@@ -190,8 +190,13 @@ impl ParentFacts {
         let is_due = saw.last < saw.since.after(self.rounds_apart) && now >= saw.since.after(self.rounds_apart);
         let is_longer = self.longest.is_none_or(|(ttl, span)| limits.0 > ttl || limits.1 > span);
         let is_open = self.versions.iter().any(|version| version.last.is_none() && version.what != *set);
+        // Ours serves one set at a time: this one ends what was wanted since and is wanted no more, at once.
+        let newest = self.versions.len().saturating_sub(1);
+        let mut old = self.versions.iter().take(newest);
+        let ends_others = self.own && old.any(|version| version.last.is_none() && version.what != *set);
         is_due
             || is_longer
+            || (ends_others && self.agreed().is_some())
             || (is_open
                 && self.agreed().is_some()
                 && now >= saw.last.after((LATE_ROUNDS * self.rounds_apart).max(SELDOM)))

@@ -77,6 +77,8 @@ pub enum Blocker {
     Broken(Box<Conflict>),
     /// Addresses of the parent that did not answer, or not in a way that validates.
     Silent(Vec<String>),
+    /// The parent zone is served here, and gives no answer; why.
+    ParentSilent(String),
     /// Another zone rolls now.
     Turn(String),
     /// The DNSKEY RRset is as large as it may get.
@@ -96,7 +98,9 @@ impl Blocker {
             | Blocker::MissingDs(_)
             | Blocker::Broken(_) => true,
             // These stop other steps by other means.
-            Blocker::Held(_) | Blocker::Silent(_) | Blocker::Turn(_) | Blocker::Full => false,
+            Blocker::Held(_) | Blocker::Silent(_) | Blocker::ParentSilent(_) | Blocker::Turn(_) | Blocker::Full => {
+                false
+            }
         }
     }
 }
@@ -205,7 +209,8 @@ fn is_full(facts: &ZoneFacts, step: &Step) -> bool {
 fn waits_for_parent(step: &Step, facts: &ZoneFacts, plan: &Plan) -> bool {
     let Step::Remove(tag) = step else { return false };
     let is_entry = facts.key(*tag).is_some_and(|key| key.role != Role::Zsk && key.published.is_some());
-    let is_silent = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Silent(_)));
+    let is_silent =
+        plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Silent(_) | Blocker::ParentSilent(_)));
     let was_wanted = facts.parent.secure_since.is_some() || !facts.parent.versions.is_empty();
     is_entry && was_wanted && (is_silent || facts.parent.agreed() != Some(&facts.ds_wanted))
 }
@@ -221,6 +226,7 @@ fn blockers(facts: &ZoneFacts, conditions: &Conditions) -> Vec<Blocker> {
     let unknown = facts.parent.unknown().map(|(address, ds)| Blocker::UnknownDs(address.to_owned(), ds.to_owned()));
     blockers.extend(unknown);
     blockers.extend(missing(facts));
+    blockers.extend(conditions.own_parent.clone().map(Blocker::ParentSilent));
     if !conditions.silent.is_empty() {
         blockers.push(Blocker::Silent(conditions.silent.clone()));
     }

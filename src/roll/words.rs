@@ -142,6 +142,7 @@ pub fn blocker(facts: &ZoneFacts, blocker: &Blocker) -> String {
             format!("what caches may hold does not fit already: {}", conflict_words(conflict, true))
         }
         Blocker::Silent(addresses) => format!("no answer that validates from the parent at {}", addresses.join(", ")),
+        Blocker::ParentSilent(why) => format!("nobody sees what its parent has, which is served here: {why}"),
         Blocker::Turn(zone) => format!("it is the turn of {zone}"),
         Blocker::Full => "DNSKEY has as many keys as fit one answer".to_owned(),
     }
@@ -187,6 +188,10 @@ pub fn remedy(zone: &str, blocker: &Blocker) -> String {
         }
         Blocker::Silent(_) => {
             "nothing, if they come back; else look at the network, or at `parents` of the zone".to_owned()
+        }
+        Blocker::ParentSilent(_) => {
+            "end the silence of the parent zone: `mxseal zone show` of it says how; this zone goes on by itself then"
+                .to_owned()
         }
         Blocker::Turn(_) => String::new(),
         Blocker::Full => format!("let rolls under way end; `mxseal keys plan {zone}` says when"),

@@ -1,12 +1,12 @@
-//! What monitoring asks over HTTP: `/metrics`, `/livez` (the process lives), `/readyz` (it answers as configured).
+//! What monitoring asks over HTTP: `/metrics`, `/livez` (the process lives), `/readyz` (it is to be asked).
 //!
 //! It has a thread of its own and a fixed share of descriptors and memory, so no number of its clients is felt by those
 //! who ask DNS questions. It names neither tenants nor clients.
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Standing};
 use crate::serve::confine;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -69,6 +69,53 @@ impl Health {
             reasons.insert(0, "draining".to_owned());
         }
         reasons
+    }
+}
+
+impl Health {
+    /// What `/readyz` says: whether the server is to be asked at all, or, with `zone=NAME` in the query, whether it answers
+    /// for each zone named. A zone that is silent takes nobody away from the others: a load balancer that leaves this server
+    /// would leave all of its zones, on all servers at once where all have the same files; resolvers leave a zone that gets
+    /// SERVFAIL by themselves (RFC 1034 § 5.3.3).
+    fn readiness(&self, query: Option<&str>) -> (StatusCode, String) {
+        let missing = self.not_ready();
+        if !missing.is_empty() {
+            return (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n");
+        }
+        match query.filter(|query| !query.is_empty()) {
+            Some(query) => self.zones_ready(query),
+            None => self.all_ready(),
+        }
+    }
+
+    fn all_ready(&self) -> (StatusCode, String) {
+        let (zones, silent, lines) = self.metrics.silence();
+        let lines = lines.into_iter().map(|line| line + "\n").collect::<String>();
+        match silent {
+            0 => (StatusCode::OK, "ready\n".to_owned()),
+            _ if silent < zones => {
+                (StatusCode::OK, format!("ready, but {silent} of {zones} zones are silent\n{lines}"))
+            }
+            _ => (StatusCode::SERVICE_UNAVAILABLE, format!("no zone is answered\n{lines}")),
+        }
+    }
+
+    fn zones_ready(&self, query: &str) -> (StatusCode, String) {
+        let mut wrong = String::new();
+        for pair in query.split('&') {
+            let Some(zone) = pair.strip_prefix("zone=") else {
+                return (StatusCode::BAD_REQUEST, "/readyz takes `zone=NAME`, and nothing else\n".to_owned());
+            };
+            let apex = format!("{}.", zone.trim_end_matches('.').to_ascii_lowercase());
+            match self.metrics.standing(&apex) {
+                Some(Standing::Serving | Standing::Frozen) => {}
+                Some(not @ (Standing::Silent | Standing::Waiting)) => {
+                    wrong += &format!("zone {apex} is {}\n", not.word());
+                }
+                None => wrong += &format!("there is no zone {apex} here\n"),
+            }
+        }
+        if wrong.is_empty() { (StatusCode::OK, "ready\n".to_owned()) } else { (StatusCode::SERVICE_UNAVAILABLE, wrong) }
     }
 }
 
@@ -173,16 +220,15 @@ fn routes(health: Arc<Health>) -> Router {
 }
 
 async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
+    let is_ready = health.readiness(None).0 == StatusCode::OK;
+    health.metrics.set(|gauges| gauges.ready = is_ready);
     let head = [(header::CONTENT_TYPE, METRICS_TYPE), (header::CONNECTION, "close")];
     (StatusCode::OK, head, health.metrics.text())
 }
 
-async fn readiness(State(health): State<Arc<Health>>) -> impl IntoResponse {
-    let reasons = health.not_ready();
-    if reasons.is_empty() {
-        return answer(StatusCode::OK, "ready\n".to_owned());
-    }
-    answer(StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
+async fn readiness(State(health): State<Arc<Health>>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (status, text) = health.readiness(query.as_deref());
+    answer(status, text)
 }
 
 /// One question a connection: the limits of a connection are then those of a question.

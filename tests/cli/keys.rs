@@ -2,8 +2,8 @@
 
 use crate::fake::{Place, zone};
 use mxseal::control::protocol::{
-    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, ParentServerInfo, PlannedStep, Request,
-    RollAsked, WaitInfo,
+    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, KeysStanding, ParentServerInfo,
+    PlannedStep, Request, RollAsked, WaitInfo,
 };
 use mxseal::control::store::Store;
 use mxseal::dns::name::{Name, ROOT};
@@ -33,7 +33,7 @@ fn key(tag: u16, role: &str, phase: &str) -> KeyInfo {
 fn rolling() -> KeysInfo {
     KeysInfo {
         zone: "mx.example.".to_owned(),
-        state: "rolling".to_owned(),
+        state: KeysStanding::Rolling,
         snapshot: 48_213,
         policy: "registry".to_owned(),
         parent: "registry".to_owned(),
@@ -233,7 +233,7 @@ fn hold_and_resume_say_who_and_why_and_may_be_tried() {
     assert_eq!(place.world().asked.last(), Some(&asked));
     let ran = place.run(&["keys", "resume", "mx.example"]).ends(0);
     assert!(ran.out.starts_with("Nothing held the steps of this zone."), "{}", ran.out);
-    place.world().keys[0].state = "held".to_owned();
+    place.world().keys[0].state = KeysStanding::Frozen;
     let ran = place.run(&["keys", "resume", "mx.example"]).ends(0);
     assert!(ran.out.starts_with("zone mx.example"), "{}", ran.out);
     place.run(&["keys", "resume", "mx.example", "--clock"]).ends(0);

@@ -3,7 +3,7 @@
 //! The fake answers from a `World` that a test sets; it reads no file but to see whether a tenant's is there.
 
 use mxseal::control::protocol::{
-    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantInfo, ZoneInfo,
+    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantInfo, ZoneInfo, ZoneStanding,
 };
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -164,7 +164,7 @@ pub fn zone(name: &str, tenants: u64, signed: bool, parent: Option<&str>) -> Zon
     ZoneInfo {
         zone: name.to_owned(),
         signed,
-        state: "serving".to_owned(),
+        state: ZoneStanding::Serving,
         tenants,
         parent: parent.map(str::to_owned),
         keys: if signed { vec![12_345] } else { Vec::new() },

@@ -2,7 +2,7 @@
 
 use crate::alone;
 use mxseal::answer::Outcome;
-use mxseal::metrics::{KeyGauge, Metrics, PoolGauges, Proto, TenantGauges, WatchGauges, ZoneGauges};
+use mxseal::metrics::{KeyGauge, Metrics, PoolGauges, Proto, Standing, TenantGauges, WatchGauges, ZoneGauges};
 use mxseal::serve::health::{self, CONNECTIONS_MAX, Health};
 use mxseal::serve::notify;
 use mxseal::time::UnixTime;
@@ -20,7 +20,9 @@ fn full_metrics() -> Metrics {
         gauges.tenants = TenantGauges { served: 1_000_000, last_good: 2, broken: 1, held: 0 };
         gauges.watch =
             WatchGauges { last_success: UnixTime(1_800_000_000), lag_seconds: 0.25, ..WatchGauges::default() };
+        gauges.findings = [(("error", "MX5005"), 1), (("warning", "MX2020"), 3)].into();
         let mut zone = ZoneGauges {
+            standing: Some(Standing::Frozen),
             data_expiry: Some(UnixTime(1_800_200_000)),
             dnskey_expiry: Some(UnixTime(1_801_000_000)),
             keys: vec![KeyGauge { tag: 3375, role: "csk", state: "active" }],
@@ -36,7 +38,8 @@ fn full_metrics() -> Metrics {
             ..PoolGauges::default()
         };
         gauges.pools.insert("eu-1".to_owned(), pool);
-        gauges.zones.insert("odd\"quote\\zone.".to_owned(), ZoneGauges::default());
+        let odd = ZoneGauges { standing: Some(Standing::Serving), ..ZoneGauges::default() };
+        gauges.zones.insert("odd\"quote\\zone.".to_owned(), odd);
     });
     metrics
 }
@@ -70,7 +73,7 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         for key in keys.filter(|key| !key.is_empty()) {
             let known = [
                 "proto", "family", "qtype", "rcode", "reason", "class", "dry_run", "zone", "set", "tag", "role",
-                "state", "version", "event", "pool",
+                "state", "version", "event", "pool", "severity", "code",
             ];
             assert!(known.contains(&key), "{key} could name a tenant or a client");
         }
@@ -85,6 +88,11 @@ fn every_line_of_the_metrics_belongs_to_a_described_family() {
         r#"mxseal_key_next_event_timestamp_seconds{zone="mx.example.",event="remove"} 1800300000.0"#,
         r#"mxseal_parent_ds_match{zone="mx.example."} 1.0"#,
         r#"mxseal_roll_blocked{zone="mx.example."} 1.0"#,
+        r#"mxseal_zone_state{zone="mx.example.",state="serving"} 0.0"#,
+        r#"mxseal_zone_state{zone="mx.example.",state="frozen"} 1.0"#,
+        r#"mxseal_zone_state{zone="mx.example.",state="silent"} 0.0"#,
+        r#"mxseal_findings{severity="error",code="MX5005"} 1.0"#,
+        r#"mxseal_findings{severity="warning",code="MX2020"} 3.0"#,
         r#"mxseal_tlsa_probe_ok{pool="eu-1"} 0.0"#,
         r#"mxseal_cert_not_after_timestamp_seconds{pool="eu-1"} 1803000000.0"#,
         r#"mxseal_pool_hosts{pool="eu-1",state="mismatching"} 1.0"#,
@@ -146,9 +154,9 @@ fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 #[test]
 fn readiness_lists_what_is_missing_and_turns_back_while_draining() {
-    let (health, running) = start(&["first snapshot", "zone mx.example. is frozen"]);
+    let (health, running) = start(&["first snapshot", "files are being read"]);
     let address = running.address();
-    assert_eq!(get(address, "/readyz"), (503, "first snapshot\nzone mx.example. is frozen\n".to_owned()));
+    assert_eq!(get(address, "/readyz"), (503, "first snapshot\nfiles are being read\n".to_owned()));
     assert_eq!(get(address, "/livez").0, 200);
     health.set_not_ready(Vec::new());
     assert_eq!(get(address, "/readyz"), (200, "ready\n".to_owned()));
@@ -160,6 +168,31 @@ fn readiness_lists_what_is_missing_and_turns_back_while_draining() {
     assert_eq!(get(address, "/admin").0, 404);
     drop(running);
     assert!(TcpListener::bind(address).is_ok(), "the port is free again");
+}
+
+#[test]
+fn readiness_names_each_silent_zone_and_refuses_where_all_are() {
+    let metrics = Arc::new(Metrics::default());
+    let health = Arc::new(Health::new(Arc::clone(&metrics), Vec::new()));
+    let listener = health::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
+    let running = health::start(listener, health).expect("started");
+    let ask = |query: &str| get(running.address(), &format!("/readyz{query}"));
+    assert_eq!(ask(""), (200, "ready\n".to_owned()), "a server without zones is a new one");
+    let stand = |zone: &str, standing| {
+        let gauges = ZoneGauges { standing: Some(standing), ..ZoneGauges::default() };
+        metrics.set(|all| drop(all.zones.insert(zone.to_owned(), gauges)));
+    };
+    stand("mx.example.", Standing::Frozen);
+    stand("a.mx.example.", Standing::Silent);
+    metrics.set(|all| all.silent = vec!["zone a.mx.example. is silent: MX5005".to_owned()]);
+    let line = "zone a.mx.example. is silent: MX5005\n";
+    assert_eq!(ask(""), (200, format!("ready, but 1 of 2 zones are silent\n{line}")));
+    assert_eq!(ask("?zone=MX.example"), (200, "ready\n".to_owned()), "frozen is answered");
+    assert_eq!(ask("?zone=mx.example&zone=a.mx.example."), (503, "zone a.mx.example. is silent\n".to_owned()));
+    assert_eq!(ask("?zone=b.example"), (503, "there is no zone b.example. here\n".to_owned()));
+    assert_eq!(ask("?zones=mx.example").0, 400, "what is not understood is not called ready");
+    stand("mx.example.", Standing::Silent);
+    assert_eq!(ask(""), (503, format!("no zone is answered\n{line}")));
 }
 
 #[test]

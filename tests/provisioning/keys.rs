@@ -26,19 +26,21 @@ fn content(server: &Server, zone: &str) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Only the shard stands still, with SERVFAIL, and whoever asks is told why.
 #[track_caller]
-fn is_frozen(server: &Server, ds: &str, reason: &str) {
+fn is_silent(server: &Server, ds: &str, reason: &str) {
     assert_eq!(server.address("x-example"), "SERVFAIL");
     assert_eq!(server.ask("a.mx.example", "DS"), ds, "its parent keeps what it had");
     assert_eq!(server.ask("ns.mx.example", "A"), "NOERROR A 192.0.2.53");
     let status = server.run(&["status"]).ends(1);
-    assert!(status.out.contains("frozen") && status.out.contains(reason), "{reason}: {}", status.out);
-    assert!(server.tenant("x.example").1.contains("frozen"), "{:?}", server.tenant("x.example"));
+    assert!(status.out.contains("silent") && status.out.contains(reason), "{reason}: {}", status.out);
+    assert!(server.tenant("x.example").1.contains("silent"), "{:?}", server.tenant("x.example"));
     server.run(&["tenant", "mx", "x.example"]).ends(1);
     server.run(&["check"]).ends(1);
     let explained = server.json(&["explain", "x-example.a.mx.example", "A"]).remove(0);
-    assert!(explained["why"].as_str().unwrap_or_default().contains("frozen"), "{explained}");
-    let (code, _) = server.http("/readyz");
-    assert!([200, 503].contains(&code));
+    assert!(explained["why"].as_str().unwrap_or_default().contains("silent"), "{explained}");
+    let (code, body) = server.http("/readyz");
+    assert!(code == 200 && body.contains("zone a.mx.example. is silent: MX"), "the other zone is answered: {body}");
+    assert_eq!(server.http("/readyz?zone=a.mx.example").0, 503);
+    assert_eq!(server.http("/readyz?zone=mx.example").0, 200);
 }
 
 #[test]
@@ -52,7 +54,7 @@ fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
     let copy = file.parent().expect("a folder").join("copy").join(file.file_name().expect("a name"));
     let set_mode = |file: &PathBuf, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("set");
     for (what, reason) in [
-        ("missing", "names this key"),
+        ("missing", "is missing; the same of its copy"),
         ("a folder", "cannot"),
         ("open", "chmod"),
         ("swapped", "is not the published key"),
@@ -74,7 +76,7 @@ fn a_spoiled_key_file_stops_its_zone_only_and_nothing_replaces_it() {
         let names: Vec<PathBuf> =
             content(&server, "a.mx.example").into_keys().filter(|path| !path.ends_with("last-good.ndjson")).collect();
         server.start();
-        is_frozen(&server, &ds, reason);
+        is_silent(&server, &ds, reason);
         let after: Vec<PathBuf> =
             content(&server, "a.mx.example").into_keys().filter(|path| !path.ends_with("last-good.ndjson")).collect();
         assert_eq!(names, after, "{what}: no key is made");
@@ -103,7 +105,7 @@ fn a_lost_journal_is_never_taken_for_a_first_start() {
     }
     let keys = key_files(&server, "a.mx.example");
     server.start();
-    is_frozen(&server, &ds, "missing");
+    is_silent(&server, &ds, "missing");
     assert_eq!(keys, key_files(&server, "a.mx.example"));
 }
 

@@ -64,14 +64,10 @@ impl Server {
     /// A parent and a shard with one tenant, `x.example`; not started yet.
     pub fn prepared() -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = Server {
-            folder,
-            port: free_port(),
-            metrics_port: free_port(),
-            child: None,
-            wrapper: Vec::new(),
-            starts: 0,
-        };
+        let port = free_port();
+        // Nobody holds the first one meanwhile.
+        let metrics_port = std::iter::repeat_with(free_port).find(|other| *other != port).expect("another port");
+        let server = Server { folder, port, metrics_port, child: None, wrapper: Vec::new(), starts: 0 };
         server.configure("");
         server.write("zones/mx.example.zone", PARENT);
         server.write("zones/a.mx.example.zone", MASTER);

@@ -1,6 +1,7 @@
 //! Master files, includes, children and parents, keys that cannot be trusted.
 
 use crate::lab::*;
+use mxseal::control::protocol::ZoneStanding;
 
 const PARENT: &str = "@ 3600 SOA ns.mx.example. h.mx.example. 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.53\n";
 const CHILD: &str =
@@ -19,13 +20,13 @@ fn a_broken_master_file_keeps_the_zone_and_names_the_line() {
         lab.write(&[("a.mx.example.zone", broken)]);
         assert_eq!(lab.address("www"), "192.0.2.80", "{broken:?}");
         assert!(!lab.codes().is_empty());
-        assert_eq!(lab.world.zones[&name(ZONE)].standing(), "last good", "{broken:?}");
+        assert_eq!(lab.world.zones[&name(ZONE)].standing(), ZoneStanding::LastGood, "{broken:?}");
         lab.restart();
         assert_eq!(lab.address("www"), "192.0.2.80", "over a restart: {broken:?}");
     }
     lab.write(&[("a.mx.example.zone", &MASTER.replace(".80", ".81"))]);
     assert_eq!(lab.address("www"), "192.0.2.81");
-    assert_eq!(lab.world.zones[&name(ZONE)].standing(), "serving");
+    assert_eq!(lab.world.zones[&name(ZONE)].standing(), ZoneStanding::Serving);
     lab.fine();
 }
 

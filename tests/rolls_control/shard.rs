@@ -69,7 +69,7 @@ fn a_roll_by_command_is_shown_held_resumed_and_ends() {
     assert_eq!(world.read("keys/a.mx.example/journal").matches("roll_wanted").count(), 0, "{size}");
     world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
     world.said(mxseal(), &["keys", "hold", "a.mx.example", "--reason", "a look"]);
-    assert_eq!(status(&world, "a.mx.example")["state"], "held");
+    assert_eq!(status(&world, "a.mx.example")["state"], "frozen");
     assert_eq!(world.run(mxseal(), &["keys", "roll", "a.mx.example"]).status.code(), Some(4), "held");
     world.said(mxseal(), &["keys", "resume", "a.mx.example"]);
     assert_eq!(world.run(mxseal(), &["keys", "roll", "a.mx.example"]).status.code(), Some(4), "under way");
@@ -301,7 +301,7 @@ fn s27_an_old_folder_of_a_zone_put_back_is_noticed_and_not_served_before_a_perso
     server = world.serve("mx.example");
     let info = server.poll_until("the silence", || {
         let info = status(&world, "a.mx.example");
-        (info["state"] == "broken").then_some(info)
+        (info["state"] == "silent").then_some(info)
     });
     assert!(info["blockers"][0]["what"].as_str().is_some_and(|what| what.contains("it is an old copy")), "{info:#}");
     let refused = world.run(mxseal(), &["keys", "resume", "a.mx.example"]);

@@ -74,7 +74,7 @@ fn named<'a>(zones: &'a [ZoneInfo], name: &str) -> Result<&'a ZoneInfo, Failure>
 /// The zone with the fewest tenants, ties by name, among those made for tenants: signed, and with a tenant folder or a
 /// parent zone served here. Where there is none of these, any signed zone. A zone that cannot serve is never chosen.
 fn choose<'a>(zones: &'a [ZoneInfo], has_folder: &dyn Fn(&str) -> bool) -> Result<&'a ZoneInfo, Failure> {
-    let serves = |zone: &&ZoneInfo| zone.signed && (zone.state == "serving" || zone.state == "last good");
+    let serves = |zone: &&ZoneInfo| zone.signed && zone.state.is_answered();
     let signed: Vec<&ZoneInfo> = zones.iter().filter(serves).collect();
     let made_for_tenants = |zone: &&&ZoneInfo| zone.parent.is_some() || has_folder(&zone.zone);
     let fewest = |zone: &&&ZoneInfo| (zone.tenants, zone.zone.clone());
@@ -222,12 +222,13 @@ fn announce(planned: &Planned, served: &TenantInfo, output: &mut Output) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::protocol::ZoneStanding;
 
     fn zone(name: &str, tenants: u64, signed: bool, parent: Option<&str>) -> ZoneInfo {
         ZoneInfo {
             zone: name.to_owned(),
             signed,
-            state: "serving".to_owned(),
+            state: ZoneStanding::Serving,
             tenants,
             parent: parent.map(str::to_owned),
             ..ZoneInfo::default()
@@ -249,7 +250,7 @@ mod tests {
             zone("legacy.example.", 0, false, None),
         ];
         assert_eq!(chosen(&zones, &[]).as_deref(), Some("b.mx.example."));
-        zones[2].state = "frozen".to_owned();
+        zones[2].state = ZoneStanding::Silent;
         assert_eq!(chosen(&zones, &[]).as_deref(), Some("c.mx.example."));
         assert_eq!(chosen(&zones, &["mx.example."]).as_deref(), Some("mx.example."), "a tenant folder makes it one");
     }

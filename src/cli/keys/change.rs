@@ -8,7 +8,7 @@ use super::super::failure::{Exit, Stop};
 use super::super::output::{Output, Tone};
 use super::super::words::zone_stem;
 use super::{plan, status};
-use crate::control::protocol::{KeysInfo, KeysPlan, PlannedStep, Request, RollAsked, SilenceEnd};
+use crate::control::protocol::{KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd};
 
 /// Asks for a roll, and prints its steps with their dates.
 pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit, Stop> {
@@ -99,7 +99,7 @@ fn tell_ended(before: Option<&KeysInfo>, after: &KeysInfo, dry_run: bool, output
 
 /// Whether there is something that a person may end.
 fn is_stopped(info: &KeysInfo) -> bool {
-    info.state == "held" || info.blockers.iter().any(|blocker| blocker.freezes)
+    info.state == KeysStanding::Frozen || info.blockers.iter().any(|blocker| blocker.freezes)
 }
 
 /// Who resumes, for the journal: the person behind `sudo` too.

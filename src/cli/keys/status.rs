@@ -8,7 +8,7 @@ use super::super::output::{Output, Tone};
 use super::super::story::Story;
 use super::super::table::{Table, plain};
 use super::super::words::near;
-use crate::control::protocol::{KeyInfo, KeysInfo, ParentServerInfo, Request};
+use crate::control::protocol::{KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, Request};
 use crate::time::UnixTime;
 
 /// Asks and prints; exit 1 where something stands in the way.
@@ -35,7 +35,7 @@ pub fn run(context: &Context, zone: Option<&str>, output: &mut Output) -> Result
 
 /// Whether something stops steps that the server does not get over alone.
 fn stands_still(info: &KeysInfo) -> bool {
-    matches!(info.state.as_str(), "frozen" | "held" | "broken")
+    matches!(info.state, KeysStanding::Frozen | KeysStanding::Silent | KeysStanding::Waiting | KeysStanding::Unknown)
         || info.blockers.iter().any(|blocker| !blocker.fix.is_empty())
 }
 
@@ -58,14 +58,13 @@ pub fn print(info: &KeysInfo, parents: bool, output: &mut Output) -> Result<(), 
 }
 
 fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
-    let tone = match info.state.as_str() {
-        "at rest" | "rolling" => Tone::Good,
-        "insecure" | "held" => Tone::Caution,
-        // `frozen`, `broken`, and what a newer server may call out.
-        _ => Tone::Bad,
+    let tone = match info.state {
+        KeysStanding::AtRest | KeysStanding::Rolling => Tone::Good,
+        KeysStanding::Insecure | KeysStanding::Frozen => Tone::Caution,
+        KeysStanding::Silent | KeysStanding::Waiting | KeysStanding::Unknown => Tone::Bad,
     };
     let name = output.tone(Tone::Strong, &format!("zone {}", info.zone.trim_end_matches('.')));
-    let state = output.tone(tone, &info.state);
+    let state = output.tone(tone, info.state.word());
     let parent = if info.parent.is_empty() { String::new() } else { format!("    parent {}", info.parent) };
     let more = format!("    serving snapshot {}    policy {}{parent}", info.snapshot, info.policy);
     let more = output.tone(Tone::Plain, &more);

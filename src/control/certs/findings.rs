@@ -30,6 +30,9 @@ const STRANGE_APART: &str = "MX5610";
 /// Keys that nobody announced, which are told of one pool, at most.
 const STRANGERS_MAX: usize = 16;
 const LONG: &str = "MX5612";
+/// Codes: a private half that others may have read; a file with a key that nobody named.
+const EXPOSED: &str = "MX5614";
+const STRAY: &str = "MX5615";
 /// Share of its life that a certificate has left when it is to be renewed: as Let's Encrypt asks.
 const RENEW_SHARE: u64 = 3;
 
@@ -48,9 +51,12 @@ pub fn findings(
         let (what, fix) = words::blocker(life.facts(), blocker);
         let message = format!("pool `{pool}`: {what}");
         found.push(match blocker {
-            Blocker::Silent(..) | Blocker::NeedsKey(_) | Blocker::Full | Blocker::Accepted(_) | Blocker::LeftOut(_) => {
-                Diagnostic::warning(BLOCKED, place(), message, &fix)
-            }
+            Blocker::Silent(..)
+            | Blocker::NeedsKey(_)
+            | Blocker::Full
+            | Blocker::Accepted(_)
+            | Blocker::LeftOut(_)
+            | Blocker::GivenUp { emergency: false, .. } => Diagnostic::warning(BLOCKED, place(), message, &fix),
             _ => Diagnostic::error(BLOCKED, place(), message, &fix),
         });
     }
@@ -87,15 +93,31 @@ pub fn findings(
     if webpki {
         found.extend(life.hosts.iter().flat_map(|(address, host)| untrusted(pool, &place(), *address, host)));
     }
-    for (spki, reason) in &life.unreadable {
-        let message =
-            format!("pool `{pool}`: the private half of {} cannot be read: {reason}", words::key(life.facts(), *spki));
-        let help = "restore one of its two files from a backup, or give the key up: `mxseal cert drop`";
-        found.push(Diagnostic::error(UNREADABLE, place(), message, help));
+    for (code, what, fix) in slots(life) {
+        found.push(Diagnostic::error(code, place(), format!("pool `{pool}`: {what}"), fix));
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// What a person must look at in the folder of a pool's private keys: code, fact, and what to do.
+pub fn slots(life: &Life) -> Vec<(&'static str, String, &'static str)> {
+    let name = |spki: &Spki| words::key(life.facts(), *spki);
+    let unreadable = life.unreadable.iter().filter(|(spki, _)| !life.slots.exposed.contains_key(spki));
+    let unreadable = unreadable.map(|(spki, reason)| {
+        let fix = "restore one of its two files from a backup, or give the key up: `mxseal cert drop`";
+        (UNREADABLE, format!("the private half of {} cannot be read: {reason}", name(spki)), fix)
+    });
+    let exposed = life.slots.exposed.iter().map(|(spki, how)| {
+        let fix = "if nobody else read it, make it private again; else give the key up: `mxseal cert drop --emergency`";
+        (EXPOSED, format!("others may have read the private half of {}: {how}", name(spki)), fix)
+    });
+    let strays = life.slots.strays.iter().map(|path| {
+        let fix = "look who put it there; a key that is to be used is brought in by `mxseal cert stage`; then remove the file";
+        (STRAY, format!("{path} is none of its private keys, or lay in place of one"), fix)
+    });
+    unreadable.chain(exposed).chain(strays).collect()
 }
 
 /// Keys that hosts show, or files name, before all caches know them, or without anybody having said so.

@@ -4,6 +4,7 @@ use super::Bounds;
 use super::closed::{Closed, End};
 use super::hosts::HostSeen;
 use super::past::{Past, Pasts};
+use super::slots::Slots;
 use super::steps::Taken;
 use crate::cert::{Leaf, Spki};
 use crate::control::journal_file::{AppendFault, JournalFile};
@@ -72,6 +73,8 @@ pub struct Life {
     pub disk: Option<String>,
     /// Keys whose private halves cannot be read, and why.
     pub unreadable: BTreeMap<Spki, String>,
+    /// What else is to be said of the files of private halves.
+    pub slots: Slots,
 }
 
 impl Life {
@@ -90,7 +93,7 @@ impl Life {
                 let found = journal.mend(now);
                 journal.shorten();
                 let mut life = Life::with(journal, found);
-                life.check_keys(store);
+                life.look_at_keys(store);
                 life.take_added(past, now);
                 Ok(life)
             }
@@ -132,20 +135,6 @@ impl Life {
         }
     }
 
-    /// Which private halves can be read; none is replaced where one cannot.
-    fn check_keys(&mut self, store: &Store) {
-        let kept = self.facts().keys.iter().filter(|key| !key.file.is_empty());
-        let kept: Vec<_> = kept.map(|key| (key.spki, key.file.clone(), key.destroyed.is_some())).collect();
-        for (spki, file, is_destroyed) in kept {
-            if is_destroyed {
-                // What a crash left of it.
-                store.wipe_pool_key(self.name(), &file).unwrap_or_else(|fault| tracing::warn!("{fault}"));
-            } else if let Err(fault) = store.pool_key(self.name(), &file, spki) {
-                self.unreadable.insert(spki, fault.to_string());
-            }
-        }
-    }
-
     pub(super) fn with(journal: JournalFile<PoolFacts>, found: Vec<Diagnostic>) -> Life {
         let now = Instant::now();
         Life {
@@ -170,6 +159,7 @@ impl Life {
             elsewhere: None,
             disk: None,
             unreadable: BTreeMap::new(),
+            slots: Slots::default(),
         }
     }
 

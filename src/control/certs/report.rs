@@ -2,8 +2,8 @@
 //!
 //! Pure. It tells what the engine decided, and decides nothing.
 
-use super::Life;
 use super::hosts::HostSeen;
+use super::{Life, findings};
 use crate::cert::Leaf;
 use crate::cert::chain::covers;
 use crate::control::protocol::{
@@ -48,14 +48,16 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
     let is_waiting = |phase: &str| keys.iter().any(|key| key.phase == phase);
     let state = if plan.blockers.iter().any(Blocker::freezes) {
         "frozen"
-    } else if !plan.waits.is_empty() {
+    } else if !plan.waits.is_empty() || plan.blockers.iter().any(|what| matches!(what, Blocker::GivenUp { .. })) {
         "rolling"
     } else if is_waiting("rumoured") || is_waiting("staged") {
         "staging"
     } else {
         "at rest"
     };
-    let blockers: Vec<BlockerInfo> = plan.blockers.iter().map(|blocker| blocker_info(life, blocker)).collect();
+    let mut blockers: Vec<BlockerInfo> = plan.blockers.iter().map(|blocker| blocker_info(life, blocker)).collect();
+    let slots = findings::slots(life).into_iter();
+    blockers.extend(slots.map(|(_, what, fix)| BlockerInfo { what, fix: fix.to_owned(), freezes: false }));
     let mut must: Vec<String> = blockers.iter().map(|info| info.fix.clone()).filter(|fix| !fix.is_empty()).collect();
     must.dedup();
     let waits: Vec<WaitInfo> = plan

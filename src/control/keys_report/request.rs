@@ -192,6 +192,9 @@ impl Asking<'_> {
         let wanted = |tags: Vec<u16>| vec![Fact::RollWanted { tags, emergency, reason: BY_COMMAND.to_owned() }];
         let leaving = leaving(self.facts, self.policy, role);
         if !leaving.is_empty() {
+            if emergency && let Some(facts) = self.again(&leaving, role) {
+                return Ok(facts);
+            }
             let marked: Vec<u16> = leaving.iter().filter(|key| may_hurry(key)).map(|key| key.public.tag).collect();
             // A key that is found stolen while it is being replaced goes sooner.
             return if emergency && !marked.is_empty() {
@@ -206,6 +209,21 @@ impl Asking<'_> {
             Some(key) => Ok(wanted(vec![key.public.tag])),
             None => Err(Refused::new(format!("there is no {} in use to be replaced", role.word().to_uppercase()), "")),
         }
+    }
+
+    /// In an emergency of a key whose roll was taken back: its successors, which leave for that, take its place after all.
+    fn again(&self, leaving: &[&KeyFacts], role: Role) -> Option<Vec<Fact>> {
+        let goal = Goal::of(self.facts, self.policy);
+        let kept = if role == self.policy.layout.entry() { goal.entry } else { goal.data }?;
+        // In the order of their making.
+        let place = |key: &KeyFacts| self.facts.keys.iter().position(|other| other.id == key.id);
+        let is_successor = |key: &&KeyFacts| key.is_live() && place(key) > place(kept) && key.outgoing.is_some();
+        if !kept.is_published() || !leaving.iter().all(is_successor) {
+            return None;
+        }
+        let reason = format!("{BY_COMMAND}: the roll that was taken back goes on");
+        let back = Fact::RollTakenBack { tags: leaving.iter().map(|key| key.public.tag).collect() };
+        Some(vec![back, Fact::RollWanted { tags: vec![kept.public.tag], emergency: true, reason }])
     }
 
     fn under_way(&self, role: Role, keys: &[&KeyFacts]) -> Refused {

@@ -71,6 +71,7 @@ fn code(blocker: &Blocker) -> Option<&'static str> {
         Blocker::MissingDs(_) => "MX5507",
         Blocker::Broken(_) => "MX5508",
         Blocker::Silent(_) => "MX5509",
+        Blocker::ParentSilent(_) => "MX5517",
         Blocker::Full => "MX5510",
         // It is told once for all zones.
         Blocker::Elsewhere(_) => return None,

@@ -56,6 +56,8 @@ pub enum Look {
         keys: Option<Vec<Vec<u8>>>,
         /// Where it is asked.
         server: SocketAddr,
+        /// Which of the facts it shows when it is asked.
+        through: u64,
     },
     /// The DS at all addresses of a parent zone that others serve.
     Parent {
@@ -99,6 +101,8 @@ pub enum Seen {
     OwnParent {
         /// Who was asked.
         server: SocketAddr,
+        /// Which of the facts it showed then.
+        through: u64,
         /// What it said, or why that proves nothing.
         outcome: Result<Box<DsSeen>, String>,
     },
@@ -173,13 +177,13 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
         Look::Pool { pool, endpoint, tlsa, addresses, through } => {
             Seen::Pool { pool, through, outcome: observe_pool(listen, &endpoint, &tlsa, &addresses) }
         }
-        Look::OwnParent { zone: parent, keys, server } => {
+        Look::OwnParent { zone: parent, keys, server, through } => {
             let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());
             let outcome = reply.and_then(|reply| match keys {
                 Some(keys) => chain::ds(&reply, zone, &chain::Keys { zone: *parent, keys }, now),
                 None => Ok(unsigned(&reply, zone, now)),
             });
-            Seen::OwnParent { server, outcome: outcome.map(Box::new) }
+            Seen::OwnParent { server, through, outcome: outcome.map(Box::new) }
         }
         Look::Parent { parents, anchors, ahead } => {
             let now = by(ahead);

@@ -174,6 +174,12 @@ impl Store {
         Ok(())
     }
 
+    /// What is wrong with the two files of a private key, each by itself.
+    pub fn pool_key_faults(&self, pool: &str, file: &str, meant: Spki) -> Vec<PoolFault> {
+        let path = self.pool_folder(pool).join(file);
+        [copies::copy_of(&path), path].iter().filter_map(|path| read_key(path, Some(meant)).err()).collect()
+    }
+
     /// A private key: from the better of its two files; the other one is written anew from it.
     ///
     /// # Errors

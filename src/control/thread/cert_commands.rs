@@ -283,17 +283,24 @@ impl Mind {
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let spki = self.key_of(pool, spki)?;
+        self.is_pool_news |= self.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
         let (now, life) = (time::now(), self.life(pool)?);
         let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
         let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
         let name = words::key(life.facts(), spki);
         let is_given_up = life.facts().key(spki).is_some_and(|key| key.given_up.is_some());
-        let permitted =
-            if is_given_up { Err(None) } else { permit_deploy(life.facts(), spki, caution, &life.policy, now) };
+        let exposed = life.slots.exposed.get(&spki);
+        let permitted = match is_given_up || exposed.is_some() {
+            true => Err(None),
+            false => permit_deploy(life.facts(), spki, caution, &life.policy, now),
+        };
         if let Err(at) = permitted {
             answer.at = at.map(|at| at.0);
             answer.why = match at {
                 _ if is_given_up => format!("{name} was given up"),
+                _ if exposed.is_some() => {
+                    format!("others may have read {name}: {}", exposed.map(String::as_str).unwrap_or_default())
+                }
                 Some(at) => format!("not all caches know {name} before {}", crate::control::certs::date(at)),
                 None if !life.facts().served_keys().contains(&spki) => format!("the TLSA of {name} is not served"),
                 None => format!("the TLSA of {name} was not seen on the wire yet"),

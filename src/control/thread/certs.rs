@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How often certificate files are looked after: what a link points at, and its size and times.
 const FILES_EVERY: Duration = Duration::from_secs(2);
+/// How often the files of private keys that wait are looked after.
+const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// After this a publication is looked for: workers take a new snapshot with each batch, thousands of times in it.
 const SETTLED: Duration = Duration::from_secs(1);
 /// How often a publication that was not seen is looked for, at least.
@@ -41,6 +43,8 @@ pub(super) struct Looks {
     pub(super) no_roots: Option<Diagnostic>,
     files: BTreeMap<String, Option<Print>>,
     files_at: Instant,
+    /// When files of private keys are looked after next.
+    keys_at: Instant,
     /// A tenant of each pool, to look at it on the wire.
     pub(super) samples: BTreeMap<String, (Name, Box<[u8]>)>,
     /// The name of this host.
@@ -59,6 +63,7 @@ impl Looks {
             no_roots: None,
             files: BTreeMap::new(),
             files_at: Instant::now(),
+            keys_at: Instant::now(),
             samples: BTreeMap::new(),
             host: "localhost".to_owned(),
             strange: BTreeMap::new(),
@@ -76,7 +81,8 @@ impl Mind {
             [Some(life.due), wire, look].into_iter().flatten().min()
         });
         let files = Some(self.looks.files_at).filter(|_| !self.looks.files.is_empty());
-        dues.flatten().chain(files).chain(self.certs.join_next()).chain(self.certs.again_next()).min()
+        let keys = Some(self.looks.keys_at).filter(|_| !self.certs.lives.is_empty());
+        dues.flatten().chain(files).chain(keys).chain(self.certs.join_next()).chain(self.certs.again_next()).min()
     }
 
     /// Pools are told what the clock tells.
@@ -101,6 +107,11 @@ impl Mind {
         // What the files changed is in the pools' records already, and in no snapshot yet.
         let is_read = self.certificate_files();
         let mut is_other = is_read;
+        if self.looks.keys_at <= now {
+            self.looks.keys_at = now + KEYS_EVERY;
+            let lives = self.certs.lives.values_mut().filter(|life| life.facts().between.is_none());
+            self.is_pool_news |= lives.map(|life| life.look_at_keys(&self.store)).fold(false, |a, b| a | b);
+        }
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| life.due <= now).map(|(pool, _)| pool.clone()).collect();
         let is_again = self.certs.join_next().is_some_and(|at| at <= now);

@@ -20,9 +20,12 @@ impl Mind {
                 for finding in &findings {
                     tracing::error!("the configuration is not used: {}", finding.one_line());
                 }
+                self.findings.of_configuration.clone_from(&findings);
+                self.report();
                 return Err(findings);
             }
         };
+        self.findings.of_configuration.clear();
         if (&config.zones, &config.keys) != (&self.config.zones, &self.config.keys) {
             tracing::warn!("the folders of zones and keys change at a restart only");
         }

@@ -3,15 +3,17 @@
 //! A command only records what is wanted; whether and when a step is taken is decided as for all others. A dry run records
 //! nothing.
 
+use super::parents::silent_parent;
 use super::{Mind, rolls};
 use crate::control::keys_offline::roll_policy;
 use crate::control::keys_report::{
-    About, Refused, after, broken, insecure, insecure_request, keys_info, keys_plan, roll_request,
+    About, Refused, after, insecure, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
-use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, Line, Request, RollAsked, SilenceEnd};
+use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, Request, RollAsked, SilenceEnd};
 use crate::control::rolls::{ZoneRoll, import};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::{Name, ROOT};
+use crate::roll::Conditions;
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::plan;
@@ -82,11 +84,14 @@ impl Mind {
         let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
         let Some(roll) = roll else {
             let ill =
-                |what: &str, fix: &str| broken(&zone.apex, &zone.policy.name, self.version, (what, fix), time::wall());
+                |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, (what, fix), time::wall());
             let info = match &zone.keys {
                 Keys::Frozen(reason) => ill(&reason.message, &reason.help),
                 Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, time::wall()),
-                Keys::Wanted | Keys::Loaded(_) => ill("it has no keys before it has content", "mend its master file"),
+                Keys::Wanted | Keys::Loaded(_) => match &zone.covered {
+                    Some(why) => KeysInfo { state: KeysStanding::Waiting, ..ill(&why.message, &why.help) },
+                    None => ill("it has no keys before it has content", "mend its master file"),
+                },
             };
             return match report {
                 Report::Info => item(&info, reply),
@@ -107,7 +112,9 @@ impl Mind {
 
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
         let (policy, now) = (roll_policy(&zone.policy), time::now());
-        let plan = plan(facts, &policy, &rolls::conditions(roll, self.in_the_way()), now);
+        let own_parent = silent_parent(&self.world, zone);
+        let conditions = Conditions { own_parent, ..rolls::conditions(roll, self.in_the_way()) };
+        let plan = plan(facts, &policy, &conditions, now);
         tell(&About {
             apex: &zone.apex,
             facts,

@@ -10,6 +10,7 @@ use crate::control::observe::notify::Told;
 use crate::control::observe::parent::{AddressSaw, ParentRound, SawFault};
 use crate::control::rolls::observer::Look;
 use crate::control::rolls::{ParentSigned, ZoneRoll};
+use crate::control::world::World;
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
@@ -31,7 +32,7 @@ const PARENT_AT_REST: Duration = Duration::from_secs(3600);
 
 impl Mind {
     /// How the parent of a zone is looked at; none where that cannot be said now.
-    pub(super) fn parent_look(&self, zone: &ZoneState, own: Option<SocketAddr>) -> Option<Look> {
+    pub(super) fn parent_look(&self, (zone, through): (&ZoneState, u64), own: Option<SocketAddr>) -> Option<Look> {
         let Some(parent) = &zone.parent else {
             let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.anchors.as_ref()?));
             return Some(Look::Parent { parents, anchors, ahead: self.clock.spread() });
@@ -41,7 +42,7 @@ impl Mind {
             Keys::Loaded(set) => Some(set.published.iter().map(|(key, _)| key.dnskey_data()).collect()),
             Keys::Wanted | Keys::Frozen(_) => return None,
         };
-        Some(Look::OwnParent { zone: Box::new(parent.clone()), keys, server: own? })
+        Some(Look::OwnParent { zone: Box::new(parent.clone()), keys, server: own?, through })
     }
 
     fn parents(&self, apex: &Name) -> Vec<SocketAddr> {
@@ -64,6 +65,11 @@ impl Mind {
         self.anchors = anchors.map(Arc::new);
         fault
     }
+}
+
+/// Why the parent zone of a zone gives no answer, where it is served here.
+pub(super) fn silent_parent(world: &World, zone: &ZoneState) -> Option<String> {
+    world.zones.get(zone.parent.as_ref()?)?.why_not_served()
 }
 
 /// Our own parent zone was asked.

@@ -2,15 +2,17 @@
 
 use super::Mind;
 use crate::control::certs::{Life, report};
-use crate::control::protocol::HostInfo;
-use crate::control::rolls::gauges::{At, gauges};
-use crate::control::view::View;
+use crate::control::keys_report::is_frozen;
+use crate::control::protocol::{HostInfo, ZoneStanding};
+use crate::control::rolls::gauges::{At, RollGauges, gauges};
+use crate::control::view::{Beside, View};
 use crate::control::zones::Keys;
 use crate::diagnostic::Diagnostic;
-use crate::metrics::{PoolGauges, TenantGauges, WatchGauges};
+use crate::dns::name::Name;
+use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
 use crate::roll::tlsa::plan::{Blocker, is_next};
 use crate::time::{self, UnixTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,16 +60,30 @@ impl Mind {
         let more: Vec<Diagnostic> = more.cloned().collect();
         self.findings.update(&self.world, &more);
         let last_scan = self.watcher.counts().last_success.0;
-        let view = View::new(&self.world, &self.view.load(), self.findings.shown(), self.version, last_scan);
+        let beside =
+            Beside { findings: self.findings.shown(), frozen: self.frozen(), snapshot: self.version, last_scan };
+        let view = View::new(&self.world, &self.view.load(), beside);
         self.view.store(Arc::new(view));
         self.gauges();
+    }
+
+    /// Zones that are served and signed with keys that are frozen: in doubt, or held by a person.
+    pub(super) fn frozen(&self) -> BTreeSet<Name> {
+        let is_loaded =
+            |apex: &Name| self.world.zones.get(apex).is_some_and(|zone| matches!(zone.keys, Keys::Loaded(_)));
+        let frozen = self.rolls.zones.iter().filter(|(_, roll)| {
+            roll.facts().held.is_some() || roll.plan.as_ref().is_some_and(|plan| is_frozen(roll.facts(), plan))
+        });
+        frozen.filter(|(apex, _)| is_loaded(apex)).map(|(apex, _)| apex.clone()).collect()
     }
 
     fn gauges(&self) {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let view = self.view.load();
         let mut tenants = TenantGauges::default();
-        let mut zones: BTreeMap<String, u64> = BTreeMap::new();
+        let mut zones: BTreeMap<String, (u64, Standing)> = BTreeMap::new();
+        let standings: BTreeMap<&str, Standing> =
+            view.zones.iter().map(|info| (info.zone.as_str(), standing(info.state))).collect();
         for (apex, zone) in &self.world.zones {
             let (kept, held) = zone.tenants.odd_counts();
             if zone.why_not_served().is_none() {
@@ -76,15 +92,20 @@ impl Mind {
             tenants.last_good += count(kept);
             tenants.held += count(held);
             tenants.broken += count(view.broken(apex).len());
-            zones.insert(apex.to_string(), count(held));
+            let text = apex.to_string();
+            let standing = standings.get(text.as_str()).copied().unwrap_or(Standing::Silent);
+            zones.insert(text, (count(held), standing));
         }
         self.metrics.set(|gauges| {
             gauges.snapshot_version = self.version;
             gauges.tenants = tenants;
             gauges.zones.retain(|name, _| zones.contains_key(name));
-            for (name, held) in zones {
-                gauges.zones.entry(name).or_default().held = held;
+            for (name, (held, standing)) in zones {
+                let zone = gauges.zones.entry(name).or_default();
+                (zone.held, zone.standing) = (held, Some(standing));
             }
+            gauges.findings.clone_from(self.findings.counts());
+            gauges.silent.clone_from(&view.silent);
         });
         self.roll_gauges();
         self.watch_gauges();
@@ -98,7 +119,9 @@ impl Mind {
                 let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
                 let roll = self.rolls.zones.get(apex).filter(|_| matches!(zone.keys, Keys::Loaded(_)));
                 let at = At { now, ahead, margin: zone.policy.margin, before: gauge.next_event };
-                let shown = roll.map(|roll| gauges(roll.facts(), roll.plan.as_ref(), at)).unwrap_or_default();
+                let is_silent = matches!(zone.keys, Keys::Frozen(_));
+                let of_silent = || RollGauges { roll_blocked: is_silent, ..RollGauges::default() };
+                let shown = roll.map_or_else(of_silent, |roll| gauges(roll.facts(), roll.plan.as_ref(), at));
                 gauge.keys = shown.keys;
                 gauge.set_rolls(shown.next_event, shown.parent_ds_match, shown.roll_blocked);
             }
@@ -126,6 +149,16 @@ impl Mind {
                 full_scans: counts.full_scans,
             };
         });
+    }
+}
+
+/// The same for metrics: a zone whose file is broken is served all the same.
+fn standing(of_zone: ZoneStanding) -> Standing {
+    match of_zone {
+        ZoneStanding::Serving | ZoneStanding::LastGood => Standing::Serving,
+        ZoneStanding::Frozen => Standing::Frozen,
+        ZoneStanding::Silent | ZoneStanding::Unknown => Standing::Silent,
+        ZoneStanding::Waiting => Standing::Waiting,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
 use crate::roll::facts::Fact;
 use crate::roll::fold::ZoneFacts;
-use crate::roll::plan::plan;
+use crate::roll::plan::{Blocker, plan};
 use crate::roll::step::Step;
 use crate::roll::{Conditions, words};
 use crate::time::{self, UnixTime};
@@ -96,6 +96,7 @@ impl Mind {
         let is_ready = matches!(zone.keys, Keys::Loaded(_)) && zone.content().is_some();
         let shift = self.rolls.shift;
         let way = InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() };
+        let own_parent = parents::silent_parent(&self.world, zone);
         let roll = self.rolls.zones.get_mut(apex)?;
         self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
@@ -112,7 +113,7 @@ impl Mind {
         }
         for _ in 0..STEPS_MAX {
             let now = time::now();
-            let conditions = Conditions { turn: turn.clone(), ..conditions(roll, way) };
+            let conditions = Conditions { turn: turn.clone(), own_parent: own_parent.clone(), ..conditions(roll, way) };
             let plan = plan(roll.facts(), &roll_policy(&zone.policy), &conditions, now);
             let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
@@ -182,7 +183,13 @@ impl Mind {
     /// After a publication: what was published, and when to look for it.
     pub(super) fn note_published(&mut self) {
         let now = time::now();
-        for roll in self.rolls.zones.values_mut() {
+        for (apex, roll) in &mut self.rolls.zones {
+            let zone = self.world.zones.get(apex);
+            let is_silent = zone.is_some_and(|zone| parents::silent_parent(&self.world, zone).is_some());
+            let is_told = |blocker: &Blocker| matches!(blocker, Blocker::ParentSilent(_));
+            if roll.plan.as_ref().is_some_and(|plan| plan.blockers.iter().any(is_told) != is_silent) {
+                roll.due = Instant::now();
+            }
             let is_new = roll.published != roll.facts().records;
             (roll.published, roll.published_at) = (roll.facts().records, now);
             if is_new && (build::is_unseen(roll.facts()) || !roll.open_steps.is_empty()) {
@@ -209,7 +216,7 @@ impl Mind {
                 asked.push((apex.clone(), true, is_asked));
             }
             if is_due(&roll.parent) {
-                let look = self.parent_look(zone, observer.listen.first().copied());
+                let look = self.parent_look((zone, roll.published), observer.listen.first().copied());
                 let is_asked = look.is_some_and(|look| observer.ask(apex, look));
                 asked.push((apex.clone(), false, is_asked));
             }
@@ -239,7 +246,9 @@ impl Mind {
             }
             // Those of pools have a way of their own.
             Seen::Pool { .. } => {}
-            Seen::OwnParent { server, outcome } => parents::own_parent_seen(apex, roll, server, outcome),
+            // It was asked before what it serves now, and that is what must be seen.
+            Seen::OwnParent { through, .. } if through != roll.published => roll.parent.answered(Vec::new(), SETTLED),
+            Seen::OwnParent { server, outcome, .. } => parents::own_parent_seen(apex, roll, server, outcome),
             Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll),
             Seen::Told(told) => parents::told(apex, &told),
         }
@@ -265,7 +274,7 @@ impl Mind {
             let text = apex.to_string();
             found.extend(findings(text.trim_end_matches('.'), &self.world.shown(&zone.path), roll));
         }
-        if found != self.key_findings {
+        if found != self.key_findings || self.frozen() != self.view.load().frozen {
             self.key_findings = found;
             self.report();
         }
@@ -314,6 +323,7 @@ pub(super) fn conditions(roll: &ZoneRoll, way: InTheWay<'_>) -> Conditions {
         disk: roll.disk.clone(),
         unreadable: roll.unreadable.clone(),
         silent: roll.silent.iter().map(|(address, _)| address.clone()).collect(),
+        own_parent: None,
         turn: None,
     }
 }

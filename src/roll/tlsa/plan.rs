@@ -84,6 +84,17 @@ pub enum Blocker {
     NeedsKey(KeyKind),
     /// There are as many TLSA as an answer may hold.
     Full,
+    /// A key was given up, and its TLSA stays since files name it, or since hosts show it.
+    GivenUp {
+        /// The key.
+        spki: Spki,
+        /// Whether it may be in foreign hands.
+        emergency: bool,
+        /// Whether files name it.
+        is_named: bool,
+        /// Hosts that show it.
+        hosts: AddressSet,
+    },
     /// Tenants have so many addresses of their own with its TLSA that not all hosts there can be looked at.
     LeftOut(usize),
 }
@@ -100,6 +111,7 @@ impl Blocker {
             | Blocker::NeedsKey(_)
             | Blocker::Accepted(_)
             | Blocker::LeftOut(_)
+            | Blocker::GivenUp { .. }
             | Blocker::Full => false,
         }
     }
@@ -114,6 +126,7 @@ impl Blocker {
 pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Conditions, now: UnixTime) -> Plan {
     let mut blockers = blockers(facts, conditions);
     blockers.extend(Some(Blocker::LeftOut(wanted.left_out)).filter(|_| wanted.left_out > 0 && policy.probed));
+    blockers.extend(given_up(facts, wanted));
     let mut plan = Plan { next: None, wake_at: now.after(LOOK_AGAIN), waits: Vec::new(), blockers };
     let shows = conditions.shows.clone().unwrap_or_else(|| facts.showings(policy.probed));
     let history = |caution| facts.history(&shows, caution, policy.margin, now);
@@ -158,6 +171,18 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
         }
     }
     destroy(facts, plan, now)
+}
+
+/// Keys that are not to be used any more, and that only a person can end: no TLSA goes that files name or hosts show.
+fn given_up(facts: &PoolFacts, wanted: &Wanted) -> Vec<Blocker> {
+    let served = facts.keys.iter().filter(|key| key.is_served());
+    let stays = served.filter_map(|key| {
+        let (given, hosts) = (key.given_up.as_ref()?, facts.shown_by(key.spki));
+        let (spki, is_named) = (key.spki, wanted.names(key.spki));
+        let is_used = is_named || (!hosts.is_empty() && !is_disowned(key, wanted));
+        is_used.then_some(Blocker::GivenUp { spki, emergency: given.emergency, is_named, hosts })
+    });
+    stays.collect()
 }
 
 fn taken(plan: Plan, step: Step, now: UnixTime) -> Plan {

@@ -116,6 +116,14 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
             "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072`, then `mxseal cert stage`"
                 .to_owned(),
         ),
+        Blocker::GivenUp { spki, is_named, hosts, .. } => {
+            let why = match (is_named, hosts.is_empty()) {
+                (true, true) => "pools.toml names it".to_owned(),
+                (true, false) => format!("pools.toml names it, and {} shows it", list(hosts)),
+                (false, _) => format!("{} shows it", list(hosts)),
+            };
+            (format!("{} was given up, and its TLSA stays: {why}", key(facts, *spki)), INSTEAD.to_owned())
+        }
         Blocker::LeftOut(count) => (
             format!("tenants have {count} more addresses of their own with its TLSA than can be looked at"),
             "write `tlsa` for these tenants, too, or make pools of their addresses; no TLSA goes until then, but by `mxseal cert drop`"
@@ -128,6 +136,10 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
         ),
     }
 }
+
+/// What to do where a key was given up and is in use.
+const INSTEAD: &str = "give the hosts a certificate for the next key (`mxseal cert csr`, then `mxseal cert rotate`), and name \
+                       that one in pools.toml; if it was given up by mistake, `mxseal cert drop --back`";
 
 /// What to do where a host shows a key that nobody announced, and the key is the pool's.
 pub const IF_OURS: &str = "if the key is yours, name its certificate in pools.toml, or `mxseal cert adopt POOL --key DIGEST` \
