@@ -21,6 +21,8 @@ mod mounts;
 mod moves;
 #[path = "provisioning/networks.rs"]
 mod networks;
+#[path = "provisioning/passing.rs"]
+mod passing;
 #[path = "provisioning/past.rs"]
 mod past;
 #[path = "provisioning/pasts.rs"]

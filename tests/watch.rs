@@ -12,7 +12,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use world::{Live, QUIET, World, X, events_only, inside, mode, run};
+use world::{Live, QUIET, World, X, events_only, inside, inside_by, mode, run};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -1089,4 +1089,61 @@ fn a_link_that_becomes_a_loop_keeps_what_it_showed_until_it_is_removed() {
     world.quiet_scan();
     assert_eq!(world.removed, [PathBuf::from("a.example/way/y.toml")]);
     assert_eq!(world.trouble("a.example/way"), None);
+}
+
+/// Takes all descriptors that this process may have.
+fn hoard() -> Vec<fs::File> {
+    std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect()
+}
+
+#[test]
+fn what_a_lack_of_descriptors_kept_from_being_read_is_tried_again_and_nothing_is_gone() {
+    let name = "what_a_lack_of_descriptors_kept_from_being_read_is_tried_again_and_nothing_is_gone";
+    if !inside_by("prlimit", name, &["--nofile=64:64"]) {
+        return;
+    }
+    let mut world = World::with_zone();
+    let (new, folder, below) = ("a.example/new.toml", "a.example/folder", "a.example/folder/y.toml");
+    for (path, text) in [(X, "two"), (new, "new"), (below, "y")] {
+        world.write(path, text);
+    }
+    let hoard = hoard();
+    world.look(&[(X, Hint::Closed), (new, Hint::Closed), (folder, Hint::Touched)]);
+    for _ in 0..8 {
+        for path in [X, new, folder] {
+            assert_eq!(world.trouble(path), Some("MX6022"), "{path}");
+        }
+        world.pass(Duration::from_secs(30));
+        assert!(world.look(&[]).again_at.is_some(), "it asks to be called again");
+    }
+    assert_eq!((world.text(X).as_deref(), world.text(new)), (Some("one"), None), "the last good content stays");
+    drop(hoard);
+    world.pass(Duration::from_secs(30));
+    for _ in 0..4 {
+        world.look(&[]);
+        world.pass(QUIET);
+    }
+    for (path, text) in [(X, "two"), (new, "new"), (below, "y")] {
+        assert_eq!((world.text(path).as_deref(), world.trouble(path)), (Some(text), None), "{path}");
+    }
+    assert!(world.trouble(folder).is_none() && world.removed.is_empty());
+}
+
+#[test]
+fn a_watcher_without_descriptors_says_so_and_is_had_once_there_are_some() {
+    let name = "a_watcher_without_descriptors_says_so_and_is_had_once_there_are_some";
+    if !inside_by("prlimit", name, &["--nofile=64:64"]) {
+        return;
+    }
+    let world = World::new();
+    world.write("a.example.zone", "zone");
+    world.write(X, "one");
+    let hoard = hoard();
+    let mut live = Live::start(world, events_only());
+    live.until("it is told", |live| live.hindrances == ["MX6019"]);
+    drop(hoard);
+    live.until("it watches", |live| live.hindrances.is_empty());
+    live.until_text(X, "one");
+    live.world.place(X, "two");
+    live.until_text(X, "two");
 }

@@ -3,6 +3,7 @@
 //! It never waits without a limit, and tells apart why a server cannot be reached: no socket, nobody behind it, no right.
 
 use super::failure::{Exit, Failure, Stop};
+use crate::control::door::holder;
 use crate::control::protocol::{Line, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -144,15 +145,23 @@ impl Client {
     fn unreachable(&self, error: &io::Error) -> Failure {
         let start = format!("start it with `mxseal --config {} serve`", self.config.display());
         let found = std::fs::metadata(&self.socket).map(|metadata| metadata.file_type().is_socket());
-        let (reason, help) = why_unreachable(error, &found, &start);
+        let holder = self.socket.parent().and_then(holder);
+        let (reason, help) = why_unreachable(error, &found, holder, &start);
         let message = format!("the server is not reachable at {}: {reason}", self.socket.display());
         Failure::new(Exit::Unreachable, message, help)
     }
 }
 
-/// Tells the reasons apart: `found` is whether the path is a socket, where it could be looked at.
-fn why_unreachable(error: &io::Error, found: &io::Result<bool>, start: &str) -> (String, String) {
+/// Tells the reasons apart: `found` is whether the path is a socket, where it could be looked at; `holder` the process that
+/// uses the folder of keys.
+fn why_unreachable(error: &io::Error, found: &io::Result<bool>, holder: Option<u32>, start: &str) -> (String, String) {
     let user = "run this as the user that runs the server, or as root".to_owned();
+    let is_lost =
+        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) || matches!(found, Ok(false));
+    if let Some(process) = holder.filter(|_| is_lost) {
+        let reason = format!("the server runs (process {process}), and its control socket is not there");
+        return (reason, "it makes it anew within seconds: try again; if it does not, its log says why".to_owned());
+    }
     match (error.kind(), found) {
         (_, Err(hidden)) if hidden.kind() == ErrorKind::PermissionDenied => {
             ("you may not look into its folder".to_owned(), user)
@@ -196,7 +205,7 @@ mod tests {
     use super::*;
 
     fn why(kind: ErrorKind, found: io::Result<bool>) -> (String, String) {
-        why_unreachable(&kind.into(), &found, "start it")
+        why_unreachable(&kind.into(), &found, None, "start it")
     }
 
     #[test]
@@ -212,6 +221,12 @@ mod tests {
         let (reason, help) = why(ErrorKind::PermissionDenied, Err(ErrorKind::PermissionDenied.into()));
         assert!(reason.contains("folder") && help.contains("as the user"));
         assert!(why(ErrorKind::InvalidInput, Ok(true)).1.contains("shorter"));
+        for found in [Err(ErrorKind::NotFound.into()), Ok(true), Ok(false)] {
+            let (reason, help) = why_unreachable(&ErrorKind::ConnectionRefused.into(), &found, Some(7), "start it");
+            assert!(reason.contains("the server runs (process 7)") && help.contains("anew within seconds"), "{reason}");
+        }
+        let denied = why_unreachable(&ErrorKind::PermissionDenied.into(), &Ok(true), Some(7), "start it");
+        assert!(denied.1.contains("as the user"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::control::{self, Control};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::metrics::Metrics;
 use crate::serve::confine::{self, Confinement, InForce};
+use crate::serve::descriptors::{Share, Wanted};
 use crate::serve::encrypted::{self, Certificate, Encrypted, Sockets};
 use crate::serve::health::{self, Health};
 use crate::serve::{self, Limits, Listeners, RateLimit, Running, Settings, Signatures, notify, system};
@@ -69,7 +70,7 @@ struct Bound {
     metrics: Option<std::net::TcpListener>,
     sockets: Vec<Sockets>,
     certificate: Option<Arc<rustls::sign::CertifiedKey>>,
-    descriptors: u64,
+    descriptors: Share,
 }
 
 /// The running server.
@@ -108,6 +109,7 @@ fn begin(
         read_config: reader(file),
         config: config.clone(),
         warnings,
+        of_host: shortage(&bound.descriptors, &config).into_iter().collect(),
         identity,
         slot: Arc::clone(&slot),
         metrics: Arc::clone(&metrics),
@@ -124,12 +126,12 @@ fn begin(
         Failure::new(exit, fault.to_string(), "")
     })?;
     refuse_if_strict(strict, &control.findings)?;
-    let settings = settings(&config);
+    let settings = settings(&config, bound.descriptors.tcp);
     let running = serve::start(bound.listeners, &slot, &settings, respond)
         .map_err(|f| failed(format!("cannot start threads: {f}")))?;
     metrics.add(running.counters());
     let encrypted =
-        start_encrypted(&config, bound.sockets, bound.certificate, bound.descriptors, &slot, (&metrics, &settings))?;
+        start_encrypted(bound.sockets, bound.certificate, &bound.descriptors, &slot, (&metrics, &settings))?;
     health.set_not_ready(Vec::new());
     answering.store(true, Ordering::Release);
     let line = start_line(&addresses, control.served, &confinement);
@@ -159,7 +161,7 @@ fn failed(message: String) -> Failure {
 }
 
 fn bind(config: &Config) -> Result<Bound, Failure> {
-    let descriptors = system::raise_descriptor_limit().unwrap_or(1024);
+    let limit = system::raise_descriptor_limit();
     let workers = match config.server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
@@ -181,7 +183,25 @@ fn bind(config: &Config) -> Result<Bound, Failure> {
         (None, false) => Some(encrypted::load(&Certificate::SelfMade(host_name(config)), time::now())),
     };
     let certificate = certificate.transpose().map_err(|fault| failed(fault.to_string()))?;
-    Ok(Bound { listeners, metrics, sockets, certificate, descriptors })
+    let dot = if config.encrypted.dot.is_empty() { 0 } else { encrypted::CONNECTIONS_MAX };
+    let wanted = Wanted { open: system::open_descriptors(), tcp: config.server.tcp_connections, dot };
+    Ok(Bound { listeners, metrics, sockets, certificate, descriptors: Share::of(limit, wanted) })
+}
+
+/// That connections are fewer than configured, since the process may not open so many descriptors.
+fn shortage(share: &Share, config: &Config) -> Option<Diagnostic> {
+    let Share { limit, enough, reserved, tcp } = *share;
+    let message = format!(
+        "this process may open {limit} file descriptors, and up to {enough} are wanted: {tcp} of {} connections over TCP are \
+         taken at once ([server] tcp_connections), and {reserved} descriptors stay free for files, metrics and commands",
+        config.server.tcp_connections
+    );
+    let help = format!(
+        "give it more (`LimitNOFILE={}` in its unit, as in contrib/mxseal.service; `ulimit -Hn`), or lower tcp_connections",
+        enough.next_power_of_two()
+    );
+    let place = crate::diagnostic::Place::file("mxseal.toml");
+    (!share.is_enough()).then(|| Diagnostic::warning("MX6203", place, message, help))
 }
 
 /// Gives up root, then everything that is not needed, while there is one thread.
@@ -195,7 +215,10 @@ fn confine(config: &Config, file: &Path) -> Result<InForce, Failure> {
     let mut read_only: BTreeSet<PathBuf> = [config.zones.clone(), folder.to_owned(), PathBuf::from("/proc")].into();
     read_only.extend(control::certificate_folders(config));
     let read_only = read_only.into_iter().filter(|folder| folder.is_dir()).collect();
-    let more = confine::apply_process(&Confinement { read_only, read_write: vec![config.keys.clone()] });
+    // So that the control socket comes back also where the folder of keys was made anew.
+    let sockets = config.keys.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+    let sockets = sockets.map(Path::to_owned).into_iter().collect();
+    let more = confine::apply_process(&Confinement { read_only, read_write: vec![config.keys.clone()], sockets });
     in_force.words.extend(more.words);
     in_force.warnings.extend(more.warnings);
     for warning in &in_force.warnings {
@@ -232,12 +255,12 @@ fn host_name(config: &Config) -> String {
     if name.is_empty() { "mxseal".to_owned() } else { name.to_owned() }
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, connections_max: usize) -> Settings {
     let tcp = Limits {
-        connections_max: config.server.tcp_connections,
+        connections_max,
         connections_per_source_max: config.server.tcp_connections_per_source,
         idle: Duration::from_secs(config.server.tcp_idle),
-        signatures_queued_max: config.server.tcp_connections / 2,
+        signatures_queued_max: connections_max / 2,
         ..Limits::default()
     };
     let prepare_thread = || {
@@ -253,10 +276,9 @@ fn settings(config: &Config) -> Settings {
 }
 
 fn start_encrypted(
-    config: &Config,
     sockets: Vec<Sockets>,
     certificate: Option<Arc<rustls::sign::CertifiedKey>>,
-    descriptor_limit: u64,
+    descriptors: &Share,
     slot: &Arc<ArcSwap<Snapshot>>,
     (metrics, settings): (&Arc<Metrics>, &Settings),
 ) -> Result<Option<Encrypted>, Failure> {
@@ -269,8 +291,8 @@ fn start_encrypted(
         signatures: settings.stream_signatures.clone(),
         metrics: Arc::clone(metrics),
         limits: settings.tcp.clone(),
-        others_max: config.server.tcp_connections + OTHER_DESCRIPTORS,
-        descriptor_limit,
+        others_max: descriptors.tcp + OTHER_DESCRIPTORS,
+        descriptor_limit: descriptors.limit,
         confined: true,
     });
     started.map(Some).map_err(|fault| failed(fault.to_string()))

@@ -45,7 +45,7 @@ impl Files {
                 self.links.set(path, resolved.chain);
                 self.dangling(path, now, out);
             }
-            Err(reason) if kind.is_some() => self.trouble(path, reason, out),
+            Err(reason) if kind.is_some() => self.refused(path, reason, now, out),
             Err(reason) => {
                 let leads_to_folder = std::fs::metadata(self.real.join(path)).is_ok_and(|meta| meta.is_dir());
                 if was_folder || (leads_to_folder && !folder()) {

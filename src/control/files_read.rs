@@ -8,6 +8,7 @@ use super::files_name::{Kind, LINE_OCTETS_MAX};
 use super::files_settle::Identity;
 use super::files_trouble::Reason;
 use super::files_writer;
+use super::passing;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -139,7 +140,18 @@ pub fn is_gone(fault: &io::Error) -> bool {
     matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The error as a reason.
+/// The error as a reason: of the file, or of this moment.
 pub fn unreadable(fault: &io::Error) -> Reason {
-    Reason::Unreadable(fault.raw_os_error().unwrap_or(libc::EIO))
+    match fault.raw_os_error().unwrap_or(libc::EIO) {
+        errno if passing::is_of_process(errno) => Reason::Shortage(errno),
+        errno => Reason::Unreadable(errno),
+    }
+}
+
+/// The same of a folder.
+pub(super) fn unlisted(fault: &io::Error) -> Reason {
+    match unreadable(fault) {
+        Reason::Unreadable(errno) => Reason::FolderUnreadable(errno),
+        shortage => shortage,
+    }
 }

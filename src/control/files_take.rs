@@ -54,7 +54,7 @@ impl Files {
     /// Reads a file; `writer` is since when events tell of somebody who has it open for writing.
     fn read(&mut self, path: &str, kind: Kind, writer: Option<Instant>, now: Moment, out: &mut Changes) {
         match files_read::read(&self.real.join(path), &self.real, kind, writer.is_some()) {
-            Err(reason) => self.trouble(path, reason, out),
+            Err(reason) => self.refused(path, reason, now, out),
             Ok(Content::Gone) => self.absent(path, now, out),
             Ok(Content::Changing(seen)) => self.wait(path, settling(Some(seen), now), now),
             Ok(Content::Held(seen)) => self.held(path, &seen, self.writer_since(path, writer, now), now, out),

@@ -3,6 +3,7 @@
 //! Pure. A troubled file is never a deleted file: what was good before stays. No message quotes content.
 
 use super::files_name::{FILES_MAX, FOLDER_DEPTH_MAX, LINE_OCTETS_MAX};
+use super::passing;
 use crate::diagnostic::{Diagnostic, Place};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,10 @@ pub enum Reason {
     HeldOpen,
     /// A second name of a file that is somebody else's, and that not everybody may read.
     Foreign,
+    /// It could not be read for a fault of this moment, such as a lack of descriptors; the system's error number.
+    Shortage(i32),
+    /// A folder is not watched yet; the system's error number.
+    Unwatched(i32),
     /// Watching failed otherwise; the system's error number, 0 where it gave none.
     WatchFailed(i32),
 }
@@ -72,9 +77,10 @@ pub struct Healed {
 }
 
 /// The codes by number, since a million files have only an octet each for theirs.
-const CODES: [&str; 22] = [
+const CODES: [&str; 24] = [
     "", "MX6001", "MX6002", "MX6003", "MX6004", "MX6005", "MX6006", "MX6007", "MX6008", "MX6009", "MX6010", "MX6011",
-    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019", "MX6020", "MX6021",
+    "MX6012", "MX6013", "MX6014", "MX6015", "MX6016", "MX6017", "MX6018", "MX6019", "MX6020", "MX6021", "MX6022",
+    "MX6023",
 ];
 
 /// The code of a number that [`Reason::number`] gave.
@@ -107,6 +113,8 @@ impl Reason {
             Reason::WatchFailed(_) => 19,
             Reason::HeldOpen => 20,
             Reason::Foreign => 21,
+            Reason::Shortage(_) => 22,
+            Reason::Unwatched(_) => 23,
         }
     }
 
@@ -181,7 +189,9 @@ impl Reason {
             Reason::Foreign => fixed(FOREIGN, "put a copy of the file here, or let everybody read it: `chmod o+r`"),
             Reason::WatchLimit => (limited("watches", "watches"), RAISE_WATCHES),
             Reason::InstanceLimit => (limited("watchers", "instances"), RAISE_INSTANCES),
-            Reason::WatchFailed(errno) => (unwatched(errno), "see the system's log"),
+            Reason::Shortage(errno) => shortage(errno),
+            Reason::Unwatched(errno) => (format!("the folder is not watched yet: {}", why(errno)), WATCHED_LATER),
+            Reason::WatchFailed(errno) => unwatchable(errno),
         }
     }
 }
@@ -197,6 +207,9 @@ impl Trouble {
 
 const FOREIGN: &str = "the file has a second name elsewhere (a hard link), and belongs to neither root nor who owns this \
     folder, or others may write this folder; so it may be the secret of somebody else, and is not read";
+const WATCHED_LATER: &str =
+    "make it readable for the server's user; it is tried again each second, and read anew once it is watched";
+const AGAIN: &str = "it is tried again by itself";
 const RAISE_WATCHES: &str = "raise it: `sysctl fs.inotify.max_user_watches=1048576`; one is needed for each folder";
 const RAISE_INSTANCES: &str = "raise it: `sysctl fs.inotify.max_user_instances=1024`";
 
@@ -204,8 +217,18 @@ fn limited(what: &str, limit: &str) -> String {
     format!("the system gives no more {what}: fs.inotify.max_user_{limit} is reached; changes are found by scanning")
 }
 
-fn unwatched(errno: i32) -> String {
-    format!("the folder cannot be watched: {}; changes are found by scanning", system(errno))
+fn shortage(errno: i32) -> (String, &'static str) {
+    let (why, help) = passing::words(errno).unwrap_or(("a fault of this moment", AGAIN));
+    (format!("it could not be read: {why}; its last good content stays"), help)
+}
+
+fn unwatchable(errno: i32) -> (String, &'static str) {
+    let help = passing::words(errno).map_or("see the system's log", |(_, help)| help);
+    (format!("the folder cannot be watched: {}; changes are found by scanning", why(errno)), help)
+}
+
+fn why(errno: i32) -> String {
+    passing::words(errno).map_or_else(|| system(errno), |(why, _)| why.to_owned())
 }
 
 fn system(errno: i32) -> String {
@@ -244,6 +267,8 @@ mod tests {
             Reason::WatchFailed(0),
             Reason::HeldOpen,
             Reason::Foreign,
+            Reason::Shortage(libc::EMFILE),
+            Reason::Unwatched(13),
         ];
         for (at, reason) in all.into_iter().enumerate() {
             assert_eq!(usize::from(reason.number()), at + 1);
@@ -251,6 +276,17 @@ mod tests {
             let (message, help) = reason.words();
             assert!(!message.ends_with('.') && !help.is_empty() && !help.ends_with('.'), "{message}");
             assert!(message.chars().next().is_some_and(char::is_lowercase), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_told_as_that_and_not_as_a_fault_of_the_file() {
+        for reason in
+            [Reason::Shortage(libc::EMFILE), Reason::WatchFailed(libc::EMFILE), Reason::Unwatched(libc::EMFILE)]
+        {
+            let (message, help) = reason.words();
+            assert!(message.contains("no file descriptors are left for this process"), "{message}");
+            assert!(!help.contains("0644"), "{help}");
         }
     }
 

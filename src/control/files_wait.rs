@@ -9,14 +9,60 @@ use super::files_settle::{Hint, Identity, Moment, REMOVALS_MAX, SETTLE, Settling
 use super::files_trouble::Reason;
 use super::scan::{Changes, DELIVERED, FORGOTTEN, Files};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Files that may wait for quiet at the same time; past it a full scan finds the rest.
 pub const SETTLING_MAX: usize = 65_536;
 /// Removals that may wait at the same time; past it a full scan finds the rest.
 pub const MISSING_MAX: usize = 1 << 20;
 
+/// The first pause after which what could not be read for a fault of this moment is tried again; each next one is twice as
+/// long.
+const SHORT_PAUSE: Duration = Duration::from_secs(1);
+/// The longest: a shortage that lasts is not made worse by asking.
+const SHORT_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// What waits so at the same time, at most; past it a full scan finds the rest.
+const SHORT_MAX: usize = 65_536;
+
 impl Files {
+    /// Tries a file or folder again that could not be read for a fault of this moment: nothing may be heard of it.
+    pub(super) fn try_later(&mut self, path: &str, reason: Reason, now: Moment) {
+        if !matches!(reason, Reason::Shortage(_)) {
+            return;
+        }
+        if self.short.len() >= SHORT_MAX && !self.short.contains_key(path) {
+            self.doubt = self.doubt.or(Some(now.steady));
+            return;
+        }
+        let before = self.short.get(path).map(|(_, pause)| *pause);
+        let pause = before.map_or(SHORT_PAUSE, |pause| (pause * 2).min(SHORT_PAUSE_MAX));
+        self.short.insert(path.to_owned(), (now.steady + pause, pause));
+    }
+
+    /// The system refuses to have a file read: that is its trouble, and it is tried again where that passes.
+    pub(super) fn refused(&mut self, path: &str, reason: Reason, now: Moment, out: &mut Changes) {
+        self.trouble(path, reason, out);
+        self.try_later(path, reason, now);
+    }
+
+    /// Tries what could not be read, where its time has come.
+    fn settle_short(&mut self, now: Moment, out: &mut Changes) {
+        let is_due = |at: &Instant| *at <= now.steady;
+        let due: Vec<String> =
+            self.short.iter().filter(|(_, (at, _))| is_due(at)).map(|(path, _)| path.clone()).collect();
+        for path in due {
+            if path.is_empty() {
+                out.rescan = true;
+            } else {
+                self.visit(&path, Hint::None, now, out);
+            }
+            // One that is short again has a later time now.
+            if self.short.get(&path).is_some_and(|(at, _)| is_due(at)) {
+                self.short.remove(&path);
+            }
+        }
+    }
+
     /// Waits for quiet.
     pub(super) fn wait(&mut self, path: &str, settling: Settling, now: Moment) {
         if let Some(known) = self.settling.get_mut(path) {
@@ -88,6 +134,7 @@ impl Files {
                 self.queue.insert(at, (due, path));
             }
         }
+        self.settle_short(now, out);
         self.settle_lost(now, out);
         self.settle_missing(now, out);
         if self.doubt.is_some_and(|since| since + SETTLE <= now.steady) {
@@ -192,7 +239,8 @@ impl Files {
         let untold = self.lost.iter().filter(|(path, _)| !self.places.contains_key(*path));
         let lost = untold.map(|(_, since)| *since + SETTLE).min();
         let doubt = self.doubt.map(|since| since + SETTLE);
-        [queue, missing, lost, doubt].into_iter().flatten().min()
+        let short = self.short.values().map(|(due, _)| *due).min();
+        [queue, missing, lost, doubt, short].into_iter().flatten().min()
     }
 }
 

@@ -4,13 +4,14 @@
 //! inside a folder that was itself reached by a link, so a walk always ends.
 
 use super::files_name::{FOLDER_DEPTH_MAX, is_below, is_dropping_folder, join, range_below};
-use super::files_read::is_gone;
+use super::files_read::{is_gone, unlisted, unreadable};
 use super::files_settle::{Hint, Moment};
 use super::files_trouble::Reason;
 use super::scan::{Changes, Files, Folder, Place, SEEN_FULL, SEEN_PART, lossy};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{DirEntry, ReadDir};
+use std::io::Error;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
@@ -114,7 +115,7 @@ impl Files {
         match found {
             Ok((meta, real)) if meta.is_dir() => {
                 let standing = self.places.get("").map(|place| place.reason);
-                if matches!(standing, Some(Reason::RootMissing | Reason::FolderUnreadable(_))) {
+                if matches!(standing, Some(Reason::RootMissing | Reason::FolderUnreadable(_) | Reason::Shortage(_))) {
                     self.heal_place("", out);
                 }
                 self.real = real;
@@ -122,7 +123,7 @@ impl Files {
                 return true;
             }
             Err(fault) if !is_gone(&fault) => {
-                self.place("", Reason::FolderUnreadable(fault.raw_os_error().unwrap_or(libc::EIO)), out);
+                self.place("", unlisted(&fault), out);
             }
             Ok(_) | Err(_) => self.place("", Reason::RootMissing, out),
         }
@@ -174,14 +175,14 @@ impl Files {
             let delivered = out.changed.len();
             let Some(open) = &mut walk.open else {
                 let Some(step) = walk.stack.pop() else { return true };
-                self.open_folder(walk, step, out);
+                self.open_folder(walk, step, now, out);
                 continue;
             };
             match open.names.next() {
                 Some(Ok(entry)) => self.name(walk, &entry, now, out),
                 Some(Err(fault)) => {
                     let path = open.step.path.clone();
-                    self.unread(walk, &path, Reason::FolderUnreadable(fault.raw_os_error().unwrap_or(libc::EIO)), out);
+                    self.unlisted(walk, &path, &fault, now, out);
                     walk.open = None;
                 }
                 None => self.close_folder(walk, out),
@@ -194,7 +195,7 @@ impl Files {
         false
     }
 
-    fn open_folder(&mut self, walk: &mut Walk, step: Step, out: &mut Changes) {
+    fn open_folder(&mut self, walk: &mut Walk, step: Step, now: Moment, out: &mut Changes) {
         let path = self.real.join(&step.path);
         if step.linked && !path.canonicalize().is_ok_and(|real| real.starts_with(&self.real)) {
             return self.unread(walk, &step.path, Reason::LinkOut, out);
@@ -210,10 +211,16 @@ impl Files {
             // It vanished under way: what was below it is not seen, hence missing.
             Err(fault) if is_gone(&fault) => {}
             Err(fault) => {
-                let reason = Reason::FolderUnreadable(fault.raw_os_error().unwrap_or(libc::EIO));
-                self.unread(walk, &step.path, reason, out);
+                self.unlisted(walk, &step.path, &fault, now, out);
             }
         }
+    }
+
+    /// A folder that the system does not list; where that passes, it is tried again.
+    fn unlisted(&mut self, walk: &mut Walk, path: &str, fault: &Error, now: Moment, out: &mut Changes) {
+        let reason = unlisted(fault);
+        self.try_later(path, reason, now);
+        self.unread(walk, path, reason, out);
     }
 
     /// A folder whose content cannot be seen: all that was known stays.
@@ -228,7 +235,12 @@ impl Files {
         let Some(open) = &mut walk.open else { return };
         let (folder, linked) = (open.step.path.clone(), open.step.linked);
         let name = entry.file_name();
-        let Ok(kind_of_name) = entry.file_type() else { return };
+        let kind_of_name = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(fault) if is_gone(&fault) => return,
+            // Not seen is not gone.
+            Err(fault) => return self.unlisted(walk, &folder, &fault, now, out),
+        };
         let Some(text) = name.to_str() else {
             if kind_of_name.is_dir() || ends_like_ours(&name) {
                 self.place(&lossy(&folder, &name), Reason::NameNotUtf8, out);
@@ -255,7 +267,7 @@ impl Files {
             match entry.metadata() {
                 Ok(meta) => self.file(&path, kind, &meta, walk.hint, now, out),
                 Err(fault) if is_gone(&fault) => {}
-                Err(fault) => self.trouble(&path, super::files_read::unreadable(&fault), out),
+                Err(fault) => self.refused(&path, unreadable(&fault), now, out),
             }
         }
     }

@@ -188,7 +188,8 @@ fn make(
     facts: &ZoneFacts,
     is_taken: impl Fn(&PublicKey) -> bool,
 ) -> Result<Made, Frozen> {
-    let not_made = |reason: &str| Frozen::new(Cause::NotMade, folder, reason, "run `mxseal reload` to try again");
+    let not_made =
+        |reason: &str| Frozen::new(Cause::NotMade, folder, reason, "it is tried again by itself within a minute");
     for _ in 0..TAG_TRIES_MAX {
         let der = generate_pkcs8(algorithm).map_err(|fault| not_made(&fault.to_string()))?;
         let key = Key::from_pkcs8(role.flags(), algorithm, &der).map_err(|fault| not_made(&fault.to_string()))?;

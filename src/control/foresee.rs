@@ -2,8 +2,8 @@
 //!
 //! It reads and changes nothing. `check` asks it before anybody starts a server; the server itself reads the lists with it.
 
+use super::door;
 use super::observe::anchors::Anchors;
-use super::socket;
 use super::store::ready;
 use crate::cert::roots::Roots;
 use crate::config::Config;
@@ -14,7 +14,7 @@ use std::path::Path;
 /// Octets of a file of anchors, at most: a few hundred records.
 const ANCHORS_OCTETS_MAX: u64 = 256 * 1024;
 /// Code of a file of anchors that cannot be used.
-const BAD_ANCHORS: &str = "MX5513";
+pub(super) const BAD_ANCHORS: &str = "MX5513";
 /// Code of a folder of zones that is not there, or cannot be listed.
 pub const NO_ZONES: &str = "MX1030";
 /// Code of a folder of keys that cannot be used.
@@ -46,11 +46,11 @@ fn keys(config: &Config) -> Option<Diagnostic> {
 /// from another folder cannot.
 fn socket_path(config: &Config) -> Option<Diagnostic> {
     let place = || config.places.of("keys");
-    if let Some(fault) = socket::path_fault(&socket::path(&config.keys)) {
+    if let Some(fault) = door::path_fault(&door::path(&config.keys)) {
         return Some(Diagnostic::error("MX1033", place(), fault.to_string(), fault.help()));
     }
-    let whole = std::path::absolute(socket::path(&config.keys)).ok()?;
-    let fault = socket::path_fault(&whole)?;
+    let whole = std::path::absolute(door::path(&config.keys)).ok()?;
+    let fault = door::path_fault(&whole)?;
     let help = format!("until then commands reach the server from this folder only; {}", fault.help());
     Some(Diagnostic::warning("MX1034", place(), fault.to_string(), help))
 }
@@ -63,8 +63,7 @@ pub(super) fn anchors(config: &Config) -> (Option<Anchors>, Option<Diagnostic>) 
         Ok(anchors) => (Some(anchors), None),
         Err(why) => {
             let message = format!("the trust anchors cannot be used: {why}");
-            let help =
-                "mend the file, then `mxseal reload`; until then no DS is looked for at parents, so rolls wait for it";
+            let help = "mend the file: it is read again by itself; until then no DS is looked for at parents, so rolls wait for it";
             (None, Some(Diagnostic::error(BAD_ANCHORS, Place::file(file.display().to_string()), message, help)))
         }
     }

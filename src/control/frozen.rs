@@ -70,7 +70,15 @@ pub const ASKING: &str = "MX5033";
 /// Code of a zone with an old copy of its folder.
 pub const OLD_COPY: &str = "MX5034";
 const MISSING: &str = "this private key, which the journal names, is missing";
+/// Codes of what may end while the server runs, without anybody's word: a disk or its rights, another folder in the place of
+/// `keys/`, a system that gives no random numbers. What a person restores piece by piece is not among them.
+const PASSING: [&str; 6] = ["MX5001", "MX5002", "MX5006", "MX5007", "MX5012", PAST_UNKNOWN];
 const RESTORE: &str = "restore it from a backup; no new key is made, since validators would refuse its signatures";
+
+/// Whether what stopped a zone is tried again by itself.
+pub(super) fn is_passing(code: &str) -> bool {
+    PASSING.contains(&code)
+}
 
 impl Frozen {
     pub(super) fn new(cause: Cause, file: &Path, reason: &str, fix: &str) -> Frozen {
@@ -84,7 +92,7 @@ impl Frozen {
             Cause::Disk,
             &fault.file,
             &reason,
-            "repair this, then run `mxseal reload`; nothing half-made is ever used",
+            "repair this: it is tried again by itself within a minute; nothing half-made is ever used",
         )
     }
 

@@ -3,8 +3,10 @@
 //! One thread owns all state. What must outlive a restart is durable before it is published, and nothing here ever
 //! answers a query.
 
+mod addresses;
 pub mod certs;
 mod copies;
+pub mod door;
 pub mod durable;
 mod excerpts;
 pub mod explain;
@@ -40,6 +42,7 @@ mod machine;
 pub mod observe;
 mod outside;
 mod passed_over;
+mod passing;
 pub mod past;
 pub mod pools;
 pub mod progress;

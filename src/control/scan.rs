@@ -6,7 +6,7 @@
 
 use super::files_link::{Links, resolve};
 use super::files_name::{self, Kind, is_dropping_folder, join};
-use super::files_read::{self, Content, is_gone, unreadable};
+use super::files_read::{self, Content, is_gone, unlisted, unreadable};
 use super::files_settle::{Hint, Moment, Settling};
 use super::files_trouble::{Healed, Reason, Trouble, code_of};
 use super::files_wait::settling;
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Files that master files may include, at most.
 pub const INCLUDES_MAX: usize = 10_000;
@@ -130,6 +130,8 @@ pub struct Files {
     pub(super) lost: BTreeMap<String, Instant>,
     /// Since when more waits than can be remembered.
     pub(super) doubt: Option<Instant>,
+    /// What could not be read for a fault of this moment: when it is tried again, and the pause before that.
+    pub(super) short: BTreeMap<String, (Instant, Duration)>,
     pub(super) full: Option<Walk>,
     /// Which `SEEN_` flags a sighting sets.
     pub(super) sighting: u8,
@@ -158,6 +160,7 @@ impl Files {
             missed: None,
             lost: BTreeMap::new(),
             doubt: None,
+            short: BTreeMap::new(),
             full: None,
             sighting: 0,
             progress: Arc::default(),
@@ -235,7 +238,8 @@ impl Files {
         if linked {
             self.links.set(path, resolved.chain);
         }
-        match files_read::read(&self.real.join(path), &self.real, kind, self.is_written(path))? {
+        let read = files_read::read(&self.real.join(path), &self.real, kind, self.is_written(path));
+        match read.inspect_err(|reason| self.try_later(path, *reason, now))? {
             Content::Whole(octets, seen) => {
                 self.keep(path, &octets, &seen, now);
                 Ok(octets)
@@ -295,8 +299,8 @@ impl Files {
         let meta = match self.real.join(path).symlink_metadata() {
             Ok(meta) => meta,
             Err(fault) if is_gone(&fault) => return self.absent(path, now, out),
-            Err(fault) if self.kind(path).is_some() => return self.trouble(path, unreadable(&fault), out),
-            Err(_) => return,
+            Err(fault) if self.kind(path).is_some() => return self.refused(path, unreadable(&fault), now, out),
+            Err(fault) => return self.try_later(path, unreadable(&fault), now),
         };
         if meta.is_symlink() {
             if self.link(path, hint, now, out) {
@@ -325,7 +329,7 @@ impl Files {
             Ok(meta) if meta.is_dir() => {}
             Ok(_) => self.place("", Reason::RootMissing, out),
             Err(fault) if is_gone(&fault) => self.place("", Reason::RootMissing, out),
-            Err(fault) => self.place("", Reason::FolderUnreadable(fault.raw_os_error().unwrap_or(libc::EIO)), out),
+            Err(fault) => self.place("", unlisted(&fault), out),
         }
         out.rescan = true;
         false

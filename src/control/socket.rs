@@ -1,10 +1,12 @@
 //! The control socket: commands ask here, one JSON line each way and more.
 //!
 //! Only the owner of `keys/` can reach it. Reports are read from the published view, so that a long list never holds up
-//! the control thread.
+//! the control thread. A lack of descriptors does not silence it: one is kept for a command.
 
 use crate::answer::Snapshot;
+use crate::control::door::Door;
 use crate::control::explain::explain;
+use crate::control::passing;
 use crate::control::protocol::{Line, Request, Status};
 use crate::control::thread::Event;
 use crate::control::view::View;
@@ -13,18 +15,12 @@ use crate::time;
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The socket below `keys/`.
-const SOCKET_NAME: &str = "control.sock";
-/// Octets of a socket's path, at most: `sun_path` has 108, and one of them ends it (unix(7)).
-const PATH_OCTETS_MAX: usize = 107;
 /// Octets of a request, at most: an import of eight keys, each a private and a public file of some kilobytes with their
 /// remarks; all others are a name and a few words.
 const REQUEST_OCTETS_MAX: u64 = 256 * 1024;
@@ -57,71 +53,54 @@ impl Desk {
     }
 }
 
-/// The socket of a server that uses this folder of keys.
-pub(super) fn path(keys: &Path) -> PathBuf {
-    keys.join(SOCKET_NAME)
-}
-
-/// A path that the system takes for no socket, as it is too long.
-#[derive(Debug, thiserror::Error)]
-#[error("the control socket would be {}: {octets} octets, where the system takes {PATH_OCTETS_MAX} at most", path.display())]
-pub(super) struct PathFault {
-    path: PathBuf,
-    octets: usize,
-}
-
-impl PathFault {
-    /// What to do about it.
-    pub(super) fn help(&self) -> String {
-        let more = self.octets.saturating_sub(PATH_OCTETS_MAX);
-        format!(
-            "set `keys` to a folder whose path is at least {more} octets shorter, as in keys = \"/var/lib/mxseal/keys\""
-        )
-    }
-}
-
-/// Why there can be no socket of this path; none: there can.
-pub(super) fn path_fault(path: &Path) -> Option<PathFault> {
-    let octets = path.as_os_str().len();
-    (octets > PATH_OCTETS_MAX).then(|| PathFault { path: path.to_owned(), octets })
-}
-
-/// Opens the socket; a stale one is replaced, since the lock on `keys/` is held.
-pub fn bind(keys: &Path) -> io::Result<UnixListener> {
-    let path = path(keys);
-    if let Some(fault) = path_fault(&path) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{fault}; {}", fault.help())));
-    }
-    match std::fs::remove_file(&path) {
-        Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
-
-/// Serves commands until the process ends.
-pub fn run(listener: &UnixListener, desk: &Arc<Desk>) {
+/// Serves commands until the process ends. The place of the socket is looked at each second: what is wrong with it, where
+/// that changes, goes to the control thread; `why` is what was wrong at the start.
+pub fn run(mut door: Door, mut why: Option<String>, desk: &Arc<Desk>) {
+    let mut reserve = door.reserve();
+    let mut looked = Instant::now();
     loop {
-        let Ok((stream, _)) = listener.accept() else {
-            std::thread::sleep(ACCEPT_PAUSE);
-            continue;
-        };
-        if desk.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
-            desk.open.fetch_sub(1, Ordering::Relaxed);
-            continue;
+        match door.accept() {
+            Ok(Some(stream)) => take(stream, desk),
+            Ok(None) => {}
+            // The descriptor that was kept is the command's.
+            Err(fault) if fault.raw_os_error().is_some_and(passing::is_of_process) && reserve.is_some() => {
+                reserve = None;
+                door.accept().ok().flatten().into_iter().for_each(|stream| take(stream, desk));
+            }
+            Err(_) => std::thread::sleep(ACCEPT_PAUSE),
         }
-        let served = Arc::clone(desk);
-        let thread = std::thread::Builder::new().name("mxseal-command".to_owned());
-        let spawned = thread.spawn(move || {
-            // A command that went away needs no answer.
-            let _ = serve(&stream, &served);
-            served.open.fetch_sub(1, Ordering::Relaxed);
-        });
-        if spawned.is_err() {
-            desk.open.fetch_sub(1, Ordering::Relaxed);
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            let found = door.mend();
+            if found == Ok(true) {
+                tracing::info!("the control socket was made anew");
+                reserve = None;
+            }
+            let now = found.err();
+            if now != why {
+                why.clone_from(&now);
+                drop(desk.control.send(Event::Socket(now)));
+            }
         }
+        reserve = reserve.or_else(|| door.reserve());
+    }
+}
+
+/// Serves a command in a thread of its own.
+fn take(stream: UnixStream, desk: &Arc<Desk>) {
+    if desk.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
+        desk.open.fetch_sub(1, Ordering::Relaxed);
+        return;
+    }
+    let served = Arc::clone(desk);
+    let thread = std::thread::Builder::new().name("mxseal-command".to_owned());
+    let spawned = thread.spawn(move || {
+        // A command that went away needs no answer.
+        let _ = serve(&stream, &served);
+        served.open.fetch_sub(1, Ordering::Relaxed);
+    });
+    if spawned.is_err() {
+        desk.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
+mod again;
 mod cert_commands;
 mod cert_says;
 mod certs;
@@ -13,6 +14,7 @@ mod hosts;
 mod keys;
 mod lead;
 mod limits;
+mod look;
 mod parents;
 mod past;
 mod publish;
@@ -21,15 +23,15 @@ mod silence;
 mod start;
 mod turns;
 
+use again::Again;
 pub use start::{Control, Options, ReadConfig, StartFault, start};
 use start::{Tell, spawn};
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
+use crate::control::addresses::Addresses;
 use crate::control::certs::Certs;
-use crate::control::files_name;
 use crate::control::files_settle::Moment;
-use crate::control::files_trouble::{Reason, Trouble};
 use crate::control::findings::Findings;
 use crate::control::instance::Instance;
 use crate::control::keeper::Keeper;
@@ -46,14 +48,13 @@ use crate::control::view::View;
 use crate::control::waits::Waits;
 use crate::control::warm::Warm;
 use crate::control::watch::Watcher;
-use crate::control::world::{FileChange, World};
+use crate::control::world::World;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::Metrics;
 use crate::time;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -80,6 +81,8 @@ pub enum Event {
     KeyFailed(Box<Name>, String),
     /// This zone was looked at from outside.
     Seen(Box<Name>, Box<Seen>),
+    /// Why the control socket cannot be had; none: it can again.
+    Socket(Option<String>),
     /// The hosts of a pool were looked at.
     Probed(Box<crate::probe::Seen>),
     /// The process ends.
@@ -135,6 +138,7 @@ struct Mind {
     scan_began: Instant,
     reloads: Vec<Reload>,
     keeper: Keeper,
+    again: Again,
     findings: Findings,
     /// Zones whose last good content was looked for.
     restored: BTreeSet<Name>,
@@ -156,6 +160,7 @@ impl Mind {
         let instance = store.instance();
         clock.may_keep(instance.may_write());
         rolls.elsewhere = instance.finding();
+        let again = Again::new(Addresses::of(&options.config), options.of_host);
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
         let mind = Mind {
@@ -191,6 +196,7 @@ impl Mind {
             scan_began: Instant::now(),
             reloads: Vec::new(),
             keeper: Keeper::new(),
+            again,
             findings: Findings::default(),
             restored: BTreeSet::new(),
             own_findings: options.warnings,
@@ -232,10 +238,12 @@ impl Mind {
                 Ok(Event::Seen(_, seen)) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen),
                 Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),
                 Ok(Event::Probed(seen)) => self.probed(*seen),
+                Ok(Event::Socket(why)) => self.socket_is(why),
                 Err(false) if self.is_busy() => self.scan_on(),
                 Err(false) => self.tick(),
             }
             self.read_clock();
+            self.try_again();
             self.roll_on();
             self.pools_on();
             self.end_reloads();
@@ -289,78 +297,6 @@ impl Mind {
         if changed {
             self.publish();
         }
-    }
-
-    fn look(&mut self) {
-        let dirty = self.watcher.take();
-        let said = !(dirty.healed.is_empty() && dirty.troubled.is_empty());
-        for healed in dirty.healed {
-            self.world.troubles.remove(&healed.path.to_string_lossy().into_owned());
-        }
-        for trouble in &dirty.troubled {
-            self.trouble(trouble);
-        }
-        if dirty.lost {
-            self.files.forget_writers();
-        }
-        if dirty.rescan {
-            self.rescan_at = Some(Instant::now());
-        }
-        let changes = self.files.look(&dirty.paths, Moment::now());
-        if self.take_in(changes) || said {
-            self.publish();
-        }
-    }
-
-    /// Takes in what a look found; true where something changed.
-    fn take_in(&mut self, changes: Changes) -> bool {
-        self.again_at = changes.again_at;
-        if changes.rescan {
-            self.rescan_at.get_or_insert_with(Instant::now);
-        }
-        let text = |path: PathBuf| path.to_string_lossy().into_owned();
-        let mut batch = Vec::new();
-        for file in changes.changed {
-            batch.push(FileChange { path: text(file.path), content: Some(file.content) });
-        }
-        batch.extend(changes.gone.into_iter().map(|path| FileChange { path: text(path), content: None }));
-        let delivered: BTreeSet<String> = batch.iter().map(|change| change.path.clone()).collect();
-        let healed: Vec<String> = changes.healed.into_iter().map(|healed| text(healed.path)).collect();
-        for path in &healed {
-            self.world.troubles.remove(path);
-        }
-        for path in healed.iter().filter(|path| !delivered.contains(*path) && files_name::kind(path).is_some()) {
-            // Its content may be what it was before the trouble, which a look does not deliver again; or it is gone.
-            match self.files.include(path, Moment::now()) {
-                Ok(content) => batch.push(FileChange { path: path.clone(), content: Some(content) }),
-                Err(Reason::Unreadable(libc::ENOENT)) => batch.push(FileChange { path: path.clone(), content: None }),
-                // It is not gone: it comes as soon as it can be read.
-                Err(_) => self.files.forget_content(path),
-            }
-        }
-        let spoiled: Vec<_> = changes.troubled.iter().map(|trouble| self.trouble(trouble)).collect();
-        let changed = !(batch.is_empty() && spoiled.is_empty() && healed.is_empty());
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
-        if !batch.is_empty() {
-            log_done(&self.world.apply(batch, time::now(), &mut outside));
-        }
-        for (path, finding) in spoiled {
-            self.world.spoil(&path, finding, &mut outside);
-        }
-        if changed {
-            self.files.keep_includes(&self.world.included_paths());
-        }
-        if self.world.zones.keys().any(|apex| !self.restored.contains(apex)) && self.version > 0 {
-            self.restore(None, &BTreeMap::new());
-        }
-        changed
-    }
-
-    fn trouble(&mut self, trouble: &Trouble) -> (String, Diagnostic) {
-        let path = trouble.path.to_string_lossy().into_owned();
-        let finding = trouble.diagnostic(Path::new(&self.world.shown("")));
-        self.world.troubles.insert(path.clone(), finding.clone());
-        (path, finding)
     }
 
     fn tick(&mut self) {

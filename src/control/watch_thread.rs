@@ -5,11 +5,13 @@
 
 use super::files_mount::{is_silent, mounts};
 use super::files_name::FOLDER_DEPTH_MAX;
+use super::files_read::is_gone;
 use super::files_settle::Hint;
 use super::files_trouble::Reason;
 use super::watch::{Meaning, Pace, Shared, meaning};
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
@@ -21,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// How much longer than a scan the pause after it is, where scans replace events.
 const PAUSE_FACTOR: u32 = 10;
+
+/// Folders that are refused one by one, at most; more of them are found by scans alone.
+const UNWATCHED_MAX: usize = 1024;
 
 /// An exchanged root is watched anew this many times sooner than after an overflow: until then nothing is heard.
 const URGENT: u32 = 40;
@@ -55,8 +60,12 @@ pub(super) struct Manager {
     watcher: Option<RecommendedWatcher>,
     /// Device and inode of the root when it was watched.
     inode: Option<(u64, u64)>,
-    /// What hinders watching.
+    /// What hinders watching as a whole.
     trouble: Option<Reason>,
+    /// Folders that are not watched, since the system refused them alone: tried again with each heartbeat.
+    unwatched: BTreeMap<PathBuf, Reason>,
+    /// Those of them that were told.
+    told: BTreeMap<PathBuf, Reason>,
     /// Changes may happen without an event.
     silent: bool,
     /// The list of mounts, open since the start: the kernel tells of each change since it was looked at last.
@@ -89,6 +98,8 @@ impl Manager {
             watcher: None,
             inode: None,
             trouble: None,
+            unwatched: BTreeMap::new(),
+            told: BTreeMap::new(),
             silent: false,
             mountinfo: File::open(MOUNTINFO).ok(),
             mounts: 0,
@@ -132,9 +143,15 @@ impl Manager {
         if self.trouble.is_some() && self.rebuilt.elapsed() >= self.pace.rebuild * PAUSE_FACTOR {
             self.rebuild_wanted = true;
         }
+        self.watch_again();
         let took = Duration::from_millis(self.shared.scan_milliseconds.load(Ordering::Relaxed));
         let polls = self.silent || self.trouble.is_some() || self.inode.is_none();
-        let wait = if polls { self.pace.poll.max(took * PAUSE_FACTOR) } else { self.pace.full_scan };
+        let wait = match (polls, self.unwatched.is_empty()) {
+            (true, _) => self.pace.poll.max(took * PAUSE_FACTOR),
+            // What may not be watched may hardly be listed, so that scans are little use.
+            (false, false) => self.pace.full_scan.min((self.pace.poll * PAUSE_FACTOR).max(took * PAUSE_FACTOR)),
+            (false, true) => self.pace.full_scan,
+        };
         if self.scanned.elapsed() >= wait {
             self.scan();
         }
@@ -166,11 +183,13 @@ impl Manager {
     fn rebuild(&mut self) {
         (self.rebuild_wanted, self.root_wanted) = (false, false);
         self.watcher = None;
+        self.unwatched.clear();
         self.inode = inode(&self.root);
         self.real = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
         let result = self.make_watcher();
         self.rebuilt = Instant::now();
         self.set_trouble(result.err());
+        self.tell_unwatched();
         self.scanned = Instant::now();
         self.shared.lost();
     }
@@ -206,11 +225,41 @@ impl Manager {
             Ok(()) => Ok(()),
             Err(fault) => match fault.kind {
                 ErrorKind::PathNotFound => Ok(()),
-                // Whoever reads the folder says that it cannot be read.
-                ErrorKind::Io(ref io) if is_passing(io) => Ok(()),
+                ErrorKind::Io(ref io) if is_gone(io) => Ok(()),
+                ErrorKind::Io(ref io) if io.kind() == std::io::ErrorKind::PermissionDenied => {
+                    self.refused(folder, io);
+                    Ok(())
+                }
                 _ => Err(reason(&fault)),
             },
         }
+    }
+
+    /// The system refuses a folder, and that says nothing about the others. Those above the root only tell that it was
+    /// exchanged, which is looked for in any case.
+    fn refused(&mut self, folder: &Path, fault: &std::io::Error) {
+        if folder.starts_with(&self.real)
+            && (self.unwatched.len() < UNWATCHED_MAX || self.unwatched.contains_key(folder))
+        {
+            self.unwatched.insert(folder.to_owned(), Reason::Unwatched(fault.raw_os_error().unwrap_or(libc::EIO)));
+        }
+    }
+
+    /// Tries the folders that the system refused: one that opens is watched first, then looked at.
+    fn watch_again(&mut self) {
+        for folder in std::mem::take(&mut self.unwatched).into_keys() {
+            self.folder(&folder);
+        }
+        self.tell_unwatched();
+    }
+
+    fn tell_unwatched(&mut self) {
+        let relative = |folder: &PathBuf| folder.strip_prefix(&self.real).map(Path::to_owned).unwrap_or_default();
+        let ended = self.told.iter().filter(|(folder, _)| !self.unwatched.contains_key(*folder));
+        ended.for_each(|(folder, reason)| self.shared.heal(relative(folder), *reason));
+        let begun = self.unwatched.iter().filter(|(folder, reason)| self.told.get(*folder) != Some(reason));
+        begun.for_each(|(folder, reason)| self.shared.trouble(relative(folder), *reason));
+        self.told.clone_from(&self.unwatched);
     }
 
     /// Watches a folder and all below it: each first, then its names.
@@ -218,8 +267,26 @@ impl Manager {
         let mut stack = vec![(top.to_owned(), 0usize)];
         while let Some((folder, depth)) = stack.pop() {
             self.watch(&folder)?;
-            let Ok(names) = std::fs::read_dir(&folder) else { continue };
-            for entry in names.flatten() {
+            if self.unwatched.contains_key(&folder) {
+                continue;
+            }
+            let names = match std::fs::read_dir(&folder) {
+                Ok(names) => names,
+                Err(fault) if is_gone(&fault) => continue,
+                // Its folders are not known, so they cannot be watched either.
+                Err(fault) => {
+                    self.refused(&folder, &fault);
+                    continue;
+                }
+            };
+            for entry in names {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(fault) => {
+                        self.refused(&folder, &fault);
+                        break;
+                    }
+                };
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 if is_folder && depth <= FOLDER_DEPTH_MAX && may_matter(&entry.file_name()) {
                     stack.push((entry.path(), depth + 1));
@@ -233,13 +300,15 @@ impl Manager {
     fn folder(&mut self, folder: &Path) {
         let Ok(relative) = folder.strip_prefix(&self.real).map(Path::to_owned) else { return };
         let is_folder = folder.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        if !is_folder || !folder.file_name().is_some_and(may_matter) {
+        if !is_folder || !(folder == self.real || folder.file_name().is_some_and(may_matter)) {
             return;
         }
         if let Err(reason) = self.watch_below(folder) {
             self.set_trouble(Some(reason));
         }
-        self.shared.mark(relative, Hint::Touched, true);
+        if !self.unwatched.contains_key(folder) {
+            self.shared.mark(relative, Hint::Touched, true);
+        }
     }
 
     fn set_trouble(&mut self, trouble: Option<Reason>) {
@@ -286,17 +355,14 @@ fn inode(root: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(root).ok().filter(std::fs::Metadata::is_dir).map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// Errors of one folder that say nothing about watching as a whole.
-fn is_passing(fault: &std::io::Error) -> bool {
-    let kinds = [std::io::ErrorKind::NotFound, std::io::ErrorKind::NotADirectory, std::io::ErrorKind::PermissionDenied];
-    kinds.contains(&fault.kind())
-}
-
 fn reason(fault: &notify::Error) -> Reason {
     match &fault.kind {
         ErrorKind::MaxFilesWatch => Reason::WatchLimit,
         ErrorKind::Io(io) if io.raw_os_error() == Some(libc::ENOSPC) => Reason::WatchLimit,
-        ErrorKind::Io(io) if io.raw_os_error() == Some(libc::EMFILE) => Reason::InstanceLimit,
+        // The limit of the user's watchers, unless this process can open nothing at all.
+        ErrorKind::Io(io) if io.raw_os_error() == Some(libc::EMFILE) && std::io::pipe().is_ok() => {
+            Reason::InstanceLimit
+        }
         ErrorKind::Io(io) => Reason::WatchFailed(io.raw_os_error().unwrap_or(0)),
         _ => Reason::WatchFailed(0),
     }

@@ -3,10 +3,10 @@
 //! It must never share a port with another server: SO_REUSEPORT, which our own workers need, would let a second server
 //! of the same user take half of the queries unnoticed.
 
-use super::batch;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use super::{batch, free};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -65,9 +65,9 @@ pub enum BindFault {
         /// `UDP` or `TCP`.
         protocol: &'static str,
     },
-    /// No interface has the address.
+    /// No interface has the address, and the kernel does not let it be bound before one has.
     #[error(
-        "cannot listen on {address} ({protocol}): no interface of this host has the address; `ip address` lists those it has; add it to one or change server.listen"
+        "cannot listen on {address} ({protocol}): no interface of this host has the address, and this kernel does not bind it before one has; `ip address` lists those it has; add it to one or change server.listen"
     )]
     NotOurs {
         /// The address as configured.
@@ -93,8 +93,8 @@ pub enum BindFault {
     },
 }
 
-/// Opens UDP sockets (one a worker) and a TCP socket for each address. Also returns warnings: addresses of a family
-/// that this host lacks are left out.
+/// Opens UDP sockets (one a worker) and a TCP socket for each address, also for those that no interface has yet. Also
+/// returns warnings: addresses of a family that the kernel lacks are left out.
 ///
 /// # Errors
 /// The first address that cannot be used, or that none is left.
@@ -130,14 +130,12 @@ impl Listeners {
     }
 }
 
-/// A host without a family cannot bind its loopback address: EAFNOSUPPORT where the kernel lacks it, EADDRNOTAVAIL
-/// where it is switched off. Any other fault is left for the address itself to meet.
+/// A kernel without a family gives no socket for it. One that is only switched off may come back: its addresses are bound
+/// as those that are not there yet. Any other fault is left for the address itself to meet.
 fn host_has_family(ip: IpAddr) -> bool {
-    let loopback = if ip.is_ipv6() { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
-    let bound = open(SocketAddr::new(loopback, 0), Kind::Probe);
-    !bound.is_err_and(|fault| {
-        matches!(fault.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL | libc::EPROTONOSUPPORT))
-    })
+    let socket = Socket::new(if ip.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 }, Type::DGRAM, Some(Protocol::UDP));
+    let lacks = |fault: io::Error| matches!(fault.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT));
+    !socket.is_err_and(lacks)
 }
 
 fn bind_address(address: SocketAddr, workers: usize) -> Result<(UdpListener, TcpListener), BindFault> {
@@ -185,7 +183,7 @@ fn open(address: SocketAddr, kind: Kind) -> io::Result<Socket> {
         Kind::Udp => prepare_udp(&socket, address)?,
         Kind::Tcp => prepare_tcp(&socket)?,
     }
-    socket.bind(&SockAddr::from(address))?;
+    free::bind(&socket, address)?;
     if kind == Kind::Tcp {
         socket.listen(TCP_BACKLOG)?;
     }
@@ -272,9 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_host_and_an_empty_list_are_named_with_their_cure() {
-        let fault = bind(&[any("203.0.113.77")], 1).expect_err("a documentation address");
-        assert!(matches!(fault, BindFault::NotOurs { .. }), "{fault}");
+    fn an_address_that_no_interface_has_yet_is_bound_and_still_nobody_elses() {
+        for ip in ["203.0.113.77", "2001:db8::77"].map(any).iter().filter(|address| host_has_family(address.ip())) {
+            let (early, warnings) = bind(&[*ip], 2).expect("bound before it is there");
+            assert_eq!((early.workers(), warnings.len(), early.addresses()[0].ip()), (2, 0, ip.ip()));
+            let fault = bind(&early.addresses(), 1).expect_err("taken by the first");
+            assert!(matches!(fault, BindFault::InUse { protocol: "UDP", .. }), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_named_with_its_cure() {
         let fault = bind(&[], 1).expect_err("nothing to listen on");
         assert_eq!(
             fault.to_string(),

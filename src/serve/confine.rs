@@ -27,6 +27,8 @@ pub struct Confinement {
     pub read_only: Vec<PathBuf>,
     /// Folders that may be written: `keys/`, and `zones/` where tenants are written by this process.
     pub read_write: Vec<PathBuf>,
+    /// Folders below which a local socket may be made, and nothing else.
+    pub sockets: Vec<PathBuf>,
 }
 
 /// What confines the process now, in words for the start line and `status`.
@@ -182,7 +184,8 @@ fn restrict_files(confinement: &Confinement, now: &mut InForce) {
     let write = AccessFs::from_all(LANDLOCK_ABI) & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock);
     let mut rules = Vec::new();
     let wanted = confinement.read_only.iter().map(|path| (path, read));
-    for (path, access) in wanted.chain(confinement.read_write.iter().map(|path| (path, write))) {
+    let wanted = wanted.chain(confinement.read_write.iter().map(|path| (path, write)));
+    for (path, access) in wanted.chain(confinement.sockets.iter().map(|path| (path, AccessFs::MakeSock.into()))) {
         match PathFd::new(path) {
             Ok(folder) => rules.push(Ok(PathBeneath::new(folder, access))),
             Err(PathFdError::OpenCall { source, path, .. }) => {

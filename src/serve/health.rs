@@ -4,12 +4,13 @@
 //! who ask DNS questions. It names neither tenants nor clients.
 
 use crate::metrics::{Metrics, Standing};
-use crate::serve::confine;
+use crate::serve::{confine, free};
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -33,6 +34,8 @@ const CLOSING_MAX: usize = 16;
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
 /// Octets read from a connection: a GET with its headers. What sends more is not a scraper.
 const REQUEST_OCTETS_MAX: usize = 16 * 1024;
+/// Connections that wait for `accept`.
+const BACKLOG: i32 = 128;
 /// Pause after a failed `accept`, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The format that [`Metrics::text`] writes.
@@ -144,16 +147,23 @@ fn help_for(fault: &io::Error) -> &'static str {
     }
 }
 
-/// Binds the address: early, so that one in use is an error of the start and not of some later moment.
+/// Binds the address: early, so that one in use is an error of the start and not of some later moment. One that no
+/// interface has yet is bound all the same.
 ///
 /// # Errors
 /// [`HealthFault::Bind`].
 pub fn bind(address: SocketAddr) -> Result<TcpListener, HealthFault> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|source| HealthFault::Bind { address, source })
+    listen(address).map_err(|source| HealthFault::Bind { address, source })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart binds while old connections are in TIME_WAIT; two never listen.
+    socket.set_reuse_address(true)?;
+    free::bind(&socket, address)?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// The running endpoints; dropping it ends them.

@@ -71,18 +71,14 @@ pub fn not_dumpable() -> io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
-/// Raises the soft limit of open descriptors to the hard one; returns the limit in force.
-///
-/// # Errors
-/// What the kernel says.
-pub fn raise_descriptor_limit() -> io::Result<u64> {
+/// Raises the soft limit of open descriptors to the hard one, where that is allowed; returns the limit in force.
+pub fn raise_descriptor_limit() -> u64 {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if limit.current != limit.maximum {
-        rustix::process::setrlimit(Resource::Nofile, wanted)?;
-    }
+    let is_raised = limit.current == limit.maximum || rustix::process::setrlimit(Resource::Nofile, wanted).is_ok();
     let _ = descriptor_list();
-    Ok(limit.maximum.unwrap_or(u64::MAX))
+    let in_force = if is_raised { limit.maximum } else { limit.current };
+    in_force.unwrap_or(u64::MAX)
 }
 
 /// Counts the open descriptors; 0 where the kernel does not show them.

@@ -39,7 +39,11 @@ fn confine_all() -> (PathBuf, InForce) {
     if !root {
         eprintln!("skipped: giving up root, as the test does not run as root");
     }
-    let allowed = Confinement { read_only: vec![folder.join("read")], read_write: vec![folder.join("write")] };
+    let allowed = Confinement {
+        read_only: vec![folder.join("read")],
+        read_write: vec![folder.join("write")],
+        sockets: vec![folder.join("read")],
+    };
     let mut now = confine::apply_process(&allowed);
     now.words.extend(dropped.words);
     (folder, now)
@@ -218,7 +222,7 @@ fn folders_that_are_missing_are_named_and_the_rest_is_in_force() {
         return;
     }
     let missing = PathBuf::from("/no/such/folder");
-    let now = confine::apply_process(&Confinement { read_only: vec![missing], read_write: Vec::new() });
+    let now = confine::apply_process(&Confinement { read_only: vec![missing], ..Confinement::default() });
     assert!(now.warnings.iter().any(|warning| warning.contains("/no/such/folder")), "{:?}", now.warnings);
     assert!(!has(&now, "Landlock") || File::open("/etc/passwd").is_err());
 }

@@ -6,7 +6,7 @@ use crate::server::*;
 use std::process::Command;
 
 /// A server in a mount namespace of its own, not started yet. `setup` is shell run in it first, in the test's folder.
-fn apart(setup: &str) -> Server {
+pub fn apart(setup: &str) -> Server {
     let mut server = Server::prepared();
     let script = format!("mount --make-rprivate / && {setup} && exec \"$@\"");
     server.wrapper = ["unshare", "--mount", "sh", "-ec", &script, "sh"].map(str::to_owned).to_vec();
@@ -15,7 +15,7 @@ fn apart(setup: &str) -> Server {
 
 /// Runs shell in the namespace of the running server, in the test's folder.
 #[track_caller]
-fn inside(server: &Server, script: &str) {
+pub fn inside(server: &Server, script: &str) {
     let mut command = Command::new("nsenter");
     command.args(["--target", &server.pid().to_string(), "--mount", "sh", "-ec"]);
     let output = command.arg(format!("cd '{}' && {script}", server.path("").display())).output().expect("nsenter runs");

@@ -270,21 +270,26 @@ impl Live {
 /// Runs the test `name` again as a child below `unshare` with these arguments; true in that child. Never skipped: where
 /// namespaces cannot be had, it fails and says so.
 pub(crate) fn inside(name: &str, arguments: &[&str]) -> bool {
+    inside_by("unshare", name, arguments)
+}
+
+/// The same below another program that starts one.
+pub(crate) fn inside_by(starter: &str, name: &str, arguments: &[&str]) -> bool {
     const MARK: &str = "MXSEAL_TEST_INSIDE";
     if std::env::var_os(MARK).is_some() {
         return true;
     }
     let program = std::env::current_exe().expect("the test program");
-    let output = Command::new("unshare")
+    let output = Command::new(starter)
         .args(arguments)
         .arg(program)
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(MARK, "1")
         .output()
-        .expect("unshare (util-linux) is needed for this test");
+        .expect("unshare and prlimit (util-linux) are needed for these tests");
     assert!(
         output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
-        "`unshare {}` failed; this test needs root or user namespaces:\n{}{}",
+        "`{starter} {}` failed; this test needs root or user namespaces:\n{}{}",
         arguments.join(" "),
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)

@@ -15,6 +15,7 @@ mod numbers;
 pub mod observer;
 pub mod past;
 pub mod state;
+mod unread;
 
 pub use clock::Shift;
 pub use look::Look;

@@ -3,6 +3,7 @@
 //! It asks and reports, and decides nothing: an answer that does not come is reported as that. All of it may take minutes,
 //! so the control thread never waits for it.
 
+use crate::control::addresses::is_here;
 use crate::control::observe::anchors::Anchors;
 use crate::control::observe::chain::{self, DsSeen};
 use crate::control::observe::client::{Transport, ask};
@@ -116,8 +117,7 @@ pub enum Seen {
 pub struct Observer {
     own: SyncSender<(Name, Look)>,
     parents: SyncSender<(Name, Look)>,
-    /// Our own addresses.
-    pub listen: Vec<SocketAddr>,
+    listen: Vec<SocketAddr>,
 }
 
 impl Observer {
@@ -139,6 +139,11 @@ impl Observer {
         // Parents may be silent for minutes, and must not hold up what depends on us alone.
         let (own, parents) = (start("mxseal-observe")?, start("mxseal-parents")?);
         Ok(Observer { own, parents, listen })
+    }
+
+    /// One of our own addresses, at which we answer now.
+    pub fn here(&self) -> Option<SocketAddr> {
+        self.listen.iter().copied().find(|address| is_here(*address))
     }
 
     /// Asks for a look; false where there is no place for it now.
@@ -172,10 +177,12 @@ fn run(jobs: &Receiver<(Name, Look)>, listen: &[SocketAddr], ways: &Ways, report
 fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
     let now = time::now();
     let by = |ahead: i64| Clocks { signing: now, wall: UnixTime(now.0.saturating_add_signed(ahead)) };
+    // At an address that this host lacks nobody was answered, and whoever has it now is another server.
+    let here = || listen.iter().copied().filter(|address| is_here(*address)).collect::<Vec<SocketAddr>>();
     match wanted {
-        Look::Own { expected, through } => Seen::Own { through, outcome: observe_zone(listen, zone, &expected, now) },
+        Look::Own { expected, through } => Seen::Own { through, outcome: observe_zone(&here(), zone, &expected, now) },
         Look::Pool { pool, endpoint, tlsa, addresses, through } => {
-            Seen::Pool { pool, through, outcome: observe_pool(listen, &endpoint, &tlsa, &addresses) }
+            Seen::Pool { pool, through, outcome: observe_pool(&here(), &endpoint, &tlsa, &addresses) }
         }
         Look::OwnParent { zone: parent, keys, server, through } => {
             let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());

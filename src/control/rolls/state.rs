@@ -8,7 +8,6 @@ use super::look::Look;
 use super::past::Word;
 use super::{Shift, build, limits};
 use crate::control::frozen::ASKING;
-use crate::control::key_load::UNREADABLE;
 use crate::control::outside::{challenge, unproved};
 use crate::control::store::records::{Records, Unsigned};
 use crate::control::store::{Store, ZoneKeys};
@@ -21,7 +20,7 @@ use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::Plan;
 use crate::roll::step::Step;
 use crate::sign::key::{Key, Role};
-use crate::time::{self, UnixTime};
+use crate::time::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -188,7 +187,7 @@ impl ZoneRoll {
 
     /// Entry keys whose private halves cannot be used, or can again, sign DNSKEY no more, or again: caches will hold the
     /// RRset as it is signed, so that is a fact before it is served.
-    fn note_silent(&mut self, now: UnixTime) {
+    pub(super) fn note_silent(&mut self, now: UnixTime) {
         let is_lost = |tag: u16| self.unreadable.iter().any(|(lost, _)| *lost == tag);
         let entries = self.facts().keys.iter().filter(|key| key.is_live() && key.role != Role::Zsk);
         let turned = entries.filter(|key| !key.file.is_empty() && key.silent != is_lost(key.public.tag));
@@ -196,6 +195,11 @@ impl ZoneRoll {
         for (tag, was_silent) in turned {
             self.record(if was_silent { Fact::KeyHeard { tag } } else { Fact::KeySilent { tag } }, now);
         }
+    }
+
+    /// What is served is made anew with the next publication.
+    pub(super) fn build_again(&mut self) {
+        (self.built, self.due) = (None, Instant::now());
     }
 
     /// Records a fact; false where it is not recorded, and must not be acted upon.
@@ -358,27 +362,6 @@ impl Rolls {
     pub fn distrust(&mut self, apex: &Name) {
         if let Some(roll) = self.zones.get_mut(apex) {
             roll.reread = true;
-        }
-    }
-
-    /// Keys that could not be read are tried again, though their zones are served without them; what is served stays as it
-    /// is until the key set with them has proved itself.
-    pub fn read_again(&mut self, store: &Store) {
-        // What could not be believed may have been restored meanwhile.
-        self.records.take_if(|records| !records.is_kept());
-        self.served_unsigned.take_if(|unsigned| unsigned.why_lost().is_some());
-        for (apex, roll) in self.zones.iter_mut().filter(|(_, roll)| !roll.unreadable.is_empty()) {
-            let tags: Vec<u16> = roll.unreadable.iter().map(|(tag, _)| *tag).collect();
-            let read = store.read_again(apex, roll.facts(), &tags);
-            for tag in read.private.keys() {
-                tracing::info!(ZONE = %apex, KEY = tag, "its private half can be read again");
-            }
-            roll.private.extend(read.private);
-            roll.unreadable = read.unreadable;
-            roll.found.retain(|found| found.code != UNREADABLE && !read.findings.contains(found));
-            roll.found.extend(read.findings);
-            roll.note_silent(time::now());
-            (roll.built, roll.due) = (None, Instant::now());
         }
     }
 

@@ -7,9 +7,9 @@ use super::Store;
 use crate::control::copies;
 use crate::control::durable::{self, Disk, DiskFault};
 use crate::control::kept::{Found, Kept};
+use crate::control::passing;
 use crate::control::past::{self, Past};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// What was published of each zone. No zone's folder begins with a dot, as these files do.
@@ -30,7 +30,7 @@ pub enum Trust {
     New,
     /// It was there, and both of its files are damaged, or of a newer program.
     Lost(String),
-    /// It is there, and this process may not read it.
+    /// It is there, and cannot be read now.
     Unreadable(String),
 }
 
@@ -171,16 +171,22 @@ impl Store {
 /// Reads a file: its text, whether that can be believed, and what is wrong with one of its two files.
 fn read(kept: &mut Kept) -> (Option<String>, Trust, Vec<String>) {
     let path = kept.path().to_owned();
-    match kept.read() {
+    // What was refused only for a moment is there now.
+    let found = match kept.read() {
+        Found::Lost(_) => kept.read(),
+        found => found,
+    };
+    match found {
         Found::Nothing => (None, Trust::New, Vec::new()),
         Found::Whole { text, flaws } => (Some(text), Trust::Whole, flaws),
         Found::Lost(why) => {
-            let denied = [copies::copy_of(&path), path].iter().any(|path| is_denied(path));
+            let denied = [copies::copy_of(&path), path].iter().any(|path| is_refused(path));
             (None, if denied { Trust::Unreadable(why) } else { Trust::Lost(why) }, Vec::new())
         }
     }
 }
 
-fn is_denied(path: &Path) -> bool {
-    durable::open(path).is_err_and(|fault| fault.cause.kind() == ErrorKind::PermissionDenied)
+/// Whether the system refuses to have it read, be it for its rights or for a shortage that passes.
+fn is_refused(path: &Path) -> bool {
+    durable::open(path).is_err_and(|fault| passing::is_passing(&fault.cause))
 }

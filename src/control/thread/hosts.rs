@@ -34,7 +34,7 @@ impl Mind {
         Ok(())
     }
 
-    /// Reads whom MTA-STS senders trust; at a start and at each reload.
+    /// Reads whom MTA-STS senders trust; at a start, at each reload, and again while that cannot be read.
     pub(super) fn read_roots(&mut self) {
         let (roots, missing) = foresee::roots(&self.config);
         self.looks.roots = roots;

@@ -55,8 +55,13 @@ impl Mind {
 
     /// Tells what stands now about the snapshot that answers.
     pub(super) fn report(&mut self) {
-        let more =
-            self.own_findings.iter().chain(&self.disk_findings).chain(&self.key_findings).chain(&self.pool_findings);
+        let more = self
+            .own_findings
+            .iter()
+            .chain(&self.again.findings)
+            .chain(&self.disk_findings)
+            .chain(&self.key_findings)
+            .chain(&self.pool_findings);
         let more: Vec<Diagnostic> = more.cloned().collect();
         self.findings.update(&self.world, &more);
         let last_scan = self.watcher.counts().last_success.0;

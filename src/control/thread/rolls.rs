@@ -216,7 +216,7 @@ impl Mind {
                 asked.push((apex.clone(), true, is_asked));
             }
             if is_due(&roll.parent) {
-                let look = self.parent_look((zone, roll.published), observer.listen.first().copied());
+                let look = self.parent_look((zone, roll.published), observer.here());
                 let is_asked = look.is_some_and(|look| observer.ask(apex, look));
                 asked.push((apex.clone(), false, is_asked));
             }

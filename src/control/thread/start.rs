@@ -3,6 +3,7 @@
 use super::{Event, Mind};
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
+use crate::control::door::Door;
 use crate::control::progress::Progress;
 use crate::control::protocol::Status;
 use crate::control::rolls::clock::Clock;
@@ -47,6 +48,8 @@ pub struct Options {
     pub slot: Arc<ArcSwap<Snapshot>>,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
+    /// What stands against this host as long as the process runs.
+    pub of_host: Vec<Diagnostic>,
     /// Told each second of a long start how far it is.
     pub tell: Box<Tell>,
 }
@@ -124,7 +127,7 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let folder = options.config.zones.clone();
     std::fs::read_dir(&folder).map_err(|cause| StartFault::Zones { folder: folder.clone(), cause })?;
     let store = Store::open(&options.config.keys)?;
-    let listener = socket::bind(&options.config.keys)
+    let (door, no_door) = Door::open(&options.config.keys)
         .map_err(|cause| StartFault::System { what: "open the control socket", cause })?;
     let (events, inbox) = channel();
     let wake = events.clone();
@@ -136,12 +139,13 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let asked = events.clone();
     mind.rolls.asker.wake_by(Box::new(move || drop(asked.send(Event::Asked))));
     mind.first_scan();
+    mind.socket_is(no_door.clone());
     drop(teller);
     let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());
     let stop_warm = mind.start_warm(&events)?;
     mind.start_observer(&events)?;
     mind.start_prober(&events)?;
-    spawn("mxseal-socket", move || socket::run(&listener, &Arc::new(desk)))?;
+    spawn("mxseal-socket", move || socket::run(door, no_door, &Arc::new(desk)))?;
     let findings = mind.findings.all().to_vec();
     let tenants = mind.world.zones.values().map(|zone| zone.tenants.table.len()).sum();
     let served = (tenants, mind.slot.load().zones().len());

@@ -1,8 +1,10 @@
 //! The sockets that DoT and DoQ are offered on, bound while the process may still bind.
 //!
-//! Whoever serves them gets them ready: an address that cannot be had is told before anything runs.
+//! Whoever serves them gets them ready: an address that is taken is told before anything runs, and one that no interface
+//! has yet is bound all the same.
 
 use super::EncryptedFault;
+use crate::serve::free;
 use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -68,7 +70,7 @@ fn socket(address: SocketAddr, kind: Type, protocol: IpProtocol) -> io::Result<S
     if kind == Type::STREAM {
         socket.set_reuse_address(true)?;
     }
-    socket.bind(&address.into())?;
+    free::bind(&socket, address)?;
     if kind == Type::STREAM {
         socket.listen(BACKLOG)?;
     }

@@ -31,7 +31,12 @@ pub(super) fn tick_of(limits: &Limits) -> Duration {
 pub(super) async fn accept(listener: TcpListener, front: Rc<Front>) {
     loop {
         match listener.accept().await {
-            Ok((stream, source)) => front.welcome(stream, source.ip()),
+            Ok((stream, source)) => {
+                if front.welcome(stream, source.ip()) {
+                    // Whoever left gives up the socket before the next is taken, so that a crowd never holds more than it may.
+                    tokio::task::yield_now().await;
+                }
+            }
             Err(fault) => {
                 front.counters.dropped(Dropped::TcpAccept, 1);
                 tracing::debug!(%fault, "accept failed");
@@ -67,11 +72,12 @@ pub(super) async fn drain_all(front: &Front, deadline: Instant) {
 }
 
 impl Front {
-    fn welcome(self: &Rc<Front>, stream: TcpStream, source: IpAddr) {
+    /// Takes a connection, or sends it away; true where another one had to leave for it.
+    fn welcome(self: &Rc<Front>, stream: TcpStream, source: IpAddr) -> bool {
         let admission = self.house.borrow_mut().admit(source, Instant::now());
         let Admission::Admitted { id, leaver } = admission else {
             self.counters.dropped(Dropped::TcpFull, 1);
-            return;
+            return false;
         };
         if let Some(leaver) = leaver {
             self.close(&[leaver], Dropped::TcpFull);
@@ -84,6 +90,7 @@ impl Front {
         let connection = Connection { front, id, stream, source, pending, unsent, sent: 0, signing, pause, closing };
         let task = spawn_local(connection).abort_handle();
         self.tasks.borrow_mut().insert(id, task);
+        leaver.is_some()
     }
 
     fn close(&self, leavers: &[u64], reason: Dropped) {

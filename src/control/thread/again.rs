@@ -1,0 +1,127 @@
+//! What was refused is tried again by itself: keys that could not be read or made, and files that are named only once.
+//!
+//! It tries as a reload does, so nothing is believed that a reload would not believe. What only a person can judge, such as
+//! a journal that is damaged, waits for one.
+
+use super::{Mind, disk};
+use crate::control::addresses::Addresses;
+use crate::control::foresee::BAD_ANCHORS;
+use crate::control::frozen;
+use crate::control::zones::{Keys, ZoneState};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::dns::name::Name;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often this host is looked at, and the first pause before keys are tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause: a disk that is full for days is asked no more often.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What is tried again, and when.
+pub(super) struct Again {
+    addresses: Addresses,
+    /// What the start found of this host, for good.
+    of_start: Vec<Diagnostic>,
+    /// Why commands do not reach the server.
+    socket: Option<String>,
+    looked: Option<Instant>,
+    tried: Instant,
+    pause: Duration,
+    /// What stands against this host now.
+    pub(super) findings: Vec<Diagnostic>,
+}
+
+impl Again {
+    /// Nothing was tried yet.
+    pub(super) fn new(addresses: Addresses, of_start: Vec<Diagnostic>) -> Again {
+        let findings = of_start.clone();
+        Again { addresses, of_start, socket: None, looked: None, tried: Instant::now(), pause: PAUSE, findings }
+    }
+}
+
+impl Mind {
+    /// The control socket was lost, or is there again.
+    pub(super) fn socket_is(&mut self, why: Option<String>) {
+        self.again.socket = why;
+        self.look_at_host();
+    }
+
+    /// Looks at this host and tries what was refused, where that is due.
+    pub(super) fn try_again(&mut self) {
+        if self.again.looked.is_some_and(|at| at.elapsed() < PAUSE) {
+            return;
+        }
+        self.look_at_host();
+        if self.again.tried.elapsed() >= self.again.pause {
+            self.again.tried = Instant::now();
+            let is_refused = self.try_keys() | self.try_named_files();
+            self.again.pause = if is_refused { (self.again.pause * 2).min(PAUSE_MAX) } else { PAUSE };
+        }
+    }
+
+    /// Whether this host has the addresses, and commands reach the server.
+    pub(super) fn look_at_host(&mut self) {
+        self.again.looked = Some(Instant::now());
+        let mut found = self.again.of_start.clone();
+        found.extend(self.again.addresses.findings());
+        found.extend(self.again.socket.as_deref().map(|why| socket_lost(why, &self.config.keys)));
+        if found != self.again.findings {
+            self.again.findings = found;
+            self.report();
+        }
+    }
+
+    /// Zones whose keys could not be read or made; true where some still cannot.
+    fn try_keys(&mut self) -> bool {
+        let (is_read, is_unread) = self.rolls.try_unread(&self.store);
+        let is_tried = |zone: &ZoneState| matches!(&zone.keys, Keys::Frozen(reason) if frozen::is_passing(reason.code));
+        let tried: Vec<Name> =
+            self.world.zones.iter().filter(|(_, zone)| is_tried(zone)).map(|(apex, _)| apex.clone()).collect();
+        if tried.is_empty() && !is_read {
+            return is_unread;
+        }
+        let before = self.frozen_zones();
+        let wanted = tried.into_iter().map(|apex| (apex, Keys::Wanted)).collect();
+        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        self.world.set_keys(wanted, &mut outside);
+        if is_read || self.frozen_zones() != before {
+            self.note_goals();
+            self.publish();
+        }
+        is_unread || self.world.zones.values().any(is_tried)
+    }
+
+    fn frozen_zones(&self) -> Vec<(Name, Diagnostic)> {
+        let of = |(apex, zone): (&Name, &ZoneState)| match &zone.keys {
+            Keys::Frozen(reason) => Some((apex.clone(), reason.clone())),
+            Keys::None | Keys::Wanted | Keys::Loaded(_) => None,
+        };
+        self.world.zones.iter().filter_map(of).collect()
+    }
+
+    /// Files of the configuration that are read once: true where one still cannot be used.
+    fn try_named_files(&mut self) -> bool {
+        let had_none = (self.anchors.is_none(), self.looks.no_roots.is_some());
+        if had_none.0 && self.read_anchors().is_none() {
+            self.own_findings.retain(|found| found.code != BAD_ANCHORS);
+        }
+        if let Some(missed) = self.looks.no_roots.clone() {
+            self.read_roots();
+            self.own_findings.retain(|found| self.looks.no_roots.is_some() || found.code != missed.code);
+        }
+        let have_none = (self.anchors.is_none(), self.looks.no_roots.is_some());
+        if have_none != had_none {
+            self.is_pool_news = true;
+            self.report();
+        }
+        have_none.0 || have_none.1
+    }
+}
+
+fn socket_lost(why: &str, keys: &Path) -> Diagnostic {
+    let message = format!("commands do not reach the server, since its control socket is lost: {why}");
+    let help = "repair this; it is made anew by itself then";
+    let place = Place::file(keys.join("control.sock").display().to_string());
+    Diagnostic::error("MX6202", place, message, help)
+}
