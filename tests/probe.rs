@@ -372,6 +372,27 @@ fn what_a_certificate_says_beside_its_key_changes_nothing() {
     }
 }
 
+#[test]
+fn dates_of_a_certificate_are_no_matter_of_a_look() {
+    for from in [UnixTime(1_000_000_000), UnixTime(4_000_000_000)] {
+        let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("0.pem"), key.self_signed(&["t.example".to_owned()], from, 30).unwrap())
+            .unwrap();
+        std::fs::write(folder.path().join("0.key"), key.pem()).unwrap();
+        let tls = Tls::serve(folder, &["-cert", "0.pem", "-key", "0.key"].map(str::to_owned));
+        assert_eq!(tls.shown(KeyClass::Ecdsa), Ok(Some(key.spki())));
+    }
+}
+
+#[test]
+fn a_host_that_refuses_after_it_has_shown_its_key_is_no_host_without_one() {
+    let tls = Tls::of(P256, &[], &["-tls1_2", "-Verify", "1"]);
+    // The alert is lost where the host closes the connection before it is read.
+    let seen = tls.look(KeyClass::Ecdsa);
+    assert!(matches!(seen, Err(Fault::Handshake(_) | Fault::Closed(Stage::Handshake))), "{seen:?}");
+}
+
 /// Shows one certificate, and signs with another key.
 #[derive(Debug)]
 struct Impostor(std::sync::Arc<rustls::sign::CertifiedKey>);

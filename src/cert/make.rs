@@ -54,7 +54,8 @@ pub enum MakeFault {
     Several,
     /// A key of no use.
     #[error(
-        "the private key in it cannot be used: {0}; take ECDSA on P-256 or P-384, RSA of 2048 to 8192 bits, or Ed25519"
+        "the private key in it cannot be used here: {0}; keys on P-256 and P-384, RSA keys of 2048 to 8192 bits and Ed25519 keys \
+         can be; give hosts others yourself, after `mxseal cert permit`"
     )]
     Unusable(String),
     /// The library refused.

@@ -90,7 +90,7 @@ pub(super) fn shake_hands(line: &mut Line, target: &Target, curves: Curves) -> R
     while connection.is_handshaking() {
         match connection.complete_io(line) {
             Ok(_) => {}
-            Err(cause) => return failed(&cause),
+            Err(cause) => return failed(&cause, connection.peer_certificates().is_some()),
         }
     }
     let der = connection.peer_certificates().unwrap_or_default().iter().map(|der| der.to_vec()).collect();
@@ -127,11 +127,16 @@ fn connection(target: &Target, curves: Curves) -> Result<ClientConnection, Error
     ClientConnection::new(Arc::new(config), name)
 }
 
-/// What a failed handshake means: no certificate of this kind, or a fault.
-fn failed(cause: &io::Error) -> Result<Sight, Fault> {
+/// What a failed handshake means: no certificate of this kind, or a fault. `is_shown`: the host had proved a key by then, so
+/// that it cannot mean the first.
+fn failed(cause: &io::Error, is_shown: bool) -> Result<Sight, Fault> {
     let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let Some(tls) = tls else { return Err(transfer(cause, Stage::Handshake)) };
     match tls {
+        Error::AlertReceived(alert) if is_shown => {
+            let why = "it has shown its certificate and then refuses, as hosts do that want one of clients";
+            Err(Fault::Handshake(format!("{why} ({alert:?}): it must take mail without (`smtpd_tls_req_ccert = no`)")))
+        }
         // RFC 8446 § 6.2: no acceptable set of parameters; OpenSSL says so where it has no certificate that fits.
         Error::AlertReceived(AlertDescription::HandshakeFailure)
         | Error::PeerIncompatible(

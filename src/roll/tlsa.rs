@@ -40,7 +40,7 @@ use std::net::IpAddr;
 
 /// TLSA records of one pool, at most: with their signature they just fit an answer over UDP.
 pub const KEYS_MAX: usize = 16;
-/// Of these, those that no file names, at most: current and next of all four kinds always find a place.
+/// Of these, those that no file names, at most: current and next of four kinds always find a place, and few pools have two.
 pub const UNNAMED_MAX: usize = KEYS_MAX - 8;
 
 /// What the files say about a pool now.
