@@ -2,7 +2,7 @@
 
 use crate::mail_host::{MailHost, certificate, key};
 use crate::server::*;
-use crate::strangers::{findings, port_at};
+use crate::strangers::{findings, places, port_at};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,6 +70,7 @@ fn looks_go_to_listed_networks_alone_and_what_is_not_looked_at_is_told_and_not_k
     assert_eq!(counts.each_ref().map(|count| count.load(Ordering::SeqCst)), [0, 0], "nobody is connected to");
     let found = findings(&server);
     assert!(found.contains("MX3207") && found.contains(OTHER) && found.contains("MX4219"), "{found}");
+    assert_eq!(places(&server, "MX4219"), [server.path(&at("own.toml")).display().to_string()]);
     let shown = server.run(&["pool", "show", "eu"]).out;
     assert!(shown.contains("it is not looked at"), "{shown}");
     // Listed, they are looked at.

@@ -29,6 +29,14 @@ pub fn findings(server: &Server) -> String {
     server.json(&["status"]).into_iter().next().map(|status| status["findings"].to_string()).unwrap_or_default()
 }
 
+/// Where findings of a code are, as files.
+pub fn places(server: &Server, code: &str) -> Vec<String> {
+    let status = server.json(&["status"]).into_iter().next().unwrap_or_default();
+    let found = status["findings"].as_array().cloned().unwrap_or_default();
+    let places = found.iter().filter(|finding| finding["code"] == code).filter_map(|finding| finding["place"].as_str());
+    places.map(|place| place.trim_end_matches(|c: char| c == ':' || c.is_ascii_digit()).to_owned()).collect()
+}
+
 /// A pool whose two hosts show the key that its file names.
 fn pool_of_two(addresses: [&str; 2], own: &PrivateKey, port: u16, more: &str) -> Server {
     let mut server = Server::prepared();
@@ -66,6 +74,7 @@ fn only_a_person_makes_a_key_that_hosts_show_one_of_the_pool() {
         let found = findings(server);
         found.contains("MX5610") && found.contains("mallory.toml") && found.contains(&strange_spki)
     });
+    assert_eq!(places(&server, "MX5610"), [server.path(&at("mallory.toml")).display().to_string()]);
     assert_eq!(tlsa(&server), before);
     let status = server.run(&["cert", "status", "eu"]).ends(0).out;
     assert!(!status.contains("frozen"), "{status}");

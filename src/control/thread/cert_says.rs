@@ -121,7 +121,7 @@ impl Mind {
             for address in tenant.addresses_with_tlsa_of_pool() {
                 if let Some(names) = found.get_mut(&address) {
                     let file = self.world.files.path(tenant.file());
-                    let shown = file.map(|file| self.world.shown(&file)).unwrap_or_default();
+                    let shown = file.map(|file| file.to_string()).unwrap_or_default();
                     names.push(Whose { domain: tenant.domain(), shown });
                 }
             }

@@ -82,7 +82,7 @@ impl World {
                 if *count > TOLD_MAX {
                     continue;
                 }
-                let file = self.files.path(tenant.file()).map(|file| self.shown(&file)).unwrap_or_default();
+                let file = self.files.path(tenant.file()).map(|file| file.to_string()).unwrap_or_default();
                 let place = Place { file, line: tenant.line(), ..Place::default() };
                 let message = format!(
                     "tenant `{}` has the TLSA of pool `{pool}`, and the host at its own address {address} is not looked at, as \
