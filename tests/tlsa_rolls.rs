@@ -7,6 +7,7 @@
 
 mod tlsa_rolls {
     mod chaos;
+    mod clocks;
     mod condense;
     mod crashes;
     mod moves;

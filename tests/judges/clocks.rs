@@ -39,6 +39,33 @@ fn serve_at(world: &World, clock: &str) -> Running {
     server
 }
 
+/// Waits of seconds, for a shard whose key rolls and for its parent.
+const POLICY: &str = "dnskey_ttl = \"1s\"\nsignature_life = \"10s\"\nsignature_grid = \"4s\"\n\
+    dnskey_life = \"12s\"\ndnskey_refresh = \"8s\"\nmargin = \"0s\"\n";
+const SHARD: &str = "$TTL 1\n@ SOA ns.mx.example. hostmaster.mx.example. 1 3600 600 604800 1\n@ NS ns.mx.example.\n";
+
+/// A server on a machine that was started some seconds ago, for the so-many-th time.
+fn serve_after_boot(world: &World, number: u32, clock: &str) -> Running {
+    world.write("boot", &format!("{number:08}-1111-1111-1111-111111111111\n"));
+    let up = std::fs::read_to_string("/proc/uptime").unwrap();
+    let up: u64 = up.split('.').next().unwrap().parse().unwrap();
+    let back = format!("-{}", up.saturating_sub(20));
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let library = folders.map(|folder| folder.join(FAKETIME)).find(|path| path.is_file()).unwrap();
+    let script = format!(
+        "mount --bind boot /proc/sys/kernel/random/boot_id; LD_PRELOAD={} FAKETIME={clock} DONT_FAKE_MONOTONIC=1 \
+         exec \"$0\" serve",
+        library.display()
+    );
+    let apart = ["--mount", "--time", "--boottime", &back, "--fork", "--kill-child", "sh", "-ec", &script, mxseal()];
+    let mut server = world.start("mxseal", "unshare", &apart);
+    server.poll_until("an answer", || {
+        let reply = Ask::of("a.mx.example", SOA).once(world.at(0), Duration::from_millis(300))?;
+        (reply.rcode == 0).then_some(())
+    });
+    server
+}
+
 fn end(mut server: Running) {
     server.signal("TERM");
     server.wait_end();
@@ -143,4 +170,36 @@ fn a_word_about_the_clock_is_refused_where_facts_refute_it_and_may_overrule_them
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("the wall clock says 1970-01-02") && said.contains("younger than that"), "{said}");
     end(server);
+}
+
+#[test]
+fn a_machine_that_is_started_again_just_after_a_ds_swap_freezes_nothing() {
+    if !has("faketime") {
+        return;
+    }
+    let world = World::new();
+    world.write("mxseal.toml", &format!("{CONFIG}[policy.registry]\n{POLICY}[policy.shard]\n{POLICY}"));
+    world.write("zones/mx.example.zone", &ZONE.replace("$TTL 300", "$TTL 1"));
+    world.write("zones/a.mx.example.zone", SHARD);
+    let mut server = serve_after_boot(&world, 1, "+0");
+    world.said(mxseal(), &["keys", "roll", "a.mx.example"]);
+    server.poll_until("the swap", || world.read("mxseal.log").contains("sign with CSK").then_some(()));
+    // The mark of the clock is older than that; the machine is off for a while.
+    server.kill();
+    poll_until("its end", || std::net::UdpSocket::bind(world.at(0)).ok());
+    // In a container nothing but the sign of life tells the machine from another one, so that would be watched first.
+    world.remove("keys/.beat");
+    let mut server = serve_after_boot(&world, 2, "+300");
+    let status = || {
+        let output = world.run(mxseal(), &["keys", "status", "a.mx.example"]);
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    // At each look until the swap was seen.
+    server.poll_until("the new DS at the parent", || {
+        let was_seen = world.read("mxseal.log").matches("seen at the parent").count() > 1;
+        let said = status();
+        assert!(!said.contains("does not fit") && !said.contains("frozen"), "{said}");
+        was_seen.then_some(())
+    });
+    assert!(status().contains("retiring"), "the roll goes on: {}", status());
 }

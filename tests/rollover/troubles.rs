@@ -73,6 +73,49 @@ fn s30_and_s31_a_clock_that_jumps_ends_no_wait() {
 }
 
 #[test]
+fn a_clock_that_jumps_while_a_roll_is_held_or_as_it_goes_on_ends_no_wait() {
+    for jump in [2 * 3600, -2 * 3600, 30 * 86_400, -30 * 86_400, 400 * 86_400] {
+        for (days, role) in [(1, Role::Zsk), (15, Role::Ksk)] {
+            for moment in 0..4 {
+                let mut world = registry();
+                roll(&mut world, role);
+                pass(&mut world, days);
+                let rolls = world.count.rolls;
+                world.command(&Fact::Held { reason: "a person looks".to_owned() });
+                pass(&mut world, 1);
+                // While it is held, as it goes on, just after it, and after a start in between.
+                match moment {
+                    0 => {
+                        world.jump(jump);
+                        pass(&mut world, 1);
+                        resume(&mut world);
+                    }
+                    1 => {
+                        world.jump(jump);
+                        resume(&mut world);
+                    }
+                    2 => {
+                        resume(&mut world);
+                        world.jump(jump);
+                    }
+                    _ => {
+                        resume(&mut world);
+                        world.crash(60, false).expect("good");
+                        world.jump(jump);
+                    }
+                }
+                let plan = pass(&mut world, 40);
+                let at = format!("{jump} s in the middle of a {role:?} roll, moment {moment}");
+                assert_eq!(world.count.rolls, rolls, "{at}: {}", told(&world));
+                assert!(blockers(&world, &plan).contains("the clock cannot be trusted"), "{at}: {plan:?}");
+                world.set_clock_right();
+                finish(&mut world, 120);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_reboot_at_any_moment_of_a_roll_breaks_no_rule_and_freezes_nothing() {
     for role in [Role::Csk, Role::Zsk, Role::Ksk] {
         for off in [40, 280, 3 * 3600, 12 * 3600] {

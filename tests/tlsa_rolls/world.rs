@@ -172,6 +172,15 @@ impl World {
         true
     }
 
+    /// Time that no clock counted: what is due comes as much later.
+    pub fn jump(&mut self, by: Seconds) {
+        self.now = self.now.after(by);
+        self.look_at = self.look_at.after(by);
+        self.ack = self.ack.map(|(at, through)| (at.after(by), through));
+        assert!(self.record(Fact::ClockCorrected { by }));
+        self.turn();
+    }
+
     /// The process begins anew: it knows what its journal says, and has looked at nobody.
     pub fn restart(&mut self) {
         self.facts = PoolFacts::default();

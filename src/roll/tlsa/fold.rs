@@ -374,6 +374,11 @@ impl PoolFacts {
         self.named.iter_mut().for_each(|version| version.move_on(by, now));
         self.shows.iter_mut().for_each(|version| version.move_on(by, now));
         self.held.iter_mut().for_each(|version| version.move_on(by, now));
+        // What a person has looked at stays older than that look; and a permit is a wait: for its end a hook may give a host
+        // its key.
+        self.resumed = self.resumed.map(|at| at.after(by).min(now).max(at));
+        let permits = self.keys.iter_mut().filter_map(|key| key.permitted.as_mut());
+        permits.for_each(|until| *until = until.after(by));
     }
 }
 
