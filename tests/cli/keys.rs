@@ -175,6 +175,7 @@ fn the_plan_is_a_calendar_with_what_it_assumes() {
         out.contains("2026-12-22 09:00 UTC     in 30 d  remove KSK 53594 from DNSKEY (if the registry publishes"),
         "{out}"
     );
+    assert!(out.contains("`mxseal keys roll mx.example --emergency` waits for TTLs only"), "{out}");
     let asked = Request::KeysPlan { zone: Some("mx.example.".to_owned()), days: 90 };
     assert_eq!(place.world().asked.last(), Some(&asked));
     assert_eq!(place.run(&["keys", "plan", "-o", "json"]).ends(0).object()["steps"][3]["verb"], "begin");

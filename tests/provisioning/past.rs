@@ -68,6 +68,51 @@ fn is_silent(server: &Server, ds: &str, reason: &str) {
     assert!(more.err.contains(reason), "{}", more.err);
 }
 
+/// The number of a user that is no root.
+fn nobody() -> u32 {
+    let said = std::process::Command::new("id").args(["-u", "nobody"]).output().expect("id runs").stdout;
+    String::from_utf8(said).expect("text").trim().parse().expect("a number")
+}
+
+#[test]
+fn a_record_that_the_servers_user_may_not_read_is_not_taken_for_none() {
+    let mut server = Server::prepared();
+    let config = fs::read_to_string(server.path("mxseal.toml")).expect("read");
+    server.write("mxseal.toml", config.replace("workers = 1\n", "workers = 1\nuser = \"nobody\"\n"));
+    fs::set_permissions(server.path(""), fs::Permissions::from_mode(0o755)).expect("opened");
+    fs::create_dir(server.path("keys")).expect("made");
+    fs::set_permissions(server.path("keys"), fs::Permissions::from_mode(0o700)).expect("closed");
+    let give = |server: &Server, paths: &[&str], user: u32| {
+        paths.iter().for_each(|path| std::os::unix::fs::chown(server.path(path), Some(user), None).expect("given"));
+    };
+    let both = ["keys/.records", "keys/copy/.records"];
+    give(&server, &["keys"], nobody());
+    server.start();
+    server.eventually("x-example", EU);
+    let before = published(&server);
+    server.stop();
+    // As a backup that root has restored leaves them.
+    give(&server, &both, 0);
+    server.start();
+    server.eventually("x-example", EU);
+    assert_eq!(published(&server), before, "zones with keys are served");
+    server.until("it is told", |server| server.codes().contains(&"MX5532".to_owned()));
+    let said = server.run(&["status"]).ends(1).out;
+    assert!(
+        said.contains("keys/.records cannot be read (Permission denied") && said.contains("keys/.records\n"),
+        "{said}"
+    );
+    server.write("zones/b.mx.example.zone", MASTER);
+    server.until("the zone without keys is silent", |server| server.codes().contains(&"MX5032".to_owned()));
+    assert_eq!(server.ask("b.mx.example", "SOA"), "SERVFAIL");
+    assert_eq!(key_files(&server, "b.mx.example"), Vec::<PathBuf>::new(), "no key is made");
+    give(&server, &both, nobody());
+    server.run(&["reload"]);
+    server.until("its keys", |server| server.ask("b.mx.example", "SOA").starts_with("NOERROR"));
+    assert!(!server.codes().contains(&"MX5532".to_owned()));
+    assert_eq!(published(&server), before);
+}
+
 #[test]
 fn a_zone_whose_folder_is_gone_is_silent_whatever_the_configuration_says() {
     let mut server = Server::started();

@@ -47,8 +47,20 @@ fn tables(plans: &[KeysPlan], output: &mut Output) -> Result<(), Stop> {
             output.line("  nothing to do")?;
         }
         output.table(&steps(&plan.steps, plan.from))?;
+        if is_under_way(&plan.steps) {
+            let zone = plan.zone.trim_end_matches('.');
+            output.line(&format!(
+                "  a key that must go sooner: `mxseal keys roll {zone} --emergency` waits for TTLs only"
+            ))?;
+        }
     }
     Ok(())
+}
+
+/// Whether a key is on its way out: its steps wait for the ends of signatures, which an emergency does not.
+fn is_under_way(steps: &[PlannedStep]) -> bool {
+    let of_now = steps.iter().take_while(|step| step.verb != "begin");
+    of_now.into_iter().any(|step| ["switch", "want-ds", "remove", "stop-signing"].contains(&step.verb.as_str()))
 }
 
 /// A row for each step.

@@ -216,9 +216,10 @@ impl Rolls {
 
     /// What stands against the record of what was published, and against zones whose parents could not be asked.
     pub fn past_findings(&mut self, store: &Store) -> Vec<Diagnostic> {
-        let keys = store.zone_folder(&[0]).parent().map(Path::to_owned).unwrap_or_default();
         let records = self.records(store);
-        let place = || Place::file(keys.join(".records").display().to_string());
+        let keys = records.path().parent().map(Path::to_owned).unwrap_or_default();
+        let shown = records.path().display().to_string();
+        let place = || Place::file(shown.clone());
         let mut found = Vec::new();
         match &records.trust {
             Trust::Whole | Trust::New => {}
