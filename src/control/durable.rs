@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Names of unfinished files begin so; they are removed at the next start.
 pub const UNFINISHED_PREFIX: &str = ".new-";
@@ -79,12 +80,20 @@ pub enum Exposure {
 pub struct Disk {
     /// For tests only: none in production.
     failpoint: Option<Failpoint>,
+    /// Whether all is left as it is.
+    is_left: AtomicBool,
 }
 
 impl Disk {
     /// A disk whose steps can be failed, for tests.
     pub fn with_failpoint(failpoint: Failpoint) -> Disk {
-        Disk { failpoint: Some(failpoint) }
+        Disk { failpoint: Some(failpoint), is_left: AtomicBool::new(false) }
+    }
+
+    /// Nothing is written, removed or renamed from now on, since another server does so in these very files: what this
+    /// process holds in memory would replace what that one has recorded meanwhile. Or it is again.
+    pub fn leave(&self, is_left: bool) {
+        self.is_left.store(is_left, Ordering::Relaxed);
     }
 
     /// Makes a folder that only its owner may use, where there is none, and makes its name durable.
@@ -209,6 +218,9 @@ impl Disk {
     }
 
     fn step(&self, step: Step, path: &Path) -> io::Result<()> {
+        if self.is_left.load(Ordering::Relaxed) {
+            return Err(io::Error::other("another server uses this folder, so this one writes nothing there"));
+        }
         self.failpoint.as_ref().map_or(Ok(()), |failpoint| failpoint(step, path))
     }
 }

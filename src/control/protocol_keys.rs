@@ -49,6 +49,9 @@ pub struct LeadInfo {
     pub before: String,
     /// Whether it leads now.
     pub leads: bool,
+    /// Whether it leads from its next start on.
+    #[serde(default)]
+    pub restart: bool,
 }
 
 /// The keys of a zone: what is, what waits and until when, what the server will do, and what a person must.

@@ -28,7 +28,7 @@ use super::copies;
 use super::durable::{self, Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use super::first_keys;
 use super::frozen::{Cause, Frozen};
-use super::instance::Instance;
+use super::instance::{self, Instance};
 use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
@@ -151,10 +151,13 @@ impl Store {
                 return Err(StoreFault::Disk(DiskFault { file: keys.to_owned(), doing: "lock", cause }));
             }
         }
-        // A full or read-only disk must not keep a server from starting; then the second process learns no pid.
-        let _ = durable::overwrite_plainly(&pid_file, format!("{}\n", std::process::id()).as_bytes());
         let store = Store { folder: keys.to_owned(), disk: Arc::new(disk), lock: handle };
-        store.remove_unfinished(&store.folder);
+        // What another machine is writing in a shared folder is not what an interrupted write left.
+        if instance::is_ours(keys) {
+            // A full or read-only disk must not keep a server from starting; then the second process learns no pid.
+            let _ = durable::overwrite_plainly(&pid_file, format!("{}\n", std::process::id()).as_bytes());
+            store.remove_unfinished(&store.folder);
+        }
         Ok(store)
     }
 

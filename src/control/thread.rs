@@ -228,8 +228,9 @@ impl Mind {
             } else {
                 inbox.recv_timeout(self.sleep()).map_err(|fault| fault == RecvTimeoutError::Disconnected)
             };
+            self.look_for_others();
             match event {
-                Ok(Event::Stop) | Err(true) => return,
+                Ok(Event::Stop) | Err(true) => return self.instance.end(),
                 Ok(Event::Files) => self.look(),
                 Ok(Event::Reload) => drop(self.reload()),
                 Ok(Event::Request(request, reply)) => self.request(request, reply),

@@ -89,7 +89,8 @@ pub enum KeysVerb {
     ///
     /// Keys that lie on another machine than before, a copy of them, or a folder that two servers use at once: rolls do not
     /// begin, no key is made and nothing is taken away, since two servers that roll for themselves make a zone bogus for those
-    /// who ask the other one. End the other server, or take its copy away; then say here that this one leads.
+    /// who ask the other one. End the other server, or take its copy away; then say here that this one leads. Where both
+    /// use the same files, it leads from its next start on, and the other one stops by itself.
     #[command(after_help = page(
         &["mxseal keys lead --reason 'ns1 burnt down; this is its backup'"],
         &[(0, "this server leads"), FAILED, UNREACHABLE, SILENT],

@@ -19,6 +19,12 @@ pub fn run(context: &Context, asked: &Lead, output: &mut Output) -> Result<Exit,
         output.object(&info)?;
         return Ok(Exit::Ok);
     }
+    if info.restart {
+        output.line("This server leads from its next start on: start it again now.")?;
+        output
+            .line("Until then it writes nothing: another server may have written in these files since it read them.")?;
+        return Ok(Exit::Ok);
+    }
     output.line(&match (info.before.as_str(), asked.dry_run) {
         ("", _) => "This server leads already: nothing was changed.".to_owned(),
         (before, true) => format!("Nothing was changed. It would end: {before}."),

@@ -15,7 +15,6 @@ impl Mind {
         if self.clock_read.elapsed() >= SLEEP_MAX {
             self.clock_read = Instant::now();
             self.tick_clock();
-            self.look_for_others();
         }
     }
 

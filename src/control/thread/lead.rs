@@ -7,8 +7,9 @@ use super::{Mind, disk};
 use crate::control::protocol::LeadInfo;
 use std::time::{Duration, Instant};
 
-/// How often the sign of life of another server is looked for.
-const BEAT_EVERY: Duration = Duration::from_secs(60);
+/// How often the sign of life of another server is looked for, at most: before whatever is done, so that of two servers the
+/// one that led takes no further step.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Mind {
     /// What stands in the way of all zones.
@@ -16,14 +17,17 @@ impl Mind {
         InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() }
     }
 
-    /// Looks for another server that uses the folder, now and then.
+    /// Looks for another server that uses the folder.
     pub(super) fn look_for_others(&mut self) {
         if self.beat_at.is_some_and(|at| at > Instant::now()) {
             return;
         }
-        self.beat_at = Some(Instant::now() + BEAT_EVERY);
+        self.beat_at = Some(Instant::now() + LOOK_EVERY);
         if self.instance.beat() {
             self.take_leader();
+            if self.instance.elsewhere().is_none() {
+                self.lead_on();
+            }
         }
     }
 
@@ -34,16 +38,26 @@ impl Mind {
     pub(super) fn lead(&mut self, reason: &str, dry_run: bool) -> Result<LeadInfo, (u8, String)> {
         let before = self.instance.elsewhere().unwrap_or_default().to_owned();
         if before.is_empty() || dry_run {
-            return Ok(LeadInfo { leads: before.is_empty(), before });
+            return Ok(LeadInfo { leads: before.is_empty(), before, restart: false });
         }
-        self.instance.lead().map_err(|why| (1, format!("that this server leads could not be recorded: {why}")))?;
-        tracing::warn!("this server leads from now on, by a person's word: {reason}");
+        let lead = self.instance.lead();
+        let restart = lead.map_err(|why| (1, format!("that this server leads could not be recorded: {why}")))?;
+        let from = if restart { "its next start" } else { "now" };
+        tracing::warn!("this server leads from {from} on, by a person's word: {reason}");
         self.take_leader();
+        if restart {
+            return Ok(LeadInfo { before, leads: false, restart });
+        }
+        self.lead_on();
+        Ok(LeadInfo { before, leads: true, restart })
+    }
+
+    /// Whatever waited for this server to lead goes on.
+    fn lead_on(&mut self) {
         let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.thaw(&mut outside);
         self.note_goals();
         self.publish();
-        Ok(LeadInfo { before, leads: true })
     }
 
     /// Whether this server leads has changed.

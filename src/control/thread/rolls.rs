@@ -101,7 +101,9 @@ impl Mind {
         self.is_news = true;
         roll.due = Instant::now() + LOOK_AGAIN;
         // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
-        roll.disk = roll.journal().put_back().err().map(|fault| fault.to_string());
+        // Files that another server writes are left alone, and that they are is told as what it is.
+        let put_back = |roll: &mut ZoneRoll| roll.journal().put_back().err().map(|fault| fault.to_string());
+        roll.disk = if way.elsewhere.is_none() { put_back(roll) } else { None };
         if !is_ready {
             return None;
         }
