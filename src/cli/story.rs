@@ -24,6 +24,8 @@ pub struct Story<'a> {
     pub next_at: Option<u64>,
     /// What is to be said about the clock.
     pub clock: &'a str,
+    /// Whether nothing is answered meanwhile, so that what stands in the way does more than freeze.
+    pub is_silent: bool,
     /// The moment of the answer, seconds since 1970.
     pub now: u64,
 }
@@ -52,7 +54,12 @@ impl Story<'_> {
         for (freezes, tone) in [(true, Tone::Bad), (false, Tone::Caution)] {
             let what: Vec<_> = stops(freezes).map(|blocker| ("now".to_owned(), blocker.what.clone())).collect();
             if !what.is_empty() {
-                rows(if freezes { "frozen by" } else { "held up by" }, tone, what);
+                let label = match freezes {
+                    true if self.is_silent => "silent by",
+                    true => "frozen by",
+                    false => "held up by",
+                };
+                rows(label, tone, what);
             }
         }
         let tone = if self.must.is_empty() { Tone::Plain } else { Tone::Caution };

@@ -155,6 +155,9 @@ fn status_ends_with_1_where_something_stands_in_the_way() {
     let ran = place.run(&["keys", "status"]).ends(1);
     assert!(ran.out.contains("frozen by") && ran.err.is_empty(), "{}{}", ran.out, ran.err);
     place.run(&["keys", "status", "-o", "json"]).ends(1);
+    place.world().keys[0].state = KeysStanding::Silent;
+    let out = place.run(&["keys", "status", "mx.example"]).ends(1).out;
+    assert!(out.contains("silent by") && !out.contains("frozen") && !out.contains("serving"), "{out}");
 }
 
 #[test]

@@ -54,6 +54,7 @@ pub fn print(info: &CertInfo, output: &mut Output) -> Result<(), Stop> {
         will: &info.will,
         next_at: info.next_at,
         clock: &info.clock,
+        is_silent: false,
         now: info.now,
     };
     output.table(&story.sentences())?;

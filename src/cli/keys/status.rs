@@ -66,7 +66,8 @@ fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
     let name = output.tone(Tone::Strong, &format!("zone {}", info.zone.trim_end_matches('.')));
     let state = output.tone(tone, info.state.word());
     let parent = if info.parent.is_empty() { String::new() } else { format!("    parent {}", info.parent) };
-    let more = format!("    serving snapshot {}    policy {}{parent}", info.snapshot, info.policy);
+    let serving = if matches!(info.state, KeysStanding::Silent | KeysStanding::Waiting) { "" } else { "serving " };
+    let more = format!("    {serving}snapshot {}    policy {}{parent}", info.snapshot, info.policy);
     let more = output.tone(Tone::Plain, &more);
     output.line(&format!("{name}    {state}{more}"))
 }
@@ -81,6 +82,7 @@ fn story(info: &KeysInfo) -> Story<'_> {
         will: &info.will,
         next_at: info.next_at,
         clock: &info.clock,
+        is_silent: info.state == KeysStanding::Silent,
         now: info.now,
     }
 }
