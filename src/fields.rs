@@ -55,6 +55,13 @@ pub struct Codes {
     pub wrong_type: &'static str,
 }
 
+/// A key or table that a text has twice.
+struct Twice {
+    is_table: bool,
+    message: String,
+    help: &'static str,
+}
+
 /// A text and what was found wrong with it.
 pub struct Reader<'a> {
     file: &'a str,
@@ -154,10 +161,15 @@ impl<'a> Reader<'a> {
     /// Reads the text as TOML: the table, or what could be made out of it where errors were noted.
     pub fn toml(&mut self) -> Table {
         let (table, faults) = DeTable::parse_recoverable(self.text);
+        let mut is_table_twice = false;
         for fault in faults {
             let span = fault.span().unwrap_or(0..0);
-            if let Some((message, help)) = self.twice(fault.message(), span.clone()) {
-                self.error(self.codes.syntax, span, message, &help);
+            if let Some(twice) = self.twice(fault.message(), span.clone()) {
+                // What a second table repeats follows from its being there.
+                if !is_table_twice {
+                    self.error(self.codes.syntax, span, twice.message, twice.help);
+                }
+                is_table_twice |= twice.is_table;
                 continue;
             }
             let message = format!("not TOML: {}", one_line(fault.message()));
@@ -167,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What to say of a key or table that the text has twice: the parser does not tell where it is first.
-    fn twice(&self, fault: &str, span: Range<usize>) -> Option<(String, String)> {
+    fn twice(&self, fault: &str, span: Range<usize>) -> Option<Twice> {
         if !fault.contains("duplicate key") {
             return None;
         }
@@ -187,7 +199,7 @@ impl<'a> Reader<'a> {
         let what = if is_table { "table" } else { "key" };
         let where_first = first.map(|line| format!("; it is in line {line} first")).unwrap_or_default();
         let help = if is_table { "put all keys below one of the two" } else { "keep one of them" };
-        Some((format!("{what} `{}` is here twice{where_first}", shown(name)), help.to_owned()))
+        Some(Twice { is_table, message: format!("{what} `{}` is here twice{where_first}", shown(name)), help })
     }
 
     /// Notes each key of `table` that is not in `known`, and each that is there twice; `what` names the table.
@@ -286,17 +298,13 @@ pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     near.or_else(|| known.iter().copied().find(is_part))
 }
 
-/// `did you mean`, with the one of `known` that `name` may have been meant for; where none is near, what else to do.
-pub fn near_help(name: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> String {
-    nearest(name, known).map_or_else(otherwise, |key| format!("did you mean `{key}`?"))
-}
-
-/// The same; where none is near, all that there are.
+/// `did you mean`, with the one of `known` that `name` may have been meant for; where none is near, all that there are.
 pub fn nearest_help(name: &str, known: &[&str]) -> String {
-    near_help(name, known, || {
-        let all: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-        if all.is_empty() { String::new() } else { format!("there are {}", all.join(", ")) }
-    })
+    if let Some(near) = nearest(name, known) {
+        return format!("did you mean `{near}`?");
+    }
+    let all: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+    if all.is_empty() { String::new() } else { format!("there are {}", all.join(", ")) }
 }
 
 /// An operator's text as messages may repeat it: cut, and without control characters, which would move a terminal's

@@ -98,7 +98,8 @@ fn examine(file: &Path, config: &Config, warnings: Vec<Diagnostic>) -> (Vec<Diag
     let (no_zones, no_keys) = (has(control::foresee::NO_ZONES), has(control::foresee::NO_KEYS));
     let zones = config.zones.display().to_string();
     let follows = |finding: &Diagnostic| {
-        (no_zones && finding.place.file == zones) || (no_keys && finding.code.starts_with("MX50"))
+        let of_zones = finding.place.file == zones || control::foresee::NEEDS_ZONES.contains(&finding.code);
+        (no_zones && of_zones) || (no_keys && finding.code.starts_with("MX50"))
     };
     found.extend(more.into_iter().filter(|finding| !follows(finding)));
     found.dedup();

@@ -5,6 +5,7 @@
 use super::door;
 use super::observe::anchors::Anchors;
 use super::store::ready;
+use super::world::named::{CANARY_IN_VAIN, POOL_IN_VAIN, ZONE_IN_VAIN};
 use crate::cert::roots::Roots;
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic, Place};
@@ -17,6 +18,8 @@ const ANCHORS_OCTETS_MAX: u64 = 256 * 1024;
 pub(super) const BAD_ANCHORS: &str = "MX5513";
 /// Code of a folder of zones that is not there, or cannot be listed.
 pub const NO_ZONES: &str = "MX1030";
+/// Codes of zones and pools that the configuration names in vain: without that folder there are none.
+pub const NEEDS_ZONES: [&str; 3] = [ZONE_IN_VAIN, CANARY_IN_VAIN, POOL_IN_VAIN];
 /// Code of a folder of keys that cannot be used.
 pub const NO_KEYS: &str = "MX1032";
 
@@ -30,7 +33,7 @@ pub fn host(config: &Config) -> Vec<Diagnostic> {
 
 fn zones(config: &Config) -> Option<Diagnostic> {
     let cause = std::fs::read_dir(&config.zones).err()?;
-    let message = format!("the folder of zones {} cannot be read: {}", config.zones.display(), plain(&cause));
+    let message = format!("`{}`, the folder of zones, cannot be read: {}", config.zones.display(), plain(&cause));
     let help = "make the folder, or correct `zones`; without it the server does not start";
     Some(Diagnostic::error(NO_ZONES, config.places.of("zones"), message, help))
 }

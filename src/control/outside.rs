@@ -18,7 +18,7 @@ use crate::control::scan::{Changes, Files};
 use crate::control::store::records::Records;
 use crate::control::store::{self, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
-use crate::control::world::{FileChange, Outside, World};
+use crate::control::world::{FileChange, Outside, POOLS_FILE, World};
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
@@ -324,10 +324,12 @@ pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let batch = batch.collect();
     let records = Records::read(&config.keys);
     let mut outside = ReadOnly { config, files: &mut files, records };
+    let spoiled = troubled.iter().map(|trouble| trouble.path.to_string_lossy()).zip(found.iter().cloned());
+    // Tenants ask for their pools when they are read.
+    let (pools, others): (Vec<_>, Vec<_>) = spoiled.partition(|(path, _)| path == POOLS_FILE);
+    pools.into_iter().for_each(|(path, finding)| world.spoil(&path, finding, &mut outside));
     world.apply(batch, time::now(), &mut outside);
-    for (trouble, finding) in troubled.iter().zip(&found) {
-        world.spoil(&trouble.path.to_string_lossy(), finding.clone(), &mut outside);
-    }
+    others.into_iter().for_each(|(path, finding)| world.spoil(&path, finding, &mut outside));
     (world, found)
 }
 
@@ -363,7 +365,7 @@ pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
 /// The folders of the certificates that the pools name now, and of the authorities that MTA-STS senders trust: they must be
 /// readable before confinement closes the rest. Folders of the system are left out: see [`reach`].
 pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
-    let octets = std::fs::read(config.zones.join(crate::control::world::POOLS_FILE)).unwrap_or_default();
+    let octets = std::fs::read(config.zones.join(POOLS_FILE)).unwrap_or_default();
     let pools = tenant::text_of("", &octets).map(|text| tenant::parse_pools("", text).entries).unwrap_or_default();
     let named = pools.iter().flat_map(|pool| &pool.certificates).map(|path| config.zones.join(path));
     let named = named.filter_map(|file| Some((file.parent()?.to_owned(), reach::folders(&file).ok()?)));

@@ -173,9 +173,9 @@ fn certificates(
 }
 
 impl PoolTable {
-    /// No pools yet; all records will have this TTL, in seconds.
-    pub fn new(ttl: u32) -> PoolTable {
-        PoolTable { ttl, ..PoolTable::default() }
+    /// No pools yet, and their file is shown like this; all records will have this TTL, in seconds.
+    pub fn new(ttl: u32, shown: String) -> PoolTable {
+        PoolTable { ttl, shown, ..PoolTable::default() }
     }
 
     /// The index of a pool that is served.

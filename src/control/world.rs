@@ -8,7 +8,7 @@ mod files;
 mod held;
 mod keys;
 mod looks;
-mod named;
+pub mod named;
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -108,7 +108,7 @@ pub struct World {
 impl World {
     /// A world without files.
     pub fn new(config: Config, shown: String) -> World {
-        let pools = PoolTable::new(config.tenants.ttl);
+        let pools = PoolTable::new(config.tenants.ttl, format!("{shown}/{POOLS_FILE}"));
         World {
             config,
             shown,

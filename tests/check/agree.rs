@@ -44,13 +44,18 @@ fn cases(text: &str) -> Vec<Case> {
     cases
 }
 
-/// The files of a case in a world; a path that ends with `+` adds to what every case begins with.
+/// The files of a case in a world; a path that ends with `+` adds to what every case begins with, one that ends with `-`
+/// is taken away.
 fn lay(world: &World, case: &Case) {
     for (path, text) in [("mxseal.toml", CONFIG), ("zones/mx.test.zone", ZONE), ("zones/pools.toml", POOLS)] {
         world.write(path, text);
     }
     for (path, text) in &case.files {
         let text = text.replace("{long}", &"long/".repeat(30));
+        if let Some(path) = path.strip_suffix('-') {
+            world.remove(path);
+            continue;
+        }
         match path.strip_suffix('+') {
             Some(path) => world.write(path, &(world.read(path) + &text)),
             None => world.write(path, &text),

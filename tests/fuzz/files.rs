@@ -4,6 +4,8 @@ use mxseal::config;
 use mxseal::diagnostic::{Diagnostic, Severity};
 use mxseal::dns::name::{Name, ROOT, is_within};
 use mxseal::dns::{rdata, rtype};
+use mxseal::zone::content::{self, Parts};
+use mxseal::zone::lint::{self, Subject};
 use mxseal::zone::master::{self, DIAGNOSTICS_MAX, Parsed, Record};
 use mxseal::zone::tenant::{self, Definition};
 
@@ -32,6 +34,17 @@ pub fn master(octets: &[u8]) {
     }
     check_nothing_is_skipped(text, &parsed);
     check_written_again(&origin, &parsed.records);
+    check_slips(&origin, &parsed);
+}
+
+/// Whatever holds together can be looked through for slips, and each is told at its record.
+fn check_slips(origin: &Name, parsed: &Parsed) {
+    let parts = Parts { apex: origin, signed: false, parsed, key_sets: &[], children: &[], ttl_cap: u32::MAX };
+    let Some(content) = content::build(&parts).0 else { return };
+    for slip in lint::lint(&Subject { apex: origin, parsed, content: &content, children: &[] }) {
+        let Diagnostic { place, message, help, .. } = slip.diagnostic;
+        assert!(place.line > 0 && !message.is_empty() && !help.is_empty(), "{place:?} {message}");
+    }
 }
 
 /// Where no line depends on another, each one that is not blank is a record or a finding.

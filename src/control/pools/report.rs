@@ -40,11 +40,24 @@ impl PoolTable {
         self.entries.iter().filter(is_there).map(|entry| entry.name.as_str())
     }
 
-    /// What is wrong with a pool that is not served; none where nothing is known of such a pool at all. While the file
-    /// cannot be read, any pool may stand in it.
-    pub fn why_broken(&self, name: &str) -> Option<&Diagnostic> {
-        let own = self.entry(name).and_then(|entry| entry.findings.first());
-        own.or_else(|| self.file_findings.first().filter(|_| !self.file_is_good))
+    /// What is wrong with a pool that is not served; none where nothing is known of such a pool at all. While the file is
+    /// not there or cannot be read, any pool may stand in it.
+    pub fn why_broken(&self, name: &str) -> Option<Diagnostic> {
+        if let Some(own) = self.entry(name).and_then(|entry| entry.findings.first()) {
+            return Some(own.clone());
+        }
+        let of_file = self.file_findings.first().filter(|_| !self.file_is_good).cloned();
+        of_file.or_else(|| (!self.is_known()).then(|| self.no_file()))
+    }
+
+    fn no_file(&self) -> Diagnostic {
+        let message = "there is no file of pools";
+        Diagnostic::error(
+            "MX3206",
+            Place::file(&self.shown),
+            message,
+            "write one, and define the pools of the tenants in it",
+        )
     }
 
     /// Whether the file of the pools is there, and could be read as it is now.

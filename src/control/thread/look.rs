@@ -7,7 +7,7 @@ use crate::control::files_name;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::{Reason, Trouble};
 use crate::control::scan::Changes;
-use crate::control::world::FileChange;
+use crate::control::world::{FileChange, POOLS_FILE};
 use crate::diagnostic::Diagnostic;
 use crate::time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,12 +67,13 @@ impl Mind {
         let spoiled: Vec<_> = changes.troubled.iter().map(|trouble| self.trouble(trouble)).collect();
         let changed = !(batch.is_empty() && spoiled.is_empty() && healed.is_empty());
         let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        // Tenants ask for their pools when they are read.
+        let (pools, others): (Vec<_>, Vec<_>) = spoiled.into_iter().partition(|(path, _)| path == POOLS_FILE);
+        pools.into_iter().for_each(|(path, finding)| self.world.spoil(&path, finding, &mut outside));
         if !batch.is_empty() {
             log_done(&self.world.apply(batch, time::now(), &mut outside));
         }
-        for (path, finding) in spoiled {
-            self.world.spoil(&path, finding, &mut outside);
-        }
+        others.into_iter().for_each(|(path, finding)| self.world.spoil(&path, finding, &mut outside));
         if changed {
             self.files.keep_includes(&self.world.included_paths());
         }
