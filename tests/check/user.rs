@@ -80,3 +80,19 @@ fn a_folder_of_keys_that_the_servers_user_cannot_write_is_foreseen() {
     // And so it is: the server does not start.
     assert_ne!(world.start("again", mxseal(), &["serve"]).poll_code(), Some(0));
 }
+
+#[test]
+fn pools_that_cannot_be_read_are_one_cause_for_all_their_tenants() {
+    let Some(world) = served("user = \"nobody\"\n") else { return };
+    let pools = "[p]\naddresses = [\"192.0.2.25\"]\n[q]\naddresses = [\"192.0.2.26\"]\n";
+    world.write("zones/pools.toml", pools);
+    open(&world, "zones/pools.toml", 0o600);
+    let tenants = [("a", "p"), ("b", "p"), ("c", "q")];
+    let lines = tenants.map(|(name, pool)| format!("{{\"domain\":\"{name}.example\",\"pool\":\"{pool}\"}}\n"));
+    world.write("zones/mx.test/bulk.ndjson", &lines.concat());
+    let (code, said) = check(&world);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!((said.matches("error[MX6001]").count(), said.matches("error[").count()), (1, 2), "{said}");
+    assert!(said.contains("3 tenants are not served as written, since 2 pools cannot be used"), "{said}");
+    assert!(said.find("MX6001") < said.find("MX3205"), "the cause comes first: {said}");
+}
