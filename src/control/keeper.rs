@@ -23,6 +23,8 @@ pub(super) struct Keeper {
     began: Instant,
     pools: Option<String>,
     zones: BTreeMap<Name, Kept>,
+    /// Zones whose last good content the disk refuses to give now, and why: it is not written over before it was read.
+    pub(super) unread: BTreeMap<Name, String>,
 }
 
 /// Revisions of what was kept last; none: not known, as at a start.
@@ -37,7 +39,7 @@ struct Kept {
 impl Keeper {
     /// Nothing was kept by this process.
     pub(super) fn new() -> Keeper {
-        Keeper { began: Instant::now(), pools: None, zones: BTreeMap::new() }
+        Keeper { began: Instant::now(), pools: None, zones: BTreeMap::new(), unread: BTreeMap::new() }
     }
 
     /// Makes durable what must be; what the disk refused.
@@ -52,7 +54,7 @@ impl Keeper {
                 Err(fault) => faults.push(fault),
             }
         }
-        for (apex, zone) in &world.zones {
+        for (apex, zone) in world.zones.iter().filter(|(apex, _)| !self.unread.contains_key(*apex)) {
             let kept = self.zones.entry(apex.clone()).or_default();
             if kept.master != Some(zone.revision()) {
                 let text = zone.last_good_text();
@@ -68,7 +70,8 @@ impl Keeper {
             }
         }
         self.forget(world, store, &mut faults);
-        faults.into_iter().map(|fault| diagnostic(&fault, keys)).collect()
+        let unread = self.unread.values().map(|why| unread(why, keys));
+        faults.into_iter().map(|fault| diagnostic(&fault, keys)).chain(unread).collect()
     }
 
     /// After a publication: makes durable where tenants are served from now; what the disk refused.
@@ -117,6 +120,7 @@ impl Keeper {
 
     /// Zones that were removed for good must not come back from the disk.
     fn forget(&mut self, world: &World, store: &Store, faults: &mut Vec<StoreFault>) {
+        self.unread.retain(|apex, _| world.zones.contains_key(apex));
         let gone: Vec<Name> = self.zones.keys().filter(|apex| !world.zones.contains_key(*apex)).cloned().collect();
         for apex in gone {
             let some = self.zones.get(&apex).is_some_and(|kept| kept.some);
@@ -135,6 +139,12 @@ fn settle(done: Result<(), StoreFault>, kept: &mut Option<u64>, revision: u64, f
         Ok(()) => *kept = Some(revision),
         Err(fault) => faults.push(fault),
     }
+}
+
+fn unread(why: &str, keys: &Path) -> Diagnostic {
+    let message = format!("the last good content of before cannot be read: {why}");
+    let help = "repair this: it is tried again by itself, and written over only once it was read";
+    Diagnostic::error("MX5016", Place::file(keys.display().to_string()), message, help)
 }
 
 fn diagnostic(fault: &StoreFault, keys: &Path) -> Diagnostic {

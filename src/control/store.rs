@@ -33,6 +33,7 @@ use super::journal::{Fact, KeyLayout, ZoneFacts};
 use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::key_load;
 use super::keys_folder::{LOCK_NAME, check_folder, is_there, key_files, strays, zone_folder};
+use super::passing;
 use super::signing_clock::SigningClock;
 use crate::diagnostic::Diagnostic;
 use crate::roll::clock::Told;
@@ -99,6 +100,11 @@ pub struct ZoneKeys {
 }
 
 impl StoreFault {
+    /// Whether it may end by itself, or once the disk or its rights are mended.
+    pub(in crate::control) fn is_passing(&self) -> bool {
+        matches!(self, StoreFault::Disk(fault) if passing::is_passing(&fault.cause))
+    }
+
     /// Exit code of a command that ends with it: 4 where a safety gate refused, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -171,18 +171,41 @@ fn a_crowd_of_connections_leaves_descriptors_for_files_and_commands() {
     assert!(!has(&server, "MX6203"), "the soft limit is raised");
 }
 
-// ---- folders that are closed ----
+// ---- folders and files that are closed ----
 
-#[test]
-fn a_folder_that_opens_later_is_watched_from_then_on() {
-    let mut server = Server::prepared();
-    server.configure("");
+/// A server that becomes a user to whom what root closes is closed.
+fn as_nobody() -> Server {
+    let server = Server::prepared();
     let config = fs::read_to_string(server.path("mxseal.toml")).expect("read");
     server.write("mxseal.toml", config.replace("workers = 1", "workers = 1\nuser = \"nobody\""));
     mode(&server.path(""), 0o755);
     fs::create_dir(server.path("keys")).expect("made");
     mode(&server.path("keys"), 0o700);
     chown(server.path("keys"), Some(65_534), None).expect("given away");
+    server
+}
+
+#[test]
+fn last_good_content_that_cannot_be_read_at_a_start_is_kept_until_it_can() {
+    let mut server = as_nobody();
+    server.start();
+    server.eventually("x-example", EU);
+    server.write("zones/a.mx.example.zone", "broken\n");
+    server.until("it is broken", |server| server.run(&["status"]).code == Some(1));
+    server.stop();
+    let kept = server.path("keys/a.mx.example/last-good.zone");
+    chown(&kept, Some(0), None).expect("taken away");
+    server.start();
+    server.until("it is told", |server| has(server, "MX5016"));
+    assert_ne!(server.address("x-example"), EU);
+    chown(&kept, Some(65_534), None).expect("given back");
+    server.eventually("x-example", EU);
+    server.until("it is over", |server| !has(server, "MX5016"));
+}
+
+#[test]
+fn a_folder_that_opens_later_is_watched_from_then_on() {
+    let mut server = as_nobody();
     server.start();
     server.eventually("x-example", EU);
     for (name, inner) in [("late", "late"), ("deep", "deep/er")] {

@@ -10,6 +10,7 @@ use crate::control::frozen;
 use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,7 @@ impl Mind {
         self.look_at_host();
         if self.again.tried.elapsed() >= self.again.pause {
             self.again.tried = Instant::now();
-            let is_refused = self.try_keys() | self.try_named_files();
+            let is_refused = self.try_keys() | self.try_named_files() | self.try_last_good();
             self.again.pause = if is_refused { (self.again.pause * 2).min(PAUSE_MAX) } else { PAUSE };
         }
     }
@@ -90,6 +91,18 @@ impl Mind {
             self.publish();
         }
         is_unread || self.world.zones.values().any(is_tried)
+    }
+
+    /// Content of before that could not be read at the start; true where some still cannot.
+    fn try_last_good(&mut self) -> bool {
+        let before = self.keeper.unread.len();
+        if before > 0 {
+            self.restore(None, &BTreeMap::new());
+        }
+        if self.keeper.unread.len() != before {
+            self.publish();
+        }
+        !self.keeper.unread.is_empty()
     }
 
     fn frozen_zones(&self) -> Vec<(Name, Diagnostic)> {

@@ -4,7 +4,7 @@
 
 use super::{Mind, disk};
 use crate::control::outside::settled_scan;
-use crate::control::store::LastGood;
+use crate::control::store::{LastGood, StoreFault};
 use crate::dns::name::Name;
 use crate::time;
 use crate::zone::master;
@@ -47,12 +47,25 @@ impl Mind {
         let new: BTreeSet<Name> = self.world.zones.keys().chain(masters.keys()).filter(new).cloned().collect();
         let (mut masters, mut tenants) = (masters.clone(), BTreeMap::new());
         for apex in &new {
-            let good = |what: LastGood<'_>| self.store.last_good(what).ok().flatten().map(|text| (apex.clone(), text));
+            let mut refused = None;
+            let mut good = |what: LastGood<'_>| match self.store.last_good(what) {
+                Ok(text) => text.map(|text| (apex.clone(), text)),
+                // What is refused now may be had later; what is damaged stays that.
+                Err(fault) => {
+                    refused =
+                        Some(fault).filter(StoreFault::is_passing).map(|fault| fault.to_string()).or(refused.take());
+                    None
+                }
+            };
             masters.extend(good(LastGood::Master(apex)));
             tenants.extend(good(LastGood::Tenants(apex)));
+            match refused {
+                Some(why) => drop(self.keeper.unread.insert(apex.clone(), why)),
+                None => drop(self.keeper.unread.remove(apex)),
+            }
         }
         let is_known = new.is_empty() && masters.is_empty();
-        self.restored.extend(new);
+        self.restored.extend(new.into_iter().filter(|apex| !self.keeper.unread.contains_key(apex)));
         if pools.is_some() || !is_known {
             let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
