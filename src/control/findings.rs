@@ -4,7 +4,7 @@
 
 use crate::control::protocol::Finding;
 use crate::control::view::{finding, severity_word};
-use crate::control::world::{OwnHosts, World};
+use crate::control::world::World;
 use crate::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,9 +20,9 @@ pub(super) type Counts = BTreeMap<(&'static str, &'static str), u64>;
 /// What stands now.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// What is not about tenants, how often the rest changed, and addresses of tenants' own that are not looked at: equal
-    /// values mean equal findings.
-    seen: Option<(Vec<Diagnostic>, Vec<u64>, OwnHosts)>,
+    /// What is not about tenants, and how often the rest changed, hosts at tenants' own addresses among it: equal values mean
+    /// equal findings.
+    seen: Option<(Vec<Diagnostic>, Vec<u64>, u64)>,
     all: Vec<Diagnostic>,
     shown: Arc<Vec<Finding>>,
     counts: Counts,
@@ -54,7 +54,7 @@ impl Findings {
         let mut few = world.findings_but_tenants();
         few.extend_from_slice(&more);
         let revisions = world.zones.values().map(|zone| zone.tenants.revision()).collect();
-        let now = Some((few, revisions, world.own_not_looked_at()));
+        let now = Some((few, revisions, world.pools.apart_revision()));
         if self.seen == now {
             return;
         }

@@ -88,6 +88,8 @@ pub struct PoolTable {
     unused: bool,
     /// Whether tenants may have other addresses of their own since [`PoolTable::settle_apart`].
     is_apart_news: bool,
+    /// How often that, or what is said of pools' hosts in the configuration, changed.
+    apart_revision: u64,
     ways: Ways,
     /// TTL of the records of pools and tenants, in seconds; it changes at a restart only.
     pub ttl: u32,
@@ -345,6 +347,7 @@ impl PoolTable {
         }
         let is_changed = next != *self.records;
         if is_changed {
+            self.looks_change();
             self.records = Arc::new(next);
         }
         is_changed

@@ -26,7 +26,6 @@ use crate::time::UnixTime;
 use crate::zone::master;
 use build::is_above;
 use files::{master_gone, only_tenants};
-pub use looks::OwnHosts;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -134,6 +133,7 @@ impl World {
     /// Takes in a new configuration; zones are signed and named as it says from now on.
     pub fn configure(&mut self, config: Config, outside: &mut dyn Outside) {
         self.config = config;
+        self.pools.looks_change();
         let apexes: Vec<Name> = self.zones.keys().cloned().collect();
         for apex in apexes {
             let (signed, policy) = self.settings(&apex, outside);

@@ -26,6 +26,17 @@ impl PoolTable {
             entry.apart.remove(&address);
         }
         self.is_apart_news = true;
+        self.apart_revision += 1;
+    }
+
+    /// How often addresses of tenants' own, or what is said of looks at them, changed: equal numbers mean nothing did.
+    pub fn apart_revision(&self) -> u64 {
+        self.apart_revision
+    }
+
+    /// Something else is said of pools, or of looks at their hosts.
+    pub fn looks_change(&mut self) {
+        self.apart_revision += 1;
     }
 
     /// Addresses of tenants' own with the TLSA of a pool or way, and of how many tenants each.

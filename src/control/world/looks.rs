@@ -20,7 +20,7 @@ const HELP: &str =
     "list its network in `[probe] networks` if a host of yours stands there, or set `probe = false` for the pool";
 
 /// Addresses of tenants' own that are not looked at although their pools' hosts are, with the reason: by pool.
-pub type OwnHosts = BTreeMap<String, BTreeMap<IpAddr, String>>;
+type OwnHosts = BTreeMap<String, BTreeMap<IpAddr, String>>;
 
 impl World {
     /// What is told of addresses in pools.toml.
@@ -49,8 +49,7 @@ impl World {
         is_asked_for && report.pool.is_some_and(|pool| pool.addresses.iter().all(|at| can_be_looked_at(*at)))
     }
 
-    /// Tenants' own hosts that are not looked at.
-    pub fn own_not_looked_at(&self) -> OwnHosts {
+    fn own_not_looked_at(&self) -> OwnHosts {
         let looked_at: Vec<&str> =
             self.pools.reports().filter(|report| self.is_looked_at(report)).map(|report| report.name).collect();
         let mut all = OwnHosts::new();
