@@ -18,6 +18,7 @@ mod pool;
 mod progress;
 mod reload;
 pub mod serve;
+mod starting;
 mod status;
 mod story;
 mod svg;
@@ -29,7 +30,7 @@ mod zone;
 use args::{Args, CertVerb, Command, KeysVerb, PoolVerb, TenantVerb, ZoneVerb};
 use clap::Parser;
 use context::Context;
-use failure::{Exit, Stop};
+use failure::{Exit, Failure, Stop};
 use output::{Form, Output};
 use std::process::ExitCode;
 
@@ -58,6 +59,8 @@ pub fn main() -> ExitCode {
 
 fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
     match &args.command {
+        Command::Help { command } => return manual::help(command, output),
+        Command::Version => return manual::version(output),
         Command::Completions { shell } => return manual::completions(*shell, output),
         Command::Man { folder } => return manual::pages(folder.as_deref(), output),
         Command::Check => return check::run(args.config.as_deref(), output),
@@ -78,9 +81,7 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Zone { verb: ZoneVerb::List } => zone::list(&context, output),
         Command::Zone { verb: ZoneVerb::Show { zone } } => zone::show(&context, zone, output),
         Command::Zone { verb: ZoneVerb::Ds { zone } } => zone::ds(&context, zone, output),
-        Command::Tenant { verb: TenantVerb::List { zone, broken } } => {
-            tenant::list(&context, zone.as_deref(), *broken, output)
-        }
+        Command::Tenant { verb: TenantVerb::List(asked) } => tenant::list(&context, asked, output),
         Command::Tenant { verb: TenantVerb::Show { domain } } => tenant::show(&context, domain, output),
         Command::Tenant { verb: TenantVerb::Mx { domain } } => tenant::mx(&context, domain, output),
         Command::Tenant { verb: TenantVerb::Add(asked) } => change::add::run(&context, asked, output),
@@ -91,7 +92,12 @@ fn run(args: &Args, output: &mut Output) -> Result<Exit, Stop> {
         Command::Cert { verb } => certs::run(&context, verb, output),
         Command::Explain { name, rtype } => explain::run(&context, name, rtype, output),
         // Done above: these run without a server, or are one.
-        Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Ok),
+        Command::Serve { .. }
+        | Command::Check
+        | Command::Help { .. }
+        | Command::Version
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(Exit::Ok),
     }
 }
 
@@ -107,7 +113,12 @@ fn needs_configuration(command: &Command) -> bool {
         | Command::Pool { .. }
         | Command::Explain { .. } => false,
         // These read it themselves, or not at all.
-        Command::Serve { .. } | Command::Check | Command::Completions { .. } | Command::Man { .. } => true,
+        Command::Serve { .. }
+        | Command::Check
+        | Command::Help { .. }
+        | Command::Version
+        | Command::Completions { .. }
+        | Command::Man { .. } => true,
     }
 }
 
@@ -115,15 +126,25 @@ fn needs_configuration(command: &Command) -> bool {
 /// JSON gets JSON here as well, so the form is looked up in the raw arguments.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && wants_json(std::env::args_os().map(|word| word.to_string_lossy().into_owned())) {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = failure::Failure::new(Exit::Usage, message, "see `mxseal --help`");
-        Output::new(Form::Json, output::Colour::Never).failure(&failure);
+        Output::new(Form::Json, output::Colour::Never).failure(&wrong_usage(&error.render().to_string()));
         return Exit::Usage.into();
     }
     // A reader that is gone needs no help.
     let _ = error.print();
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
+}
+
+/// What clap says: the error, which may have lines of its own, then tips, then how it is used.
+fn wrong_usage(text: &str) -> Failure {
+    let mut parts = text
+        .trim_start_matches("error: ")
+        .split("\n\n")
+        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = parts.next().unwrap_or_default();
+    let tips: Vec<String> =
+        parts.filter(|part| part.starts_with("tip: ")).map(|part| part.replace("tip: ", "")).collect();
+    let help = if tips.is_empty() { "see `mxseal --help`".to_owned() } else { tips.join("; ") };
+    Failure::new(Exit::Usage, message, help)
 }
 
 fn wants_json(arguments: impl Iterator<Item = String>) -> bool {
@@ -137,6 +158,21 @@ fn wants_json(arguments: impl Iterator<Item = String>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_arguments_keeps_its_lines_and_its_tips() {
+        let said = |words: &[&str]| {
+            let error = Args::try_parse_from(words).expect_err("it is wrong");
+            wrong_usage(&error.render().to_string())
+        };
+        let typo = said(&["mxseal", "tenant", "lst"]);
+        assert_eq!(typo.message, "unrecognized subcommand 'lst'");
+        assert_eq!(typo.help, "a similar subcommand exists: 'list'");
+        let missing = said(&["mxseal", "tenant", "add", "a.example"]);
+        assert_eq!(missing.message, "the following required arguments were not provided: --pool <POOL>");
+        let number = said(&["mxseal", "keys", "plan", "--days", "-1"]);
+        assert_eq!(number.message, "invalid value '-1' for '--days <N>': write a whole number from 1 to 1825");
+    }
 
     #[test]
     fn the_wish_for_json_is_seen_in_each_spelling() {

@@ -5,11 +5,19 @@
 pub mod escape;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use annotate_snippets::renderer::{Ansi256Color, Style};
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+/// Colours of the palette that all terminals with 256 colours share; each can be read on white as on black.
+pub const GREEN: u8 = 28;
+/// See [`GREEN`].
+pub const ORANGE: u8 = 130;
+/// See [`GREEN`].
+pub const RED: u8 = 160;
 
 /// All findings, each as rustc would print it, with an empty line between two.
 pub fn text(diagnostics: &[Diagnostic], colour: bool) -> String {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour { coloured() } else { Renderer::plain() };
     let mut text = String::new();
     for (index, diagnostic) in diagnostics.iter().enumerate() {
         if index > 0 {
@@ -19,6 +27,11 @@ pub fn text(diagnostics: &[Diagnostic], colour: bool) -> String {
         text.push('\n');
     }
     text
+}
+
+fn coloured() -> Renderer {
+    let bold = |colour: u8| Style::new().bold().fg_color(Some(Ansi256Color(colour).into()));
+    Renderer::styled().error(bold(RED)).warning(bold(ORANGE)).help(bold(GREEN))
 }
 
 /// One finding as a JSON object without line ends: severity, code, file, line, column, message, help.

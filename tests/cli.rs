@@ -7,9 +7,10 @@ mod fake;
 mod keys;
 
 use fake::{Place, Ran, tenant, zone};
-use mxseal::control::protocol::{Explained, Finding, Line, PoolInfo, Request, ZoneStanding};
+use mxseal::control::protocol::{Explained, Finding, Line, PoolInfo, Request, TenantFilter, ZoneStanding};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 fn finding(severity: &str, message: &str) -> Finding {
     Finding {
@@ -152,8 +153,52 @@ fn tenants_are_listed_also_broken_ones_with_their_reason() {
     assert_eq!(objects.len(), 2);
     assert_eq!(objects[1]["reasons"][0], "pool `x` does not exist");
     place.run(&["tenant", "list", "--broken", "--zone", "A-v1.mx.example"]).ends(0);
-    let asked = Request::TenantList { zone: Some("a-v1.mx.example.".to_owned()), broken: true };
-    assert_eq!(place.world().asked.last(), Some(&asked));
+    let asked = TenantFilter { zone: Some("a-v1.mx.example.".to_owned()), broken: true, ..TenantFilter::default() };
+    assert_eq!(place.world().asked.last(), Some(&Request::TenantList(asked)));
+}
+
+#[test]
+fn tenants_are_found_by_a_part_of_their_names_and_by_pool_and_counted() {
+    let place = place();
+    place.world().tenants[1].pool = Some("us-1".to_owned());
+    let second = PoolInfo { pool: "us-1".to_owned(), ..PoolInfo::default() };
+    place.world().pools.push(second);
+    let shown = |args: &[&str]| {
+        let objects = place.run(&[&["tenant", "list", "-o", "json"], args].concat()).ends(0).objects();
+        objects.iter().map(|object| object["domain"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&["FABRI"]), ["fabrikam.com"]);
+    assert_eq!(shown(&["contoso-com.a"]), ["contoso.com"], "a part of the endpoint");
+    assert_eq!(shown(&["--pool", "us-1"]), ["fabrikam.com"]);
+    assert_eq!(shown(&["contoso", "--pool", "us-1"]), [""; 0]);
+    assert_eq!(place.run(&["tenant", "list", "--count"]).ends(0).out, "2\n");
+    assert_eq!(place.run(&["tenant", "list", "no", "--count", "-o", "json"]).ends(0).object(), json!({ "count": 0 }));
+    let ran = place.run(&["tenant", "list", "--pool", "eu1"]).ends(1);
+    assert!(ran.err.contains("there is no pool `eu1`") && ran.err.contains("did you mean `"), "{}", ran.err);
+}
+
+#[test]
+fn a_tenant_is_found_by_its_endpoint_as_a_log_has_it() {
+    let place = with_files();
+    let endpoint = "contoso-com.a-v1.mx.example";
+    for text in [
+        endpoint,
+        "CONTOSO-com.A-v1.mx.example.",
+        "_25._tcp.contoso-com.a-v1.mx.example",
+        "_465._TCP.contoso-com.a-v1.mx.example.",
+    ] {
+        assert_eq!(
+            place.run(&["tenant", "show", text, "-o", "json"]).ends(0).object()["domain"],
+            "contoso.com",
+            "{text}"
+        );
+    }
+    assert!(place.run(&["tenant", "mx", endpoint]).ends(0).out.starts_with("contoso.com. 3600 IN MX 0 "));
+    let ran = place.run(&["tenant", "add", endpoint, "--pool", "eu-1"]).ends(1);
+    assert!(ran.err.contains("is the endpoint of tenant contoso.com"), "{}", ran.err);
+    assert!(place.run(&["tenant", "rm", endpoint]).ends(0).out.contains("contoso.com is gone"));
+    let ran = place.run(&["tenant", "rm", "nobody.example"]).ends(1);
+    assert!(ran.err.contains("mxseal tenant list nobody") && !ran.err.contains("tenant add"), "{}", ran.err);
 }
 
 #[test]
@@ -280,7 +325,7 @@ fn explain_shows_records_by_section_sizes_key_and_windows() {
 fn reload_tells_the_new_snapshot() {
     let place = place();
     assert_eq!(place.run(&["reload"]).ends(0).out, "reloaded: snapshot 48213 answers\n");
-    assert_eq!(place.run(&["reload", "-o", "json"]).ends(0).out, "");
+    assert_eq!(place.run(&["reload", "-o", "json"]).ends(0).object(), json!({ "reloaded": true, "snapshot": 48_213 }));
     assert!(place.world().asked.contains(&Request::Reload { allow_shrink: false }));
 }
 
@@ -426,7 +471,22 @@ fn add_of_what_the_server_finds_broken_is_exit_1_with_the_reasons() {
     place.world().wait = Some((1, "the endpoint is taken by north-wind.example".to_owned()));
     let ran = place.run(&["tenant", "add", "northwind.example", "--pool", "eu-1"]).ends(1);
     assert!(ran.err.contains("the endpoint is taken by north-wind.example"), "{}", ran.err);
-    assert!(ran.err.contains("mxseal tenant rm northwind.example"), "{}", ran.err);
+    assert!(ran.err.contains("was removed again"), "{}", ran.err);
+    assert!(!place.path(NEW).exists(), "the next try finds nothing in its way");
+    place.world().wait = None;
+    place.run(&["tenant", "add", "northwind.example", "--pool", "eu-1"]).ends(0);
+}
+
+#[test]
+fn add_asks_first_whether_the_tenant_would_be_served_and_a_dry_run_says_the_same() {
+    let place = place();
+    place.world().refusal = Some("endpoint x is taken by x.toml:1 (x.example)".to_owned());
+    let args = ["tenant", "add", "northwind.example", "--pool", "eu-1", "--endpoint", "x"];
+    let real = place.run(&args).ends(1);
+    let dry = place.run(&[&args[..], &["--dry-run"]].concat()).ends(1);
+    assert_eq!(real.err, dry.err);
+    assert!(dry.err.contains("is taken by x.toml:1") && dry.err.contains("nothing was written"), "{}", dry.err);
+    assert!(place.files("zones").is_empty());
 }
 
 // --- tenant rm ---
@@ -523,6 +583,23 @@ fn rm_of_a_tenant_of_two_zones_needs_the_zone() {
     assert!(ran.err.contains("a-v1.mx.example, b-v1.mx.example") && ran.err.contains("--zone"), "{}", ran.err);
     place.run(&["tenant", "rm", "contoso.com", "--zone", "mx.example"]).ends(1);
     place.run(&["tenant", "rm", "contoso.com", "--zone", "a-v1.mx.example"]).ends(0);
+}
+
+#[test]
+fn rm_removes_each_entry_of_a_zone_that_defines_the_tenant() {
+    let place = with_files();
+    let twice = format!("{}{}{}", LINES[0], "{\"domain\":\"contoso.com\",\"pool\":\"eu-1\"}\n".repeat(3), LINES[1]);
+    place.write(BULK, &twice);
+    for line in 2..5 {
+        place.world().tenants.push(tenant("contoso.com", "a-v1.mx.example.", &format!("{BULK}:{line}")));
+    }
+    let ran = place.run(&["tenant", "rm", "contoso.com", "--dry-run"]).ends(0);
+    assert!(ran.out.contains(&format!("line 2 of {BULK} and {TOML}")), "{}", ran.out);
+    assert_eq!(place.read(BULK), Some(twice));
+    let ran = place.run(&["tenant", "rm", "contoso.com"]).ends(0);
+    assert!(ran.out.contains(&format!("removed line 4 of {BULK}")), "{}", ran.out);
+    assert_eq!(place.read(BULK), Some(format!("{}{}", LINES[0], LINES[1])));
+    assert!(!place.path(TOML).exists());
 }
 
 #[test]
@@ -714,7 +791,7 @@ fn each_help_page_has_a_sentence_an_example_and_its_exit_codes() {
     let place = Place::without_server();
     let mut all = Vec::new();
     pages(&place, &[], &mut all);
-    assert_eq!(all.len(), 42, "{:?}", all.iter().map(|(words, _)| words).collect::<Vec<_>>());
+    assert_eq!(all.len(), 44, "{:?}", all.iter().map(|(words, _)| words).collect::<Vec<_>>());
     for (words, page) in &all {
         let text = &page.out;
         assert!(text.lines().next().is_some_and(|line| line.len() > 10), "{words:?}: {text}");
@@ -725,6 +802,28 @@ fn each_help_page_has_a_sentence_an_example_and_its_exit_codes() {
     }
     let rm = all.iter().find(|(words, _)| words.join(" ") == "tenant rm").expect("it has a page");
     assert!(rm.1.out.contains("MX record must be moved first"), "{}", rm.1.out);
+}
+
+#[test]
+fn help_and_version_are_commands_too() {
+    let place = Place::without_server();
+    for words in [&[][..], &["tenant"], &["tenant", "add"], &["keys", "roll"]] {
+        let page = place.run(&[&["help"], words].concat()).ends(0).out;
+        assert_eq!(page, place.run(&[words, &["--help"]].concat()).ends(0).out, "{words:?}");
+    }
+    let ran = place.run(&["help", "tenant", "ad"]).ends(2);
+    assert!(ran.err.contains("unrecognized subcommand 'ad'") && ran.err.contains("'add'"), "{}", ran.err);
+    let version = place.run(&["--version"]).ends(0).out;
+    assert_eq!(place.run(&["version"]).ends(0).out, version);
+    let object = place.run(&["version", "-o", "json"]).ends(0).object();
+    assert_eq!(format!("{} {}\n", object["name"], object["version"]).replace('"', ""), version);
+}
+
+#[test]
+fn a_wrong_command_keeps_its_tip_in_json() {
+    let error = Place::without_server().run(&["-o", "json", "tenant", "lst"]).ends(2).error();
+    assert_eq!(error["error"], "unrecognized subcommand 'lst'");
+    assert!(error["help"].as_str().is_some_and(|help| help.contains("'list'")), "{error}");
 }
 
 #[test]
@@ -739,12 +838,114 @@ fn completions_come_for_each_shell() {
 #[test]
 fn the_manual_is_roff_and_has_a_page_a_command() {
     let place = Place::without_server();
-    assert!(place.run(&["man"]).ends(0).out.contains(".TH mxseal 1"));
+    assert!(place.run(&["man"]).ends(0).out.contains(".TH MXSEAL 1 2"));
     std::fs::create_dir(place.path("man1")).expect("it is ours");
     place.run(&["man", "man1"]).ends(0);
     let files = place.files("man1");
     assert!(files.contains(&"mxseal.1".to_owned()) && files.contains(&"mxseal-tenant-add.1".to_owned()), "{files:?}");
     place.run(&["man", "gone"]).ends(1);
+    let page = place.read("man1/mxseal-tenant-add.1").expect("it is written");
+    for part in
+        [".SH FILES", "keys/control.sock", ".SH \"SEE ALSO\"", "\\fBmxseal\\-tenant\\-rm\\fR(1)", "\\fBmxseal\\fR(1),"]
+    {
+        assert!(page.contains(part), "{part} is not in\n{page}");
+    }
+    let paths: Vec<_> = files.iter().map(|file| place.path(&format!("man1/{file}"))).collect();
+    let lint = Command::new("mandoc").args(["-Tlint"]).args(paths).output().expect("mandoc is installed");
+    let said = String::from_utf8_lossy(&lint.stdout).into_owned() + &String::from_utf8_lossy(&lint.stderr);
+    assert_eq!(said, "", "mandoc finds nothing");
+}
+
+/// What a command needs to be well written, apart from its own words; in the folder of [`Place`].
+fn arguments(command: &str) -> &'static [&'static str] {
+    match command {
+        "zone show" | "zone ds" | "keys hold" | "keys resume" | "keys roll" | "keys export" | "keys import" => {
+            &["mx.example"]
+        }
+        "tenant show" | "tenant mx" | "tenant rm" => &["contoso.com"],
+        "tenant add" => &["northwind.example", "--pool", "eu-1"],
+        "pool show" | "cert csr" | "cert resume" => &["eu-1"],
+        "cert stage" => &["eu-1", "--key", "key.pem"],
+        "cert permit" | "cert drop" | "cert adopt" => &["eu-1", "--key", KEY],
+        "cert rotate" => &["eu-1", "--back"],
+        "cert tlsa" => &["key.pem"],
+        "explain" => &["mx.example", "SOA"],
+        "completions" => &["bash"],
+        _ => &[],
+    }
+}
+
+const KEY: &str = "2bbcab29c3d44f6d18e10469681c9dd8b06a47e5c581e8d489341edae1a083c2";
+
+/// The exit codes that the page of a command names.
+fn documented(page: &str) -> Vec<i32> {
+    let codes = page.split("Exit codes:\n").nth(1).unwrap_or_default();
+    codes.lines().filter_map(|line| line.strip_prefix("  ")?.split("  ").next()?.parse().ok()).collect()
+}
+
+#[test]
+fn each_command_ends_with_the_exit_codes_of_its_page_and_with_no_other() {
+    let alone = Place::without_server();
+    let key = rcgen_key();
+    let mut all = Vec::new();
+    pages(&alone, &[], &mut all);
+    for (words, page) in all {
+        let command = words.join(" ");
+        let has_more = page.out.contains("Commands:\n");
+        // `serve` is a server itself: tests/process and tests/provisioning end it in each way.
+        if has_more || command == "serve" {
+            continue;
+        }
+        let codes = documented(&page.out);
+        let more: &[&str] = match command.as_str() {
+            "keys hold" | "keys lead" => &["--reason", "a test"],
+            "keys export" => &["--to", "out"],
+            "keys import" => &["keys-of-before"],
+            _ => &[],
+        };
+        let args: Vec<&str> = words
+            .iter()
+            .map(String::as_str)
+            .chain(arguments(&command).iter().copied())
+            .chain(more.iter().copied())
+            .collect();
+        alone.write("key.pem", &key);
+        let code = alone.run(&args).code;
+        assert!(
+            code.is_some_and(|code| codes.contains(&code)),
+            "{args:?} without a server ends with {code:?}, not one of {codes:?}"
+        );
+        let needs_server = ![
+            "check",
+            "help",
+            "version",
+            "completions",
+            "man",
+            "cert tlsa",
+            "keys export",
+            "keys simulate",
+            "keys import",
+        ]
+        .contains(&command.as_str());
+        assert_eq!(code == Some(3), needs_server, "{args:?} without a server ends with {code:?}");
+        let usage = alone.run(&[&args[..], &["--nonsense"]].concat());
+        assert_eq!(usage.code, Some(2), "{args:?}: {}", usage.err);
+        for code in codes.iter().copied().filter(|code| needs_server && [1, 4, 5].contains(code)) {
+            let place = place();
+            place.write("key.pem", &key);
+            place.write(TOML, "domain = \"contoso.com\"\npool = \"eu-1\"\n");
+            place.world().raw = Some(
+                line(&Line::End { exit: u8::try_from(code).expect("it is small"), message: "so".to_owned() }) + "\n",
+            );
+            assert_eq!(place.run(&args).code, Some(code), "{args:?}: the server says {code}");
+        }
+    }
+}
+
+fn rcgen_key() -> String {
+    let made =
+        Command::new("openssl").args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]).output();
+    String::from_utf8(made.expect("openssl is installed").stdout).expect("PEM is text")
 }
 
 #[test]

@@ -75,6 +75,23 @@ fn want(world: &mut World, role: Role, emergency: bool) {
 }
 
 #[test]
+fn only_steps_that_need_the_ds_say_that_they_rest_on_the_registry() {
+    let limits = Limits::of(3600, 1800, 300, (14 * DAY, 3 * DAY));
+    let mut world = World::new(policy(KeyLayout::KskAndZsk), limits, Parent::new(false, 4, &KeySet::default()), 7);
+    go(&mut world, 60);
+    assert!(world.facts.parent.agreed() != Some(&world.facts.ds_wanted), "the DS is not there yet");
+    let plan = calendar(&world, 400);
+    assert!(plan.steps.iter().filter(|step| step.text.contains("ZSK")).count() > 10, "{:?}", plan.steps);
+    assert!(plan.steps.iter().all(|step| step.assumes.is_empty()), "a ZSK needs no DS: {:?}", plan.steps);
+    want(&mut world, Role::Ksk, false);
+    let plan = calendar(&world, 400);
+    let (resting, free): (Vec<_>, Vec<_>) = plan.steps.iter().partition(|step| !step.assumes.is_empty());
+    assert!(resting.iter().any(|step| step.text.contains("remove KSK")), "{resting:?}");
+    assert!(resting.iter().all(|step| !step.text.contains("ZSK")), "{resting:?}");
+    assert!(free.iter().any(|step| step.text.contains("ZSK")), "{free:?}");
+}
+
+#[test]
 fn at_rest_nobody_needs_to_act() {
     let world = world(KeyLayout::KskAndZsk);
     let info = info(&world);

@@ -10,5 +10,6 @@ mod process {
     mod fixture;
     mod log;
     mod signals;
+    mod starts;
     mod unit;
 }

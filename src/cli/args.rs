@@ -4,26 +4,24 @@
 
 mod certs;
 mod keys;
+mod page;
+mod tenants;
 
 pub use certs::{Adopt, CertPlanAsked, CertResume, CertVerb, Csr, DropKey, Permit, Rotate, Stage, Tlsa};
 pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Lead, Plan, Resume, Roll, Simulate, Whom};
+pub use page::{EXITS, filled};
+pub use tenants::{Add, List, Rm, TenantVerb};
 
 use super::output::{Colour, Form};
-use crate::time::{Seconds, parse_span};
 use clap::{Parser, Subcommand};
+use page::page;
 use std::path::PathBuf;
-
-/// How long `tenant add` and `tenant rm` wait by default: a file is answered within milliseconds, so 10 s mean trouble.
-const WAIT_DEFAULT: &str = "10s";
-/// The longest wait that can be asked for; a script that needs more has another problem.
-const WAIT_SECONDS_MAX: Seconds = 3600;
 
 /// Heading of the options that every command has, so that a command's own come first and stay apart.
 const EVERYWHERE: &str = "Options of every command";
 
 const OK: (u8, &str) = (0, "ok");
 const FAILED: (u8, &str) = (1, "it failed; standard error says why");
-const NO_DOMAIN: (u8, &str) = (2, "this is no domain, or the arguments make no sense");
 const UNREACHABLE: (u8, &str) = (3, "the server is not reachable over its control socket");
 const SILENT: (u8, &str) = (5, "the server did not answer in time");
 
@@ -41,7 +39,7 @@ const SILENT: (u8, &str) = (5, "the server did not answer in time");
     after_help = page(
         &["mxseal check                                # is everything well written?",
           "mxseal serve                                # run the server",
-          "mxseal tenant add contoso.com --pool eu-1   # serve a customer, print its MX record",
+          "mxseal tenant add contoso.com --pool eu-1   # serve a customer",
           "mxseal -o json status | jq .zones"],
         &[OK, (1, "findings, or a failure"), UNREACHABLE,
           (4, "refused by a safety gate; the message says which, and how to open it"),
@@ -52,7 +50,8 @@ pub struct Args {
     /// Configuration [default: ./mxseal.toml, then /etc/mxseal/mxseal.toml]
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub config: Option<PathBuf>,
-    /// `table` for people; `json` for programs: one object a line, errors as an object with `error` and `exit`
+    /// `table` for people; `json` for programs: one object a line, errors as an object with `error` and `exit`; moments
+    /// are seconds since 1970-01-01 00:00 UTC, spans are seconds
     #[arg(short, long, global = true, value_enum, value_name = "FORM", default_value = "table",
           hide_possible_values = true, help_heading = EVERYWHERE)]
     pub output: Form,
@@ -70,13 +69,16 @@ pub struct Args {
 pub enum Command {
     /// Run the server in the foreground
     ///
-    /// One line on standard error tells when it answers. SIGHUP reloads, SIGTERM drains and ends.
+    /// One line on standard error tells when it answers. SIGHUP reloads, SIGTERM drains and ends. A wrong configuration,
+    /// or an address of `listen` that cannot be bound, always ends the start. An error in a zone, a pool, a tenant or a
+    /// key does not: what was good before is served, and `mxseal status` lists the error.
     #[command(after_help = page(
         &["mxseal serve", "mxseal --config /etc/mxseal/mxseal.toml serve --strict"],
-        &[(0, "it was told to end"), (1, "it could not start; standard error says why")],
+        &[(0, "it was told to end"), (1, "it could not start; standard error says why"),
+          (4, "another server uses the same folder of keys, or others can read it")],
     ))]
     Serve {
-        /// Do not start with less than was asked for: an address that cannot be bound, a confinement that the kernel lacks
+        /// Do not start while there is an error in any file: of a zone, a pool, a tenant or a key. Warnings do not count
         #[arg(long)]
         strict: bool,
     },
@@ -179,6 +181,22 @@ pub enum Command {
         #[arg(value_name = "TYPE")]
         rtype: String,
     },
+    /// Print this page, or that of a command
+    #[command(after_help = page(
+        &["mxseal help", "mxseal help tenant add"],
+        &[OK, (2, "there is no such command")],
+    ))]
+    Help {
+        /// The words of the command
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// Print the version
+    #[command(after_help = page(
+        &["mxseal version", "mxseal version -o json | jq -r .version"],
+        &[OK],
+    ))]
+    Version,
     /// Print the completions of a shell
     #[command(after_help = page(
         &["mxseal completions bash > /etc/bash_completion.d/mxseal", "mxseal completions zsh > ~/.zfunc/_mxseal"],
@@ -221,113 +239,16 @@ pub enum ZoneVerb {
     /// Print the DS records of a zone, for the registry
     ///
     /// In master-file form and nothing else, so that it can be piped on. A zone whose parent is served here needs none.
+    /// Without a server they are made from the keys in the folder of keys.
     #[command(after_help = page(
         &["mxseal zone ds mx.example"],
-        &[OK, (1, "no such zone, or it is not signed"), UNREACHABLE, SILENT],
+        &[OK, (1, "no such zone, or it is not signed"),
+          (3, "the server is not reachable, and there are no keys of the zone here"), SILENT],
     ))]
     Ds {
         /// Its name; the final dot may be left out
         zone: String,
     },
-}
-
-/// What can be done with tenants.
-#[derive(Debug, Subcommand)]
-pub enum TenantVerb {
-    /// List the tenants, also broken ones
-    #[command(after_help = page(
-        &["mxseal tenant list --zone a-v1.mx.example", "mxseal tenant list --broken -o json | jq -r '.source, .reasons[]'"],
-        &[OK, FAILED, UNREACHABLE, SILENT],
-    ))]
-    List {
-        /// Only the tenants of this zone
-        #[arg(long, value_name = "ZONE")]
-        zone: Option<String>,
-        /// Only those that are not served as their file says
-        #[arg(long)]
-        broken: bool,
-    },
-    /// Show a tenant: endpoint, addresses, TLSA, file and line
-    #[command(after_help = page(
-        &["mxseal tenant show contoso.com"],
-        &[OK, (1, "no such tenant, or its file is broken"), NO_DOMAIN, UNREACHABLE, SILENT],
-    ))]
-    Show {
-        /// Its domain, also with letters beyond ASCII
-        domain: String,
-    },
-    /// Add a tenant, wait until it is served, print the MX record to publish
-    ///
-    /// Writes zones/ZONE/DOMAIN.toml beside its place and renames it there; no file is ever overwritten. Without --zone
-    /// the signed zone for tenants that has the fewest is taken.
-    #[command(after_help = page(
-        &["mxseal tenant add contoso.com --pool eu-1",
-          "mxseal tenant add contoso.com --pool eu-1 --dry-run   # show the file, write nothing"],
-        &[(0, "it is served"),
-          (1, "it exists already, zone or pool is unknown, or the server finds it broken"), NO_DOMAIN,
-          (3, "the server is not reachable; nothing was written"), (5, "written, but not served in time")],
-    ))]
-    Add(Add),
-    /// Remove a tenant, wait until it is gone
-    ///
-    /// Removes its file, or its line of an NDJSON file. This removal does not count for the shrink guard.
-    ///
-    /// Its MX record must be moved first, and its old TTL must have passed: senders that still know it find no host any
-    /// more, and mail to the domain bounces, at some senders at once.
-    #[command(after_help = page(
-        &["mxseal tenant rm contoso.com", "mxseal tenant rm contoso.com --dry-run   # show what would be removed"],
-        &[(0, "it is gone"), (1, "no such tenant, or its file cannot be changed"), NO_DOMAIN,
-          (3, "the server is not reachable; nothing was removed"), (4, "the removal is held back by the shrink guard"),
-          (5, "removed from its file, but still served")],
-    ))]
-    Rm(Rm),
-    /// Print the MX record that a tenant publishes
-    #[command(after_help = page(
-        &["mxseal tenant mx contoso.com", "mxseal tenant mx contoso.com -o json | jq -r .endpoint"],
-        &[OK, (1, "no such tenant, or it was never served"), NO_DOMAIN, UNREACHABLE, SILENT],
-    ))]
-    Mx {
-        /// Its domain, also with letters beyond ASCII
-        domain: String,
-    },
-}
-
-/// What `tenant add` is told.
-#[derive(Debug, clap::Args)]
-pub struct Add {
-    /// Its domain, also with letters beyond ASCII
-    pub domain: String,
-    /// Pool of mail hosts that takes its mail
-    #[arg(long)]
-    pub pool: String,
-    /// Zone that will hold it [default: the one with the fewest tenants]
-    #[arg(long)]
-    pub zone: Option<String>,
-    /// Its endpoint's label [default: the domain, dots as dashes]
-    #[arg(long)]
-    pub endpoint: Option<String>,
-    /// Show the file and the zone, write nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How long to wait until it is served
-    #[arg(long, value_name = "SPAN", default_value = WAIT_DEFAULT, value_parser = wait)]
-    pub timeout: Seconds,
-}
-
-/// What `tenant rm` is told.
-#[derive(Debug, clap::Args)]
-pub struct Rm {
-    /// Its domain, also with letters beyond ASCII
-    pub domain: String,
-    /// Zone that holds it; needed where several do
-    #[arg(long)]
-    pub zone: Option<String>,
-    /// Show what would be removed, change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How long to wait until it is gone
-    #[arg(long, value_name = "SPAN", default_value = WAIT_DEFAULT, value_parser = wait)]
-    pub timeout: Seconds,
 }
 
 /// What can be done with pools.
@@ -350,28 +271,10 @@ pub enum PoolVerb {
     },
 }
 
-fn wait(text: &str) -> Result<Seconds, String> {
-    match parse_span(text)? {
-        span if span <= WAIT_SECONDS_MAX => Ok(span),
-        _ => Err(format!("`{text}` is more than an hour")),
-    }
-}
-
-/// The end of a help page: examples, then exit codes. 2 is the same everywhere unless the page has more to say.
-fn page(examples: &[&str], exits: &[(u8, &str)]) -> String {
-    let mut text = String::from(if examples.len() == 1 { "Example:\n" } else { "Examples:\n" });
-    for example in examples {
-        text.push_str(&format!("  {example}\n"));
-    }
-    text.push_str("\nExit codes:\n");
-    let usage = (2, "the arguments make no sense");
-    let given = exits.iter().any(|(code, _)| *code == usage.0);
-    let mut all: Vec<(u8, &str)> = exits.iter().copied().chain((!given).then_some(usage)).collect();
-    all.sort_by_key(|(code, _)| *code);
-    for (code, meaning) in all {
-        text.push_str(&format!("  {code}  {meaning}\n"));
-    }
-    text
+/// A whole number within limits.
+fn whole<N: std::str::FromStr + PartialOrd + std::fmt::Display>(text: &str, least: N, most: N) -> Result<N, String> {
+    let number = text.parse().ok().filter(|number| (&least..=&most).contains(&number));
+    number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
 }
 
 #[cfg(test)]
@@ -384,17 +287,60 @@ mod tests {
         Args::command().debug_assert();
     }
 
-    #[test]
-    fn waits_are_spans_up_to_an_hour() {
-        assert_eq!(wait("10s"), Ok(10));
-        assert_eq!(wait("1h"), Ok(3600));
-        assert!(wait("61m").is_err());
-        assert!(wait("soon").is_err());
+    /// A command and all below it.
+    fn all(command: clap::Command) -> Vec<clap::Command> {
+        let below: Vec<clap::Command> = command.get_subcommands().cloned().flat_map(all).collect();
+        [vec![command], below].concat()
+    }
+
+    /// The words of the first command of a line, as a shell finds them.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut is_quoted) = (vec![String::new()], false);
+        for letter in line.chars() {
+            match letter {
+                '\'' => is_quoted = !is_quoted,
+                '|' | '#' | '>' | '&' if !is_quoted => break,
+                ' ' if !is_quoted => words.push(String::new()),
+                _ => words.iter_mut().next_back().into_iter().for_each(|word| word.push(letter)),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
     }
 
     #[test]
-    fn a_page_lists_its_exit_codes_in_order_and_usage_always() {
-        let text = page(&["mxseal x"], &[(0, "ok"), (5, "late")]);
-        assert_eq!(text, "Example:\n  mxseal x\n\nExit codes:\n  0  ok\n  2  the arguments make no sense\n  5  late\n");
+    fn each_example_is_a_command_and_fits_80_columns() {
+        let mut count = 0;
+        for command in all(Args::command()) {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.lines().all(|line| line.len() <= 80), "{after}");
+            let (examples, _) = after.split_once(EXITS).expect("each page has both");
+            for line in examples.replace(" \\\n", "").lines().map(str::trim).filter(|line| line.starts_with("mxseal "))
+            {
+                let parsed = Args::try_parse_from(words(line));
+                assert!(parsed.is_ok(), "{line}: {parsed:?}");
+                count += 1;
+            }
+        }
+        assert!(count > 60, "{count}");
+    }
+
+    #[test]
+    fn a_number_below_zero_is_a_wrong_number_and_no_unknown_option() {
+        let options = all(Args::command()).into_iter().flat_map(|command| {
+            let name = command.get_name().to_owned();
+            let numbers: Vec<String> = command
+                .get_arguments()
+                .filter(|option| {
+                    option
+                        .get_value_names()
+                        .is_some_and(|names| ["N", "S", "DAYS", "TTL", "SPAN", "TIME"].contains(&names[0].as_str()))
+                })
+                .map(|option| format!("{name}: {} {}", option.get_id(), option.is_allow_negative_numbers_set()))
+                .collect();
+            numbers
+        });
+        let options: Vec<String> = options.collect();
+        assert!(options.len() >= 12 && options.iter().all(|option| option.ends_with("true")), "{options:?}");
     }
 }

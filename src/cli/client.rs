@@ -3,6 +3,7 @@
 //! It never waits without a limit, and tells apart why a server cannot be reached: no socket, nobody behind it, no right.
 
 use super::failure::{Exit, Failure, Stop};
+use super::starting;
 use crate::control::door::holder;
 use crate::control::protocol::{Line, Request};
 use serde::de::DeserializeOwned;
@@ -11,7 +12,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Octets of one line of an answer, at most. The longest is the status with all findings of a million tenants.
 const LINE_OCTETS_MAX: u64 = 512 * 1024 * 1024;
@@ -21,6 +22,12 @@ const ITEMS_MAX: usize = 1_000_000;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a reload may take: everything is read anew, which takes seconds at a million tenants, more on a cold disk.
 pub const PATIENCE_RELOAD: Duration = Duration::from_secs(600);
+/// How long a command waits for the socket of a server that is starting: it is there before files are read.
+const START_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits for such a server to show itself: `mxseal serve & mxseal status` starts both at once.
+const START_GRACE: Duration = Duration::from_millis(250);
+/// Between two looks for the socket.
+const START_LOOK: Duration = Duration::from_millis(20);
 /// What is added to the limit that the server itself keeps, so that its own answer comes first.
 pub const PATIENCE_MORE: Duration = Duration::from_secs(10);
 
@@ -68,7 +75,7 @@ impl Client {
         patience: Duration,
         item: &mut dyn FnMut(Value) -> Result<(), Stop>,
     ) -> Result<End, Stop> {
-        let mut stream = UnixStream::connect(&self.socket).map_err(|error| self.unreachable(&error))?;
+        let mut stream = self.connect()?;
         stream
             .set_read_timeout(Some(patience))
             .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
@@ -113,6 +120,24 @@ impl Client {
         Ok(items)
     }
 
+    /// Connects; a server that is starting is waited for.
+    fn connect(&self) -> Result<UnixStream, Failure> {
+        let began = Instant::now();
+        loop {
+            let error = match UnixStream::connect(&self.socket) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            let may_come = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+            let server = may_come.then(|| starting::server(&self.config)).flatten();
+            let patience = if server.is_some() { START_PATIENCE } else { START_GRACE };
+            if !may_come || began.elapsed() >= patience {
+                return Err(self.unreachable(&error, server));
+            }
+            std::thread::sleep(START_LOOK);
+        }
+    }
+
     fn line(&self, reader: &mut BufReader<UnixStream>, patience: Duration) -> Result<Line, Stop> {
         let mut text = Vec::new();
         let read = reader.by_ref().take(LINE_OCTETS_MAX).read_until(b'\n', &mut text);
@@ -142,10 +167,14 @@ impl Client {
         }
     }
 
-    fn unreachable(&self, error: &io::Error) -> Failure {
+    fn unreachable(&self, error: &io::Error, starting: Option<u32>) -> Failure {
+        let holder = self.socket.parent().and_then(holder);
+        if let Some(pid) = starting.filter(|_| holder.is_none()) {
+            let message = format!("the server (process {pid}) has no control socket at {} yet", self.socket.display());
+            return Failure::new(Exit::Unreachable, message, "it is starting, or it hangs: see its log, and try again");
+        }
         let start = format!("start it with `mxseal --config {} serve`", self.config.display());
         let found = std::fs::metadata(&self.socket).map(|metadata| metadata.file_type().is_socket());
-        let holder = self.socket.parent().and_then(holder);
         let (reason, help) = why_unreachable(error, &found, holder, &start);
         let message = format!("the server is not reachable at {}: {reason}", self.socket.display());
         Failure::new(Exit::Unreachable, message, help)

@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for, in this order.
-const PLACES: [&str; 2] = ["mxseal.toml", "/etc/mxseal/mxseal.toml"];
+pub(super) const PLACES: [&str; 2] = ["mxseal.toml", "/etc/mxseal/mxseal.toml"];
 
 /// Code of a file whose last line has no end.
 const UNENDED: &str = "MX1024";

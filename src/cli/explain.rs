@@ -82,7 +82,7 @@ fn sections(explained: &Explained, output: &mut Output) -> Result<(), Stop> {
         output.line("")?;
         output.line(&output.tone(Tone::Strong, section))?;
         for (_, record) in records {
-            output.line(&format!("  {}", output.tone(Tone::Plain, record)))?;
+            output.folded(record)?;
         }
     }
     Ok(())

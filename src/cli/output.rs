@@ -4,7 +4,7 @@
 
 use super::failure::{Failure, Stop};
 use super::table::Table;
-use crate::render::{self, escape};
+use crate::render::{self, GREEN, ORANGE, RED, escape};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -113,6 +113,30 @@ impl Output {
         self.raw(line.as_bytes())
     }
 
+    /// Text that is moved in by two columns; on a terminal it goes on below itself, and what is too long for a line is
+    /// divided, as keys and signatures are.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub fn folded(&mut self, text: &str) -> Result<(), Stop> {
+        let text = clean(text);
+        let Some(width) = self.width else { return self.line(&format!("  {text}")) };
+        for (index, part) in divided(&text, usize::from(width).saturating_sub(4).max(1)).iter().enumerate() {
+            self.line(&format!("{}{part}", if index == 0 { "  " } else { "    " }))?;
+        }
+        Ok(())
+    }
+
+    /// Columns of the terminal; none in a pipe.
+    pub fn width(&self) -> Option<u16> {
+        self.width
+    }
+
+    /// The lines of a table, fitted to the terminal.
+    pub fn lines_of(&self, table: &Table) -> Vec<String> {
+        table.lines(self.width, self.colour)
+    }
+
     /// A table, fitted to the terminal.
     ///
     /// # Errors
@@ -217,12 +241,29 @@ fn with_rest(mut object: serde_json::Value, failure: &Failure) -> String {
 fn paint(colour: bool, tone: Tone, text: &str) -> String {
     let code = match tone {
         Tone::Plain => return text.to_owned(),
-        Tone::Strong => "1",
-        Tone::Good => "32",
-        Tone::Caution => "33",
-        Tone::Bad => "1;31",
+        Tone::Strong => "1".to_owned(),
+        Tone::Good => format!("38;5;{GREEN}"),
+        Tone::Caution => format!("38;5;{ORANGE}"),
+        Tone::Bad => format!("1;38;5;{RED}"),
     };
     if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// Words in lines of so many columns, at most; a longer word is divided.
+fn divided(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let letters: Vec<char> = word.chars().collect();
+        for (index, part) in letters.chunks(columns).enumerate() {
+            let part: String = part.iter().collect();
+            let fits = |line: &&mut String| index == 0 && line.chars().count() + 1 + part.chars().count() <= columns;
+            match lines.last_mut().filter(fits) {
+                Some(line) => line.extend([" ", &part]),
+                None => lines.push(part),
+            }
+        }
+    }
+    lines
 }
 
 /// `text` on one line without control characters: a tenant's file must not move the cursor of whoever lists it, nor
@@ -244,6 +285,15 @@ mod tests {
     }
 
     #[test]
+    fn a_long_record_is_divided_and_loses_nothing() {
+        let record = format!("x.example. 300 IN RRSIG A 13 {}== end", "k".repeat(86));
+        let lines = divided(&record, 40);
+        assert!(lines.iter().all(|line| line.chars().count() <= 40), "{lines:?}");
+        assert_eq!(lines.concat().replace(' ', ""), record.replace(' ', ""));
+        assert_eq!(lines[0], "x.example. 300 IN RRSIG A 13");
+    }
+
+    #[test]
     fn a_failure_is_one_json_object_with_error_and_exit() {
         let text = failure_json(&Failure::new(Exit::Refused, "say \"no\"\nhere", "wait"));
         assert_eq!(text.lines().count(), 1);
@@ -259,6 +309,26 @@ mod tests {
         assert!(!wanted(Colour::Never, true));
         assert!(!wanted(Colour::Auto, false));
         assert_eq!(paint(false, Tone::Bad, "x"), "x");
-        assert_eq!(paint(true, Tone::Bad, "x"), "\x1b[1;31mx\x1b[0m");
+        assert_eq!(paint(true, Tone::Bad, "x"), "\x1b[1;38;5;160mx\x1b[0m");
+    }
+
+    /// Relative luminance of a colour of the cube 16 to 231 (WCAG 2.2, "relative luminance").
+    fn luminance(colour: u8) -> f64 {
+        let index = usize::from(colour - 16);
+        let part = |step: usize| {
+            let value = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0][step] / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { f64::powf((value + 0.055) / 1.055, 2.4) }
+        };
+        0.2126 * part(index / 36) + 0.7152 * part(index / 6 % 6) + 0.0722 * part(index % 6)
+    }
+
+    #[test]
+    fn each_colour_can_be_read_on_white_and_on_black() {
+        // WCAG 2.2 § 1.4.11 wants a contrast of 3; the same colour on both cannot have more than 4.58.
+        for colour in [GREEN, ORANGE, RED] {
+            let light = luminance(colour);
+            assert!(1.05 / (light + 0.05) > 3.5, "{colour} on white");
+            assert!((light + 0.05) / 0.05 > 3.5, "{colour} on black");
+        }
     }
 }

@@ -36,8 +36,12 @@ pub fn run(context: &Context, allow_shrink: bool, output: &mut Output) -> Result
 }
 
 fn finish(context: &Context, exit: Exit, output: &mut Output) -> Result<Exit, Stop> {
-    if !output.is_json() && exit == Exit::Ok {
+    if exit == Exit::Ok {
         let snapshot = status::ask(context)?.snapshot;
+        if output.is_json() {
+            output.object(&serde_json::json!({ "reloaded": true, "snapshot": snapshot }))?;
+            return Ok(exit);
+        }
         let word = output.tone(Tone::Good, "reloaded");
         output.line(&format!("{word}: snapshot {snapshot} answers"))?;
     }

@@ -207,6 +207,7 @@ fn shortage(share: &Share, config: &Config) -> Option<Diagnostic> {
 /// Gives up root, then everything that is not needed, while there is one thread.
 fn confine(config: &Config, file: &Path) -> Result<InForce, Failure> {
     let user = config.server.user.as_deref().unwrap_or("");
+    confine::make_folder_for(user, &config.keys).map_err(|fault| failed(fault.to_string()))?;
     let mut in_force = confine::drop_privileges(user).map_err(|fault| failed(fault.to_string()))?;
     if let Err(fault) = std::fs::create_dir_all(&config.keys) {
         return Err(failed(format!("the folder of keys {} cannot be made: {fault}", config.keys.display())));

@@ -2,13 +2,15 @@
 //!
 //! A list is printed as it comes, so that a million tenants need no more memory than a thousand.
 
+use super::args::{List, filled};
 use super::client;
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use super::output::{Output, Tone};
+use super::pool;
 use super::table::{Table, plain};
 use super::words::{tone_of_state, zone_stem};
-use crate::control::protocol::{Request, TenantInfo};
+use crate::control::protocol::{PoolInfo, Request, TenantFilter, TenantInfo};
 use crate::zone::tenant::normal_domain;
 use serde::Serialize;
 
@@ -47,27 +49,100 @@ impl Mx {
     }
 }
 
-/// Prints all tenants, or those of one zone, or only broken ones.
-pub fn list(context: &Context, zone: Option<&str>, broken: bool, output: &mut Output) -> Result<Exit, Stop> {
-    let zone = zone.map(|zone| format!("{}.", zone_stem(zone)));
-    let request = Request::TenantList { zone, broken };
-    // The endpoint is left to `show` and JSON: it repeats domain and zone, and would fold every line of a narrow screen.
-    let mut table = Table::new(&["domain", "state", "pool", "source", "reason"]);
-    let end = context.client.each(&request, client::PATIENCE, &mut |value| {
+/// Prints all tenants, or those that were asked for, or how many these are.
+pub fn list(context: &Context, asked: &List, output: &mut Output) -> Result<Exit, Stop> {
+    let filter = TenantFilter {
+        zone: asked.zone.as_deref().map(|zone| format!("{}.", zone_stem(zone))),
+        broken: asked.broken,
+        pool: asked.pool.clone(),
+        word: asked.word.as_deref().map(in_a_labels),
+    };
+    let mut list = Listing::new(output);
+    let end = context.client.each(&Request::TenantList(filter), client::PATIENCE, &mut |value| {
         let tenant: TenantInfo = client::read(value)?;
-        if output.is_json() {
-            return output.object(&tenant);
+        list.count += 1;
+        if asked.count {
+            return Ok(());
         }
-        table.row(row(&tenant));
-        if table.count() >= PAGE_ROWS {
-            output.table(&table)?;
-            table.next_page();
-        }
-        Ok(())
+        list.add(&tenant, output)
     })?;
-    output.table(&table)?;
+    list.page(output)?;
     end.check()?;
+    if let Some(pool) = asked.pool.as_deref().filter(|_| list.count == 0) {
+        refuse_unknown_pool(context, pool)?;
+    }
+    match (asked.count, output.is_json()) {
+        (true, true) => output.object(&serde_json::json!({ "count": list.count }))?,
+        (true, false) => output.line(&list.count.to_string())?,
+        (false, _) => {}
+    }
     Ok(Exit::Ok)
+}
+
+/// Rows that wait for their page, and the reasons of those that are broken.
+struct Listing {
+    table: Table,
+    reasons: Vec<Vec<String>>,
+    count: u64,
+    is_screen: bool,
+}
+
+impl Listing {
+    fn new(output: &Output) -> Listing {
+        let is_screen = output.width().is_some();
+        Listing { table: Listing::empty(is_screen), reasons: Vec::new(), count: 0, is_screen }
+    }
+
+    /// The endpoint is left to `show` and JSON: it repeats domain and zone. In a pipe a tenant is one line, with its
+    /// reasons; on a screen these would leave no room for the rest, so they stand below.
+    fn empty(is_screen: bool) -> Table {
+        let all = ["domain", "state", "pool", "source", "reason"];
+        let shown = if is_screen { &all[..4] } else { &all[..] };
+        Table::new(shown).one_line(3)
+    }
+
+    fn add(&mut self, tenant: &TenantInfo, output: &mut Output) -> Result<(), Stop> {
+        if output.is_json() {
+            return output.object(tenant);
+        }
+        let mut cells = row(tenant);
+        if self.is_screen {
+            cells.truncate(4);
+        }
+        self.table.row(cells);
+        self.reasons.push(tenant.reasons.clone());
+        if self.table.count() >= PAGE_ROWS { self.page(output) } else { Ok(()) }
+    }
+
+    fn page(&mut self, output: &mut Output) -> Result<(), Stop> {
+        let lines = output.lines_of(&self.table);
+        let heading = lines.len().saturating_sub(self.reasons.len());
+        for (index, line) in lines.iter().enumerate() {
+            output.line(line)?;
+            let reasons = index.checked_sub(heading).and_then(|row| self.reasons.get(row)).filter(|_| self.is_screen);
+            for reason in reasons.into_iter().flatten() {
+                let width = output.width().map_or(usize::MAX, usize::from).saturating_sub(4);
+                for part in filled(reason, width) {
+                    let part = output.tone(Tone::Bad, &part);
+                    output.line(&format!("    {part}"))?;
+                }
+            }
+        }
+        self.table.next_page();
+        self.reasons.clear();
+        Ok(())
+    }
+}
+
+/// A search word as names are written: U-labels as A-labels where that is possible, and in lower case.
+fn in_a_labels(word: &str) -> String {
+    let whole = Some(word).filter(|word| !word.is_ascii()).and_then(|word| normal_domain(word).ok());
+    whole.unwrap_or_else(|| word.trim_end_matches('.').to_lowercase())
+}
+
+fn refuse_unknown_pool(context: &Context, name: &str) -> Result<(), Stop> {
+    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    if pools.iter().any(|pool| pool.pool == name) { Ok(()) } else { Err(pool::no_such(name, &pools).into()) }
 }
 
 fn row(tenant: &TenantInfo) -> Vec<(Tone, String)> {
@@ -82,7 +157,7 @@ fn row(tenant: &TenantInfo) -> Vec<(Tone, String)> {
 
 /// Prints one tenant, in each zone that has it; one whose file is broken is a failure.
 pub fn show(context: &Context, domain: &str, output: &mut Output) -> Result<Exit, Stop> {
-    let tenants = existing(context, &normal(domain)?)?;
+    let tenants = existing(context, &named(domain)?)?;
     for (index, tenant) in tenants.iter().enumerate() {
         if output.is_json() {
             output.object(tenant)?;
@@ -114,10 +189,11 @@ fn card(tenant: &TenantInfo) -> Table {
 
 /// Prints the MX record to publish, and nothing else.
 pub fn mx(context: &Context, domain: &str, output: &mut Output) -> Result<Exit, Stop> {
-    let domain = normal(domain)?;
+    let domain = named(domain)?;
     let tenants = existing(context, &domain)?;
     let answered: Vec<&TenantInfo> = tenants.iter().filter(|tenant| is_answered(tenant)).collect();
     if answered.is_empty() {
+        let domain = tenants.first().map_or(domain, |tenant| tenant.domain.clone());
         let help = format!("see `mxseal tenant show {domain}`; an MX record to it would lose mail");
         return Err(Failure::new(Exit::Failure, format!("tenant {domain} is not served"), help).into());
     }
@@ -142,12 +218,27 @@ pub fn normal(domain: &str) -> Result<String, Failure> {
     normal_domain(domain).map_err(|fault| Failure::new(Exit::Usage, fault, "write a domain as in `contoso.com`"))
 }
 
-/// The tenant in each zone that has it; at least one.
-pub fn existing(context: &Context, domain: &str) -> Result<Vec<TenantInfo>, Stop> {
-    let tenants = find(context, domain)?;
+/// A domain, or an endpoint as logs have it: with `_25._tcp.` in front, and a final dot.
+pub fn named(text: &str) -> Result<String, Failure> {
+    let parts: Vec<&str> = text.splitn(3, '.').collect();
+    match parts[..] {
+        [port, protocol, host] if port.starts_with('_') && protocol.eq_ignore_ascii_case("_tcp") => normal(host),
+        _ => normal(text),
+    }
+}
+
+/// The tenant in each zone that has this domain or endpoint; at least one.
+pub fn existing(context: &Context, name: &str) -> Result<Vec<TenantInfo>, Stop> {
+    let tenants = find(context, name)?;
     if tenants.is_empty() {
-        let help = format!("add it with `mxseal tenant add {domain} --pool POOL`");
-        return Err(Failure::new(Exit::Failure, format!("there is no tenant {domain}"), help).into());
+        let word = name.split('.').next().unwrap_or(name);
+        let message = format!("there is no tenant {name}, and no tenant has that endpoint");
+        return Err(Failure::new(
+            Exit::Failure,
+            message,
+            format!("`mxseal tenant list {word}` looks for a part of a name"),
+        )
+        .into());
     }
     Ok(tenants)
 }

@@ -279,10 +279,17 @@ fn policy(config: &Config, bounds: Bounds, pool: &str, wanted: &Wanted) -> Polic
     Policy { margin: bounds.margin, makes_next: settings.next, probed, drain, adopt }
 }
 
-/// What holds for a pool that no zone uses yet: tenants belong into zones whose parents are served here.
+/// What holds for a pool that no zone uses yet: the highest of the policies that zones name, else that of zones whose parents
+/// are served here, where tenants belong. What zones with tenants really have is taken in before anything is published.
 fn default_bounds(config: &Config) -> Bounds {
-    let shard = config.policy_for("", true);
-    Bounds { ttl: config.tenants.ttl, life: shard.signature_life, margin: shard.margin }
+    let signed = config.zone.values().filter(|zone| zone.signed);
+    let named = signed.filter_map(|zone| zone.policy.as_ref()).map(|policy| (policy.signature_life, policy.margin));
+    let highest = named.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+    let (life, margin) = highest.unwrap_or_else(|| {
+        let shard = config.policy_for("", true);
+        (shard.signature_life, shard.margin)
+    });
+    Bounds { ttl: config.tenants.ttl, life, margin }
 }
 
 /// Brings in a private key that is to be the next one of its kind.

@@ -4,6 +4,7 @@
 //! answers a query.
 
 mod addresses;
+mod caller;
 pub mod certs;
 mod copies;
 pub mod door;
@@ -50,6 +51,7 @@ pub mod protocol;
 pub mod protocol_certs;
 pub mod protocol_keys;
 pub mod protocol_states;
+pub mod protocol_tenants;
 mod reach;
 pub mod rolls;
 pub mod scan;

@@ -12,6 +12,8 @@ pub use super::protocol_certs::{
 };
 pub use super::protocol_states::{KeysStanding, ZoneStanding};
 
+pub use super::protocol_tenants::{TenantDraft, TenantFilter, TenantInfo};
+
 use serde::{Deserialize, Serialize};
 
 /// A request. The server answers from the state of its control plane, never from files.
@@ -33,17 +35,14 @@ pub enum Request {
         zone: String,
     },
     /// A [`TenantInfo`] each, broken ones included, ordered by zone and domain.
-    TenantList {
-        /// Only this zone's.
-        zone: Option<String>,
-        /// Only broken ones.
-        broken: bool,
-    },
-    /// A [`TenantInfo`] for each zone that has it.
+    TenantList(TenantFilter),
+    /// A [`TenantInfo`] for each zone that has it; where nobody has that domain, the tenant whose endpoint it is.
     TenantShow {
-        /// Domain (A-label or U-label).
+        /// Domain (A-label or U-label), or the name of an endpoint.
         domain: String,
     },
+    /// Whether a tenant would be served if it were written so; exit 1 with the reason where it would not.
+    TenantTry(TenantDraft),
     /// Ends when a tenant is served as its file says (or broken: exit 1), or after `seconds` (exit 5).
     TenantWait {
         /// Domain as an A-label.
@@ -221,6 +220,9 @@ pub enum Request {
         ttl: u32,
         /// Longest life that signatures had there, in seconds.
         life: u64,
+        /// Why no step of it may begin before a person says so; none: steps begin with its file.
+        #[serde(default)]
+        hold: Option<String>,
         /// Changes nothing.
         dry_run: bool,
     },
@@ -304,29 +306,6 @@ pub struct ZoneInfo {
     pub ds: Vec<String>,
     /// Master file.
     pub file: String,
-}
-
-/// A tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct TenantInfo {
-    /// Domain as an A-label.
-    pub domain: String,
-    /// Zone with final dot.
-    pub zone: String,
-    /// Endpoint with final dot; the target of the MX record.
-    pub endpoint: String,
-    /// `served`, `last good` (file broken, the last good answer stays), `broken` (never good), `held` (removal held back).
-    pub state: String,
-    /// Pool.
-    pub pool: Option<String>,
-    /// Addresses that are answered.
-    pub addresses: Vec<String>,
-    /// TLSA that is answered, in presentation form.
-    pub tlsa: Vec<String>,
-    /// File and line that define it: `file:line`.
-    pub source: String,
-    /// Why it is not served as its file says; empty when it is.
-    pub reasons: Vec<String>,
 }
 
 /// A pool.

@@ -4,10 +4,11 @@
 //! the control thread. A lack of descriptors does not silence it: one is kept for a command.
 
 use crate::answer::Snapshot;
+use crate::control::caller;
 use crate::control::door::Door;
 use crate::control::explain::explain;
 use crate::control::passing;
-use crate::control::protocol::{Line, Request, Status};
+use crate::control::protocol::{Line, Request, Status, TenantFilter};
 use crate::control::thread::Event;
 use crate::control::view::View;
 use crate::dns::name::{Name, ROOT};
@@ -111,7 +112,12 @@ fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
     BufReader::new(stream.take(REQUEST_OCTETS_MAX)).read_line(&mut line)?;
     let mut out = Out(BufWriter::new(stream));
     match serde_json::from_str::<Request>(&line) {
-        Ok(request) => answer(request, desk, &mut out)?,
+        Ok(request) => {
+            if let Some(deed) = caller::deed(&request) {
+                tracing::info!(USER = caller::user(stream), "command: {deed}");
+            }
+            answer(request, desk, &mut out)?;
+        }
         Err(fault) => out.end(1, &format!("the request is not understood: {fault}"))?,
     }
     out.0.flush()
@@ -158,7 +164,7 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
             let bad = about.iter().any(|finding| finding.severity == "error");
             out.end(u8::from(bad), "")
         }
-        Request::TenantList { zone, broken } => list_tenants(desk, &view, zone, broken, out),
+        Request::TenantList(filter) => list_tenants(desk, &view, &filter, out),
         Request::PoolList => {
             view.pools.iter().try_for_each(|pool| out.item(pool))?;
             out.end(0, "")
@@ -172,6 +178,7 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
         },
         Request::Reload { .. }
         | Request::TenantShow { .. }
+        | Request::TenantTry(_)
         | Request::TenantWait { .. }
         | Request::TenantPermitRemoval { .. }
         | Request::KeysStatus { .. }
@@ -205,15 +212,17 @@ fn status(desk: &Desk, view: &View) -> Status {
     }
 }
 
-fn list_tenants(desk: &Desk, view: &View, zone: Option<String>, broken: bool, out: &mut Out<'_>) -> io::Result<()> {
-    let wanted = match zone.as_deref().map(|zone| Name::parse(zone.trim_end_matches('.'), ROOT)) {
-        Some(Ok(name)) if view.has_zone(&name) => Some(name),
-        Some(_) => return out.end(1, &format!("there is no zone {} here", zone.unwrap_or_default())),
+fn list_tenants(desk: &Desk, view: &View, filter: &TenantFilter, out: &mut Out<'_>) -> io::Result<()> {
+    let wanted = match filter.zone.as_deref().map(|zone| (zone, Name::parse(zone.trim_end_matches('.'), ROOT))) {
+        Some((_, Ok(name))) if view.has_zone(&name) => Some(name),
+        Some((zone, _)) => return out.end(1, &format!("there is no zone {zone} here")),
         None => None,
     };
     let mut written = Ok(());
-    view.tenants(&desk.slot.load_full(), wanted.as_ref(), broken, |tenant| {
-        written = out.item(&tenant);
+    view.tenants(&desk.slot.load_full(), wanted.as_ref(), filter.broken, |tenant| {
+        if filter.fits(&tenant) {
+            written = out.item(&tenant);
+        }
         written.is_ok()
     });
     written?;

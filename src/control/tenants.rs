@@ -3,6 +3,7 @@
 //! Pure: content in, the next table out. A broken tenant keeps its last good answer, a name has one owner, and a batch
 //! that removes too much removes nothing. A batch costs as much as the files in it, however many tenants there are.
 
+mod done;
 pub mod homes;
 mod moves;
 mod names;
@@ -18,6 +19,7 @@ use crate::zone::content::Content;
 use crate::zone::endpoint::Tenant;
 use crate::zone::table::Table;
 use crate::zone::tenant::{self, Definition};
+pub use done::{Change, Done};
 use homes::Homes;
 pub(super) use names::keeps;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -115,29 +117,6 @@ pub struct Surroundings<'a> {
     pub files: &'a FileNames,
     /// Tenants that the zone may have, at most.
     pub tenants_max: usize,
-}
-
-/// What a batch did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Tenants that are new.
-    pub added: u64,
-    /// Tenants whose content changed.
-    pub changed: u64,
-    /// Tenants that went.
-    pub removed: u64,
-    /// Tenants whose removal is held back now, and were not before.
-    pub held: u64,
-}
-
-impl Done {
-    /// Adds what another batch did.
-    pub fn add(&mut self, more: &Done) {
-        self.added += more.added;
-        self.changed += more.changed;
-        self.removed += more.removed;
-        self.held += more.held;
-    }
 }
 
 /// How a tenant stands.
@@ -357,13 +336,15 @@ impl Tenants {
                 current
             }
             Some(current) => {
-                done.changed += u64::from(!current.same_content(&next));
+                if !current.same_content(&next) {
+                    done.note(Change::Changed, || next.domain());
+                }
                 self.take_out(&current, pools, around.now);
                 next.adopt(&current);
                 self.put_in(next, pools)
             }
             None => {
-                done.added += 1;
+                done.note(Change::Added, || next.domain());
                 self.put_in(next, pools)
             }
         };

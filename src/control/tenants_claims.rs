@@ -5,6 +5,7 @@
 
 use crate::control::pools::PoolTable;
 use crate::control::tenants::{Surroundings, Tenants};
+use crate::control::tenants_limit::no_room;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::dns::rrset::hash_name;
@@ -259,6 +260,25 @@ impl Batch {
             true => same || moving.contains(&hash_name(owner.domain().as_bytes())),
             false => same && tenants.is_held(owner.label()),
         }
+    }
+}
+
+impl Tenants {
+    /// Why an entry would not be served if its file were written now; none: it would be. Nothing changes.
+    pub fn why_refused(
+        &self,
+        path: &str,
+        definition: Definition,
+        around: &Surroundings<'_>,
+        pools: &PoolTable,
+    ) -> Option<Diagnostic> {
+        let claim = Claim { path: path.into(), file: u32::MAX, definition: self.named_before(definition) };
+        let found = Batch::default().obstacle(&claim, &HashSet::new(), &Taken::default(), self, around, pools);
+        if let Some(Obstacle::Owner(_, reason) | Obstacle::Other(reason)) = found {
+            return Some(reason);
+        }
+        let is_full = self.table.len() >= around.tenants_max;
+        is_full.then(|| no_room(place_of(&claim), &claim.definition.domain, around))
     }
 }
 

@@ -59,14 +59,17 @@ impl Tenants {
         for (path, Surplus { line, count, domain }) in all {
             let place = Place { file: path.to_string(), line, ..Place::default() };
             let who = if count == 1 { domain.clone() } else { format!("{count} tenants from here on") };
-            let zone = around.apex;
-            let message =
-                format!("{who} not served: zone {zone} has all {} that there is room for", around.tenants_max);
-            let help = "remove tenants or divide them over several servers, then write this file anew; \
-                        who was served stays";
-            let reasons = vec![Diagnostic::error("MX4206", place, message, help)];
+            let reasons = vec![no_room(place, &who, around)];
             let domain = (count == 1).then_some(domain);
             self.wait(&path, Waiting { domain, definition: None, reasons });
         }
     }
+}
+
+/// The zone is full.
+pub(super) fn no_room(place: Place, who: &str, around: &Surroundings<'_>) -> Diagnostic {
+    let zone = around.apex;
+    let message = format!("{who} not served: zone {zone} has all {} that there is room for", around.tenants_max);
+    let help = "remove tenants or divide them over several servers, then write this file anew; who was served stays";
+    Diagnostic::error("MX4206", place, message, help)
 }

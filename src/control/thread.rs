@@ -321,9 +321,10 @@ fn disk<'a>(
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {
-    for (apex, done) in done.iter().filter(|(_, done)| **done != Done::default()) {
-        let Done { added, changed, removed, held } = *done;
-        tracing::info!(ZONE = %apex, added, changed, removed, "tenants changed");
+    for (apex, done) in done.iter().filter(|(_, done)| !done.is_nothing()) {
+        let Done { added, changed, removed, held, .. } = *done;
+        let who = if done.named.is_empty() { String::new() } else { format!(": {done}") };
+        tracing::info!(ZONE = %apex, added, changed, removed, "tenants changed{who}");
         if held > 0 {
             tracing::error!(ZONE = %apex, held, "removals held back: `mxseal reload --allow-shrink` lets them go");
         }

@@ -2,6 +2,7 @@
 //!
 //! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
 
+mod attempt;
 mod build;
 mod cover;
 mod files;

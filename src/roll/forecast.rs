@@ -63,7 +63,8 @@ pub fn forecast(facts: &ZoneFacts, policy: &Policy, now: UnixTime, until: UnixTi
         coming: Vec::new(),
         taken: Vec::new(),
         invented: Vec::new(),
-        assumes: "",
+        alone: None,
+        policy,
         seed: now.0,
     };
     if start.first_keys_done && start.parent.servers.is_empty() {
@@ -87,17 +88,19 @@ pub fn forecast(facts: &ZoneFacts, policy: &Policy, now: UnixTime, until: UnixTi
     Forecast { steps: ahead.coming, start, taken: ahead.taken, end: ahead.facts, invented: ahead.invented }
 }
 
-struct Ahead {
+struct Ahead<'a> {
     facts: ZoneFacts,
     now: UnixTime,
     coming: Vec<Coming>,
     taken: Vec<(UnixTime, Fact)>,
     invented: Vec<u16>,
-    assumes: &'static str,
+    /// The same facts without what a registry is assumed to have done since the last step that rests on it.
+    alone: Option<ZoneFacts>,
+    policy: &'a Policy,
     seed: u64,
 }
 
-impl Ahead {
+impl Ahead<'_> {
     fn take(&mut self, step: Step) {
         let fact = match &step {
             Step::Create { role, algorithm } => {
@@ -107,7 +110,7 @@ impl Ahead {
             other => other.fact(),
         };
         let text = words::step_with(&step, &|tag| words::key_to_come(&self.facts, tag, &self.invented));
-        let assumes = std::mem::take(&mut self.assumes);
+        let assumes = self.assumes(&step);
         if let Some(Fact::KeyCreated { tag, .. }) = &fact {
             self.invented.push(*tag);
         }
@@ -117,8 +120,22 @@ impl Ahead {
         self.see();
     }
 
+    /// What a step rests on that others must do; a ZSK, say, goes without any DS.
+    fn assumes(&mut self, step: &Step) -> &'static str {
+        let Some(alone) = &self.alone else { return "" };
+        if plan(alone, self.policy, &Conditions::default(), self.now).next.as_ref() == Some(step) {
+            return "";
+        }
+        self.alone = None;
+        "the registry publishes the DS within a day"
+    }
+
     /// A fact that cannot follow changes nothing; false then.
     fn note(&mut self, fact: Fact) -> bool {
+        if !matches!(fact, Fact::ParentSaw { .. }) {
+            // Where it cannot follow there, the next step is another one there, too.
+            self.alone.as_mut().map(|alone| alone.take(&fact, self.now));
+        }
         let fits = self.facts.take(&fact, self.now).is_ok();
         if fits {
             self.taken.push((self.now, fact));
@@ -150,8 +167,8 @@ impl Ahead {
             return true;
         }
         let takes = if parent.own { 1 } else { REGISTRY_TAKES };
-        if !parent.own {
-            self.assumes = "the registry publishes the DS within a day";
+        if !parent.own && self.alone.is_none() {
+            self.alone = Some(self.facts.clone());
         }
         let (ttl, span) = parent.longest.unwrap_or((86_400, 14 * 86_400));
         let tags: Vec<u16> = self.facts.ds_wanted.iter().map(|id| id.tag).collect();

@@ -1,6 +1,7 @@
 //! Steps, reasons and blockers in the words of operators: the same in commands, logs, plans and tests.
 
 use super::check::{Conflict, KeySet};
+use super::facts::Fact;
 use super::fold::ZoneFacts;
 use super::plan::{Blocker, Wait, Why};
 use super::step::Step;
@@ -31,6 +32,29 @@ pub fn tags(step: &Step) -> Vec<u16> {
         }
         Step::Switch { from, to } => vec![*from, *to],
         Step::WantDs(tags) | Step::Retire(tags, _) => tags.clone(),
+    }
+}
+
+/// Tags in one text, as logs have them: `39004 10661`.
+pub fn tag_list(tags: &[u16]) -> String {
+    tags.iter().map(u16::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// What a person's command recorded.
+pub fn by_command(facts: &ZoneFacts, fact: &Fact) -> String {
+    let keys = |tags: &[u16]| tags.iter().map(|tag| key(facts, *tag)).collect::<Vec<_>>().join(" and ");
+    match fact {
+        Fact::RollWanted { tags, emergency: false, .. } => format!("replace {}", keys(tags)),
+        Fact::RollWanted { tags, emergency: true, .. } => format!("replace {} in an emergency", keys(tags)),
+        Fact::RollTakenBack { tags } => format!("keep {}: the roll is taken back", keys(tags)),
+        Fact::AlgorithmWanted { algorithm } => format!("go over to algorithm {algorithm}"),
+        Fact::InsecureWanted {} => "go insecure: the DS goes, then the signatures".to_owned(),
+        Fact::Held { reason } => format!("take no step: {reason}"),
+        Fact::Resumed { reason } => format!("go on: {reason}"),
+        Fact::HoldEnded { reason } => format!("go on, the hold has ended: {reason}"),
+        Fact::DoubtEnded { reason } => format!("the past is known: {reason}"),
+        // No command records another one; its line in the journal tells all.
+        other => serde_json::to_string(other).unwrap_or_default(),
     }
 }
 

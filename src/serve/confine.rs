@@ -5,6 +5,9 @@
 //! the calling thread and those it starts, and can never be widened, so all of this comes before the first thread.
 
 mod calls;
+mod folder;
+
+pub use folder::make_folder_for;
 
 use crate::serve::system;
 use landlock::{
@@ -60,6 +63,16 @@ pub enum ConfineFault {
     /// The kernel refused.
     #[error("the process cannot become user `{0}`: {1}")]
     Refused(String, std::io::Error),
+    /// The folder of keys is missing, and root does not make it there.
+    #[error("the folder {} is missing and is not made for user `{user}`: {why}; make it by hand: {}", folder.display(), folder::by_hand(user, folder))]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it shall be.
+        user: String,
+        /// Why not.
+        why: String,
+    },
     /// It worked, but can be undone.
     #[error("user `{0}` can still become root; its account must have a user id other than 0")]
     StillRoot(String),

@@ -3,7 +3,8 @@
 //! The fake answers from a `World` that a test sets; it reads no file but to see whether a tenant's is there.
 
 use mxseal::control::protocol::{
-    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantInfo, ZoneInfo, ZoneStanding,
+    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantFilter, TenantInfo, ZoneInfo,
+    ZoneStanding,
 };
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -235,17 +236,12 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
             }
             reply
         }
-        Request::TenantList { zone, broken } => {
-            let fits = |info: &&TenantInfo| {
-                zone.as_ref().is_none_or(|zone| *zone == info.zone) && (!broken || !info.reasons.is_empty())
-            };
-            good(world.tenants.iter().filter(fits).map(|info| json!(info)).collect())
-        }
-        Request::TenantShow { domain } => {
-            let found: Vec<Value> =
-                world.tenants.iter().filter(|info| info.domain == *domain).map(|info| json!(info)).collect();
-            if found.is_empty() { (found, 1, "no such tenant".to_owned()) } else { good(found) }
-        }
+        Request::TenantList(filter) => good(listed(world, filter)),
+        Request::TenantShow { domain } => shown(world, domain),
+        Request::TenantTry(_) => match &world.refusal {
+            Some(reason) => (Vec::new(), 1, reason.clone()),
+            None => good(Vec::new()),
+        },
         Request::TenantPermitRemoval { .. } => {
             world.file_at_permit = folder.join("zones/a-v1.mx.example/contoso.com.toml").exists();
             good(Vec::new())
@@ -283,6 +279,21 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
         | Request::PoolLook { .. } => world.cert.clone().unwrap_or_else(|| one(None, "not known here")),
         Request::Explain { .. } => one(world.explained.as_ref().map(|explained| json!(explained)), "no such type"),
     }
+}
+
+fn listed(world: &World, filter: &TenantFilter) -> Vec<Value> {
+    let fits = |info: &&TenantInfo| {
+        filter.zone.as_ref().is_none_or(|zone| *zone == info.zone)
+            && (!filter.broken || !info.reasons.is_empty())
+            && filter.fits(info)
+    };
+    world.tenants.iter().filter(fits).map(|info| json!(info)).collect()
+}
+
+fn shown(world: &World, name: &str) -> Reply {
+    let is_meant = |info: &&TenantInfo| info.domain == *name || info.endpoint == format!("{name}.");
+    let found: Vec<Value> = world.tenants.iter().filter(is_meant).map(|info| json!(info)).collect();
+    if found.is_empty() { (found, 1, "no such tenant".to_owned()) } else { (found, 0, String::new()) }
 }
 
 /// The items of one zone or all; a status with blockers ends with `stopped`.

@@ -14,14 +14,64 @@ fn tenants_are_added_and_removed_and_answered_when_the_command_ends() {
     server.run(&["tenant", "add", "contoso.com", "--pool", "us"]).ends(1);
     server.run(&["tenant", "add", "other.com", "--pool", "nowhere"]).ends(1);
     server.run(&["tenant", "add", "..", "--pool", "us"]).ends(2);
-    let ran = server.run(&["tenant", "add", "x-example.com", "--pool", "us", "--endpoint", "x-example"]).ends(1);
-    assert!(ran.err.contains("x.toml:1"), "{}", ran.err);
+    let taken = ["tenant", "add", "x-example.com", "--pool", "us", "--endpoint", "x-example"];
+    let ran = server.run(&taken).ends(1);
+    assert!(ran.err.contains("x.toml:1") && ran.err.contains("nothing was written"), "{}", ran.err);
+    assert_eq!(server.run(&[&taken[..], &["--dry-run"]].concat()).ends(1).err, ran.err, "a dry run says the same");
+    assert_eq!(server.run(&taken).ends(1).err, ran.err, "and so does the next try");
+    assert!(!server.path(&at("x-example.com.toml")).exists());
     assert_eq!(server.address("x-example"), EU);
-    server.run(&["tenant", "rm", "x-example.com"]).ends(0);
+    server.run(&["tenant", "rm", "x-example.com"]).ends(1);
     server.run(&["tenant", "rm", "contoso.com"]).ends(0);
     assert_eq!(server.address("contoso-com"), GONE);
     server.run(&["tenant", "rm", "contoso.com"]).ends(1);
     server.run(&["status"]).ends(0);
+}
+
+#[test]
+fn a_tenant_that_is_gone_by_command_is_gone_for_each_command_and_the_dns() {
+    let server = Server::started();
+    for round in 0..5 {
+        // Broken, and never served: its pool is nowhere.
+        server.write(&at("b.toml"), toml("b.example", "nowhere"));
+        server.run(&["reload"]).ends(1);
+        server.run(&["tenant", "show", "b.example"]).ends(1);
+        server.run(&["tenant", "rm", "b.example"]).ends(0);
+        let ran = server.run(&["tenant", "show", "b.example"]).ends(1);
+        assert!(ran.err.contains("there is no tenant b.example"), "round {round}: {}{}", ran.out, ran.err);
+        // Broken, and served as it was.
+        server.place(&at("c.toml"), toml("c.example", "us"));
+        server.eventually("c-example", US);
+        server.write(&at("c.toml"), toml("c.example", "nowhere"));
+        server.run(&["reload"]).ends(1);
+        server.run(&["tenant", "rm", "c.example"]).ends(0);
+        assert!(server.run(&["tenant", "show", "c.example"]).ends(1).err.contains("there is no tenant c.example"));
+        assert_eq!(server.address("c-example"), GONE);
+        // Twice in one zone: served from one file, and waiting in another.
+        server.place(&at("d.toml"), toml("d.example", "us"));
+        server.eventually("d-example", US);
+        server.write(&at("e.toml"), toml("d.example", "eu"));
+        server.run(&["reload"]).ends(1);
+        server.run(&["tenant", "rm", "d.example"]).ends(0);
+        assert!(server.run(&["tenant", "show", "d.example"]).ends(1).err.contains("there is no tenant d.example"));
+        assert_eq!(server.address("d-example"), GONE);
+        server.run(&["status"]).ends(0);
+    }
+}
+
+#[test]
+fn a_tenant_is_found_by_the_name_that_a_mail_server_logs() {
+    let server = Server::started();
+    for name in ["x-example.a.mx.example", "_25._tcp.X-example.a.mx.example.", "x.example"] {
+        assert_eq!(server.json(&["tenant", "show", name]).remove(0)["domain"], "x.example", "{name}");
+    }
+    assert_eq!(server.json(&["tenant", "mx", "x-example.a.mx.example"]).remove(0)["domain"], "x.example");
+    server.run(&["tenant", "show", "www.a.mx.example"]).ends(1);
+    server.run(&["tenant", "add", "x-example.a.mx.example", "--pool", "us"]).ends(1);
+    assert_eq!(server.run(&["tenant", "list", "--pool", "eu", "--count"]).ends(0).out, "1\n");
+    assert_eq!(server.run(&["tenant", "list", "x-exam", "--count"]).ends(0).out, "1\n");
+    server.run(&["tenant", "list", "--pool", "nowhere"]).ends(1);
+    assert!(server.run(&["tenant", "rm", "x-example.a.mx.example"]).ends(0).out.contains("x.example is gone"));
 }
 
 #[test]
@@ -164,6 +214,41 @@ fn a_broken_zone_at_the_start_hurts_only_itself_unless_strict() {
 }
 
 #[test]
+fn strict_refuses_an_error_in_each_kind_of_file_and_no_warning() {
+    let mut server = Server::prepared();
+    let config = fs::read_to_string(server.path("mxseal.toml")).expect("read");
+    let pools = fs::read_to_string(server.path("zones/pools.toml")).expect("read");
+    let faults = [
+        ("zones/b.example.zone".to_owned(), "@ SOA nonsense\n".to_owned(), None),
+        (at("y.toml"), "broken".to_owned(), None),
+        (at("bulk.ndjson"), "nonsense\n".to_owned(), None),
+        ("zones/pools.toml".to_owned(), format!("{pools}[third]\n"), Some(pools)),
+        ("mxseal.toml".to_owned(), format!("{config}nonsense = 1\n"), Some(config)),
+    ];
+    for (path, text, before) in faults {
+        server.write(&path, text);
+        server.refuses(&["--strict"]).ends(1).says(path.rsplit('/').next().unwrap_or(&path));
+        match before {
+            Some(before) => server.write(&path, before),
+            None => server.remove(&path),
+        }
+    }
+    // A warning: the TTL is below what caches can use.
+    server.write("zones/b.example.zone", MASTER.replace("www 300", "www 5"));
+    server.start_with(&["--strict"]);
+    assert_eq!(server.address("x-example"), EU);
+    let missing = fs::read_dir(server.path("keys/mx.example"))
+        .expect("there")
+        .flatten()
+        .find(|entry| entry.path().extension().is_some_and(|end| end == "pem"));
+    server.stop();
+    let name = missing.expect("a key").file_name().to_string_lossy().into_owned();
+    server.remove(&format!("keys/mx.example/{name}"));
+    server.remove(&format!("keys/mx.example/copy/{name}"));
+    server.refuses(&["--strict"]).ends(1).says("mx.example");
+}
+
+#[test]
 fn ports_in_use_and_bad_addresses_are_one_clear_line() {
     let mut server = Server::prepared();
     let taken = UdpSocket::bind(("127.0.0.1", server.port)).expect("bound");
@@ -209,6 +294,26 @@ fn explain_tells_each_kind_of_answer() {
     assert!(explained["source"].as_str().unwrap_or_default().contains("x.toml:1"), "{explained}");
     assert!(explained["key"].is_number() && explained["signed_until"].is_number(), "{explained}");
     server.run(&["explain", "x-example.a.mx.example", "NOTYPE"]).ends(1);
+}
+
+#[test]
+fn the_limits_of_a_pool_are_from_its_first_record_on_those_of_the_policy_in_use() {
+    let mut server = Server::prepared();
+    let life = "dnskey_ttl = \"2s\"\nsignature_life = \"8s\"\nsignature_grid = \"2s\"\ninception_before = \"10s\"\ndnskey_life = \"8s\"\ndnskey_refresh = \"4s\"\nmargin = \"1s\"\n";
+    let zones = "[zone.\"mx.example\"]\npolicy = \"trial\"\n[zone.\"a.mx.example\"]\npolicy = \"trial\"\n";
+    server.configure(&format!("{zones}[policy.trial]\n{life}[tenants]\nttl = \"2s\"\n"));
+    for zone in ["zones/mx.example.zone", "zones/a.mx.example.zone"] {
+        let text = fs::read_to_string(server.path(zone)).expect("there");
+        server.write(
+            zone,
+            text.replace(" 3600 IN", " 2 IN").replace("@ 3600 SOA", "@ 2 SOA").replace("1209600 300", "1209600 2"),
+        );
+    }
+    server.start();
+    assert_eq!(server.address("x-example"), EU);
+    let journal = fs::read_to_string(server.path("keys/pools/eu/journal")).expect("it is there");
+    let lives: Vec<&str> = journal.split("\"limits\":").skip(1).filter_map(|part| part.split('}').next()).collect();
+    assert!(!lives.is_empty() && lives.iter().all(|limits| limits.ends_with("\"life\":8")), "{lives:?}");
 }
 
 #[test]

@@ -218,3 +218,40 @@ fn a_pool_has_a_higher_ttl_once_it_is_recorded() {
         explained(server, "x-example.a.mx.example", "A").contains(" 3000 IN A 192.0.2.25")
     });
 }
+
+#[test]
+fn an_imported_zone_that_is_to_be_held_takes_no_step_from_its_first_moment_on() {
+    let mut old = Server::prepared();
+    // One key for both, as BIND has it by default; here a KSK and a ZSK are wanted, so the first step would be to make one.
+    old.configure(
+        "[zone.\"mx.example\"]\npolicy = \"one\"\nparents = [\"127.0.0.1:9\"]\n[policy.one]\nkeys = \"csk\"\n",
+    );
+    old.start();
+    fs::create_dir(old.path("out")).expect("made");
+    old.stop();
+    old.run(&["keys", "export", "mx.example", "--to", "out"]).ends(0);
+    let folder = old.path("out").display().to_string();
+    let mut new = Server::prepared();
+    new.remove("zones/mx.example.zone");
+    new.remove("zones/a.mx.example.zone");
+    fs::remove_dir_all(new.path("zones/a.mx.example")).expect("removed");
+    new.configure("[zone.\"mx.example\"]\npolicy = \"registry\"\nparents = [\"127.0.0.1:9\"]\n");
+    new.start();
+    let import = ["keys", "import", "mx.example", &folder, "--from", "none", "--ttl", "1h", "--life", "1d"];
+    let dry = new.run(&[&import[..], &["--dry-run"]].concat()).ends(0);
+    assert!(dry.out.contains("with --hold REASON none does"), "{}", dry.out);
+    let held = [&import[..], &["--hold", "the old server still answers"]].concat();
+    let dry = new.run(&[&held[..], &["--dry-run"]].concat()).ends(0);
+    assert!(dry.out.contains("all steps are held: the old server still answers"), "{}", dry.out);
+    new.run(&held).ends(0);
+    new.place("zones/mx.example.zone", fs::read(old.path("zones/mx.example.zone")).expect("there"));
+    new.until("it is served", |server| server.ask("mx.example", "DNSKEY").starts_with("NOERROR DNSKEY"));
+    let status = new.json(&["keys", "status", "mx.example"]).remove(0).to_string();
+    assert!(status.contains("all steps are held: the old server still answers"), "{status}");
+    assert_eq!(
+        key_files(&new, "mx.example").iter().filter(|file| file.extension().is_some_and(|end| end == "pem")).count(),
+        1
+    );
+    new.run(&["keys", "resume", "mx.example"]).ends(0);
+    new.until("its first step", |server| server.log().contains("make a KSK"));
+}

@@ -145,7 +145,11 @@ impl Server {
 
     #[track_caller]
     pub fn start(&mut self) {
-        self.spawn(&[]);
+        self.start_with(&[]);
+    }
+
+    pub fn start_with(&mut self, arguments: &[&str]) {
+        self.spawn(arguments);
         let begun = Instant::now();
         while !self.log().contains("answering on") {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a state"));

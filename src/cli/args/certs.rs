@@ -2,7 +2,7 @@
 //!
 //! What contradicts itself is refused here, before anybody is asked.
 
-use super::{FAILED, OK, SILENT, UNREACHABLE, page};
+use super::{FAILED, OK, SILENT, UNREACHABLE, page, whole};
 use crate::time::{Seconds, parse_span};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -14,6 +14,8 @@ const DAYS_MAX: u64 = 1825;
 /// How long `cert rotate` waits for a host to show its new certificate.
 const TIMEOUT_DEFAULT: &str = "10m";
 const TIMEOUT_MAX: Seconds = 86_400;
+/// Ten years: a certificate that lasts longer outlives its host.
+const SELF_SIGNED_DAYS_MAX: u32 = 3650;
 const GATE: (u8, &str) = (4, "not yet, or never: the message says from when on");
 
 /// What can be done with certificates of hosts and their TLSA.
@@ -116,7 +118,7 @@ pub struct CertPlanAsked {
     /// Only this pool
     pub pool: Option<String>,
     /// How far ahead
-    #[arg(long, value_name = "DAYS", default_value_t = DAYS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=DAYS_MAX))]
+    #[arg(long, allow_negative_numbers = true, value_name = "DAYS", default_value_t = DAYS_DEFAULT, value_parser = days)]
     pub days: u64,
     /// Write a picture; `-` is standard output
     #[arg(long, value_name = "FILE")]
@@ -138,7 +140,7 @@ pub struct Csr {
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
     /// A certificate that the key signs itself, for so many days, instead of a request
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    #[arg(long, allow_negative_numbers = true, value_name = "DAYS", value_parser = life)]
     pub self_signed: Option<u32>,
     /// Write it into this file, and not to standard output
     #[arg(long, value_name = "FILE")]
@@ -197,7 +199,7 @@ pub struct Rotate {
     #[arg(long)]
     pub emergency: bool,
     /// How long a host may take to show it
-    #[arg(long, value_name = "TIME", default_value = TIMEOUT_DEFAULT, value_parser = timeout)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", default_value = TIMEOUT_DEFAULT, value_parser = timeout)]
     pub timeout: Seconds,
     /// Say what would be done, and what would refuse it
     #[arg(long)]
@@ -264,6 +266,14 @@ pub struct Tlsa {
     /// Print whole records for this name; a live host is asked for it (SNI)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+}
+
+fn days(text: &str) -> Result<u64, String> {
+    whole(text, 1, DAYS_MAX)
+}
+
+fn life(text: &str) -> Result<u32, String> {
+    whole(text, 1, SELF_SIGNED_DAYS_MAX)
 }
 
 fn timeout(text: &str) -> Result<Seconds, String> {

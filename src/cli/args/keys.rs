@@ -2,7 +2,7 @@
 //!
 //! What contradicts itself is refused here, before anybody is asked.
 
-use super::{FAILED, OK, SILENT, UNREACHABLE, page};
+use super::{FAILED, OK, SILENT, UNREACHABLE, page, whole};
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, parse_span};
 use clap::{Args, Subcommand, ValueEnum};
@@ -106,6 +106,7 @@ pub enum KeysVerb {
     /// decide; where these leave several keys that could sign, nothing is brought in (4).
     #[command(after_help = page(
         &["mxseal keys import mx.example /etc/bind/keys --dry-run",
+          "mxseal keys import mx.example /etc/bind/keys --ttl 3600 --life 14d --hold 'the old server still answers'",
           "mxseal keys import mx.example Kmx.example.+013+39004.private --ttl 3600 --life 14d",
           "mxseal keys import mx.example ksk.pem --public ksk.key --from 192.0.2.53"],
         &[(0, "they are brought in, or would be"), FOREIGN, UNREACHABLE, GATE, SILENT],
@@ -139,7 +140,7 @@ pub struct Plan {
     /// Only this zone
     pub zone: Option<String>,
     /// How far ahead
-    #[arg(long, value_name = "N", default_value_t = DAYS_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=DAYS_MAX))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = DAYS_DEFAULT, value_parser = days)]
     pub days: u64,
     /// Write it as a calendar for calendar programs (RFC 5545); `-`: to standard output
     #[arg(long, value_name = "FILE", conflicts_with = "svg")]
@@ -183,7 +184,7 @@ pub struct Roll {
     #[arg(long, conflicts_with_all = ["algorithm", "back", "insecure"])]
     pub emergency: bool,
     /// Replace all keys by keys of this algorithm: 13 or 15
-    #[arg(long, value_name = "N", value_parser = algorithm, conflicts_with_all = ["role", "back", "insecure"])]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = algorithm, conflicts_with_all = ["role", "back", "insecure"])]
     pub algorithm: Option<u8>,
     /// Take the roll under way back
     #[arg(long, conflicts_with = "insecure")]
@@ -269,11 +270,14 @@ pub struct Import {
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
     /// Highest TTL that the zone had there, in seconds or as a span
-    #[arg(long, value_name = "TTL", default_value_t = TTL_DEFAULT, value_parser = ttl)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TTL", default_value_t = TTL_DEFAULT, value_parser = ttl)]
     pub ttl: u32,
     /// Longest life that signatures had there
-    #[arg(long, value_name = "SPAN", default_value = LIFE_DEFAULT, value_parser = parse_span)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SPAN", default_value = LIFE_DEFAULT, value_parser = parse_span)]
     pub life: Seconds,
+    /// Let no step begin before `keys resume`, from the first moment on; why, for whoever finds it held
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    pub hold: Option<String>,
     /// Check them, here and on the server, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -309,7 +313,7 @@ pub struct Export {
     #[arg(long, value_enum, default_value = "bind", hide_possible_values = true)]
     pub format: KeyForm,
     /// Only the key with this tag
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = tag)]
     pub tag: Option<u16>,
 }
 
@@ -320,10 +324,10 @@ pub struct Simulate {
     #[arg(value_name = "ZONE")]
     pub zones: Vec<String>,
     /// How many years for each zone
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=YEARS_MAX))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 10, value_parser = years)]
     pub years: u64,
     /// Where all chance comes from
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, allow_negative_numbers = true, value_name = "S", default_value_t = 1, value_parser = seed)]
     pub seed: u64,
     /// The process and the machine end at any moment, in the middle of a write too
     #[arg(long)]
@@ -337,6 +341,22 @@ pub struct Simulate {
     /// Print each step with its date
     #[arg(long)]
     pub timeline: bool,
+}
+
+fn days(text: &str) -> Result<u64, String> {
+    whole(text, 1, DAYS_MAX)
+}
+
+fn years(text: &str) -> Result<u64, String> {
+    whole(text, 1, YEARS_MAX)
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, 0, u64::MAX)
+}
+
+fn tag(text: &str) -> Result<u16, String> {
+    whole(text, 0, u16::MAX)
 }
 
 /// Seconds, bare or as a span.

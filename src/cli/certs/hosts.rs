@@ -23,7 +23,7 @@ pub fn hosts(hosts: &[HostInfo], now: u64) -> Table {
         };
         table.row(vec![plain(&host.address), plain(&host.state), plain(looked), plain(shows(host)), (tone, verdict)]);
     }
-    table
+    table.without_empty()
 }
 
 /// What it shows, once for each kind of key; with how it was asked only where that makes a difference.

@@ -70,7 +70,7 @@ pub fn print(info: &CertInfo, output: &mut Output) -> Result<(), Stop> {
 /// A row for each key.
 pub fn keys(info: &CertInfo) -> Table {
     let now = UnixTime(info.now);
-    let mut table = Table::new(&["key", "kind", "phase", "hosts may show it", "shown by", "from"]);
+    let mut table = Table::new(&["key", "kind", "phase", "hosts may show it", "shown by", "known from"]);
     for key in &info.keys {
         let tone = match key.phase.as_str() {
             "active" | "ready" => Tone::Good,
@@ -89,10 +89,28 @@ pub fn keys(info: &CertInfo) -> Table {
             (tone, phase),
             plain(ready),
             plain(key.hosts.join(" ")),
-            if key.unconfirmed { (Tone::Bad, format!("{}, not confirmed", key.origin)) } else { plain(&key.origin) },
+            if key.unconfirmed {
+                (Tone::Bad, format!("{}, not confirmed", known_from(&key.origin)))
+            } else {
+                plain(known_from(&key.origin))
+            },
         ]);
     }
-    table
+    table.without_empty()
+}
+
+/// Where a key is known from, in words that need no manual.
+fn known_from(origin: &str) -> &str {
+    match origin {
+        "made" => "made here",
+        "staged" => "`cert stage`",
+        "file" => "certificate file",
+        "given" => "`tlsa` of a file",
+        "host" | "seen" => "a look at a host",
+        "adopted" => "`cert adopt`",
+        // What a newer server may call out.
+        other => other,
+    }
 }
 
 fn certificates(certificates: &[CertificateInfo], now: u64) -> Table {
@@ -116,7 +134,7 @@ fn certificates(certificates: &[CertificateInfo], now: u64) -> Table {
             (Tone::Caution, one.warnings.join("; ")),
         ]);
     }
-    table
+    table.without_empty()
 }
 
 /// The calendar of certificates and zone keys together.

@@ -3,6 +3,7 @@
 //! It never overwrites a file, and never adds a domain that is a tenant already.
 
 use super::super::args::Add;
+use super::super::client::PATIENCE;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::{Output, Tone};
@@ -10,7 +11,7 @@ use super::super::tenant::{self, Mx};
 use super::super::words::{nearest, zone_folder, zone_stem};
 use super::super::{pool, status};
 use super::{Change, as_file_name, io_failure, sync_folder};
-use crate::control::protocol::{PoolInfo, Request, TenantInfo, ZoneInfo};
+use crate::control::protocol::{PoolInfo, Request, TenantDraft, TenantInfo, ZoneInfo};
 use crate::zone::tenant::{Definition, parse_toml, print_toml};
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -41,6 +42,7 @@ pub fn run(context: &Context, asked: &Add, output: &mut Output) -> Result<Exit, 
     };
     check_pool(context, &asked.pool)?;
     let planned = plan(context, asked, &domain, &zone.zone)?;
+    refuse_unserved(context, &planned)?;
     if asked.dry_run {
         return show_plan(&planned, output);
     }
@@ -48,11 +50,26 @@ pub fn run(context: &Context, asked: &Add, output: &mut Output) -> Result<Exit, 
     settle(context, asked, &planned, output)
 }
 
+/// Asks the server whether it would serve the tenant, so that no file is written that it would refuse.
+fn refuse_unserved(context: &Context, planned: &Planned) -> Result<(), Stop> {
+    let Planned { domain, zone, file, text } = planned;
+    let draft = TenantDraft { zone: zone.clone(), path: file.display().to_string(), text: text.clone() };
+    let end = context.client.all::<serde_json::Value>(&Request::TenantTry(draft), PATIENCE)?.1;
+    if end.exit == Exit::Ok {
+        return Ok(());
+    }
+    let help = "nothing was written; run it again once that is mended, or with another --endpoint or --zone";
+    Err(Failure::new(end.exit, format!("{domain} would not be served: {}", end.message), help).into())
+}
+
 fn refuse_existing(context: &Context, domain: &str) -> Result<(), Stop> {
-    let places: Vec<String> = tenant::find(context, domain)?
-        .iter()
-        .map(|tenant| format!("zone {} ({}, {})", tenant.zone, tenant.state, tenant.source))
-        .collect();
+    let found = tenant::find(context, domain)?;
+    if let Some(owner) = found.iter().find(|tenant| tenant.domain != domain) {
+        let message = format!("{domain} is the endpoint of tenant {}", owner.domain);
+        return Err(Failure::new(Exit::Failure, message, "name the domain of a customer").into());
+    }
+    let places: Vec<String> =
+        found.iter().map(|tenant| format!("zone {} ({}, {})", tenant.zone, tenant.state, tenant.source)).collect();
     if places.is_empty() {
         return Ok(());
     }
@@ -175,8 +192,10 @@ fn settle(context: &Context, asked: &Add, planned: &Planned, output: &mut Output
     match (end.exit, found) {
         (Exit::Ok, Some(served)) => announce(planned, &served, output),
         (Exit::Ok, None) => Err(change.late().into()),
-        (Exit::Failure, Some(broken)) if !broken.reasons.is_empty() => Err(refused(planned, &broken.reasons).into()),
-        (Exit::Failure, _) => Err(refused(planned, &[end.message]).into()),
+        (Exit::Failure, Some(broken)) if !broken.reasons.is_empty() => {
+            Err(take_back(context, change, planned, &broken.reasons).into())
+        }
+        (Exit::Failure, _) => Err(take_back(context, change, planned, &[end.message]).into()),
         (Exit::Usage | Exit::Unreachable | Exit::Refused | Exit::TimedOut, _) => {
             end.check()?;
             Ok(Exit::Failure)
@@ -184,14 +203,19 @@ fn settle(context: &Context, asked: &Add, planned: &Planned, output: &mut Output
     }
 }
 
-fn refused(planned: &Planned, reasons: &[String]) -> Failure {
-    let message = format!("{} is not served: {}", planned.domain, reasons.join("; "));
-    let help = format!(
-        "correct {}, which is written, or remove it with `mxseal tenant rm {}`",
-        planned.file.display(),
-        planned.domain
-    );
-    Failure::new(Exit::Failure, message, help)
+/// Something came in between: the file goes again, so that the next try finds nothing in its way.
+fn take_back(context: &Context, change: Change<'_>, planned: &Planned, reasons: &[String]) -> Failure {
+    let Planned { domain, file, text, .. } = planned;
+    let message = format!("{domain} is not served: {}", reasons.join("; "));
+    let is_ours = std::fs::read(file).is_ok_and(|octets| octets == text.as_bytes());
+    let shown = file.display();
+    if !is_ours || std::fs::remove_file(file).is_err() {
+        let help = format!("{shown} stays: correct it, or remove it with `mxseal tenant rm {domain}`");
+        return Failure::new(Exit::Failure, message, help);
+    }
+    // Who asks next shall not be told of the file that is gone; a server that is late says so itself.
+    let _ = Change { present: false, ..change }.wait(context);
+    Failure::new(Exit::Failure, message, format!("{shown} was removed again: run it again once that is mended"))
 }
 
 fn announce(planned: &Planned, served: &TenantInfo, output: &mut Output) -> Result<Exit, Stop> {

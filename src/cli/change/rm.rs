@@ -30,42 +30,54 @@ struct Removal {
     rest: Option<(usize, Vec<u8>)>,
 }
 
-/// Removes a tenant.
+/// Removes a tenant: each entry that defines it in its zone.
 pub fn run(context: &Context, asked: &Rm, output: &mut Output) -> Result<Exit, Stop> {
-    let domain = tenant::normal(&asked.domain)?;
-    let info = the_one(tenant::existing(context, &domain)?, &domain, asked.zone.as_deref())?;
-    let removal = plan(context, &domain, &info.source)?;
+    let name = tenant::named(&asked.domain)?;
+    let entries = of_one_zone(tenant::existing(context, &name)?, &name, asked.zone.as_deref())?;
+    let Some(TenantInfo { domain, zone, .. }) = entries.first().cloned() else { return Ok(Exit::Ok) };
+    // All of it must be possible before any of it is done.
+    let all = entries.iter().map(|entry| plan(context, &domain, &entry.source)).collect::<Result<Vec<_>, _>>()?;
     if asked.dry_run {
-        return report(&removal, &info, output, true);
+        return report(&all, (&domain, &zone), output, true);
     }
-    let permit = Request::TenantPermitRemoval { domain: domain.clone(), zone: info.zone.clone() };
+    let permit = Request::TenantPermitRemoval { domain: domain.clone(), zone: zone.clone() };
     context.client.all::<serde_json::Value>(&permit, PATIENCE)?.1.check()?;
-    perform(&removal)?;
-    let change =
-        Change { domain: &domain, zone: &info.zone, file: &removal.file, present: false, seconds: asked.timeout };
+    for (entry, planned) in entries.iter().zip(&all) {
+        // A file with several entries of it has changed meanwhile, by the one before.
+        let again = all.iter().filter(|other| other.file == planned.file).count() > 1;
+        let anew = if again { Some(plan(context, &domain, &entry.source)?) } else { None };
+        perform(anew.as_ref().unwrap_or(planned))?;
+    }
+    let file = all.last().map_or(Path::new(""), |removal| &removal.file);
+    let change = Change { domain: &domain, zone: &zone, file, present: false, seconds: asked.timeout };
     let end = change.wait(context)?;
     if end.exit == Exit::TimedOut {
         return Err(change.late().into());
     }
     end.check()?;
-    report(&removal, &info, output, false)
+    report(&all, (&domain, &zone), output, false)
 }
 
-fn the_one(tenants: Vec<TenantInfo>, domain: &str, zone: Option<&str>) -> Result<TenantInfo, Failure> {
-    let names: Vec<String> = tenants.iter().map(|tenant| zone_stem(&tenant.zone)).collect();
+/// The entries of the zone that is meant; of one file the last first, so that the lines of the others stay true.
+fn of_one_zone(tenants: Vec<TenantInfo>, name: &str, zone: Option<&str>) -> Result<Vec<TenantInfo>, Failure> {
+    let mut names: Vec<String> = tenants.iter().map(|tenant| zone_stem(&tenant.zone)).collect();
+    names.dedup();
     let fits = |tenant: &TenantInfo| zone.is_none_or(|zone| zone_stem(zone) == zone_stem(&tenant.zone));
-    let mut fitting = tenants.into_iter().filter(fits);
-    match (fitting.next(), fitting.next()) {
-        (Some(one), None) => Ok(one),
-        (None, _) => {
-            let message = format!("{domain} is no tenant of zone {}", zone.map(zone_stem).unwrap_or_default());
-            Err(Failure::new(Exit::Failure, message, format!("it is one of {}", names.join(" and "))))
-        }
-        (Some(_), Some(_)) => {
-            let message = format!("{domain} is a tenant of several zones: {}", names.join(", "));
-            Err(Failure::new(Exit::Failure, message, "say which one with --zone"))
-        }
+    let mut fitting: Vec<TenantInfo> = tenants.into_iter().filter(fits).collect();
+    if fitting.is_empty() {
+        let message = format!("{name} is no tenant of zone {}", zone.map(zone_stem).unwrap_or_default());
+        return Err(Failure::new(Exit::Failure, message, format!("it is one of {}", names.join(" and "))));
     }
+    if names.len() > 1 && zone.is_none() {
+        let message = format!("{name} is a tenant of several zones: {}", names.join(", "));
+        return Err(Failure::new(Exit::Failure, message, "say which one with --zone"));
+    }
+    let place = |tenant: &TenantInfo| {
+        let (file, line) = place(&tenant.source);
+        (file.to_owned(), std::cmp::Reverse(line))
+    };
+    fitting.sort_by_key(place);
+    Ok(fitting)
 }
 
 /// Finds the file and proves that it defines the tenant.
@@ -188,23 +200,26 @@ fn stamp(metadata: &Metadata) -> (u64, u64, u64, i64, i64, i64, i64) {
     (metadata.dev(), metadata.ino(), metadata.size(), changed.0, changed.1, changed.2, changed.3)
 }
 
-fn report(removal: &Removal, info: &TenantInfo, output: &mut Output, dry_run: bool) -> Result<Exit, Stop> {
-    let file = removal.file.display().to_string();
-    let line = removal.rest.as_ref().map(|(line, _)| *line);
+fn report(all: &[Removal], (domain, zone): (&str, &str), output: &mut Output, dry_run: bool) -> Result<Exit, Stop> {
+    let places =
+        all.iter().map(|removal| (removal.file.display().to_string(), removal.rest.as_ref().map(|rest| rest.0)));
     if output.is_json() {
-        output.object(&serde_json::json!({
-            "domain": info.domain, "zone": info.zone, "file": file, "line": line, "dry_run": dry_run,
-        }))?;
+        for (file, line) in places {
+            output.object(&serde_json::json!({
+                "domain": domain, "zone": zone, "file": file, "line": line, "dry_run": dry_run,
+            }))?;
+        }
         return Ok(Exit::Ok);
     }
-    let what = line.map_or_else(|| file.clone(), |line| format!("line {line} of {file}"));
+    let words = places.map(|(file, line)| line.map_or_else(|| file.clone(), |line| format!("line {line} of {file}")));
+    let what = words.collect::<Vec<_>>().join(" and ");
     if dry_run {
-        output.line(&format!("would remove {what} (zone {})", info.zone))?;
-        output.line(&format!("mail to {} fails from then on, wherever its MX still points here", info.domain))?;
+        output.line(&format!("would remove {what} (zone {zone})"))?;
+        output.line(&format!("mail to {domain} fails from then on, wherever its MX still points here"))?;
         return Ok(Exit::Ok);
     }
     let gone = output.tone(Tone::Good, "gone");
-    output.line(&format!("{} is {gone} from zone {}: removed {what}", info.domain, info.zone))?;
+    output.line(&format!("{domain} is {gone} from zone {zone}: removed {what}"))?;
     Ok(Exit::Ok)
 }
 

@@ -77,7 +77,8 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
         }
     }
     let (ttl, life, dry_run) = (asked.ttl, asked.life, asked.dry_run);
-    let request = Request::KeysImport { zone: super::apex(&asked.zone), keys, ttl, life, dry_run };
+    let hold = asked.hold.clone();
+    let request = Request::KeysImport { zone: super::apex(&asked.zone), keys, ttl, life, hold, dry_run };
     let info: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
     if output.is_json() {
         let mut object = serde_json::json!(info);
@@ -86,7 +87,14 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
         return Ok(Exit::Ok);
     }
     let said = if asked.dry_run { "Nothing was changed; the zone would be so:" } else { "They are brought in:" };
-    output.line(&format!("{said}\n"))?;
+    output.line(said)?;
+    if asked.hold.is_none() {
+        let zone = zone_stem(&asked.zone);
+        output.line(&format!(
+            "Its steps begin as soon as its file is there; with --hold REASON none does before `mxseal keys resume {zone}`."
+        ))?;
+    }
+    output.line("")?;
     status::print(&info, false, output)?;
     Ok(Exit::Ok)
 }

@@ -8,6 +8,7 @@ use crate::config::Whose;
 use crate::probe::{Fault, Looked, NO_KEY, Seen};
 use crate::roll::tlsa::Profile;
 use crate::roll::tlsa::check::AddressSet;
+use crate::roll::tlsa::facts::Fact;
 use crate::roll::tlsa::plan::is_ours;
 use crate::roll::tlsa::sights::Sight;
 use crate::time::UnixTime;
@@ -169,7 +170,10 @@ impl Life {
         if host.fault.is_none() {
             let news = sights.adopt((self.facts(), &self.wanted, &self.policy), address, &shown, now);
             for fact in news {
-                tracing::warn!(POOL = self.name(), HOST = %address, "its key is adopted, as the pool's settings say: {fact:?}");
+                if let Fact::KeyAdopted { spki, reason, .. } = &fact {
+                    let key = spki.short();
+                    tracing::warn!(POOL = self.name(), HOST = %address, KEY = %key, "adopted, as the pool's settings say: {reason}");
+                }
                 self.record(fact, now);
             }
         }

@@ -19,6 +19,7 @@ use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::Plan;
 use crate::roll::step::Step;
+use crate::roll::words;
 use crate::sign::key::{Key, Role};
 use crate::time::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
@@ -311,8 +312,7 @@ impl Rolls {
         match roll.renewed(zone, shift) {
             Some(Ok(keys)) => {
                 if let Keys::Loaded(set) = &keys {
-                    let tags: Vec<String> = set.tags.iter().map(ToString::to_string).collect();
-                    tracing::info!(ZONE = %zone.apex, KEY = %tags.join(" "), "keys loaded and proved");
+                    tracing::info!(ZONE = %zone.apex, KEY = %words::tag_list(&set.tags), "keys loaded and proved");
                 }
                 keys
             }

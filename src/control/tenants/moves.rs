@@ -1,6 +1,6 @@
 //! Tenants that go, wait, or get a name that became free.
 
-use super::{Done, Kept, Odd, Surroundings, Tenants, Waiting, words};
+use super::{Change, Done, Kept, Odd, Surroundings, Tenants, Waiting, words};
 use crate::control::pools::PoolTable;
 use crate::control::tenants_claims::{Batch, Claim, Vanished};
 
@@ -28,7 +28,7 @@ impl Tenants {
         if self.guard.admits(counted.len(), self.table.len(), now) {
             gone.extend(counted);
         } else {
-            done.held += u64::try_from(counted.len()).unwrap_or(u64::MAX);
+            counted.iter().for_each(|tenant| done.note(Change::Held, || tenant.domain()));
             self.held.extend(counted.into_iter().map(|tenant| (tenant.label().into(), tenant)));
             self.revision += 1;
         }
@@ -45,7 +45,7 @@ impl Tenants {
         let mut freed = BTreeSet::new();
         for tenant in tenants {
             self.take_out(&tenant, pools, now);
-            done.removed += 1;
+            done.note(Change::Removed, || tenant.domain());
             self.revision += 1;
             freed.insert(String::from_utf8_lossy(tenant.label()).into());
             freed.insert(tenant.domain().into());

@@ -3,11 +3,11 @@
 use super::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
 use crate::config::Config;
 use crate::control::outside::SIGNED_ANYWAY;
-use crate::control::protocol::{Line, Request};
+use crate::control::protocol::{Line, Request, TenantInfo};
 use crate::control::view::finding;
 use crate::control::waits::Wait;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::dns::name::{Name, ROOT};
+use crate::dns::name::{Name, ROOT, labels};
 use crate::time;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -88,6 +88,11 @@ impl Mind {
                 Err(findings) => answer_reload(&findings, 0, &reply),
             },
             Request::TenantShow { domain } => self.show(&domain, &reply),
+            Request::TenantTry(draft) => {
+                let why = self.world.why_not(&draft, time::now());
+                let exit = u8::from(why.is_some());
+                let _ = reply.send(Line::End { exit, message: why.unwrap_or_default() });
+            }
             Request::TenantWait { domain, zone, present, seconds } => {
                 match Name::parse(zone.trim_end_matches('.'), ROOT) {
                     Ok(name) if self.world.zones.contains_key(&name) => {
@@ -129,14 +134,12 @@ impl Mind {
         }
     }
 
-    fn show(&self, domain: &str, reply: &Sender<Line>) {
-        let domain = crate::zone::tenant::normal_domain(domain).unwrap_or_else(|_| domain.to_owned());
-        let view = self.view.load();
-        let mut found = Vec::new();
-        for (apex, zone) in &self.world.zones {
-            let pools = self.world.pools.records();
-            found.extend(zone.tenants.by_domain(&domain).map(|tenant| view.tenant(apex, tenant, pools)));
-            found.extend(view.broken(apex).iter().filter(|info| info.domain == domain).cloned());
+    fn show(&self, name: &str, reply: &Sender<Line>) {
+        let domain = crate::zone::tenant::normal_domain(name).unwrap_or_else(|_| name.to_owned());
+        let mut found = self.with_domain(&domain);
+        if found.is_empty() {
+            let owner = self.owner_of(&domain);
+            found = owner.map(|domain| self.with_domain(&domain)).unwrap_or_default();
         }
         let exit = u8::from(found.is_empty() || found.iter().any(|info| !info.reasons.is_empty()));
         let message = if found.is_empty() { format!("{domain} is no tenant here") } else { String::new() };
@@ -144,6 +147,26 @@ impl Mind {
             let _ = serde_json::to_value(info).map(|value| reply.send(Line::Item(value)));
         }
         let _ = reply.send(Line::End { exit, message });
+    }
+
+    fn with_domain(&self, domain: &str) -> Vec<TenantInfo> {
+        let view = self.view.load();
+        let mut found = Vec::new();
+        for (apex, zone) in &self.world.zones {
+            let pools = self.world.pools.records();
+            found.extend(zone.tenants.by_domain(domain).map(|tenant| view.tenant(apex, tenant, pools)));
+            found.extend(view.broken(apex).iter().filter(|info| info.domain == domain).cloned());
+        }
+        found
+    }
+
+    /// The domain of the tenant that is served at this name.
+    fn owner_of(&self, endpoint: &str) -> Option<String> {
+        let name = Name::parse(endpoint, ROOT).ok()?;
+        let label = labels(&name).next()?;
+        let is_below = |apex: &Name| Name::below(label, apex).is_ok_and(|below| below == name);
+        let zone = self.world.zones.iter().find(|(apex, _)| is_below(apex)).map(|(_, zone)| zone)?;
+        Some(zone.tenants.table.get(label)?.domain())
     }
 }
 

@@ -17,6 +17,7 @@ use crate::roll::Conditions;
 use crate::roll::facts::{Fact, Limits};
 use crate::roll::fold::ZoneFacts;
 use crate::roll::plan::plan;
+use crate::roll::words;
 use crate::time;
 use serde::Serialize;
 use std::sync::mpsc::Sender;
@@ -53,8 +54,8 @@ impl Mind {
                 self.resume(&zone, reason, (doubt, dry_run), reply)
             }
             Request::KeysLead(asked) => self.lead(&asked.reason, asked.dry_run).map(|info| item(&info, reply)),
-            Request::KeysImport { zone, keys, ttl, life, dry_run } => {
-                self.import(&zone, &keys, (ttl, life), dry_run, reply)
+            Request::KeysImport { zone, keys, ttl, life, hold, dry_run } => {
+                self.import(&zone, &keys, (ttl, life), hold, (dry_run, reply))
             }
             // The others are not about keys.
             other => Err((1, format!("{other:?} is not about keys"))),
@@ -169,9 +170,7 @@ impl Mind {
     fn record(&mut self, apex: &Name, facts: Vec<Fact>) -> Result<(), Ended> {
         let roll = self.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
         for fact in facts {
-            // As the journal has it.
-            let line = serde_json::to_string(&fact).unwrap_or_default();
-            tracing::info!(ZONE = %apex, "recorded by command: {line}");
+            tracing::info!(ZONE = %apex, "recorded by command: {}", words::by_command(roll.facts(), &fact));
             if !roll.record(fact, time::now()) {
                 let why = roll.disk.clone().or_else(|| roll.refused.clone()).unwrap_or_default();
                 return Err((1, format!("nothing could be recorded: {why}")));
@@ -245,8 +244,8 @@ impl Mind {
         zone: &str,
         keys: &[ImportedKey],
         (ttl, life): (u32, u64),
-        dry_run: bool,
-        reply: &Sender<Line>,
+        hold: Option<String>,
+        (dry_run, reply): (bool, &Sender<Line>),
     ) -> Result<(), Ended> {
         let apex = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_lower());
         let apex = apex.map_err(|fault| (1, format!("`{zone}` is not a zone: {fault}")))?;
@@ -263,15 +262,27 @@ impl Mind {
             return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));
         }
         let now = time::now();
+        let held = hold.map(|reason| Fact::Held { reason });
         let facts = match dry_run {
-            true => self.store.import_facts(&apex, &imports, from, now),
-            false => self.store.import(&apex, imports, from, now).map(|loaded| {
+            true => {
+                let mut facts = self.store.import_facts(&apex, &imports, from, now).map_err(refused)?;
+                let fits = held.iter().try_for_each(|fact| facts.take(fact, now).map(drop));
+                fits.map_err(|why| (4, why))?;
+                facts
+            }
+            false => {
+                let mut loaded = self.store.import(&apex, imports, from, now).map_err(refused)?;
+                // Before its file is there, so that no step can come first.
+                let unrecorded = |fault: &dyn std::fmt::Display| {
+                    (1, format!("the keys of {apex} are in, but it is not held: {fault}"))
+                };
+                let done = held.into_iter().try_for_each(|fact| loaded.journal.append(fact, now).map(drop));
+                done.map_err(|fault| unrecorded(&fault))?;
                 let facts = loaded.journal.facts().clone();
                 self.rolls.take_in(&apex, loaded);
                 facts
-            }),
+            }
         };
-        let facts = facts.map_err(|fault| (4, fault.to_string()))?;
         let text = apex.to_string();
         let parent_is_ours = self.world.zones.get(&apex).is_some_and(|zone| zone.parent.is_some());
         let policy = self.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
@@ -305,6 +316,10 @@ impl Mind {
         self.note_goals();
         self.publish();
     }
+}
+
+fn refused(fault: impl std::fmt::Display) -> Ended {
+    (4, fault.to_string())
 }
 
 fn item(value: &impl Serialize, reply: &Sender<Line>) {

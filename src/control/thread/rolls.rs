@@ -126,10 +126,10 @@ impl Mind {
             };
             let text = words::step(roll.facts(), &step);
             match take(&self.store, zone, roll, (&step, shift), now) {
-                Taken::Quietly => tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), "{text}"),
+                Taken::Quietly => tracing::info!(ZONE = %apex, KEY = keys_of(&step), "{text}"),
                 Taken::Serving(keys) => {
                     let snapshot = self.version + 1;
-                    tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), SNAPSHOT = snapshot, "{text}");
+                    tracing::info!(ZONE = %apex, KEY = keys_of(&step), SNAPSHOT = snapshot, "{text}");
                     let is_end = matches!(step, Step::Remove(_));
                     roll.open_steps.push((step, text));
                     roll.due = Instant::now();
@@ -306,7 +306,7 @@ fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32
     }
     let is_ds_seen = roll.open_steps.iter().any(|(step, _)| matches!(step, Step::WantDs(_)));
     for (step, text) in std::mem::take(&mut roll.open_steps) {
-        tracing::info!(ZONE = %apex, KEY = ?words::tags(&step), SNAPSHOT = snapshot, "seen on the wire: {text}");
+        tracing::info!(ZONE = %apex, KEY = keys_of(&step), SNAPSHOT = snapshot, "seen on the wire: {text}");
     }
     is_ds_seen
 }
@@ -386,4 +386,10 @@ fn take(
             Taken::Serving(keys)
         }
     }
+}
+
+/// The keys that a step is about, as a field of the log; a key that is still to be made has no tag.
+fn keys_of(step: &Step) -> Option<tracing::field::DisplayValue<String>> {
+    let tags = words::tags(step);
+    (!tags.is_empty()).then(|| tracing::field::display(words::tag_list(&tags)))
 }
