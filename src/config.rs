@@ -5,6 +5,7 @@
 
 mod addresses;
 mod keys;
+mod limits;
 mod networks;
 mod places;
 mod policy;
@@ -14,6 +15,7 @@ mod sections;
 
 pub use addresses::Interfaces;
 pub use keys::keys_folder;
+pub use limits::Limits;
 pub use networks::{Network, Networks, Whose};
 pub use places::Places;
 pub use policy::{KeyLayout, Policy};
@@ -51,13 +53,14 @@ const TOP_KEYS: &[&str] = &[
     "metrics",
     "log",
     "rolls",
+    "limits",
     "tenants",
     "probe",
     "pool",
     "zone",
     "policy",
 ];
-const ZONE_KEYS: &[&str] = &["signed", "policy", "parents"];
+const ZONE_KEYS: &[&str] = &["signed", "policy", "parents", "records_max"];
 
 /// The checked configuration. Paths are as written; [`Config::resolve`] joins them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub struct Config {
     pub log: Log,
     /// In which order keys roll by themselves, and whom to believe about parents.
     pub rolls: Rolls,
+    /// How much may be held of what provisioning writes.
+    pub limits: Limits,
     /// Records of tenants.
     pub tenants: Tenants,
     /// How hosts are looked at.
@@ -101,11 +106,13 @@ pub struct ZoneSettings {
     pub policy: Option<Policy>,
     /// Where to ask for its DS; empty: found by asking the DNS.
     pub parents: Vec<SocketAddr>,
+    /// Records of its master file, at most; none: see [`Limits::zone_records`].
+    pub records_max: Option<usize>,
 }
 
 impl Default for ZoneSettings {
     fn default() -> ZoneSettings {
-        ZoneSettings { signed: true, policy: None, parents: Vec::new() }
+        ZoneSettings { signed: true, policy: None, parents: Vec::new(), records_max: None }
     }
 }
 
@@ -120,6 +127,7 @@ impl Default for Config {
             metrics: Some(sections::METRICS_LISTEN),
             log: Log::default(),
             rolls: Rolls::default(),
+            limits: Limits::default(),
             tenants: Tenants::default(),
             probe: Probe::default(),
             pool: BTreeMap::new(),
@@ -221,6 +229,7 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         metrics: sections::metrics(reader, table),
         log: sections::log(reader, table),
         rolls: rolls::rolls(reader, table),
+        limits: limits::limits(reader, table),
         tenants: probe::tenants(reader, table),
         probe: probe::probe(reader, table),
         pool: probe::pools(reader, table),
@@ -314,7 +323,8 @@ fn zone(reader: &mut Reader<'_>, table: &At<&Table>, policies: &BTreeMap<String,
     }
     let parents = addresses(reader, table.value, "parents", Some(DNS_PORT)).unwrap_or_default();
     let parents = parents.into_iter().map(|at| at.value).collect();
-    ZoneSettings { signed, policy, parents }
+    let records_max = sections::within(reader, table.value, "records_max", 1, limits::RECORDS_MAX);
+    ZoneSettings { signed, policy, parents, records_max }
 }
 
 /// A zone's name in lower case without final dot.

@@ -129,7 +129,7 @@ type Compared = (Vec<u8>, u16, u32, Vec<u8>);
 fn by_mxseal(text: &str) -> Vec<Compared> {
     let parsed = parse(text);
     assert_eq!(parsed.diagnostics, [], "{text}");
-    parsed.records.iter().map(|r| (r.owner.to_vec(), r.rtype, r.ttl, r.data.clone())).collect()
+    parsed.records.iter().map(|r| (r.owner.to_vec(), r.rtype, r.ttl, r.data.to_vec())).collect()
 }
 
 fn by_domain(text: &str) -> Vec<Compared> {
@@ -296,8 +296,8 @@ fn every_logical_line_is_a_record_or_an_error_whatever_the_octets() {
         let parsed = parse(&text);
         assert!(round % 4 != 1 || parsed.diagnostics.is_empty(), "{text} {parsed:?}");
         check_places(&text, &parsed);
-        for record in &parsed.records {
-            assert_eq!(rdata::check(record.rtype, &record.data), Ok(()), "{text:?}");
+        for record in parsed.records.iter() {
+            assert_eq!(rdata::check(record.rtype, record.data), Ok(()), "{text:?}");
         }
         let directives = text.split('\n').any(|line| line.trim_start_matches('\u{feff}').starts_with('$'));
         match logical_lines(&text) {

@@ -9,6 +9,7 @@ mod live;
 mod process {
     mod fixture;
     mod log;
+    mod memory;
     mod signals;
     mod starts;
     mod unit;

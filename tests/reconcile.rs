@@ -6,12 +6,16 @@ mod homes;
 mod lab;
 #[path = "reconcile/limits.rs"]
 mod limits;
+#[path = "reconcile/many.rs"]
+mod many;
 #[path = "reconcile/names.rs"]
 mod names;
 #[path = "reconcile/order.rs"]
 mod order;
 #[path = "reconcile/pools.rs"]
 mod pools;
+#[path = "reconcile/room.rs"]
+mod room;
 #[path = "reconcile/shrink.rs"]
 mod shrink;
 #[path = "reconcile/tenants.rs"]

@@ -372,6 +372,17 @@ mod ndjson {
     }
 
     #[test]
+    fn blank_lines_count_and_mean_nothing_however_many_there_are() {
+        let good = "{\"domain\":\"a.b.example\",\"pool\":\"p\"}\n";
+        let text = format!("{}  \t\r\n  {good}\n \n\n   {{}}\n{}", "\n".repeat(2_000_000), " \n".repeat(2_000_000));
+        let parsed = parse_ndjson("b", &text);
+        assert_eq!(parsed.entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [2_000_002]);
+        let [broken] = &parsed.broken[..] else { panic!("{:?}", parsed.broken) };
+        assert_eq!((broken.diagnostics[0].place.line, broken.diagnostics[0].place.column), (2_000_006, 1));
+        assert!(parse_ndjson("b", " \n\n ").broken.is_empty());
+    }
+
+    #[test]
     fn a_warning_does_not_stop_a_line() {
         let parsed = parse_ndjson("b", "\n{\"domain\":\"a.b\",\"addresses\":[\"192.0.2.1\"]}\n");
         assert_eq!(found(&parsed.warnings), [("MX4103", 2, 29)]);

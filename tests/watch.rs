@@ -1147,3 +1147,28 @@ fn a_watcher_without_descriptors_says_so_and_is_had_once_there_are_some() {
     live.world.place(X, "two");
     live.until_text(X, "two");
 }
+
+#[test]
+fn files_that_come_together_are_read_by_so_many_octets_at_a_time_and_all_of_them_in_the_end() {
+    let mut world = World::with_zone();
+    world.files.batch_octets_max = 100;
+    let paths: Vec<String> = (0..8).map(|i| format!("a.example/many/{i}.toml")).collect();
+    for path in &paths {
+        world.place(path, vec![b'#'; 40]);
+    }
+    let before = world.deliveries;
+    let hints: Vec<(&str, Hint)> = paths.iter().map(|path| (path.as_str(), Hint::Placed)).collect();
+    world.look(&hints);
+    assert_eq!(world.deliveries, before + 2, "80 of 100 octets");
+    for _ in 0..20 {
+        world.pass(QUIET);
+        world.look(&[]);
+    }
+    assert_eq!(world.deliveries, before + 8);
+    assert!(paths.iter().all(|path| world.text(path).is_some()));
+    // One that does not fit by itself is told of, and costs no memory.
+    world.place(&paths[0], vec![b'#'; 101]);
+    world.look(&[(&paths[0], Hint::Placed)]);
+    assert_eq!(world.trouble(&paths[0]), Some(Reason::TooLarge(0).code()));
+    assert_eq!(world.text(&paths[0]).map(|text| text.len()), Some(40), "what was good stays");
+}

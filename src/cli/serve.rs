@@ -4,6 +4,7 @@
 //! Nothing answers before the first snapshot is there.
 
 mod log;
+mod memory;
 mod signals;
 
 use super::context;
@@ -13,6 +14,7 @@ use super::words::counted;
 use crate::answer::{Identity, Snapshot, respond};
 use crate::config::{self, Config};
 use crate::control::protocol::Status;
+use crate::control::world::Held;
 use crate::control::{self, Control};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::metrics::Metrics;
@@ -39,7 +41,7 @@ const OTHER_DESCRIPTORS: usize = 300;
 
 /// How long the end waits for a control plane that reads or writes files: what is recorded is durable already, and what
 /// is not will be done at the next start.
-const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
+const CONTROL_PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two looks at whether to end where no watchdog waits for a sign of life.
 const NO_WATCHDOG: Duration = Duration::from_secs(3600);
 
@@ -105,6 +107,7 @@ fn begin(
     let monitoring = monitoring.map_err(|fault| failed(fault.to_string()))?;
     let addresses: Vec<String> = bound.listeners.addresses().iter().map(ToString::to_string).collect();
     let control = control::start(control::Options {
+        memory: memory(&config),
         status: status(&addresses, &confinement),
         read_config: reader(file),
         config: config.clone(),
@@ -154,6 +157,24 @@ fn watch(signals: Signals, log: Log) -> Result<(Arc<AtomicBool>, Receiver<Told>)
         .watch(Arc::clone(&answering), tell, end_early)
         .map_err(|fault| failed(format!("cannot wait for signals: {fault}")))?;
     Ok((answering, told))
+}
+
+/// Octets of memory for zones and tenants; says where the limits of the configuration are more than that.
+fn memory(config: &Config) -> Option<usize> {
+    let memory = memory::available()?;
+    let octets = usize::try_from(memory.octets).unwrap_or(usize::MAX);
+    let wanted = Held { records: config.limits.records, octets: 0 }.memory();
+    if octets < wanted {
+        tracing::warn!(
+            "the system gives {} MB of memory to zones and tenants ({}), and the {} records that [limits] allows take {} MB: past \
+             what fits, files are refused",
+            octets >> 20,
+            memory.by,
+            config.limits.records,
+            wanted >> 20
+        );
+    }
+    Some(octets)
 }
 
 fn failed(message: String) -> Failure {

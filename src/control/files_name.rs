@@ -12,8 +12,13 @@ pub const ZONE_OCTETS_MAX: u64 = 256 << 20;
 pub const POOLS_OCTETS_MAX: u64 = 8 << 20;
 /// Octets of a line, at most. A TXT record of 64 KiB of escaped octets needs a quarter of it; whatever is longer is no text.
 pub const LINE_OCTETS_MAX: usize = 1 << 20;
+/// Octets of files that are read in one go, at most, beyond the first of them: eight million tenants, as a start brings them. More
+/// of them wait for the next go.
+pub const BATCH_OCTETS_MAX: u64 = 1 << 30;
 /// Files remembered, at most: about 1 GB; files past it are refused, so that nobody can fill the memory.
 pub const FILES_MAX: usize = 8_000_000;
+/// Folders remembered, at most: some 100 MB, and more than there are watches.
+pub const FOLDERS_MAX: usize = 1_000_000;
 /// Folders inside each other, at most: people nest two or three; the bound keeps paths and the walk's stack small.
 pub const FOLDER_DEPTH_MAX: usize = 32;
 

@@ -91,7 +91,9 @@ pub fn read(path: &Path, root: &Path, kind: Kind, is_held: bool) -> Result<Conte
     if files_foreign::is_foreign(&before, real.parent().unwrap_or(root)).map_err(|fault| unreadable(&fault))? {
         return Err(Reason::Foreign);
     }
-    let mut octets = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0).saturating_add(1));
+    let mut octets = Vec::new();
+    let size = usize::try_from(before.len()).unwrap_or(0).saturating_add(1);
+    octets.try_reserve_exact(size).map_err(|_| Reason::Unreadable(libc::ENOMEM))?;
     let limit = kind.octets_max();
     file.by_ref().take(limit.saturating_add(1)).read_to_end(&mut octets).map_err(|fault| unreadable(&fault))?;
     let after = identity(&file.metadata().map_err(|fault| unreadable(&fault))?);

@@ -21,6 +21,9 @@ impl Files {
         if let Err(reason) = admit(meta, kind) {
             return self.trouble(path, reason, out);
         }
+        if meta.len() > self.batch_octets_max {
+            return self.trouble(path, Reason::TooLarge(self.batch_octets_max), out);
+        }
         self.see(path);
         let seen = identity(meta);
         let print = self.print(&seen);
@@ -47,8 +50,23 @@ impl Files {
             }
             Verdict::Wait(settling) => self.wait(path, Settling { writer, ..settling }, now),
             Verdict::Held(since) => self.held(path, &seen, since, now, out),
+            Verdict::Read if self.is_too_much(seen.size, out) => {
+                self.wait(path, Settling { writer, ..settling(Some(seen), now) }, now);
+            }
             Verdict::Read => self.read(path, kind, writer, now, out),
         }
+    }
+
+    /// Whether so many octets more are too many for this go: what is read is held until all of it is taken in.
+    fn is_too_much(&mut self, octets: u64, out: &Changes) -> bool {
+        if out.changed.is_empty() {
+            self.batch_octets = 0;
+        }
+        let is_too_much = !out.changed.is_empty() && self.batch_octets + octets > self.batch_octets_max;
+        if !is_too_much {
+            self.batch_octets += octets;
+        }
+        is_too_much
     }
 
     /// Reads a file; `writer` is since when events tell of somebody who has it open for writing.

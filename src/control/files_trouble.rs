@@ -2,7 +2,7 @@
 //!
 //! Pure. A troubled file is never a deleted file: what was good before stays. No message quotes content.
 
-use super::files_name::{FILES_MAX, FOLDER_DEPTH_MAX, LINE_OCTETS_MAX};
+use super::files_name::{FILES_MAX, FOLDER_DEPTH_MAX, FOLDERS_MAX, LINE_OCTETS_MAX};
 use super::passing;
 use crate::diagnostic::{Diagnostic, Place};
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ impl Reason {
             ),
             Reason::TooDeep => (format!("more than {FOLDER_DEPTH_MAX} folders inside each other"), "nest them less"),
             Reason::TooManyFiles => (
-                format!("more than {FILES_MAX} files; those past it are not read"),
+                format!("more than {FILES_MAX} files or {FOLDERS_MAX} folders; those past it are not read"),
                 "put many tenants into one .ndjson file",
             ),
             Reason::HeldOpen => fixed(

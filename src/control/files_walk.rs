@@ -3,7 +3,7 @@
 //! A folder that cannot be listed keeps all that was known below it. Links to folders are followed once, never from
 //! inside a folder that was itself reached by a link, so a walk always ends.
 
-use super::files_name::{FOLDER_DEPTH_MAX, is_below, is_dropping_folder, join, range_below};
+use super::files_name::{FOLDER_DEPTH_MAX, FOLDERS_MAX, is_below, is_dropping_folder, join, range_below};
 use super::files_read::{is_gone, unlisted, unreadable};
 use super::files_settle::{Hint, Moment};
 use super::files_trouble::Reason;
@@ -202,6 +202,9 @@ impl Files {
         }
         let opened = std::fs::metadata(&path).and_then(|meta| Ok((meta.dev(), std::fs::read_dir(&path)?)));
         match opened {
+            Ok(_) if self.folders.len() >= FOLDERS_MAX && !self.folders.contains_key(step.path.as_str()) => {
+                self.place("", Reason::TooManyFiles, out);
+            }
             Ok((device, names)) => {
                 self.lost.remove(&step.path);
                 let fresh = Folder { device, flags: 0 };

@@ -8,6 +8,7 @@ use crate::control::world::World;
 use crate::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Findings that a report carries, at most; the rest are counted.
 const FINDINGS_MAX: usize = 10_000;
@@ -17,8 +18,18 @@ const FINDINGS_LOGGED_MAX: usize = 20;
 /// How many findings stand, by severity and code.
 pub(super) type Counts = BTreeMap<(&'static str, &'static str), u64>;
 
+/// Lines about findings in a minute, at most: a file that is broken and mended in a loop must not fill the log's disk.
+const LINES_MAX: usize = 600;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How many lines may still be said.
+struct Breath {
+    since: Instant,
+    left: usize,
+    kept_back: usize,
+}
+
 /// What stands now.
-#[derive(Default)]
 pub(super) struct Findings {
     /// What is not about tenants, and how often the rest changed, hosts at tenants' own addresses among it: equal values mean
     /// equal findings.
@@ -30,6 +41,48 @@ pub(super) struct Findings {
     said: BTreeSet<String>,
     /// Why the configuration as it is now was not taken at the last reload; empty: it was.
     pub(super) of_configuration: Vec<Diagnostic>,
+    breath: Breath,
+}
+
+impl Default for Findings {
+    fn default() -> Findings {
+        let breath = Breath { since: Instant::now(), left: LINES_MAX, kept_back: 0 };
+        Findings {
+            seen: None,
+            all: Vec::new(),
+            shown: Arc::default(),
+            counts: Counts::new(),
+            said: BTreeSet::new(),
+            of_configuration: Vec::new(),
+            breath,
+        }
+    }
+}
+
+impl Breath {
+    /// A new minute gives new breath.
+    fn draw(&mut self, now: Instant) {
+        if now.duration_since(self.since) < MINUTE {
+            return;
+        }
+        if self.kept_back > 0 {
+            tracing::warn!("{} lines about findings were left out: `mxseal status` has what stands", self.kept_back);
+        }
+        *self = Breath { since: now, left: LINES_MAX, kept_back: 0 };
+    }
+
+    /// Whether one more line may be said; says once that there are more.
+    fn take(&mut self) -> bool {
+        let may = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        if !may {
+            self.kept_back += 1;
+            if self.kept_back == 1 {
+                tracing::warn!("findings come and go too fast for the log: `mxseal status` has what stands");
+            }
+        }
+        may
+    }
 }
 
 impl Findings {
@@ -70,13 +123,14 @@ impl Findings {
             *count = count.saturating_add(1);
         }
         self.shown = Arc::new(self.all.iter().take(FINDINGS_MAX).map(finding).collect());
-        self.log();
+        self.log(Instant::now());
     }
 
-    fn log(&mut self) {
+    fn log(&mut self, now: Instant) {
+        self.breath.draw(now);
         let lines: BTreeSet<String> = self.all.iter().map(Diagnostic::one_line).collect();
         let fresh: Vec<&Diagnostic> = self.all.iter().filter(|found| !self.said.contains(&found.one_line())).collect();
-        for finding in fresh.iter().take(FINDINGS_LOGGED_MAX) {
+        for finding in fresh.iter().take(FINDINGS_LOGGED_MAX).filter(|_| self.breath.take()) {
             match finding.severity {
                 Severity::Error => tracing::error!(CODE = finding.code, "{}", finding.one_line()),
                 Severity::Warning => tracing::warn!(CODE = finding.code, "{}", finding.one_line()),
@@ -85,9 +139,26 @@ impl Findings {
         if fresh.len() > FINDINGS_LOGGED_MAX {
             tracing::error!("and {} more findings: see `mxseal status`", fresh.len() - FINDINGS_LOGGED_MAX);
         }
-        for solved in self.said.difference(&lines).take(FINDINGS_LOGGED_MAX) {
+        for solved in self.said.difference(&lines).take(FINDINGS_LOGGED_MAX).filter(|_| self.breath.take()) {
             tracing::info!("solved: {solved}");
         }
         self.said = lines;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_of_findings_is_said_so_often_a_minute_and_no_more() {
+        let start = Instant::now();
+        let mut breath = Breath { since: start, left: LINES_MAX, kept_back: 0 };
+        let said = |breath: &mut Breath| (0..5000).filter(|_| breath.take()).count();
+        assert_eq!(said(&mut breath), LINES_MAX);
+        breath.draw(start + MINUTE / 2);
+        assert_eq!(said(&mut breath), 0, "half a minute gives none");
+        breath.draw(start + MINUTE);
+        assert_eq!(said(&mut breath), LINES_MAX);
     }
 }

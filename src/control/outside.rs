@@ -6,6 +6,7 @@ use crate::cert::Leaf;
 use crate::config::Config;
 use crate::control::certs::Certs;
 use crate::control::excerpts;
+use crate::control::files_name::POOLS_OCTETS_MAX;
 use crate::control::files_settle::Moment;
 use crate::control::files_trouble::Trouble;
 use crate::control::keys_folder::zone_folder;
@@ -16,7 +17,7 @@ use crate::control::reach;
 use crate::control::rolls::{Rolls, past};
 use crate::control::scan::{Changes, Files};
 use crate::control::store::records::Records;
-use crate::control::store::{self, Store};
+use crate::control::store::{self, LastGood, Store};
 use crate::control::tenants_bulk::{Fresh, Job};
 use crate::control::world::{FileChange, Outside, POOLS_FILE, World};
 use crate::control::zones::{Keys, ZoneState};
@@ -26,7 +27,7 @@ use crate::time::{self, UnixTime};
 use crate::zone::tenant;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -119,6 +120,10 @@ impl Outside for Disk<'_> {
         self.store.has_journal(apex) || self.rolls.was_published(self.store, apex)
     }
 
+    fn was_last_good(&mut self, apex: &Name) -> bool {
+        self.store.has_last_good(LastGood::Master(apex))
+    }
+
     fn ds_before(&mut self, apex: &Name) -> Option<Vec<Vec<u8>>> {
         self.rolls.ds_before(self.store, apex)
     }
@@ -196,7 +201,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn settled_scan(files: &mut Files) -> Changes {
     let until = Instant::now() + SETTLED_WAIT_MAX;
     let mut all = files.scan(Moment::now());
-    while let Some(at) = all.again_at.filter(|at| *at < until) {
+    let octets = |all: &Changes| all.changed.iter().map(|file| file.content.len() as u64).sum::<u64>();
+    while let Some(at) = all.again_at.filter(|at| *at < until && octets(&all) < files.batch_octets_max) {
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
         let more = files.look(&BTreeMap::new(), Moment::now());
         all.changed.retain(|file| !more.changed.iter().any(|newer| newer.path == file.path));
@@ -222,21 +228,24 @@ fn read(files: &mut Files, path: &str) -> Result<Vec<u8>, String> {
 /// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
 fn certificate(zones: &Path, path: &str) -> Result<Leaf, String> {
     reach::folders(&zones.join(path))?;
-    // A FIFO must not stop the control thread.
-    let mut options = std::fs::OpenOptions::new();
-    let file = options.read(true).custom_flags(libc::O_NONBLOCK).open(zones.join(path));
-    let file = file.map_err(|fault| match fault.kind() {
-        std::io::ErrorKind::PermissionDenied => {
+    let octets = regular(&zones.join(path), CERTIFICATE_OCTETS_MAX).map_err(|fault| match fault.kind() {
+        io::ErrorKind::PermissionDenied => {
             format!("{fault}; a folder that no pool named at the start is open to the server only after a restart")
         }
         _ => fault.to_string(),
     })?;
-    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
-        return Err("it is not a regular file".to_owned());
+    crate::cert::chain::parse_pem(&octets).map(|chain| chain.leaf).map_err(|fault| fault.to_string())
+}
+
+/// The first octets of a regular file: a FIFO must not stop the server, and a device has no end.
+fn regular(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut octets = Vec::new();
-    file.take(CERTIFICATE_OCTETS_MAX).read_to_end(&mut octets).map_err(|fault| fault.to_string())?;
-    crate::cert::chain::parse_pem(&octets).map(|chain| chain.leaf).map_err(|fault| fault.to_string())
+    file.take(octets_max).read_to_end(&mut octets)?;
+    Ok(octets)
 }
 
 /// Something that was never signed before, so that a signature over it proves the key of this moment.
@@ -313,7 +322,7 @@ fn false_a_labels(world: &World) -> Vec<Diagnostic> {
 /// them; nothing is changed.
 pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
-    let mut world = World::new(config.clone(), config.zones.display().to_string());
+    let mut world = World::new(config.clone(), config.zones.display().to_string()).telling_all();
     let mut changes = settled_scan(&mut files);
     let troubled = std::mem::take(&mut changes.troubled);
     let found: Vec<Diagnostic> = troubled.iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
@@ -365,7 +374,7 @@ pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
 /// The folders of the certificates that the pools name now, and of the authorities that MTA-STS senders trust: they must be
 /// readable before confinement closes the rest. Folders of the system are left out: see [`reach`].
 pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
-    let octets = std::fs::read(config.zones.join(POOLS_FILE)).unwrap_or_default();
+    let octets = regular(&config.zones.join(POOLS_FILE), POOLS_OCTETS_MAX).unwrap_or_default();
     let pools = tenant::text_of("", &octets).map(|text| tenant::parse_pools("", text).entries).unwrap_or_default();
     let named = pools.iter().flat_map(|pool| &pool.certificates).map(|path| config.zones.join(path));
     let named = named.filter_map(|file| Some((file.parent()?.to_owned(), reach::folders(&file).ok()?)));

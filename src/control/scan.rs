@@ -5,7 +5,7 @@
 //! it is given, never as much as the whole folder.
 
 use super::files_link::{Links, resolve};
-use super::files_name::{self, Kind, is_dropping_folder, join};
+use super::files_name::{self, BATCH_OCTETS_MAX, Kind, is_dropping_folder, join};
 use super::files_read::{self, Content, is_gone, unlisted, unreadable};
 use super::files_settle::{Hint, Moment, Settling};
 use super::files_trouble::{Healed, Reason, Trouble, code_of};
@@ -133,6 +133,9 @@ pub struct Files {
     /// What could not be read for a fault of this moment: when it is tried again, and the pause before that.
     pub(super) short: BTreeMap<String, (Instant, Duration)>,
     pub(super) full: Option<Walk>,
+    /// Octets that are read in one go, at most, beyond the first file; and those of this go.
+    pub batch_octets_max: u64,
+    pub(super) batch_octets: u64,
     /// Which `SEEN_` flags a sighting sets.
     pub(super) sighting: u8,
     /// What is read is counted here.
@@ -162,9 +165,18 @@ impl Files {
             doubt: None,
             short: BTreeMap::new(),
             full: None,
+            batch_octets_max: BATCH_OCTETS_MAX,
+            batch_octets: 0,
             sighting: 0,
             progress: Arc::default(),
         }
+    }
+
+    /// Where the system gives so many octets of memory, a sixth of it may be files that are being taken in: what they say takes
+    /// five times as much.
+    pub fn limit_memory(&mut self, octets: Option<usize>) {
+        let share = octets.and_then(|octets| u64::try_from(octets / 6).ok());
+        self.batch_octets_max = share.map_or(BATCH_OCTETS_MAX, |share| share.min(BATCH_OCTETS_MAX));
     }
 
     /// Files remembered.

@@ -7,6 +7,8 @@ mod done;
 pub mod homes;
 mod moves;
 mod names;
+mod odd;
+pub mod telling;
 
 use crate::control::file_names::FileNames;
 use crate::control::pools::{Endpoint, PoolTable};
@@ -22,8 +24,11 @@ use crate::zone::tenant::{self, Definition};
 pub use done::{Change, Done};
 use homes::Homes;
 pub(super) use names::keeps;
+pub(super) use odd::Odd;
+pub use odd::Waiting;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use telling::Telling;
 
 pub use crate::control::tenants_guard::{SHRINK_FREE, SHRINK_SHARE, SHRINK_WINDOW};
 pub use crate::control::tenants_read::read;
@@ -49,6 +54,8 @@ pub struct Tenants {
     pub homes: Homes,
     guard: Guard,
     revision: u64,
+    /// What is told of files that are not used as they are.
+    pub(super) telling: Telling,
 }
 
 /// A file of tenants.
@@ -58,33 +65,6 @@ pub(super) struct TenantFile {
     pub(super) served: Vec<Arc<Tenant>>,
     /// Boxed, since almost all of a million files have nothing odd about them.
     pub(super) odd: Option<Box<Odd>>,
-}
-
-/// What is odd about a file.
-#[derive(Default)]
-pub(super) struct Odd {
-    /// Why the whole file is not used as it is.
-    pub(super) fault: Option<Diagnostic>,
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) warnings: Vec<Diagnostic>,
-}
-
-/// An entry that is not served as it is written.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Its domain, where that could be read.
-    pub domain: Option<String>,
-    /// The entry, where it is good by itself and only its name is taken or its pool missing.
-    pub definition: Option<Definition>,
-    /// Why.
-    pub reasons: Vec<Diagnostic>,
-}
-
-impl Waiting {
-    /// Whether it may stand for any tenant of its file.
-    pub(super) fn is_anyones(&self) -> bool {
-        is_anyones(self.domain.as_deref(), &self.reasons)
-    }
 }
 
 /// A tenant that is last good, and the file that should say something better about it.
@@ -180,7 +160,12 @@ impl Tenants {
     pub fn spoil(&mut self, path: Arc<str>, id: u32, fault: Diagnostic) {
         let file = self.files.entry(Arc::clone(&path)).or_default();
         file.id = id;
-        file.odd.get_or_insert_default().fault = Some(fault);
+        let odd = file.odd.get_or_insert_default();
+        match odd.fault.take() {
+            Some(before) => self.telling.give_back(&path, &before),
+            None => self.telling.broken += 1,
+        }
+        odd.fault = Some(self.telling.take(&path, [fault].into()));
         for tenant in &file.served {
             self.kept.insert(tenant.label().into(), Kept { tenant: Arc::clone(tenant), file: Arc::clone(&path) });
         }
@@ -207,9 +192,7 @@ impl Tenants {
         };
         let mut file = self.files.remove(&read.path).unwrap_or_default();
         file.id = read.id;
-        for waiting in file.odd.take().map(|odd| odd.waiting).into_iter().flatten() {
-            self.forget_wait(&read.path, &waiting);
-        }
+        self.forget_odd(&read.path, file.odd.take());
         if self.odd_files.remove(&read.path) {
             self.revision += 1;
         }
@@ -225,7 +208,7 @@ impl Tenants {
                 spoiled.push((Arc::clone(&read.path), None));
             }
             spoiled.push((Arc::clone(&read.path), broken.name.clone()));
-            self.wait(&read.path, Waiting { domain: broken.name, definition: None, reasons: broken.diagnostics });
+            self.wait(&read.path, Waiting::new(broken.name, None, broken.diagnostics));
         }
         let claim = |definition| Claim {
             path: Arc::clone(&read.path),
@@ -238,7 +221,9 @@ impl Tenants {
     /// Warnings about a file that is used all the same.
     pub(super) fn warn(&mut self, path: &Arc<str>, warnings: Vec<Diagnostic>) {
         if let Some(file) = self.files.get_mut(path).filter(|_| !warnings.is_empty()) {
-            file.odd.get_or_insert_default().warnings = warnings;
+            let odd = file.odd.get_or_insert_default();
+            odd.warnings.take().into_iter().for_each(|before| self.telling.give_back(path, &before));
+            odd.warnings = Some(self.telling.take(path, warnings.into()));
             self.odd_files.insert(Arc::clone(path));
             self.revision += 1;
         }
@@ -296,7 +281,7 @@ impl Tenants {
         }
         for (claim, reason) in batch.refused {
             let domain = Some(claim.definition.domain.clone());
-            self.wait(&claim.path, Waiting { domain, definition: Some(claim.definition), reasons: vec![reason] });
+            self.wait(&claim.path, Waiting::new(domain, Some(claim.definition), vec![reason]));
         }
         for (label, (tenant, path)) in batch.spared {
             if let Some(file) = self.files.get_mut(&path) {

@@ -270,7 +270,7 @@ impl Tenants {
         }
         self.warn(&path, warnings);
         for Broken { name, diagnostics } in broken {
-            self.wait(&path, Waiting { domain: name, definition: None, reasons: diagnostics });
+            self.wait(&path, Waiting::new(name, None, diagnostics));
         }
         rest.into_iter().map(move |definition| Claim { path: Arc::clone(&path), file: id, definition })
     }

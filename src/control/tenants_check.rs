@@ -3,7 +3,7 @@
 //! Pure, and slow: it looks at everything.
 
 use crate::control::pools::PoolTable;
-use crate::control::tenants::{Surroundings, Tenants};
+use crate::control::tenants::{Surroundings, Tenants, Waiting};
 use crate::control::tenants_claims::{Batch, Claim};
 use crate::control::world::World;
 use crate::time::UnixTime;
@@ -63,6 +63,7 @@ impl Tenants {
     fn check(&self, around: &Surroundings<'_>, pools: &PoolTable, wrong: &mut Vec<String>) {
         self.check_owners(wrong);
         self.check_waits(wrong);
+        self.check_telling(wrong);
         for (path, waiting) in self.waiting() {
             let Some(definition) = waiting.definition.clone() else { continue };
             let Some(file) = self.files.get(path) else { continue };
@@ -111,6 +112,22 @@ impl Tenants {
             if !known || file.is_none_or(|file| file.odd.is_none()) {
                 wrong.push(format!("{} is last good without a reason", kept.tenant.domain()));
             }
+        }
+    }
+
+    fn check_telling(&self, wrong: &mut Vec<String>) {
+        let odd: Vec<_> = self.files.values().filter_map(|file| file.odd.as_deref()).collect();
+        let faults = odd.iter().filter(|odd| odd.fault.is_some()).count();
+        let broken = faults + odd.iter().map(|odd| odd.waiting.len()).sum::<usize>();
+        let is_told = |w: &&Waiting| w.waits_for().is_none() || !w.reasons.is_empty();
+        let lists = || {
+            let waiting = odd.iter().flat_map(|odd| odd.waiting.iter().filter(is_told)).map(|w| &w.reasons);
+            odd.iter().flat_map(|odd| odd.fault.iter().chain(&odd.warnings)).chain(waiting)
+        };
+        let count = |empty: bool| u32::try_from(lists().filter(|list| list.is_empty() == empty).count()).unwrap_or(0);
+        let found = (lists().map(|list| list.len()).sum(), count(false), count(true));
+        if (found, broken) != (self.telling.counts(), self.telling.broken) {
+            wrong.push(format!("{found:?} is told, and {:?} is known", self.telling.counts()));
         }
     }
 

@@ -61,7 +61,7 @@ impl Tenants {
             let who = if count == 1 { domain.clone() } else { format!("{count} tenants from here on") };
             let reasons = vec![no_room(place, &who, around)];
             let domain = (count == 1).then_some(domain);
-            self.wait(&path, Waiting { domain, definition: None, reasons });
+            self.wait(&path, Waiting::new(domain, None, reasons));
         }
     }
 }

@@ -5,6 +5,7 @@
 use crate::control::pools::{Endpoint, Kept as KeptAt, PoolTable};
 use crate::control::tenants::{Kept, Standing, Surroundings, Tenants, Waiting};
 use crate::control::tenants_claims::WAITS_FOR_POOL;
+use crate::control::zones::joined_within;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::zone::endpoint::Tenant;
@@ -21,6 +22,11 @@ struct Restored {
 }
 
 impl Tenants {
+    /// From now on so many findings are told one by one, at most.
+    pub fn tell(&mut self, max: usize) {
+        self.telling.max = max;
+    }
+
     /// Whether there is such a file.
     pub fn has_file(&self, path: &str) -> bool {
         self.files.contains_key(path)
@@ -47,20 +53,20 @@ impl Tenants {
     fn why_kept(&self, kept: &Kept) -> Vec<String> {
         let Some(odd) = self.files.get(&kept.file).and_then(|file| file.odd.as_deref()) else { return Vec::new() };
         if let Some(fault) = &odd.fault {
-            return vec![fault.one_line()];
+            return one_by_one(&kept.file, fault).take(1).collect();
         }
         let about =
             |w: &&Waiting| w.is_anyones() || w.domain.as_deref().is_some_and(|domain| kept.tenant.is_of(domain));
-        let reasons = odd.waiting.iter().filter(about).flat_map(|w| &w.reasons);
-        reasons.take(REASONS_MAX).map(Diagnostic::one_line).collect()
+        odd.waiting.iter().filter(about).flat_map(|w| one_by_one(&kept.file, &w.reasons)).take(REASONS_MAX).collect()
     }
 
     /// Why an entry of a domain is not served as written; empty where it is.
     pub fn reasons(&self, domain: &str) -> Vec<String> {
         let files = self.waits.get(domain).into_iter().flat_map(BTreeMap::keys);
-        let odd = files.filter_map(|path| self.files.get(path)?.odd.as_deref());
-        let waiting = odd.flat_map(|odd| &odd.waiting).filter(|w| w.domain.as_deref() == Some(domain));
-        let mut reasons: Vec<String> = waiting.flat_map(|w| &w.reasons).map(Diagnostic::one_line).collect();
+        let odd = files.filter_map(|path| Some((path, self.files.get(path)?.odd.as_deref()?)));
+        let waiting = odd.flat_map(|(path, odd)| odd.waiting.iter().map(move |waiting| (path, waiting)));
+        let waiting = waiting.filter(|(_, waiting)| waiting.domain.as_deref() == Some(domain));
+        let mut reasons: Vec<String> = waiting.flat_map(|(path, w)| one_by_one(path, &w.reasons)).collect();
         let kept = self.by_domain(domain).and_then(|tenant| self.kept.get(tenant.label()));
         reasons.extend(kept.map(|kept| self.why_kept(kept)).unwrap_or_default());
         reasons.sort();
@@ -74,26 +80,26 @@ impl Tenants {
         odd.flat_map(|(path, odd)| odd.waiting.iter().map(move |waiting| (path, waiting)))
     }
 
-    /// Faults of whole files, with their paths.
-    pub fn faults(&self) -> impl Iterator<Item = (&Arc<str>, &Diagnostic)> {
-        let odd = self.odd_files.iter().filter_map(|path| Some((path, self.files.get(path)?.odd.as_deref()?)));
-        odd.filter_map(|(path, odd)| Some((path, odd.fault.as_ref()?)))
+    /// Such entries with the reasons of each; those that are only counted are left out.
+    pub fn told(&self) -> impl Iterator<Item = (&Arc<str>, &Waiting)> {
+        let odd = self.telling.files().filter_map(|path| Some((path, self.files.get(path)?.odd.as_deref()?)));
+        let waiting = odd.flat_map(|(path, odd)| odd.waiting.iter().map(move |waiting| (path, waiting)));
+        waiting.filter(|(_, waiting)| !waiting.reasons.is_empty())
     }
 
-    /// All findings: faults of files, broken entries, warnings. Not those of tenants whose pool is broken: see
-    /// [`Tenants::waiting_for_pools`].
+    /// All findings: faults of files, broken entries, warnings; and counts of those past [`telling::TOLD_MAX`]. Not those of
+    /// tenants whose pool is broken: see [`Tenants::waiting_for_pools`].
     pub fn findings(&self) -> Vec<Diagnostic> {
-        let odd = self.odd_files.iter().filter_map(|path| self.files.get(path)?.odd.as_deref());
-        let all = odd
-            .flat_map(|odd| odd.fault.iter().chain(odd.waiting.iter().flat_map(|w| &w.reasons)).chain(&odd.warnings));
-        all.filter(|finding| finding.code != WAITS_FOR_POOL).cloned().collect()
+        let odd = self.telling.files().filter_map(|path| self.files.get(path)?.odd.as_deref());
+        let lists =
+            odd.flat_map(|odd| odd.fault.iter().chain(odd.waiting.iter().map(|w| &w.reasons)).chain(&odd.warnings));
+        let all = lists.flat_map(|list| &**list).filter(|finding| finding.code != WAITS_FOR_POOL);
+        all.cloned().chain(self.telling.counted()).collect()
     }
 
-    /// Entries whose pool is broken, by the names of these pools: thousands may wait for one mend.
-    pub fn waiting_for_pools(&self) -> impl Iterator<Item = &str> {
-        let waits = |waiting: &&Waiting| waiting.reasons.iter().any(|reason| reason.code == WAITS_FOR_POOL);
-        let waiting = self.waiting().map(|(_, waiting)| waiting).filter(waits);
-        waiting.filter_map(|waiting| waiting.definition.as_ref()?.pool.as_deref())
+    /// How many entries wait for a broken pool, by its name: thousands may wait for one mend.
+    pub fn waiting_for_pools(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.telling.pools.iter().map(|(pool, count)| (&**pool, *count))
     }
 
     /// Number of tenants whose removal is held back.
@@ -103,11 +109,16 @@ impl Tenants {
 
     /// Number of entries and files that are broken now.
     pub fn broken_count(&self) -> usize {
-        self.waiting().count() + self.faults().count()
+        self.telling.broken
     }
 
     /// What must outlive a restart, one JSON object a line: tenants that are served although no file says so now.
     pub fn last_good_text(&self, pools: &PoolTable) -> String {
+        self.last_good_within(pools, usize::MAX).unwrap_or_default()
+    }
+
+    /// The same; none where it has more than so many octets.
+    pub fn last_good_within(&self, pools: &PoolTable, max: usize) -> Option<String> {
         let kept = self.kept.values().map(|kept| (&*kept.file, &kept.tenant, false));
         let held = self.held.values().map(|tenant| ("", tenant, true));
         let line = |(file, tenant, held): (&str, &Arc<Tenant>, bool)| {
@@ -117,7 +128,7 @@ impl Tenants {
             let line = definition.line;
             format!("{}\n", serde_json::json!({ "file": file, "line": line, "held": held, "tenant": tenant }))
         };
-        kept.chain(held).map(line).collect()
+        joined_within(kept.chain(held).map(line), max)
     }
 
     /// At a start: takes back what an earlier process kept, where it is still needed.
@@ -166,6 +177,12 @@ impl Tenants {
 
 /// Reasons that a tenant is shown with, at most: a file full of lines that cannot be read has one for each.
 const REASONS_MAX: usize = 5;
+
+/// Reasons as lines; where they are only counted, how to learn them.
+fn one_by_one<'r>(path: &str, reasons: &'r [Diagnostic]) -> impl Iterator<Item = String> + use<'r> {
+    let counted = reasons.is_empty().then(|| format!("{path} is not used as it is: `mxseal check` says why"));
+    reasons.iter().map(Diagnostic::one_line).chain(counted)
+}
 
 fn restored(line: &str) -> Option<Restored> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;

@@ -145,7 +145,7 @@ struct Mind {
     /// What stands against the configuration or the disk.
     own_findings: Vec<Diagnostic>,
     disk_findings: Vec<Diagnostic>,
-    /// The snapshot before this one, so that no worker has to drop it.
+    /// Snapshots before this one that a worker may still answer from, so that none has to drop one.
     previous: Vec<Arc<Snapshot>>,
 }
 
@@ -153,7 +153,8 @@ impl Mind {
     fn new(options: Options, store: Store, watcher: Watcher, mut clock: Clock) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
-        let (world, certs) = (World::new(options.config.clone(), shown), Certs::new(options.config.clone()));
+        let (world, certs) =
+            (World::new(options.config.clone(), shown).with_memory(options.memory), Certs::new(options.config.clone()));
         let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
         rolls.silence = clock.silence(&options.config.keys);
         rolls.asker.configure(options.config.clone());
@@ -163,6 +164,7 @@ impl Mind {
         let again = Again::new(Addresses::of(&options.config), options.of_host);
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
+        files.limit_memory(options.memory);
         let mind = Mind {
             files,
             world,
@@ -243,6 +245,7 @@ impl Mind {
                 Err(false) if self.is_busy() => self.scan_on(),
                 Err(false) => self.tick(),
             }
+            self.drop_previous();
             self.read_clock();
             self.try_again();
             self.roll_on();
@@ -304,7 +307,7 @@ impl Mind {
         if self.again_at.is_some_and(|at| at <= Instant::now()) {
             self.look();
         }
-        if !self.disk_findings.is_empty() {
+        if !self.disk_findings.is_empty() || self.keeper.may_keep(&self.store) {
             self.publish();
         }
         self.watch_gauges();

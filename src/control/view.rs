@@ -338,10 +338,10 @@ fn standings(zone: &ZoneState) -> BTreeMap<Box<[u8]>, (&'static str, Vec<String>
     odd
 }
 
-/// Entries whose domain is not served at all.
+/// Entries whose domain is not served at all, those that are told one by one.
 fn broken(apex: &Name, zone: &ZoneState) -> Vec<TenantInfo> {
     let mut all: Vec<TenantInfo> = Vec::new();
-    for (path, waiting) in zone.tenants.waiting() {
+    for (path, waiting) in zone.tenants.told() {
         let served = waiting.domain.as_deref().and_then(|domain| zone.tenants.by_domain(domain));
         if served.is_some_and(|tenant| zone.tenants.standing(tenant) != Standing::Served) {
             continue;

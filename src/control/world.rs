@@ -6,14 +6,17 @@ mod attempt;
 mod build;
 mod cover;
 mod files;
+mod findings;
 mod held;
 mod keys;
 mod looks;
 pub mod named;
+mod room;
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::file_names::FileNames;
+use crate::control::files_trouble::Reason;
 use crate::control::pools::{Joined, Left, PoolOutside, PoolTable};
 use crate::control::progress::Progress;
 use crate::control::tenants::homes::Homes;
@@ -27,6 +30,8 @@ use crate::time::UnixTime;
 use crate::zone::master;
 use build::is_above;
 use files::{master_gone, only_tenants};
+use findings::FINDINGS_TOLD_MAX;
+pub use room::Held;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -34,6 +39,9 @@ use std::sync::Arc;
 pub const POOLS_FILE: &str = "pools.toml";
 /// What a master file's name ends with; the rest is its zone.
 pub const ZONE_SUFFIX: &str = ".zone";
+
+/// Zones, at most: each has keys and a journal on the disk, and some 10 kB of memory; far more than any provider has.
+pub const ZONES_MAX: usize = 100_000;
 
 /// Tenants of all zones, at most: some 6 GB of memory with records of their own, more than any provider has. Past it a
 /// slip of a provisioning system would end the process, and with it the answers for all. It bounds what is kept: all that
@@ -56,6 +64,10 @@ pub trait Outside: PoolOutside {
     fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
     fn was_signed(&mut self, apex: &Name) -> bool;
+    /// Whether last good content of its master file was kept when the last process ended.
+    fn was_last_good(&mut self, _apex: &Name) -> bool {
+        false
+    }
     /// Whether a zone's roll to insecure has ended, so that nothing keeps it signed but the configuration.
     fn is_unsigned(&mut self, _apex: &Name) -> bool {
         false
@@ -92,17 +104,24 @@ pub struct World {
     /// How far a start is.
     pub progress: Arc<Progress>,
     tenants_max: usize,
+    zones_max: usize,
+    /// Octets of memory for records and tenants; none: nobody knows.
+    memory: Option<usize>,
+    /// What is held of all master files.
+    held: Held,
     /// Tenants of all zones.
     pub(in crate::control) tenants: usize,
     /// Numbers of files that are gone and may still be those of tenants.
     gone_files: BTreeMap<u32, Arc<str>>,
     file_ids: HashMap<Arc<str>, u32>,
     /// What is wrong with files before anybody reads them, by path.
-    pub troubles: BTreeMap<String, Diagnostic>,
+    pub troubles: BTreeMap<String, Reason>,
+    /// Findings of a kind that are told one by one, at most.
+    told_max: usize,
     /// Where tenants of zones were that are gone.
     pub left_homes: BTreeMap<Name, Homes>,
-    /// Findings about zones that cannot be: bad names of files.
-    misnamed: BTreeMap<String, Diagnostic>,
+    /// Findings about zones that cannot be: bad names of files; none: it is only counted.
+    misnamed: BTreeMap<String, Option<Box<Diagnostic>>>,
 }
 
 impl World {
@@ -117,18 +136,17 @@ impl World {
             files: FileNames::default(),
             progress: Arc::default(),
             tenants_max: TENANTS_MAX,
+            zones_max: ZONES_MAX,
+            memory: None,
+            held: Held::default(),
             tenants: 0,
             gone_files: BTreeMap::new(),
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
+            told_max: FINDINGS_TOLD_MAX,
             left_homes: BTreeMap::new(),
             misnamed: BTreeMap::new(),
         }
-    }
-
-    /// The same with another limit than [`TENANTS_MAX`].
-    pub fn with_tenants_max(self, tenants_max: usize) -> World {
-        World { tenants_max, ..self }
     }
 
     /// Takes in a new configuration; zones are signed and named as it says from now on.
@@ -150,7 +168,7 @@ impl World {
     /// Takes in a batch of files: pools first, then master files, then tenants, which depend on both.
     pub fn apply(&mut self, batch: Vec<FileChange>, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
         let mut tenants: BTreeMap<Name, Vec<FileChange>> = BTreeMap::new();
-        let (mut pools_changed, mut masters) = (false, BTreeSet::new());
+        let (mut pools_changed, mut masters, mut coming) = (false, BTreeSet::new(), Vec::new());
         let including = self.zones.values().any(|zone| !zone.includes().is_empty());
         for change in batch {
             if including {
@@ -158,9 +176,7 @@ impl World {
             }
             match self.kind(&change.path) {
                 FileKind::Pools => pools_changed |= self.apply_pools(change.content, outside),
-                FileKind::Zone(apex) => {
-                    masters.extend(self.apply_master(&apex, &change.path, change.content, outside));
-                }
+                FileKind::Zone(apex) => coming.push((self.rank(&apex, outside), change.path, apex, change.content)),
                 FileKind::Tenants(apex) => {
                     if !self.zones.contains_key(&apex) {
                         self.zone_or_new(&apex, outside);
@@ -170,11 +186,16 @@ impl World {
                 }
                 FileKind::Included => {}
                 FileKind::Misnamed(finding) => {
-                    match change.content {
-                        Some(_) => self.misnamed.insert(change.path, *finding),
-                        None => self.misnamed.remove(&change.path),
-                    };
+                    self.misname(&change.path, change.content.map(|_| finding));
                 }
+            }
+        }
+        coming.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, path, apex, content) in coming {
+            // Zones of the same batch may have taken the last places.
+            match self.kind(&path) {
+                FileKind::Misnamed(finding) => self.misname(&path, content.map(|_| finding)),
+                _ => masters.extend(self.apply_master(&apex, &path, content, outside)),
             }
         }
         if !masters.is_empty() {
@@ -247,7 +268,7 @@ impl World {
         }
         for (apex, text) in masters {
             let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
-            let parsed = master::parse(apex, "last-good.zone", text, nothing);
+            let parsed = master::parse_within(&self.room(apex), apex, "last-good.zone", text, nothing);
             let gone = master_gone(apex, self.shown(&(zone_name::print(apex) + ZONE_SUFFIX)));
             let zone = self.zone_or_new(apex, outside);
             if zone.gone {
@@ -300,9 +321,10 @@ impl World {
         now: UnixTime,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> Done,
     ) -> Done {
+        let tenants_max = self.tenants_room();
         let Some(zone) = self.zones.get_mut(apex) else { return Done::default() };
         self.tenants -= zone.tenants.table.len();
-        let room = self.tenants_max.saturating_sub(self.tenants);
+        let room = tenants_max.saturating_sub(self.tenants);
         let done = zone.with_tenants(now, (&self.files, room), &mut self.pools, act);
         self.tenants += zone.tenants.table.len();
         done
@@ -342,29 +364,6 @@ impl World {
         Snapshot::new(version, served, identity).without(unavailable, delegated)
     }
 
-    /// All findings: files, pools, zones, keys, tenants.
-    pub fn findings(&self) -> Vec<Diagnostic> {
-        let mut all = self.findings_but_tenants();
-        all.extend(self.zones.values().flat_map(|zone| zone.tenants.findings()));
-        all.extend(self.waiting_for_pools());
-        all.extend(self.tenants_not_looked_at());
-        // A file that cannot be read is in trouble and spoils its tenants, for one reason.
-        all.sort();
-        all.dedup();
-        all
-    }
-
-    /// The same without those of tenants, which can be many; these change with [`Tenants::revision`] only.
-    pub fn findings_but_tenants(&self) -> Vec<Diagnostic> {
-        let mut all: Vec<Diagnostic> = self.troubles.values().chain(self.misnamed.values()).cloned().collect();
-        all.extend(self.pools.findings());
-        all.extend(self.pools_not_looked_at());
-        all.extend(self.zones.values().flat_map(ZoneState::findings));
-        all.extend(self.named_in_vain());
-        all.extend(self.zones.values().filter_map(|zone| self.held(zone)));
-        all
-    }
-
     /// How a path below `zones/` is shown.
     pub fn shown(&self, path: &str) -> String {
         format!("{}/{path}", self.shown)
@@ -376,6 +375,7 @@ impl World {
             let path = zone_name::print(apex) + ZONE_SUFFIX;
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
             zone.refuse(only_tenants(apex, self.shown(&path)), true);
+            zone.tenants.tell(self.told_max);
             zone.tenants.homes = match self.left_homes.remove(apex) {
                 Some(homes) => homes,
                 None => outside.homes(apex).map(Homes::read).unwrap_or_default(),

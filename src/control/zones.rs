@@ -4,10 +4,12 @@
 //! denies its names meanwhile.
 
 mod key_set;
+mod last_good;
 pub mod parts;
 mod standing;
 
 pub use key_set::{KeySet, ParentWish, Part};
+pub(in crate::control) use last_good::joined_within;
 
 use crate::config::Policy;
 use crate::control::file_names::FileNames;
@@ -69,7 +71,8 @@ pub struct ZoneState {
     /// Labels of tenants that were served already when the master file began to use their names.
     hiding: Vec<Box<[u8]>>,
     attempt: Option<Attempt>,
-    served: Option<Arc<Zone>>,
+    /// Whether it was ever served by this process.
+    was_served: bool,
     /// Why it is not served: its names belong to a tenant that was served first.
     pub covered: Option<Diagnostic>,
     /// Labels just below the apex that belong to zones.
@@ -124,7 +127,7 @@ impl ZoneState {
             suspicions: Vec::new(),
             hiding: Vec::new(),
             attempt: None,
-            served: None,
+            was_served: false,
             covered: None,
             cut: BTreeSet::new(),
         }
@@ -156,7 +159,11 @@ impl ZoneState {
 
     /// At a start: takes back the content that an earlier process kept.
     pub fn restore(&mut self, parsed: Parsed) {
-        if self.content.is_some() || parsed.diagnostics.iter().any(|f| f.severity == Severity::Error) {
+        if self.content.is_some() {
+            return;
+        }
+        if let Some(error) = parsed.diagnostics.iter().find(|finding| finding.severity == Severity::Error) {
+            self.file_findings.push(error.clone());
             return;
         }
         let parsed = Arc::new(parsed);
@@ -294,7 +301,7 @@ impl ZoneState {
 
     /// Whether it was ever served by this process.
     pub fn is_served(&self) -> bool {
-        self.served.is_some()
+        self.was_served
     }
 
     /// The zone to serve; none where it has no content or no keys.
@@ -307,15 +314,9 @@ impl ZoneState {
         let content = self.content.clone()?;
         let labels = name::label_count(&self.apex);
         let tenants = self.tenants.table.clone();
-        self.served = Some(Arc::new(Zone {
-            apex: self.apex.clone(),
-            labels,
-            content,
-            tenants,
-            pools: Arc::clone(pools),
-            signing,
-        }));
-        self.served.clone()
+        self.was_served = true;
+        let pools = Arc::clone(pools);
+        Some(Arc::new(Zone { apex: self.apex.clone(), labels, content, tenants, pools, signing }))
     }
 
     /// Runs `act` on the tenants with what they depend on: names of files, and how many there may be.
@@ -345,16 +346,6 @@ impl ZoneState {
         all.extend(self.covered.clone());
         all.extend(self.hiding.iter().filter_map(|label| self.hidden(label)));
         all
-    }
-
-    /// What must outlive a restart while the master file is broken: its last good records as a file of its form.
-    pub fn last_good_text(&self) -> String {
-        let Some(parsed) = self.good.as_ref().filter(|_| self.is_last_good()) else { return String::new() };
-        let line = |record: &crate::zone::master::Record| {
-            let data = crate::dns::rdata::to_text(record.rtype, &record.data);
-            format!("{} {} IN {} {data}\n", record.owner, record.ttl, crate::dns::rtype::print(record.rtype))
-        };
-        parsed.records.iter().map(line).collect()
     }
 }
 

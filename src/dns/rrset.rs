@@ -59,14 +59,14 @@ impl Rrset {
     ///
     /// # Errors
     /// [`RrsetFault`] where the set is too large to be served.
-    pub fn new(rtype: u16, ttl: u32, mut data: Vec<Vec<u8>>) -> Result<Rrset, RrsetFault> {
+    pub fn new<D: AsRef<[u8]> + Ord>(rtype: u16, ttl: u32, mut data: Vec<D>) -> Result<Rrset, RrsetFault> {
         data.sort_unstable();
         data.dedup();
         let count =
             u16::try_from(data.len()).ok().filter(|n| usize::from(*n) <= RECORDS_MAX).ok_or(RrsetFault::TooMany)?;
-        let mut wire = Vec::with_capacity(data.iter().map(|d| d.len() + RECORD_HEAD).sum());
+        let mut wire = Vec::with_capacity(data.iter().map(|d| d.as_ref().len() + RECORD_HEAD).sum());
         for rdata in &data {
-            push_record(&mut wire, rtype, ttl, rdata)?;
+            push_record(&mut wire, rtype, ttl, rdata.as_ref())?;
         }
         if wire.len() > RRSET_OCTETS_MAX {
             return Err(RrsetFault::TooLarge);

@@ -93,6 +93,8 @@ struct Guest {
     born: Instant,
     doing: Doing,
     since: Instant,
+    /// Whether a whole message has come from it.
+    has_asked: bool,
 }
 
 impl House {
@@ -112,13 +114,13 @@ impl House {
         if self.sources.get(&source).copied().unwrap_or(0) >= self.limits.connections_per_source_max {
             return Admission::Refused;
         }
-        let leaver = if self.open() >= self.limits.connections_max { self.least_missed() } else { None };
+        let leaver = if self.open() >= self.limits.connections_max { self.least_missed(now) } else { None };
         if let Some(leaver) = leaver {
             self.leave(leaver);
         }
         let id = self.next;
         self.next += 1;
-        self.guests.insert(id, Guest { source, born: now, doing: Doing::Idle, since: now });
+        self.guests.insert(id, Guest { source, born: now, doing: Doing::Idle, since: now, has_asked: false });
         *self.sources.entry(source).or_insert(0) += 1;
         *self.crowds.entry(crowd_of(source)).or_insert(0) += 1;
         Admission::Admitted { id, leaver }
@@ -137,6 +139,7 @@ impl House {
     pub fn note(&mut self, id: u64, doing: Doing, now: Instant) {
         if let Some(guest) = self.guests.get_mut(&id) {
             (guest.doing, guest.since) = (doing, now);
+            guest.has_asked |= matches!(doing, Doing::Working | Doing::Writing);
         }
     }
 
@@ -165,12 +168,16 @@ impl House {
         self.guests.iter().filter(|(_, guest)| waits(guest)).map(|(id, _)| *id).collect()
     }
 
-    /// Of whoever has most company one who is not being answered, and of those who has waited longest: a crowd only drives
-    /// out its own, however slowly it sends or reads. Scanned, since a full house is rare and small.
-    fn least_missed(&self) -> Option<u64> {
+    /// Of whoever has most company one who is not being answered, of those one who never asked although there was time for it,
+    /// and of those who has waited longest: a crowd only drives out its own, however slowly it sends or reads, and thousands of
+    /// sources that each bring a silent connection drive out silent ones. Whole IPv4 networks are no crowd: a farm of resolvers
+    /// has one. Scanned, since a full house is rare and small.
+    fn least_missed(&self, now: Instant) -> Option<u64> {
+        // Whoever comes asks within this time, or is told to go for it.
+        let is_new = |guest: &Guest| now.duration_since(guest.born) < self.limits.message;
         let rank = |guest: &Guest| {
             let company = self.crowds.get(&crowd_of(guest.source)).copied().unwrap_or(0);
-            (Reverse(company), guest.doing == Doing::Working, guest.since)
+            (Reverse(company), guest.doing == Doing::Working, guest.has_asked || is_new(guest), guest.since)
         };
         self.guests.iter().min_by_key(|(_, guest)| rank(guest)).map(|(id, _)| *id)
     }
@@ -263,6 +270,30 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn silent_connections_of_thousands_of_sources_drive_out_silent_ones() {
+        let (mut house, start) = (house(800, 100), Instant::now());
+        house.admit(address("192.0.2.1"), start);
+        house.note(0, Doing::Writing, start);
+        house.note(0, Doing::Idle, start);
+        let mut now = start;
+        for n in 0..2000u32 {
+            now += Duration::from_millis(5);
+            let newcomer = house.admit(IpAddr::V4((0xc633_0000 + n).into()), now);
+            let Admission::Admitted { leaver, .. } = newcomer else { panic!("{newcomer:?}") };
+            assert_ne!(leaver, Some(0), "{n}");
+        }
+        // Whoever only asks once gains nothing by it: then the longest wait decides, and newcomers have their time.
+        for n in 0..1000u32 {
+            now += Duration::from_millis(5);
+            let Admission::Admitted { id, leaver } = house.admit(IpAddr::V4((0xc634_0000 + n).into()), now) else {
+                continue;
+            };
+            assert!(leaver.is_some_and(|leaver| leaver + 400 <= id), "{leaver:?} has had two seconds before {id}");
+            house.note(id, Doing::Writing, now);
         }
     }
 

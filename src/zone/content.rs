@@ -23,6 +23,8 @@ pub const TTL_MAX: u32 = 86_400;
 pub const TTL_LONG: u32 = 3600;
 /// TTL below which a warning says what it costs.
 pub const TTL_SHORT: u32 = 30;
+/// Findings about one zone, at most; the rest are counted. A person reads the first few.
+const FINDINGS_MAX: usize = 1000;
 /// RRsets at one name, at most.
 const SETS_MAX: usize = 64;
 /// Glue RRsets at one cut, at most: all of them must go out together (RFC 9471 § 3).
@@ -43,8 +45,6 @@ pub struct Content {
     pub ttl_max: u32,
     /// The zone's own name servers and their addresses within the zone: what its parent hands out.
     pub name_servers: Vec<Name>,
-    /// Where records come from, for `explain`: owner to index of file and line of its first record.
-    sources: HashMap<Box<[u8]>, (u16, u32), foldhash::quality::RandomState>,
     /// Addresses of hosts that a wildcard gives them: they belong to no node, and are signed under the host's own name.
     expanded: Vec<(Box<[u8]>, Arc<KeptSet>)>,
     /// The files: the master file, then what it includes.
@@ -57,6 +57,8 @@ pub struct Node {
     bitmap: Box<[u8]>,
     /// What the name is.
     pub role: Role,
+    /// Index of the file and line of its first record, for `explain`; line 0: it has none.
+    source: (u16, u32),
     denial: OnceLock<Box<Slot>>,
 }
 
@@ -153,6 +155,16 @@ impl Content {
         self.nodes.get_key_value(name).map(|(name, node)| (&**name, node))
     }
 
+    /// How many names exist.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether no name exists.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// All nodes, in no order that means anything.
     pub fn nodes(&self) -> impl Iterator<Item = (&[u8], &Node)> {
         self.nodes.iter().map(|(name, node)| (&**name, node))
@@ -160,8 +172,9 @@ impl Content {
 
     /// `file:line` of the first record at a name.
     pub fn source(&self, name: &[u8]) -> Option<String> {
-        let (file, line) = self.sources.get(name)?;
-        Some(format!("{}:{line}", self.files.get(usize::from(*file))?))
+        let (file, line) = self.node(name)?.source;
+        let file = self.files.get(usize::from(file)).filter(|_| line > 0)?;
+        Some(format!("{file}:{line}"))
     }
 
     /// Takes over the signatures that `before` kept; a stamp tells later whether one is still good.

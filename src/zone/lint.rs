@@ -9,7 +9,7 @@ mod targets;
 mod texts;
 
 use super::content::{Content, Delegation};
-use super::master::{Parsed, Record};
+use super::master::Parsed;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use std::collections::BTreeMap;
@@ -53,12 +53,16 @@ impl Slip {
     }
 }
 
+/// Where a record stands: index of its file, and line.
+type At = (u16, u32);
+
 /// All that looks like a slip, in the order of the records.
 pub fn lint(subject: &Subject<'_>) -> Vec<Suspicion> {
     let hidden = hidden::Hidden::new(subject);
     let mut texts = texts::Texts::default();
-    let mut all: BTreeMap<(&'static str, String), (Slip, &Record, usize)> = BTreeMap::new();
-    for record in &subject.parsed.records {
+    let mut all: BTreeMap<(&'static str, String), (Slip, At, usize)> = BTreeMap::new();
+    for lent in subject.parsed.records.iter() {
+        let Some(record) = &lent.own() else { continue };
         let slips = match hidden.slip(subject, record) {
             // What is never answered cannot mislead anybody.
             Some(slip) => vec![slip],
@@ -69,18 +73,18 @@ pub fn lint(subject: &Subject<'_>) -> Vec<Suspicion> {
             let known = all.len();
             let key = (slip.code, slip.message.clone());
             if known < SLIPS_MAX || all.contains_key(&key) {
-                all.entry(key).or_insert((slip, record, 0)).2 += 1;
+                all.entry(key).or_insert((slip, (lent.file, lent.line), 0)).2 += 1;
             }
         }
     }
     let mut all: Vec<_> = all.into_values().collect();
-    all.sort_by_key(|(slip, record, _)| (record.file, record.line, slip.code));
-    all.into_iter().map(|(slip, record, count)| told(subject, slip, record, count)).collect()
+    all.sort_by_key(|(slip, at, _)| (*at, slip.code));
+    all.into_iter().map(|(slip, at, count)| told(subject, slip, at, count)).collect()
 }
 
-fn told(subject: &Subject<'_>, slip: Slip, record: &Record, count: usize) -> Suspicion {
-    let file = subject.parsed.files.get(usize::from(record.file)).cloned().unwrap_or_default();
-    let place = Place { line: record.line, ..Place::file(file) };
+fn told(subject: &Subject<'_>, slip: Slip, (file, line): At, count: usize) -> Suspicion {
+    let file = subject.parsed.files.get(usize::from(file)).cloned().unwrap_or_default();
+    let place = Place { line, ..Place::file(file) };
     let more = if count > 1 { format!(" ({count} such records)") } else { String::new() };
     let diagnostic = Diagnostic::warning(slip.code, place, slip.message + &more, slip.help);
     Suspicion { diagnostic, endpoint: slip.endpoint }

@@ -8,6 +8,8 @@ mod generate;
 mod lexer;
 mod octets;
 mod reader;
+mod records;
+mod room;
 
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
@@ -16,50 +18,20 @@ pub use directive::{INCLUDE_DEPTH_MAX, INCLUDES_MAX};
 pub use fault::DIAGNOSTICS_MAX;
 pub use generate::{GENERATED_MAX, GENERATED_TOTAL_MAX};
 pub use octets::text_of;
-
-/// One record as written, its owner and the names in its data in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Owner, lower case.
-    pub owner: Name,
-    /// Type.
-    pub rtype: u16,
-    /// TTL.
-    pub ttl: u32,
-    /// Record data in uncompressed wire form.
-    pub data: Vec<u8>,
-    /// Index into [`Parsed::files`].
-    pub file: u16,
-    /// Line in that file, from 1.
-    pub line: u32,
-}
-
-/// A record that is only lent, so that large zones need not be held twice. Fields as in [`Record`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordRef<'a> {
-    /// Owner, lower case.
-    pub owner: &'a Name,
-    /// Type.
-    pub rtype: u16,
-    /// TTL.
-    pub ttl: u32,
-    /// Record data in uncompressed wire form.
-    pub data: &'a [u8],
-    /// Index into [`Parsed::files`].
-    pub file: u16,
-    /// Line in that file, from 1.
-    pub line: u32,
-}
+pub use records::{OwnRecord, Record, Records};
+pub use room::Room;
 
 /// A master file and what it includes.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
     /// All good records in the order of the file.
-    pub records: Vec<Record>,
+    pub records: Records,
     /// The file itself, then each file it includes, as the operator would type them.
     pub files: Vec<String>,
     /// All that is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// The room that it was read within.
+    pub room: Room,
 }
 
 /// Hands out the text of a file that $INCLUDE names, or a reason without a final dot. The path is relative to the
@@ -67,31 +39,20 @@ pub struct Parsed {
 /// folder, as nothing here looks at `..`.
 pub type Include<'i> = dyn FnMut(&str) -> Result<String, String> + 'i;
 
-impl RecordRef<'_> {
-    /// A record of its own.
-    pub fn to_record(self) -> Record {
-        Record {
-            owner: self.owner.clone(),
-            rtype: self.rtype,
-            ttl: self.ttl,
-            data: self.data.to_vec(),
-            file: self.file,
-            line: self.line,
-        }
-    }
-}
-
 /// What is wrong with a file whose last line has no end: it may be half of a line, so nothing of the file may be used.
 pub fn unended(file: &str, text: &str) -> Option<Diagnostic> {
     crate::diagnostic::unended(fault::code::UNENDED, file, text, "nothing of the file is used")
 }
 
 /// Reads a master file whose records belong at or below `origin`, which is in lower case; `file` is what diagnostics
-/// call it.
+/// call it. It may hold as much as [`Room::default`].
 pub fn parse(origin: &[u8], file: &str, text: &str, include: &mut Include<'_>) -> Parsed {
-    let mut records = Vec::new();
-    let parsed = read(origin, file, text, include, &mut |record| records.push(record.to_record()));
-    Parsed { records, ..parsed }
+    parse_within(&Room::default(), origin, file, text, include)
+}
+
+/// As [`parse`], within `room`: past it nothing more is read, and the file has an error.
+pub fn parse_within(room: &Room, origin: &[u8], file: &str, text: &str, include: &mut Include<'_>) -> Parsed {
+    reader::Reader::new(origin, file, include, room).run(text)
 }
 
 /// The zone that a master file in full form (owner, TTL, IN, type) is about: the owner of its SOA.
@@ -100,22 +61,11 @@ pub fn owner_of_soa(text: &str) -> Option<Name> {
     Name::parse(line.split_ascii_whitespace().next()?, crate::dns::name::ROOT).ok()
 }
 
-/// As [`parse`], but each good record goes to `sink` as soon as it is read, and none is in the result.
-pub fn read(
-    origin: &[u8],
-    file: &str,
-    text: &str,
-    include: &mut Include<'_>,
-    sink: &mut dyn FnMut(RecordRef<'_>),
-) -> Parsed {
-    reader::Reader::new(origin, file, include, sink).run(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dns::name::ROOT;
-    use crate::dns::{rdata, rtype};
+    use crate::dns::{name, rdata, rtype};
     use std::collections::BTreeMap;
 
     fn name(text: &str) -> Name {
@@ -135,9 +85,9 @@ mod tests {
 
     /// Each record as `line owner ttl type data`.
     fn lines(parsed: &Parsed) -> Vec<String> {
-        let shown = |r: &Record| {
-            let data = rdata::to_text(r.rtype, &r.data);
-            format!("{} {} {} {} {data}", r.line, r.owner, r.ttl, rtype::print(r.rtype))
+        let shown = |r: Record<'_>| {
+            let data = rdata::to_text(r.rtype, r.data);
+            format!("{} {} {} {} {data}", r.line, name::print(r.owner), r.ttl, rtype::print(r.rtype))
         };
         parsed.records.iter().map(shown).collect()
     }
@@ -426,10 +376,8 @@ mod tests {
     #[test]
     fn generated_records_have_a_limit_in_all() {
         let text = "$TTL 1\n".to_owned() + &"$GENERATE 0-65535 a A 192.0.2.1\n".repeat(5);
-        let mut count = 0u32;
-        let mut include = |_: &str| Err("none".to_owned());
-        let parsed = read(&name("example."), "z", &text, &mut include, &mut |_| count += 1);
-        assert_eq!(count, GENERATED_TOTAL_MAX);
+        let parsed = parse_one(&text);
+        assert_eq!(u32::try_from(parsed.records.len()), Ok(GENERATED_TOTAL_MAX));
         assert_eq!(faults(&parsed), ["6:11+7 MX2014 more than 262144 records are generated in all"]);
     }
 

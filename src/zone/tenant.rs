@@ -166,17 +166,13 @@ pub fn parse_ndjson_each(file: &str, text: &str, each: &mut dyn FnMut(Definition
         return Parsed { unfinished: true, ..too_large };
     }
     let mut parsed = Parsed::empty();
-    let (mut at, mut number) = (0, 0);
-    while let Some(line) = text.get(at..).and_then(|rest| rest.split_inclusive('\n').next()) {
-        let start = at;
-        at += line.len();
-        number += 1;
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        if let Some(block) = json::over_lines(text.get(start..).unwrap_or_default()) {
+    let (mut rest, mut number) = (text, 0u32);
+    while let Some((line, behind)) = next_line(rest, &mut number) {
+        let here = rest.get(rest.len() - behind.len() - line.len()..).unwrap_or_default();
+        rest = behind;
+        if let Some(block) = json::over_lines(here) {
             parsed.broken.push(over_lines(file, block, number));
-            at = start + block.len();
+            rest = here.get(block.len()..).unwrap_or_default();
             number = number.saturating_add(lines_in(block) - 1);
             continue;
         }
@@ -219,6 +215,18 @@ pub fn parse_pools(file: &str, text: &str) -> Parsed<Pool> {
         parsed.warnings.append(&mut reader.warnings);
     }
     parsed
+}
+
+/// The next line that is not blank, and what is behind it. Blank ones are counted all at once: a file may have nothing else.
+fn next_line<'t>(text: &'t str, number: &mut u32) -> Option<(&'t str, &'t str)> {
+    let blank = text.len() - text.trim_ascii_start().len();
+    let start = text.get(..blank)?.rfind('\n').map_or(0, |end| end + 1);
+    let (before, rest) = text.split_at_checked(start)?;
+    let lines = u32::try_from(before.bytes().filter(|octet| *octet == b'\n').count()).unwrap_or(u32::MAX);
+    *number = number.saturating_add(lines).saturating_add(1);
+    let end = rest.find('\n').map_or(rest.len(), |end| end + 1);
+    let (line, behind) = rest.split_at_checked(end)?;
+    (!line.trim_ascii().is_empty()).then_some((line, behind))
 }
 
 impl<T> Parsed<T> {

@@ -2,11 +2,11 @@
 
 use mxseal::config;
 use mxseal::diagnostic::{Diagnostic, Severity};
-use mxseal::dns::name::{Name, ROOT, is_within};
+use mxseal::dns::name::{self, Name, ROOT, is_within};
 use mxseal::dns::{rdata, rtype};
 use mxseal::zone::content::{self, Parts};
 use mxseal::zone::lint::{self, Subject};
-use mxseal::zone::master::{self, DIAGNOSTICS_MAX, Parsed, Record};
+use mxseal::zone::master::{self, DIAGNOSTICS_MAX, Parsed, Record, Records};
 use mxseal::zone::tenant::{self, Definition};
 
 const FILE: &str = "file";
@@ -27,10 +27,10 @@ pub fn master(octets: &[u8]) {
         check_place(diagnostic, text);
         assert!(!diagnostic.help.is_empty(), "{diagnostic:?}");
     }
-    for record in &parsed.records {
-        assert!(is_within(&record.owner, &origin), "{record:?} lies outside");
-        assert_eq!(record.owner, record.owner.to_lower());
-        assert_eq!(rdata::check(record.rtype, &record.data), Ok(()), "{record:?}");
+    for record in parsed.records.iter() {
+        assert!(is_within(record.owner, &origin), "{record:?} lies outside");
+        assert_eq!(*record.owner, record.owner.to_ascii_lowercase());
+        assert_eq!(rdata::check(record.rtype, record.data), Ok(()), "{record:?}");
     }
     check_nothing_is_skipped(text, &parsed);
     check_written_again(&origin, &parsed.records);
@@ -62,20 +62,19 @@ fn check_nothing_is_skipped(text: &str, parsed: &Parsed) {
 }
 
 /// What is printed is read as the same records.
-fn check_written_again(origin: &[u8], records: &[Record]) {
+fn check_written_again(origin: &[u8], records: &Records) {
     for record in records.iter().take(50) {
         let line = format!(
             "{} {} IN {} {}\n",
-            record.owner,
+            name::print(record.owner),
             record.ttl,
             rtype::print(record.rtype),
-            rdata::to_text(record.rtype, &record.data)
+            rdata::to_text(record.rtype, record.data)
         );
         let again = master::parse(origin, FILE, &line, &mut |_| Err("none".to_owned()));
         assert!(!again.diagnostics.iter().any(|d| d.severity == Severity::Error), "{line}: {:?}", again.diagnostics);
-        let same = |other: &Record| {
-            (&other.owner, other.ttl, other.rtype, &other.data)
-                == (&record.owner, record.ttl, record.rtype, &record.data)
+        let same = |other: Record<'_>| {
+            (other.owner, other.ttl, other.rtype, other.data) == (record.owner, record.ttl, record.rtype, record.data)
         };
         assert!(again.records.len() == 1 && again.records.iter().all(same), "{line}: {again:?} for {record:?}");
     }

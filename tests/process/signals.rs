@@ -95,3 +95,20 @@ fn fill(world: &World) {
 fn reading(world: &World) -> Option<()> {
     fetched(world, "/readyz")?.contains("files are being read").then_some(())
 }
+
+#[test]
+fn a_running_server_that_builds_a_large_zone_ends_when_it_is_told() {
+    let world = world();
+    let mut server = world.serve("mail.test.");
+    let events = "mxseal_watch_events_total ";
+    let before = number(&world, events).unwrap();
+    let lines: String = (0..4).map(|n| format!("$GENERATE 0-65535 x{n}-$ A 192.0.2.1\n")).collect();
+    world.write(
+        "zones/large.test.zone",
+        &format!("$TTL 300\n@ SOA ns h 1 3600 600 604800 300\n@ NS ns\nns A 192.0.2.1\n{lines}"),
+    );
+    server.poll_until("signs of reading", || number(&world, events).filter(|n| *n > before));
+    server.signal("TERM");
+    assert_eq!(server.poll_code(), Some(0));
+    assert!(server.log().ends_with("ended\n"), "{}", server.log());
+}

@@ -31,6 +31,8 @@ pub struct Memory {
     pub keys: BTreeMap<Name, Key>,
     /// Zones whose keys cannot be trusted now.
     pub frozen: BTreeSet<Name>,
+    /// Zones with last good content of their master files, as the next process finds it.
+    pub last_good: BTreeSet<Name>,
     /// Which pools tenants are served from, as the next process finds it.
     pub homes: BTreeMap<Name, String>,
     /// Addresses of tenants' own whose hosts show keys of a pool, as it was told last.
@@ -101,6 +103,10 @@ impl Outside for Memory {
     fn was_signed(&mut self, apex: &Name) -> bool {
         self.keys.contains_key(apex)
     }
+
+    fn was_last_good(&mut self, apex: &Name) -> bool {
+        self.last_good.contains(apex)
+    }
 }
 
 pub struct Lab {
@@ -170,6 +176,16 @@ impl Lab {
         lab.world = World::new(lab.config.clone(), "zones".to_owned()).with_tenants_max(count);
         lab.write(&[("pools.toml", POOLS), ("a.mx.example.zone", MASTER)]);
         lab
+    }
+
+    /// From now on there may be so many zones.
+    pub fn limit_zones(&mut self, count: usize) {
+        self.world = World::new(self.config.clone(), "zones".to_owned()).with_zones_max(count);
+    }
+
+    /// From now on the system gives so many octets of memory.
+    pub fn limit_memory(&mut self, octets: usize) {
+        self.world = World::new(self.config.clone(), "zones".to_owned()).with_memory(Some(octets));
     }
 
     /// The same with tenants `t0.example`, `t1.example`, … in a file each.
@@ -277,6 +293,7 @@ impl Lab {
     /// The process ends, and another one starts on the same files.
     pub fn restart(&mut self) {
         let kept = self.last_good();
+        self.memory.last_good = kept.masters.keys().cloned().collect();
         self.start(&self.memory.homes.clone());
         let pools = (!kept.pools.is_empty()).then_some(kept.pools.as_str());
         self.world.restore(pools, &kept.masters, &kept.tenants, self.now, &mut self.memory);

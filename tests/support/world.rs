@@ -244,7 +244,7 @@ fn key_sets(apex: &[u8], keys: &[(&'static str, Key)]) -> KeySets {
 
 fn rows(draft: &Draft, keys: Vec<(&'static str, Key)>, key_sets: &KeySets, zone: &Zone) -> Written {
     let mut rows: Vec<Row> = Vec::new();
-    rows.extend(draft.master.records.iter().map(|r| (r.owner.to_vec(), r.rtype, r.ttl, r.data.clone())));
+    rows.extend(draft.master.records.iter().map(|r| (r.owner.to_vec(), r.rtype, r.ttl, r.data.to_vec())));
     for (rtype, ttl, data) in key_sets {
         rows.extend(data.iter().map(|data| (draft.apex.to_vec(), *rtype, *ttl, data.clone())));
     }

@@ -44,7 +44,18 @@ pub fn read_tenant_pools(keys: &Path, apex: &Name) -> Option<String> {
     }
 }
 
+/// What always stays free on the disk of the keys, so that they can roll: room for all journals of some thousand zones; of a
+/// small disk a quarter.
+const RESERVE: u64 = 64 << 20;
+
 impl Store {
+    /// Octets that last good content may take on the disk; where nobody knows, as much as there may be.
+    pub fn room(&self) -> u64 {
+        let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return u64::MAX };
+        let all = disk.f_blocks.saturating_mul(disk.f_frsize);
+        disk.f_bavail.saturating_mul(disk.f_frsize).saturating_sub(RESERVE.min(all / 4))
+    }
+
     /// Keeps content for the next start; empty content removes what was kept.
     ///
     /// # Errors
@@ -110,6 +121,11 @@ impl Store {
                 tracing::warn!("{fault}");
             }
         }
+    }
+
+    /// Whether anything was kept.
+    pub fn has_last_good(&self, what: LastGood<'_>) -> bool {
+        is_there(&self.last_good_path(what))
     }
 
     /// What was kept, if anything.

@@ -136,19 +136,34 @@ impl Tenants {
     }
 
     /// An entry waits, and is found by its domain and its endpoint.
-    pub(in crate::control) fn wait(&mut self, path: &Arc<str>, waiting: Waiting) {
+    pub(in crate::control) fn wait(&mut self, path: &Arc<str>, mut waiting: Waiting) {
         for word in words(&waiting) {
             *self.waits.entry(word.into()).or_default().entry(Arc::clone(path)).or_default() += 1;
         }
         if let Some(file) = self.files.get_mut(path) {
-            file.odd.get_or_insert_default().waiting.push(waiting);
+            self.telling.take_entry(path, &mut waiting);
+            let all = &mut file.odd.get_or_insert_default().waiting;
+            if all.is_empty() {
+                // Most files have one at most, and a list takes room for four.
+                all.reserve_exact(1);
+            }
+            all.push(waiting);
         }
         self.odd_files.insert(Arc::clone(path));
         self.revision += 1;
     }
 
+    /// Forgets all that was odd about a file.
+    pub(super) fn forget_odd(&mut self, path: &Arc<str>, odd: Option<Box<Odd>>) {
+        let Some(odd) = odd else { return };
+        self.telling.broken -= usize::from(odd.fault.is_some());
+        odd.fault.iter().chain(&odd.warnings).for_each(|kept| self.telling.give_back(path, kept));
+        odd.waiting.iter().for_each(|waiting| self.forget_wait(path, waiting));
+    }
+
     pub(super) fn forget_wait(&mut self, path: &Arc<str>, waiting: &Waiting) {
         self.revision += 1;
+        self.telling.give_back_entry(path, waiting);
         for word in words(waiting) {
             let Some(files) = self.waits.get_mut(word) else { continue };
             match files.get_mut(path) {
@@ -164,7 +179,7 @@ impl Tenants {
     /// Forgets that a file is odd, where it no longer is.
     pub(super) fn tidy(&mut self, path: &Arc<str>) {
         let Some(file) = self.files.get_mut(path) else { return };
-        let plain = |odd: &Odd| odd.fault.is_none() && odd.waiting.is_empty() && odd.warnings.is_empty();
+        let plain = |odd: &Odd| odd.fault.is_none() && odd.waiting.is_empty() && odd.warnings.is_none();
         if file.odd.as_deref().is_some_and(plain) {
             file.odd = None;
             self.odd_files.remove(path);

@@ -23,8 +23,7 @@ impl Mind {
             self.world.troubles.remove(&watched(&healed.path));
         }
         for trouble in &dirty.troubled {
-            let (_, finding) = self.trouble_of(trouble);
-            self.world.troubles.insert(watched(&trouble.path), finding);
+            self.world.trouble(&watched(&trouble.path), trouble.reason);
         }
         if dirty.lost {
             self.files.forget_writers();
@@ -84,14 +83,9 @@ impl Mind {
     }
 
     fn trouble(&mut self, trouble: &Trouble) -> (String, Diagnostic) {
-        let (path, finding) = self.trouble_of(trouble);
-        self.world.troubles.insert(path.clone(), finding.clone());
-        (path, finding)
-    }
-
-    fn trouble_of(&self, trouble: &Trouble) -> (String, Diagnostic) {
         let path = trouble.path.to_string_lossy().into_owned();
-        (path, trouble.diagnostic(Path::new(&self.world.shown(""))))
+        let finding = self.world.trouble(&path, trouble.reason);
+        (path, finding)
     }
 }
 

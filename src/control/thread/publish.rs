@@ -27,7 +27,7 @@ impl Mind {
         self.keep_past();
         self.version += 1;
         let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
-        self.previous.retain(|old| Arc::strong_count(old) > 1);
+        self.drop_previous();
         self.previous.push(self.slot.swap(snapshot));
         self.note_published();
         self.note_pools();
@@ -36,6 +36,11 @@ impl Mind {
         if self.version > 1 {
             self.keep_homes();
         }
+    }
+
+    /// Gives back the memory of what nobody answers from any more; a worker that is still at it may hold it for a moment.
+    pub(super) fn drop_previous(&mut self) {
+        self.previous.retain(|old| Arc::strong_count(old) > 1);
     }
 
     /// After a publication, which need not wait for it: what the next process must know.
@@ -62,7 +67,7 @@ impl Mind {
             .chain(&self.disk_findings)
             .chain(&self.key_findings)
             .chain(&self.pool_findings);
-        let more: Vec<Diagnostic> = more.cloned().collect();
+        let more: Vec<Diagnostic> = more.cloned().chain(self.keeper.refused(&self.config.keys)).collect();
         self.findings.update(&self.world, &more);
         let last_scan = self.watcher.counts().last_success.0;
         let beside =

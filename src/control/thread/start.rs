@@ -50,6 +50,8 @@ pub struct Options {
     pub metrics: Arc<Metrics>,
     /// What stands against this host as long as the process runs.
     pub of_host: Vec<Diagnostic>,
+    /// Octets of memory for zones and tenants; none: nobody knows.
+    pub memory: Option<usize>,
     /// Told each second of a long start how far it is.
     pub tell: Box<Tell>,
 }

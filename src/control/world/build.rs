@@ -75,6 +75,7 @@ impl World {
                 children.entry(parent).or_default().push(delegation);
             }
         }
+        self.count_held();
     }
 }
 

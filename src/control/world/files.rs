@@ -10,6 +10,7 @@ use crate::dns::rrset::hash_name;
 use crate::dns::zone_name;
 use crate::time::UnixTime;
 use crate::zone::master;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -29,7 +30,13 @@ impl World {
     }
 
     pub(super) fn named(&self, path: &str, stem: &str) -> Result<Name, Box<Diagnostic>> {
-        zone_name::parse(stem).map_err(|fault| {
+        let parsed = zone_name::parse(stem);
+        if parsed.as_ref().is_ok_and(|apex| self.zones.len() >= self.zones_max && !self.zones.contains_key(apex)) {
+            let message = format!("there are {} zones already, as many as there may be", self.zones_max);
+            let help = "remove zones or divide them over several servers, then write this file anew";
+            return Err(Box::new(Diagnostic::error("MX2126", Place::file(self.shown(path)), message, help)));
+        }
+        parsed.map_err(|fault| {
             let stem = stem.replace(char::is_control, "\u{fffd}");
             let message = format!("`{stem}` is not the name of a zone: {fault}");
             let place = Place::file(self.shown(path));
@@ -86,8 +93,9 @@ impl World {
         self.misnamed.remove(path);
         let Some(octets) = content else { return self.master_is_gone(apex, path, outside) };
         let mut included = Vec::new();
+        let room = self.room(apex);
         let parsed = text(&shown, &octets).map(|text| {
-            master::parse(apex, &shown, &text, &mut |path| {
+            master::parse_within(&room, apex, &shown, &text, &mut |path| {
                 let path = inside(path)?;
                 included.push(path.clone());
                 let text = master::text_of(&outside.read(&path)?).into_owned();
@@ -95,11 +103,13 @@ impl World {
             })
         });
         let zone = self.zone_or_new(apex, outside);
+        let before = zone.held();
         zone.path = path.to_owned();
         match parsed {
             Ok(parsed) => zone.take_in(parsed, included),
             Err(finding) => zone.refuse(*finding, false),
         }
+        self.count_held_of(apex, before);
         BTreeSet::from([apex.clone()])
     }
 
@@ -133,7 +143,7 @@ impl World {
         let message = format!("the zone {apex} has another master file already: {first}");
         let help = "remove one of the two; a name is the same in upper and lower case, in U-labels and A-labels, and with escapes";
         let finding = Diagnostic::error("MX2123", Place::file(self.shown(path)), message, help);
-        self.misnamed.insert(path.to_owned(), finding);
+        self.misname(path, Some(Box::new(finding)));
     }
 
     /// A file that some master files include changed: those are read again.
@@ -222,12 +232,12 @@ impl World {
 }
 
 /// The text of a master file, whole, whatever its encoding; octets of zero are in none.
-fn text(shown: &str, octets: &[u8]) -> Result<String, Box<Diagnostic>> {
+fn text<'o>(shown: &str, octets: &'o [u8]) -> Result<Cow<'o, str>, Box<Diagnostic>> {
     let text = master::text_of(octets);
-    let text = crate::zone::tenant::text_of(shown, text.as_bytes())?;
-    match master::unended(shown, text) {
+    crate::zone::tenant::text_of(shown, text.as_bytes())?;
+    match master::unended(shown, &text) {
         Some(fault) => Err(Box::new(fault)),
-        None => Ok(text.to_owned()),
+        None => Ok(text),
     }
 }
 

@@ -21,8 +21,8 @@ impl World {
     /// broken.
     pub(super) fn waiting_for_pools(&self) -> Vec<Diagnostic> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for pool in self.zones.values().flat_map(|zone| zone.tenants.waiting_for_pools()) {
-            *counts.entry(pool).or_default() += 1;
+        for (pool, count) in self.zones.values().flat_map(|zone| zone.tenants.waiting_for_pools()) {
+            *counts.entry(pool).or_default() += count;
         }
         // A file that cannot be used is one cause for all its pools.
         let mut causes: BTreeMap<Diagnostic, Vec<(&str, usize)>> = BTreeMap::new();

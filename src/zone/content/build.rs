@@ -3,7 +3,9 @@
 //! One error anywhere, and nothing is built.
 
 use super::hosts::{Host, Hosts};
-use super::{Content, DELEGATION_TTL, Delegation, GLUE_MAX, Kept, KeptSet, Node, Role, SETS_MAX, TTL_MAX};
+use super::{
+    Content, DELEGATION_TTL, Delegation, FINDINGS_MAX, GLUE_MAX, Kept, KeptSet, Node, Role, SETS_MAX, TTL_MAX,
+};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{self, Name};
 use crate::dns::rrset::Rrset;
@@ -11,7 +13,7 @@ use crate::dns::rtype::{self, number as rt};
 use crate::sign::denial::{self, BITMAP_OCTETS_MAX};
 use crate::sign::memo::Slot;
 use crate::zone::master::{Parsed, Record};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 /// What a zone is made from.
@@ -30,94 +32,142 @@ pub struct Parts<'a> {
     pub ttl_cap: u32,
 }
 
-/// The RRsets of a name by type.
-pub(super) type Sets = BTreeMap<u16, Written>;
+/// The RRsets of a name in the order of their types: few, so a list takes the least memory.
+#[derive(Default)]
+pub(super) struct Sets<'a>(Vec<(u16, Written<'a>)>);
 
-/// All names by their owners, lower case.
-pub(super) type Names = BTreeMap<Box<[u8]>, Sets>;
+/// All names by their owners, lower case. Nothing of the master file is copied.
+pub(super) type Names<'a> = BTreeMap<&'a [u8], Sets<'a>>;
 
 /// Where a record stands: index of its file, and line; line 0: it is not written, but derived.
 pub(super) type At = (u16, u32);
 
 /// An RRset as it was written.
-pub(super) struct Written {
+pub(super) struct Written<'a> {
     pub ttl: u32,
-    pub data: Vec<Vec<u8>>,
+    pub data: Vec<&'a [u8]>,
     /// Its first record.
     pub at: At,
 }
 
-impl Written {
-    fn derived(ttl: u32, data: Vec<Vec<u8>>) -> Written {
-        Written { ttl, data, at: (0, 0) }
+impl<'a> Written<'a> {
+    fn derived(ttl: u32, data: impl IntoIterator<Item = &'a Vec<u8>>) -> Written<'a> {
+        Written { ttl, data: data.into_iter().map(Vec::as_slice).collect(), at: (0, 0) }
+    }
+}
+
+impl<'a> Sets<'a> {
+    pub fn get(&self, rtype: u16) -> Option<&Written<'a>> {
+        self.0.iter().find(|(of, _)| *of == rtype).map(|(_, set)| set)
+    }
+
+    pub fn has(&self, rtype: u16) -> bool {
+        self.get(rtype).is_some()
+    }
+
+    pub fn types(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().map(|(rtype, _)| *rtype)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &Written<'a>)> {
+        self.0.iter().map(|(rtype, set)| (*rtype, set))
+    }
+
+    /// The RRset of a type, made by `new` where there is none.
+    fn entry(&mut self, rtype: u16, new: impl FnOnce() -> Written<'a>) -> &mut Written<'a> {
+        let at = self.0.binary_search_by_key(&rtype, |(of, _)| *of).unwrap_or_else(|at| {
+            self.0.reserve_exact(1);
+            self.0.insert(at, (rtype, new()));
+            at
+        });
+        &mut self.0.get_mut(at).expect("it was found or put in just above").1
+    }
+
+    fn put(&mut self, rtype: u16, set: Written<'a>) {
+        *self.entry(rtype, || Written::derived(0, [])) = set;
     }
 }
 
 /// Checks a zone as a whole and builds its content; none where an error stands among the findings.
 pub fn build(parts: &Parts<'_>) -> (Option<Content>, Vec<Diagnostic>) {
-    let mut builder = Builder { parts, names: BTreeMap::new(), findings: Vec::new() };
+    let mut builder = Builder { parts, names: BTreeMap::new(), findings: Vec::new(), unshown: 0, has_failed: false };
     builder.collect();
     builder.delegate();
     builder.check();
-    if builder.findings.iter().any(|f| f.severity == crate::diagnostic::Severity::Error) {
-        return (None, builder.findings);
-    }
-    let content = builder.content();
-    let failed = builder.findings.iter().any(|f| f.severity == crate::diagnostic::Severity::Error);
-    (content.filter(|_| !failed), builder.findings)
+    builder.add_empty_non_terminals();
+    let content = if builder.has_failed { None } else { builder.content() };
+    builder.tell_unshown();
+    (content.filter(|_| !builder.has_failed), builder.findings)
 }
 
 /// A zone in the making.
 pub(super) struct Builder<'a> {
     pub parts: &'a Parts<'a>,
-    pub names: Names,
+    pub names: Names<'a>,
     findings: Vec<Diagnostic>,
+    /// Findings past [`FINDINGS_MAX`].
+    unshown: usize,
+    /// Whether one of all findings is an error.
+    has_failed: bool,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     fn place(&self, file: u16, line: u32) -> Place {
         let file = self.parts.parsed.files.get(usize::from(file)).cloned().unwrap_or_default();
         Place { file, line, ..Place::default() }
     }
 
     pub(super) fn error(&mut self, code: &'static str, at: At, message: String, help: &str) {
-        self.findings.push(Diagnostic::error(code, self.place(at.0, at.1), message, help));
+        self.has_failed = true;
+        self.note(Diagnostic::error(code, self.place(at.0, at.1), message, help));
     }
 
     pub(super) fn warn(&mut self, code: &'static str, at: At, message: String, help: &str) {
-        self.findings.push(Diagnostic::warning(code, self.place(at.0, at.1), message, help));
+        self.note(Diagnostic::warning(code, self.place(at.0, at.1), message, help));
+    }
+
+    fn note(&mut self, finding: Diagnostic) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.unshown += 1;
+        }
+    }
+
+    fn tell_unshown(&mut self) {
+        if self.unshown > 0 {
+            let message = format!("{} more findings about this zone are not shown", self.unshown);
+            let make = if self.has_failed { Diagnostic::error } else { Diagnostic::warning };
+            self.findings.push(make("MX2118", self.place(0, 0), message, "correct those above first"));
+        }
     }
 
     /// Groups the records into RRsets; one TTL for each (RFC 2181 § 5.2).
     fn collect(&mut self) {
-        let mut unequal = Vec::new();
-        for record in &self.parts.parsed.records {
+        for record in self.parts.parsed.records.iter() {
             if self.refuse(record) {
                 continue;
             }
             let at = (record.file, record.line);
-            let sets = self.names.entry((&*record.owner).into()).or_default();
-            let set = sets.entry(record.rtype).or_insert_with(|| Written { ttl: record.ttl, data: Vec::new(), at });
+            let sets = self.names.entry(record.owner).or_default();
+            let set = sets.entry(record.rtype, || Written { ttl: record.ttl, data: Vec::with_capacity(1), at });
+            set.data.push(record.data);
             if set.ttl != record.ttl {
-                unequal.push((at, rtype::print(record.rtype), record.owner.to_string()));
                 set.ttl = set.ttl.min(record.ttl);
+                let (owner, rtype) = (name::print(record.owner), rtype::print(record.rtype));
+                let message = format!("records of {owner} {rtype} have different TTLs; the lowest is used for all");
+                self.warn("MX2101", at, message, "RFC 2181 § 5.2 wants one TTL for an RRset: write the same");
             }
-            set.data.push(record.data.clone());
-        }
-        for (at, rtype, owner) in unequal {
-            let message = format!("records of {owner} {rtype} have different TTLs; the lowest is used for all");
-            self.warn("MX2101", at, message, "RFC 2181 § 5.2 wants one TTL for an RRset: write the same");
         }
         for (rtype, ttl, data) in self.parts.key_sets {
-            let sets = self.names.entry((&**self.parts.apex).into()).or_default();
-            sets.insert(*rtype, Written::derived(*ttl, data.clone()));
+            self.names.entry(self.parts.apex).or_default().put(*rtype, Written::derived(*ttl, data));
         }
     }
 
     /// Types that the server makes itself may not be written into a signed zone.
-    fn refuse(&mut self, record: &Record) -> bool {
+    fn refuse(&mut self, record: Record<'_>) -> bool {
         let ours = matches!(record.rtype, rt::RRSIG | rt::NSEC | 50 | 51)
-            || (record.owner == *self.parts.apex && matches!(record.rtype, rt::DNSKEY | rt::CDS | rt::CDNSKEY));
+            || (*record.owner == **self.parts.apex && matches!(record.rtype, rt::DNSKEY | rt::CDS | rt::CDNSKEY));
         let at = (record.file, record.line);
         let rtype = rtype::print(record.rtype);
         if self.parts.signed && ours {
@@ -141,42 +191,41 @@ impl Builder<'_> {
     /// Puts the children served here in as cuts; what is written for them by hand yields.
     fn delegate(&mut self) {
         for child in self.parts.children {
-            let written = self.names.get(&*child.apex).and_then(|sets| sets.get(&rt::NS)).map(|set| set.at);
+            let apex: &[u8] = &child.apex;
+            let written = self.names.get(apex).and_then(|sets| sets.get(rt::NS)).map(|set| set.at);
             if let Some(at) = written {
                 let message =
                     format!("the delegation of {} is written by hand, but that zone is served here", child.apex);
                 self.warn("MX2104", at, message, "remove its NS, DS and glue: the server derives them from the child");
             }
-            self.names.retain(|owner, _| !name::is_within(owner, &child.apex));
-            let data = child.name_servers.iter().map(|server| server.to_vec()).collect();
-            let mut sets = Sets::from([(rt::NS, Written::derived(DELEGATION_TTL, data))]);
+            self.names.retain(|owner, _| !name::is_within(owner, apex));
+            let servers = child.name_servers.iter().map(|server| &**server).collect();
+            let mut sets = Sets::default();
+            sets.put(rt::NS, Written { data: servers, ..Written::derived(DELEGATION_TTL, []) });
             if !child.ds.is_empty() {
-                sets.insert(rt::DS, Written::derived(child.ds_ttl, child.ds.clone()));
+                sets.put(rt::DS, Written::derived(child.ds_ttl, &child.ds));
             }
-            self.names.insert((&*child.apex).into(), sets);
+            self.names.insert(apex, sets);
             for (owner, kind, data) in &child.glue {
-                let sets = self.names.entry((&**owner).into()).or_default();
-                let set = sets.entry(*kind).or_insert_with(|| Written::derived(DELEGATION_TTL, Vec::new()));
-                set.data.push(data.clone());
+                let sets = self.names.entry(owner).or_default();
+                sets.entry(*kind, || Written::derived(DELEGATION_TTL, [])).data.push(data);
             }
         }
     }
 
     fn content(&mut self) -> Option<Content> {
         let apex: &[u8] = self.parts.apex;
-        self.add_empty_non_terminals();
-        let soa = self.names.get(apex)?.get(&rt::SOA)?;
+        let soa = self.names.get(apex)?.get(rt::SOA)?;
         let numbers = soa.data.first()?;
         let tail = numbers.len().checked_sub(20)?;
         let number = |at: usize| numbers.get(tail + at..tail + at + 4)?.try_into().ok().map(u32::from_be_bytes);
         let (serial, minimum) = (number(0)?, number(16)?);
-        let ttl_max = self.names.values().flat_map(BTreeMap::values).map(|set| set.ttl).max().unwrap_or(0);
+        let ttl_max = self.names.values().flat_map(Sets::iter).map(|(_, set)| set.ttl).max().unwrap_or(0);
         let negative_ttl = soa.ttl.min(minimum).min(self.parts.ttl_cap);
         let name_servers =
-            self.names.get(apex)?.get(&rt::NS)?.data.iter().filter_map(|n| Name::from_wire(n).ok()).collect();
+            self.names.get(apex)?.get(rt::NS)?.data.iter().filter_map(|n| Name::from_wire(n).ok()).collect();
         let mut content = Content {
-            nodes: HashMap::with_capacity_and_hasher(self.names.len(), Default::default()),
-            sources: HashMap::default(),
+            nodes: HashMap::default(),
             expanded: Vec::new(),
             serial,
             negative_ttl,
@@ -186,77 +235,93 @@ impl Builder<'_> {
             files: self.parts.parsed.files.clone(),
         };
         let names = std::mem::take(&mut self.names);
-        let mut hosts = Hosts::new(apex, &names, self.parts.ttl_cap);
+        if content.nodes.try_reserve(names.len()).is_err() {
+            let message = format!("the system gives no memory for the {} names of this zone", names.len());
+            self.error("MX2117", (0, 0), message, "give the process more memory, or divide the zone");
+            return None;
+        }
+        let room = self.parts.parsed.room.octets;
+        let mut hosts = Hosts::new(apex, &names, self.parts.ttl_cap, room);
         for (owner, sets) in &names {
-            if let Some(first) = sets.values().filter(|set| set.at.1 > 0).map(|set| set.at).min() {
-                content.sources.insert(owner.clone(), first);
-            }
             match self.node(owner, sets, &mut hosts) {
-                Ok(node) => drop(content.nodes.insert(owner.clone(), node)),
+                Ok(node) => drop(content.nodes.insert((*owner).into(), node)),
                 Err((at, message)) => self.error("MX2110", at, message, "spread the records over more names"),
             }
+        }
+        if hosts.is_full() {
+            let message = format!("addresses that a wildcard gives to hosts have more than {room} octets in all");
+            self.error("MX2117", (0, 0), message, "name fewer hosts below a wildcard, or give it fewer addresses");
         }
         content.expanded = hosts.expanded();
         Some(content)
     }
 
-    /// Every name between a name and the apex exists too (RFC 4592 § 2.2.2).
+    /// Every name between a name and the apex exists too (RFC 4592 § 2.2.2). Each takes memory as a record does.
     fn add_empty_non_terminals(&mut self) {
-        let apex_octets = self.parts.apex.len();
-        let mut empty: Vec<Box<[u8]>> = Vec::new();
-        for owner in self.names.keys() {
+        let (apex_octets, room) = (self.parts.apex.len(), &self.parts.parsed.room);
+        let mut empty: BTreeSet<&[u8]> = BTreeSet::new();
+        for (owner, sets) in &self.names {
             let above = name::ancestors(owner).skip(1).take_while(|suffix| suffix.len() > apex_octets);
-            empty.extend(above.take_while(|suffix| !self.names.contains_key(*suffix)).map(Into::into));
+            empty.extend(above.take_while(|suffix| !self.names.contains_key(*suffix)));
+            if self.parts.parsed.records.len() + empty.len() > room.records {
+                let at = sets.iter().map(|(_, set)| set.at).min().unwrap_or_default();
+                let message = format!(
+                    "names between others and the apex, which exist without records, count as records: with them there are \
+                     more than {}, {}",
+                    room.records, room.limit
+                );
+                let help = room.help.clone();
+                return self.error("MX2117", at, message, &help);
+            }
         }
         for owner in empty {
             self.names.entry(owner).or_default();
         }
     }
 
-    pub(super) fn role(&self, owner: &[u8], sets: &Sets, names: &Names) -> Role {
+    pub(super) fn role(&self, owner: &[u8], sets: &Sets<'_>, names: &Names<'_>) -> Role {
         let apex: &[u8] = self.parts.apex;
         if owner == apex {
             return Role::Plain;
         }
         let mut above = name::ancestors(owner).skip(1).take_while(|suffix| suffix.len() >= apex.len());
         let hidden = above.any(|suffix| {
-            names
-                .get(suffix)
-                .is_some_and(|sets| sets.contains_key(&rt::DNAME) || (suffix != apex && sets.contains_key(&rt::NS)))
+            names.get(suffix).is_some_and(|sets| sets.has(rt::DNAME) || (suffix != apex && sets.has(rt::NS)))
         });
-        match (hidden, sets.contains_key(&rt::NS)) {
+        match (hidden, sets.has(rt::NS)) {
             (true, _) => Role::Hidden,
             (false, true) => Role::Cut,
             (false, false) => Role::Plain,
         }
     }
 
-    fn node(&self, owner: &[u8], sets: &Sets, hosts: &mut Hosts<'_>) -> Result<Node, (At, String)> {
-        let at = sets.values().map(|set| set.at).min().unwrap_or_default();
+    fn node(&self, owner: &[u8], sets: &Sets<'_>, hosts: &mut Hosts<'_>) -> Result<Node, (At, String)> {
+        let at = sets.iter().map(|(_, set)| set.at).min().unwrap_or_default();
+        let source = sets.iter().filter(|(_, set)| set.at.1 > 0).map(|(_, set)| set.at).min().unwrap_or_default();
         let owner_text = || name::print(owner);
-        if sets.len() > SETS_MAX {
+        if sets.0.len() > SETS_MAX {
             return Err((at, format!("{} has more than {SETS_MAX} types", owner_text())));
         }
         let role = self.role(owner, sets, hosts.names);
-        let mut kept = Vec::with_capacity(sets.len());
-        for (rtype, written) in sets {
-            let fault = |fault| (written.at, format!("{} {}: {fault}", owner_text(), rtype::print(*rtype)));
-            if let Some(shared) = hosts.shared(owner, *rtype).map_err(fault)? {
+        let mut kept = Vec::with_capacity(sets.0.len());
+        for (rtype, written) in sets.iter() {
+            let fault = |fault| (written.at, format!("{} {}: {fault}", owner_text(), rtype::print(rtype)));
+            if let Some(shared) = hosts.shared(owner, rtype).map_err(fault)? {
                 kept.push(Kept::Shared(shared));
                 continue;
             }
             let ttl = written.ttl.min(self.parts.ttl_cap);
-            let set = Rrset::new(*rtype, ttl, written.data.clone()).map_err(fault)?;
-            let hosts = hosts.of(owner, role, *rtype, written).map_err(fault)?;
+            let set = Rrset::new(rtype, ttl, written.data.clone()).map_err(fault)?;
+            let hosts = hosts.of(owner, role, rtype, written).map_err(fault)?;
             kept.push(Kept::Own(KeptSet { set, slot: Slot::default(), hosts }));
         }
         // RFC 4035 § 2.3: at a cut only NS and DS are the parent's to assert.
-        let ours = sets.keys().copied().filter(|t| role != Role::Cut || matches!(*t, rt::NS | rt::DS));
+        let ours = sets.types().filter(|t| role != Role::Cut || matches!(*t, rt::NS | rt::DS));
         let bitmap = denial::bitmap(ours.chain([rt::RRSIG, rt::NSEC]));
         if bitmap.len() > BITMAP_OCTETS_MAX {
             return Err((at, format!("{} has types in too many windows for one NSEC", owner_text())));
         }
-        let node = Node { sets: kept.into(), bitmap: bitmap.into(), role, denial: OnceLock::new() };
+        let node = Node { sets: kept.into(), bitmap: bitmap.into(), role, source, denial: OnceLock::new() };
         let glue: usize = node.set_with_hosts(rt::NS).map_or(0, |(_, _, hosts)| hosts.iter().map(Host::glue).sum());
         if glue > GLUE_MAX {
             return Err((at, format!("{} needs more than {GLUE_MAX} RRsets of glue", owner_text())));

@@ -5,7 +5,6 @@ use super::{Role, TTL_LONG, TTL_SHORT};
 use crate::dns::name;
 use crate::dns::rtype::{self, number as rt};
 use crate::zone::master::Record;
-use std::collections::BTreeMap;
 
 impl Builder<'_> {
     /// Everything that a zone must have, and what is worth a warning.
@@ -25,17 +24,17 @@ impl Builder<'_> {
     }
 
     fn check_apex(&mut self) {
-        let sets = self.names.get(&**self.parts.apex);
+        let sets = self.names.get::<[u8]>(self.parts.apex);
         let apex = self.parts.apex.to_string();
-        let soa = sets.and_then(|sets| sets.get(&rt::SOA)).map(|set| (set.data.len(), set.at));
-        let ns = sets.is_some_and(|sets| sets.contains_key(&rt::NS));
+        let soa = sets.and_then(|sets| sets.get(rt::SOA)).map(|set| (set.data.len(), set.at));
+        let ns = sets.is_some_and(|sets| sets.has(rt::NS));
         match soa {
             None => {
                 self.error("MX2105", (0, 0), format!("{apex} has no SOA record"), "write one at the apex: `@ SOA …`")
             }
             Some((1, ..)) => {}
             Some((_, first)) => {
-                let of_apex = |record: &&Record| record.rtype == rt::SOA && record.owner == *self.parts.apex;
+                let of_apex = |record: &Record<'_>| record.rtype == rt::SOA && *record.owner == **self.parts.apex;
                 let second = self.parts.parsed.records.iter().filter(of_apex).nth(1);
                 let at = second.map_or(first, |record| (record.file, record.line));
                 let message = format!("{apex} has more than one SOA record; the first is in line {}", first.1);
@@ -53,7 +52,7 @@ impl Builder<'_> {
     }
 
     fn check_ttls(&mut self) {
-        let all = self.names.values().flat_map(BTreeMap::values);
+        let all = self.names.values().flat_map(Sets::iter).map(|(_, set)| set);
         let mut odd: Vec<_> = all.filter(|set| set.at.1 > 0 && (set.ttl > TTL_LONG || set.ttl < TTL_SHORT)).collect();
         odd.sort_by_key(|set| set.at);
         let odd: Vec<_> = odd.into_iter().map(|set| (set.ttl, set.at)).collect();
@@ -79,11 +78,11 @@ impl Builder<'_> {
     fn check_glue(&mut self) {
         let mut missing = Vec::new();
         let apex: &[u8] = self.parts.apex;
-        for (owner, sets) in self.names.iter().filter(|(owner, _)| ***owner != *apex) {
-            let Some(ns) = sets.get(&rt::NS) else { continue };
+        for (owner, sets) in self.names.iter().filter(|(owner, _)| **owner != apex) {
+            let Some(ns) = sets.get(rt::NS) else { continue };
             for server in ns.data.iter().filter(|server| name::is_within(server, owner)) {
-                let found = self.names.get(server.as_slice());
-                if !found.is_some_and(|sets| sets.contains_key(&rt::A) || sets.contains_key(&rt::AAAA)) {
+                let found = self.names.get(*server);
+                if !found.is_some_and(|sets| sets.has(rt::A) || sets.has(rt::AAAA)) {
                     missing.push((ns.at, name::print(owner), name::print(server)));
                 }
             }
@@ -97,12 +96,12 @@ impl Builder<'_> {
 
 type Finding = (&'static str, At, String, &'static str);
 
-fn check_name(owner_wire: &[u8], sets: &Sets, apex: &[u8], found: &mut Vec<Finding>) {
+fn check_name(owner_wire: &[u8], sets: &Sets<'_>, apex: &[u8], found: &mut Vec<Finding>) {
     let owner = || name::print(owner_wire);
-    if let Some(alias) = sets.get(&rt::CNAME) {
-        let other = sets.keys().find(|t| !matches!(**t, rt::CNAME | rt::RRSIG | rt::NSEC));
+    if let Some(alias) = sets.get(rt::CNAME) {
+        let other = sets.types().find(|t| !matches!(*t, rt::CNAME | rt::RRSIG | rt::NSEC));
         if let Some(other) = other {
-            let message = format!("{} has a CNAME and also {}", owner(), rtype::print(*other));
+            let message = format!("{} has a CNAME and also {}", owner(), rtype::print(other));
             found.push(("MX2111", alias.at, message, "an alias stands alone (RFC 2181 § 10.1): remove one"));
         }
         if is_plural(alias) {
@@ -110,14 +109,14 @@ fn check_name(owner_wire: &[u8], sets: &Sets, apex: &[u8], found: &mut Vec<Findi
             found.push(("MX2112", alias.at, message, "a name has one alias (RFC 2181 § 10.1): remove one"));
         }
     }
-    if let Some(dname) = sets.get(&rt::DNAME).filter(|dname| is_plural(dname)) {
+    if let Some(dname) = sets.get(rt::DNAME).filter(|dname| is_plural(dname)) {
         let message = format!("{} has two DNAME records", owner());
         found.push(("MX2113", dname.at, message, "a name has one DNAME (RFC 6672 § 2.4): remove one"));
     }
     if name::is_wildcard(owner_wire) {
         for kind in [rt::NS, rt::DNAME] {
             // A zone of its own may have any name, and is then delegated here (RFC 4592 § 4.2 speaks of what is written).
-            if let Some(set) = sets.get(&kind).filter(|set| owner_wire != apex && set.at.1 > 0) {
+            if let Some(set) = sets.get(kind).filter(|set| owner_wire != apex && set.at.1 > 0) {
                 let message = format!("{} has {}", owner(), rtype::print(kind));
                 found.push((
                     "MX2114",
@@ -131,9 +130,9 @@ fn check_name(owner_wire: &[u8], sets: &Sets, apex: &[u8], found: &mut Vec<Findi
 }
 
 /// DS belongs to a delegation, and to no other name (RFC 4035 § 2.4).
-fn check_ds(owner: &[u8], sets: &Sets, apex: &[u8]) -> Option<Finding> {
-    let ds = sets.get(&rt::DS)?;
-    let (message, help) = match (owner == apex, sets.contains_key(&rt::NS)) {
+fn check_ds(owner: &[u8], sets: &Sets<'_>, apex: &[u8]) -> Option<Finding> {
+    let ds = sets.get(rt::DS)?;
+    let (message, help) = match (owner == apex, sets.has(rt::NS)) {
         (true, _) => (
             format!("{} has DS, but it is the apex of this zone", name::print(owner)),
             "its DS belongs to the zone above (RFC 4035 § 2.4): remove it here, and give it to that zone's operator",
@@ -148,6 +147,6 @@ fn check_ds(owner: &[u8], sets: &Sets, apex: &[u8]) -> Option<Finding> {
 }
 
 /// Whether a set that may have one record has several.
-fn is_plural(set: &Written) -> bool {
+fn is_plural(set: &Written<'_>) -> bool {
     set.data.iter().any(|data| Some(data) != set.data.first())
 }

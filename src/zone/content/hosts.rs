@@ -3,10 +3,10 @@
 //! Found once when the zone is built, by the rules that a question for the address would meet. Never an address of
 //! another zone, and never one that a DNAME hides.
 
-use super::build::{Names, Written};
+use super::build::{Names, Sets, Written};
 use super::{KeptSet, Role};
 use crate::dns::name::{self, Name};
-use crate::dns::rrset::{Rrset, RrsetFault, RrsetView};
+use crate::dns::rrset::{RECORD_HEAD, Rrset, RrsetFault, RrsetView};
 use crate::dns::rtype::number as rt;
 use crate::sign::memo::Slot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ enum Standing<'n> {
 
 /// Finds hosts while a zone is built.
 pub(super) struct Hosts<'n> {
-    pub names: &'n Names,
+    pub names: &'n Names<'n>,
     apex: &'n [u8],
     /// No TTL goes out that is above it.
     ttl_cap: u32,
@@ -59,16 +59,18 @@ pub(super) struct Hosts<'n> {
     named: BTreeSet<Box<[u8]>>,
     made: BTreeMap<(Box<[u8]>, u16), Arc<KeptSet>>,
     expanded: Vec<(Box<[u8]>, Arc<KeptSet>)>,
+    /// Octets that may still be made for hosts that a wildcard gives addresses, each its own; none: they were too few.
+    room: Option<usize>,
 }
 
 impl<'n> Hosts<'n> {
     /// Looks for the names of hosts in all records.
-    pub fn new(apex: &'n [u8], names: &'n Names, ttl_cap: u32) -> Hosts<'n> {
+    pub fn new(apex: &'n [u8], names: &'n Names<'n>, ttl_cap: u32, room: usize) -> Hosts<'n> {
         let mut named = BTreeSet::new();
-        for (rtype, set) in names.values().flatten() {
-            named.extend(set.data.iter().filter_map(|data| host_in(*rtype, data)).map(|name| Box::from(&*name)));
+        for (rtype, set) in names.values().flat_map(Sets::iter) {
+            named.extend(set.data.iter().filter_map(|data| host_in(rtype, data)).map(|name| Box::from(&*name)));
         }
-        Hosts { names, apex, ttl_cap, named, made: BTreeMap::new(), expanded: Vec::new() }
+        Hosts { names, apex, ttl_cap, named, made: BTreeMap::new(), expanded: Vec::new(), room: Some(room) }
     }
 
     /// The addresses of a type at `owner`, where records name that host.
@@ -80,7 +82,7 @@ impl<'n> Hosts<'n> {
     }
 
     /// The hosts that an RRset names, those first that a delegation cannot do without.
-    pub fn of(&mut self, owner: &[u8], role: Role, rtype: u16, set: &Written) -> Result<Box<[Host]>, RrsetFault> {
+    pub fn of(&mut self, owner: &[u8], role: Role, rtype: u16, set: &Written<'_>) -> Result<Box<[Host]>, RrsetFault> {
         let is_answered = match role {
             Role::Plain => true,
             Role::Cut => rtype == rt::NS,
@@ -97,6 +99,11 @@ impl<'n> Hosts<'n> {
         }
         hosts.sort_by_key(|host: &Host| !host.is_needed);
         Ok(hosts.into())
+    }
+
+    /// Whether there was no room for all addresses that a wildcard gives to hosts.
+    pub fn is_full(&self) -> bool {
+        self.room.is_none()
     }
 
     /// Addresses that a wildcard gives to hosts.
@@ -121,10 +128,17 @@ impl<'n> Hosts<'n> {
 
     /// The RRset at `at` under the name of a host, made once however often that host is named.
     fn make(&mut self, host: &[u8], at: &[u8], kind: u16) -> Result<Option<Arc<KeptSet>>, RrsetFault> {
-        let Some(set) = self.names.get(at).and_then(|sets| sets.get(&kind)) else { return Ok(None) };
+        let Some(set) = self.names.get(at).and_then(|sets| sets.get(kind)) else { return Ok(None) };
         let key = (host.into(), kind);
         if let Some(made) = self.made.get(&key) {
             return Ok(Some(Arc::clone(made)));
+        }
+        if host != at {
+            let octets: usize = set.data.iter().map(|data| data.len() + RECORD_HEAD).sum();
+            self.room = self.room.and_then(|room| room.checked_sub(octets));
+            if self.is_full() {
+                return Ok(None);
+            }
         }
         let set = Rrset::new(kind, set.ttl.min(self.ttl_cap), set.data.clone())?;
         let made = Arc::new(KeptSet { set, slot: Slot::default(), hosts: Box::default() });
@@ -143,10 +157,10 @@ impl<'n> Hosts<'n> {
             let Some(suffix) = name::suffix(name, count) else { return Standing::Nothing };
             let Some((owner, sets)) = self.names.get_key_value(suffix) else { break };
             encloser = owner;
-            if count > apex_labels && sets.contains_key(&rt::NS) {
+            if count > apex_labels && sets.has(rt::NS) {
                 return Standing::Glue;
             }
-            if suffix.len() < name.len() && sets.contains_key(&rt::DNAME) {
+            if suffix.len() < name.len() && sets.has(rt::DNAME) {
                 return Standing::Nothing;
             }
         }

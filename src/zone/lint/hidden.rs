@@ -6,7 +6,7 @@ use super::{Slip, Subject};
 use crate::dns::name;
 use crate::dns::rtype::{self, number as rt};
 use crate::zone::content::Role;
-use crate::zone::master::Record;
+use crate::zone::master::OwnRecord as Record;
 use std::collections::BTreeSet;
 
 /// What the zone hands out beside its own data.
@@ -22,11 +22,11 @@ pub(super) struct Hidden<'a> {
 impl<'a> Hidden<'a> {
     pub(super) fn new(subject: &Subject<'a>) -> Hidden<'a> {
         let cuts =
-            subject.parsed.records.iter().filter(|record| record.rtype == rt::NS && record.owner != *subject.apex);
+            subject.parsed.records.iter().filter(|record| record.rtype == rt::NS && *record.owner != **subject.apex);
         let children: BTreeSet<&[u8]> = subject.children.iter().map(|child| &*child.apex).collect();
         Hidden {
-            servers: cuts.clone().map(|record| record.data.as_slice()).collect(),
-            by_hand: cuts.map(|record| &*record.owner).filter(|owner| children.contains(owner)).collect(),
+            servers: cuts.clone().map(|record| record.data).collect(),
+            by_hand: cuts.map(|record| record.owner).filter(|owner| children.contains(owner)).collect(),
             children,
         }
     }

@@ -4,7 +4,7 @@ use super::standing::{self, Standing};
 use super::{Slip, Subject};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::{self, number as rt};
-use crate::zone::master::Record;
+use crate::zone::master::OwnRecord as Record;
 
 /// What may be wrong with the names of a record, worst first.
 pub(super) fn slip(subject: &Subject<'_>, record: &Record) -> Option<Slip> {

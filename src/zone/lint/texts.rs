@@ -4,7 +4,7 @@ use super::Slip;
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number as rt;
 use crate::fields::{nearest, shown};
-use crate::zone::master::Record;
+use crate::zone::master::OwnRecord as Record;
 use std::collections::BTreeSet;
 
 /// Policies: the label that they stand at, what they begin with, what they cannot do without, and what says so.

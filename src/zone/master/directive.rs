@@ -54,6 +54,7 @@ impl Reader<'_> {
             let message = format!("`{}` cannot be included: {reason}", path.text);
             Fault::new(code::INCLUDE, span(path), message, "name a file in the folder of this one or below it")
         })?;
+        self.count_text(text.len(), span(path))?;
         let shown = beside(self.files.first().map_or("", String::as_str), &joined);
         let Ok(file) = u16::try_from(self.files.len()) else { return Err(too_many(path)) };
         self.files.push(shown);

@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::rdata::{RdataFault, Token};
 
 /// Diagnostics of one master file, at most: a person reads the first few, and a hostile file must not fill memory.
-pub const DIAGNOSTICS_MAX: usize = 10_000;
+pub const DIAGNOSTICS_MAX: usize = 1000;
 /// Octets of a line that a diagnostic still quotes, at most: beyond that no caret helps.
 const QUOTED_OCTETS_MAX: usize = 4096;
 
@@ -22,6 +22,7 @@ pub(super) mod code {
     pub const INCLUDE: &str = "MX2012";
     pub const INCLUDE_LIMIT: &str = "MX2013";
     pub const GENERATE: &str = "MX2014";
+    pub const ROOM: &str = "MX2015";
     pub const OWNER: &str = "MX2020";
     pub const NO_OWNER: &str = "MX2021";
     pub const OUTSIDE: &str = "MX2022";

@@ -26,6 +26,13 @@ struct Range {
     step: i64,
 }
 
+impl Range {
+    /// How many values there are.
+    fn count(&self) -> usize {
+        usize::try_from((self.stop - self.start) / self.step + 1).unwrap_or(usize::MAX)
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn generate(
         &mut self,
@@ -42,6 +49,10 @@ impl Reader<'_> {
         if template.len() > TEMPLATE_OCTETS_MAX {
             let message = format!("owner and data are longer than {TEMPLATE_OCTETS_MAX} octets");
             return Err(Fault::new(code::GENERATE, span(directive), message, "write the records one by one"));
+        }
+        let count = self.records.len().saturating_add(range.count());
+        if count > self.room.records {
+            return Err(self.room.records_fault(span(range_token), count));
         }
         let mut text = String::new();
         let mut value = range.start;
@@ -112,8 +123,8 @@ fn read_range(token: &Token<'_>) -> Result<Range, Fault> {
     if range.start > range.stop {
         return Err(fault(format!("the range `{}` ends before it starts", token.text), "exchange start and stop"));
     }
-    let count = (range.stop - range.start) / range.step + 1;
-    if count > i64::from(GENERATED_MAX) {
+    let count = range.count();
+    if count > GENERATED_MAX as usize {
         let message = format!("the range makes {count} records, more than {GENERATED_MAX}");
         return Err(fault(message, "split it into several directives"));
     }

@@ -2,7 +2,8 @@
 
 use super::fault::{DIAGNOSTICS_MAX, Fault, code, span};
 use super::lexer::{Lexer, LogicalLine};
-use super::{Include, Parsed, RecordRef};
+use super::room::Room;
+use super::{Include, Parsed, Record, Records};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{self, Name};
 use crate::dns::rdata::{self, Seconds32, Token};
@@ -15,7 +16,12 @@ pub(super) const TTL_MAX: u32 = 0x7fff_ffff;
 pub(super) struct Reader<'r> {
     apex: &'r [u8],
     pub(super) include: &'r mut Include<'r>,
-    sink: &'r mut dyn FnMut(RecordRef<'_>),
+    pub(super) room: &'r Room,
+    pub(super) records: Records,
+    /// Octets of text that were read, of all files.
+    text: usize,
+    /// Whether the room was too small, so that no more is read.
+    full: bool,
     pub(super) ttl: KnownTtl,
     pub(super) files: Vec<String>,
     /// Paths of the files that are being read now, as they are handed to `include`.
@@ -68,17 +74,15 @@ pub(super) struct Head {
 }
 
 impl<'r> Reader<'r> {
-    pub(super) fn new(
-        apex: &'r [u8],
-        file: &str,
-        include: &'r mut Include<'r>,
-        sink: &'r mut dyn FnMut(RecordRef<'_>),
-    ) -> Reader<'r> {
+    pub(super) fn new(apex: &'r [u8], file: &str, include: &'r mut Include<'r>, room: &'r Room) -> Reader<'r> {
         let path = file.rsplit_once('/').map_or(file, |(_, last)| last);
         Reader {
             apex,
             include,
-            sink,
+            room,
+            records: Records::default(),
+            text: 0,
+            full: false,
             ttl: KnownTtl::default(),
             files: vec![file.to_owned()],
             open: vec![path.to_owned()],
@@ -92,6 +96,7 @@ impl<'r> Reader<'r> {
 
     /// Reads the whole text.
     pub(super) fn run(mut self, text: &str) -> Parsed {
+        self.text = text.len();
         match Name::from_wire(self.apex) {
             Ok(origin) => self.source(Source { text, file: 0, origin, owner: Owner::None }),
             Err(fault) => {
@@ -105,14 +110,15 @@ impl<'r> Reader<'r> {
             let message = format!("{} more errors are not shown", self.unshown);
             self.diagnostics.push(Diagnostic::error(code::MORE, place, message, "correct those above first"));
         }
-        Parsed { records: Vec::new(), files: self.files, diagnostics: self.diagnostics }
+        self.records.shrink();
+        Parsed { records: self.records, files: self.files, diagnostics: self.diagnostics, room: self.room.clone() }
     }
 
     /// Reads one file; $INCLUDE comes back here, at most [`super::INCLUDE_DEPTH_MAX`] deep.
     pub(super) fn source(&mut self, mut source: Source<'_>) {
         let mut fields = Vec::new();
         let mut lexer = Lexer::new(source.text);
-        while let Some(line) = lexer.next_line(&mut fields) {
+        while let Some(line) = lexer.next_line(&mut fields).filter(|_| !self.full) {
             if let Err(fault) = self.line(&mut source, &line, &fields) {
                 self.report(&source, &line, fault);
             }
@@ -120,6 +126,11 @@ impl<'r> Reader<'r> {
     }
 
     fn report(&mut self, source: &Source<'_>, line: &LogicalLine, fault: Fault) {
+        if fault.code == code::ROOM {
+            self.full = true;
+            // Nothing of the file is used, so its memory is given back at once.
+            self.records = Records::default();
+        }
         if self.diagnostics.len() >= DIAGNOSTICS_MAX {
             self.unshown += 1;
             return;
@@ -178,8 +189,25 @@ impl<'r> Reader<'r> {
             )
         })?;
         let data = self.data.as_slice();
-        (self.sink)(RecordRef { owner, rtype: head.rtype, ttl, data, file: source.file, line: line.number });
-        Ok(())
+        if self.records.len() >= self.room.records {
+            return Err(self.room.records_fault(culprit, self.records.len() + 1));
+        }
+        if self.records.octets() + owner.len() + data.len() > self.room.octets {
+            return Err(self.room.octets_fault(culprit, "names and data", self.room.octets));
+        }
+        let record = Record { owner, rtype: head.rtype, ttl, data, file: source.file, line: line.number };
+        if self.records.push(record) { Ok(()) } else { Err(self.room.memory_fault(culprit, self.records.len())) }
+    }
+
+    /// Counts the text of a file before it is read.
+    pub(super) fn count_text(&mut self, octets: usize, span: (usize, usize)) -> Result<(), Fault> {
+        self.text = self.text.saturating_add(octets);
+        let limit = self.room.text();
+        if self.text > limit {
+            Err(self.room.octets_fault(span, "the file and what it includes", limit))
+        } else {
+            Ok(())
+        }
     }
 
     fn read_owner(&mut self, source: &mut Source<'_>, line: u32, token: &Token<'_>) -> Result<(), Fault> {
