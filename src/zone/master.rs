@@ -234,7 +234,10 @@ mod tests {
         one_fault("a CLASS3 1 A 192.0.2.1", "1:3+6 MX2026 class CLASS3 is not served here, only IN");
         one_fault("a 1 A 192.0.2", "1:7+7 MX2030 address `192.0.2` is not an IPv4 address");
         one_fault("a 1 MX 10", "1:5+2 MX2030 host is missing");
-        one_fault("\té 1 A 192.0.2.1", "1:2+1 MX2024 `é` is not a record type");
+        one_fault(
+            "\té 1 A 192.0.2.1",
+            "1:2+1 MX2024 `é` is not a record type: the line begins with a blank, so its owner is that of the line above",
+        );
         one_fault(
             "a 1 TXT \"é\" ( ü\n\t \"é\" y\\256 )",
             "2:7+5 MX2030 `y\\256`: a backslash is followed by neither a character nor three digits up to 255",

@@ -94,7 +94,7 @@ fn only_a_person_makes_a_key_that_hosts_show_one_of_the_pool() {
     server.run(&["cert", "adopt", "eu", "--key", &other_spki, "--dry-run"]).ends(0);
     assert_eq!(tlsa(&server), before);
     let said = server.run(&["cert", "adopt", "eu", "--key", &other_spki, "--reason", "mine"]).ends(0).out;
-    assert!(said.contains("adopted"), "{said}");
+    assert!(said.contains("`cert adopt`"), "the key's row says where it is known from: {said}");
     assert!(tlsa(&server).contains(&other_spki), "{}", tlsa(&server));
     server.run(&["cert", "adopt", "eu", "--key", &other_spki]).ends(4).says("already");
     // Given up, it goes at once in an emergency, and does not come back by a word.
