@@ -18,16 +18,18 @@
 //! # Arrows
 //! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
 //! ```text
-//! main → cli → { control, serve } → pure
-//! control → answer, cert, config, diagnostic, dns, fields, metrics, probe, roll, sign, time, zone
+//! main → cli → { control, http, serve } → pure
+//! control → answer, cert, config, diagnostic, dns, fields, metrics, probe, process, roll, sign, time, zone
+//! serve   → answer, metrics, process, time    http    → metrics, process            process → time
 //! probe   → cert, time                        roll    → cert, sign, time            cert   → time
-//! serve   → answer, metrics, time             answer  → dns, sign, time, zone       metrics → answer, dns, time
+//! answer  → dns, sign, time, zone             metrics → answer, dns, time
 //! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign
 //! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing
 //! ```
-//! All but [`cli`], [`serve`] and the shells of [`control`] (`thread`, `outside`, `observe`, `socket`, `warm`, `watch`,
-//! `scan`, `store`, the state, clock and observer of `rolls`, and what they stand on) is pure: values in, values out; no
-//! clock, files, sockets, threads or logs. [`roll`] is pure as a whole, so that [`roll::sim`] lives through years of it.
+//! All but [`cli`], [`serve`], [`http`], [`process`] and the shells of [`control`] (`thread`, `outside`, `observe`,
+//! `socket`, `warm`, `watch`, `scan`, `store`, the state, clock and observer of `rolls`, and what they stand on) is pure:
+//! values in, values out; no clock, files, sockets, threads or logs. [`roll`] is pure as a whole, so that [`roll::sim`]
+//! lives through years of it.
 //!
 //! # What always holds
 //! * Every answer of a signed zone validates, at every moment, for every resolver: signatures begin a day before they are
@@ -74,8 +76,10 @@ pub mod control;
 pub mod diagnostic;
 pub mod dns;
 pub mod fields;
+pub mod http;
 pub mod metrics;
 pub mod probe;
+pub mod process;
 pub mod render;
 pub mod roll;
 pub mod serve;

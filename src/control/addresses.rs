@@ -4,8 +4,8 @@
 
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Place};
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use crate::process::address::is_here;
+use std::net::{IpAddr, SocketAddr};
 
 /// The addresses of the configuration that the server was started with.
 pub(super) struct Addresses(Vec<(&'static str, SocketAddr)>);
@@ -25,16 +25,6 @@ impl Addresses {
         let missing = self.0.iter().filter(|(_, address)| !is_here(*address));
         missing.map(|(setting, address)| finding(setting, *address)).collect()
     }
-}
-
-/// Whether an interface of this host has the address: only then may a socket be bound to it without asking for an
-/// address that is not there. Where `net.ipv4.ip_nonlocal_bind` is set, the kernel does not tell. Any other fault says
-/// nothing about the address.
-pub(super) fn is_here(address: SocketAddr) -> bool {
-    let mut free_port = address;
-    free_port.set_port(0);
-    address.ip().is_unspecified()
-        || !UdpSocket::bind(free_port).is_err_and(|fault| fault.kind() == ErrorKind::AddrNotAvailable)
 }
 
 fn finding(setting: &str, address: SocketAddr) -> Diagnostic {

@@ -1,30 +1,6 @@
-//! Who asks over the control socket, and what of it the log keeps: each command that changes something, with the user.
-
-// No crate that is here asks for the other end's credentials (unix(7), SO_PEERCRED).
-#![allow(unsafe_code)]
+//! What the log keeps of what is asked over the control socket: each command that changes something.
 
 use crate::control::protocol::Request;
-use std::mem::size_of;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-
-/// The user id of the process at the other end; none: the kernel does not tell.
-pub(super) fn user(stream: &UnixStream) -> Option<u32> {
-    let mut found = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
-    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).ok()?;
-    // SAFETY: the kernel writes at most `length` octets to `found`, which has as many; the descriptor is open as long as
-    // `stream`, and all bit patterns are good ones.
-    let ended = unsafe {
-        libc::getsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut found).cast::<libc::c_void>(),
-            &raw mut length,
-        )
-    };
-    (ended == 0).then_some(found.uid)
-}
 
 /// A command that changes something, in words; none: it only looks, or is a dry run.
 pub(super) fn deed(request: &Request) -> Option<String> {
@@ -67,12 +43,6 @@ pub(super) fn deed(request: &Request) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_other_end_has_the_user_of_this_process() {
-        let (one, _other) = UnixStream::pair().expect("a pair");
-        assert_eq!(user(&one), Some(rustix::process::geteuid().as_raw()));
-    }
 
     #[test]
     fn what_only_looks_is_no_deed() {

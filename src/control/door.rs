@@ -2,7 +2,7 @@
 //!
 //! A socket that answers is never taken away from whoever listens there.
 
-use super::passing;
+use crate::process::passing;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::fs::{Metadata, Permissions};
 use std::io;

@@ -8,7 +8,7 @@ use super::files_name::{Kind, LINE_OCTETS_MAX};
 use super::files_settle::Identity;
 use super::files_trouble::Reason;
 use super::files_writer;
-use super::passing;
+use crate::process::passing;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;

@@ -3,8 +3,8 @@
 //! Pure. A troubled file is never a deleted file: what was good before stays. No message quotes content.
 
 use super::files_name::{FILES_MAX, FOLDER_DEPTH_MAX, FOLDERS_MAX, LINE_OCTETS_MAX};
-use super::passing;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::process::passing;
 use std::path::{Path, PathBuf};
 
 /// Why a file or folder cannot be used as it is now.

@@ -6,8 +6,8 @@
 
 use super::durable::{self, Disk};
 use super::kept::{Found, Kept};
-use super::machine;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::process::machine;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

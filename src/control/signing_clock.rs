@@ -5,8 +5,8 @@
 
 use super::durable::Disk;
 use super::kept::{Found, Kept};
-use super::machine;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::process::machine;
 use crate::roll::clock::{self, Mark, Reading, Told};
 use crate::time::{self, Seconds, UnixTime};
 use rustix::time::ClockId;

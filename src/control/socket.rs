@@ -7,11 +7,11 @@ use crate::answer::Snapshot;
 use crate::control::caller;
 use crate::control::door::Door;
 use crate::control::explain::explain;
-use crate::control::passing;
 use crate::control::protocol::{Line, Request, Status, TenantFilter};
 use crate::control::thread::Event;
 use crate::control::view::View;
 use crate::dns::name::{Name, ROOT};
+use crate::process::{passing, peer};
 use crate::time;
 use arc_swap::ArcSwap;
 use serde::Serialize;
@@ -114,7 +114,7 @@ fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
     match serde_json::from_str::<Request>(&line) {
         Ok(request) => {
             if let Some(deed) = caller::deed(&request) {
-                tracing::info!(USER = caller::user(stream), "command: {deed}");
+                tracing::info!(USER = peer::user(stream), "command: {deed}");
             }
             answer(request, desk, &mut out)?;
         }

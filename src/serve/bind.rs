@@ -3,7 +3,8 @@
 //! It must never share a port with another server: SO_REUSEPORT, which our own workers need, would let a second server
 //! of the same user take half of the queries unnoticed.
 
-use super::{batch, free};
+use super::batch;
+use crate::process::address;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -183,7 +184,7 @@ fn open(address: SocketAddr, kind: Kind) -> io::Result<Socket> {
         Kind::Udp => prepare_udp(&socket, address)?,
         Kind::Tcp => prepare_tcp(&socket)?,
     }
-    free::bind(&socket, address)?;
+    address::bind(&socket, address)?;
     if kind == Kind::Tcp {
         socket.listen(TCP_BACKLOG)?;
     }

@@ -6,7 +6,7 @@
 
 use crate::answer::{Asked, Reply, Snapshot};
 use crate::metrics::{Metrics, Proto};
-use crate::serve::confine;
+use crate::process::confine;
 use crate::serve::house::Limits;
 use crate::serve::signing::Signatures;
 use arc_swap::ArcSwap;
@@ -93,7 +93,7 @@ pub struct Options {
     pub limits: Limits,
     /// Descriptors that all other parts may hold open together: caps of TCP and metrics, files.
     pub others_max: usize,
-    /// From [`crate::serve::system::raise_descriptor_limit`].
+    /// From [`crate::process::system::raise_descriptor_limit`].
     pub descriptor_limit: u64,
     /// Whether its threads give up files and new sockets ([`confine::apply_worker`]).
     pub confined: bool,

@@ -1,7 +1,7 @@
 //! What a confined process can no longer do, tried out in child processes.
 
 use crate::alone;
-use mxseal::serve::confine::{self, Confinement, InForce};
+use mxseal::process::confine::{self, Confinement, InForce};
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};

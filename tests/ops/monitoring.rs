@@ -2,9 +2,9 @@
 
 use crate::alone;
 use mxseal::answer::Outcome;
+use mxseal::http::health::{self, CONNECTIONS_MAX, Health};
 use mxseal::metrics::{KeyGauge, Metrics, PoolGauges, Proto, Standing, TenantGauges, WatchGauges, ZoneGauges};
-use mxseal::serve::health::{self, CONNECTIONS_MAX, Health};
-use mxseal::serve::notify;
+use mxseal::process::notify;
 use mxseal::time::UnixTime;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

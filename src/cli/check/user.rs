@@ -4,7 +4,7 @@
 
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::serve::{confine, system};
+use crate::process::{confine, system};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 

@@ -6,8 +6,9 @@
 
 use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
+use crate::process::confine;
 use crate::render::escape;
-use crate::serve::{confine, encrypted};
+use crate::serve::encrypted;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;

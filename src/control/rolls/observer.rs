@@ -3,7 +3,6 @@
 //! It asks and reports, and decides nothing: an answer that does not come is reported as that. All of it may take minutes,
 //! so the control thread never waits for it.
 
-use crate::control::addresses::is_here;
 use crate::control::observe::anchors::Anchors;
 use crate::control::observe::chain::{self, DsSeen};
 use crate::control::observe::client::{Transport, ask};
@@ -16,6 +15,7 @@ use crate::control::observe::verify::{self, Clocks};
 use crate::control::observe::walk::Ways;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
+use crate::process::address::is_here;
 use crate::time::{self, UnixTime};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

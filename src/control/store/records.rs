@@ -7,8 +7,8 @@ use super::Store;
 use crate::control::copies;
 use crate::control::durable::{self, Disk, DiskFault};
 use crate::control::kept::{Found, Kept};
-use crate::control::passing;
 use crate::control::past::{self, Past};
+use crate::process::passing;
 use std::collections::BTreeMap;
 use std::path::Path;
 

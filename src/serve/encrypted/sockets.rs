@@ -4,7 +4,7 @@
 //! has yet is bound all the same.
 
 use super::EncryptedFault;
-use crate::serve::free;
+use crate::process::address;
 use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -70,7 +70,7 @@ fn socket(address: SocketAddr, kind: Type, protocol: IpProtocol) -> io::Result<S
     if kind == Type::STREAM {
         socket.set_reuse_address(true)?;
     }
-    free::bind(&socket, address)?;
+    address::bind(&socket, address)?;
     if kind == Type::STREAM {
         socket.listen(BACKLOG)?;
     }

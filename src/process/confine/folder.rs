@@ -4,7 +4,7 @@
 //! be another thing a moment later.
 
 use super::{Account, ConfineFault, find_account};
-use crate::serve::system;
+use crate::process::system;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};

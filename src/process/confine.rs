@@ -9,7 +9,7 @@ mod folder;
 
 pub use folder::make_folder_for;
 
-use crate::serve::system;
+use crate::process::system;
 use landlock::{
     ABI, Access, AccessFs, PathBeneath, PathFd, PathFdError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     RulesetStatus,

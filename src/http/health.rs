@@ -4,7 +4,7 @@
 //! who ask DNS questions. It names neither tenants nor clients.
 
 use crate::metrics::{Metrics, Standing};
-use crate::serve::{confine, free};
+use crate::process::{address, confine};
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
@@ -160,7 +160,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart binds while old connections are in TIME_WAIT; two never listen.
     socket.set_reuse_address(true)?;
-    free::bind(&socket, address)?;
+    address::bind(&socket, address)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())

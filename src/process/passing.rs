@@ -5,12 +5,12 @@
 use std::io;
 
 /// Whether a fault is one of this moment of the process or the machine, and not of the file that met it.
-pub(super) fn is_of_process(errno: i32) -> bool {
+pub fn is_of_process(errno: i32) -> bool {
     matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN | libc::ENOBUFS | libc::EIO)
 }
 
 /// Whether a fault may end by itself, or once somebody mends the disk or its rights.
-pub(super) fn is_passing(fault: &io::Error) -> bool {
+pub fn is_passing(fault: &io::Error) -> bool {
     fault.raw_os_error().is_some_and(|errno| {
         is_of_process(errno)
             || matches!(errno, libc::ENOSPC | libc::EDQUOT | libc::EROFS | libc::EACCES | libc::EPERM | libc::ESTALE)
@@ -18,7 +18,7 @@ pub(super) fn is_passing(fault: &io::Error) -> bool {
 }
 
 /// What is short, and what to do; none where the fault is not one of the process or the machine.
-pub(super) fn words(errno: i32) -> Option<(&'static str, &'static str)> {
+pub fn words(errno: i32) -> Option<(&'static str, &'static str)> {
     Some(match errno {
         libc::EMFILE => (
             "no file descriptors are left for this process",

@@ -6,18 +6,13 @@
 pub mod batch;
 mod bind;
 mod budget;
-pub mod confine;
 pub mod descriptors;
 pub mod encrypted;
-mod free;
-pub mod health;
 mod house;
 mod ledger;
-pub mod notify;
 mod rates;
 mod shield;
 mod signing;
-pub mod system;
 mod tcp;
 mod udp;
 
