@@ -11,7 +11,7 @@
 //!   [`sign`] or [`sign::denial`] } → [`dns::reply::write`] → [`serve`] sends the batch.
 //! * A tenant's way: file event → [`control::watch`] → [`zone::tenant`] parses → [`control::world`] decides → what must
 //!   outlive a restart is durable → snapshot swapped → answered.
-//! * A key's way: a life ends or a command comes → [`control::rolls`] hands over the facts → [`roll::plan`] decides, and
+//! * A key's way: a life ends or a command comes → [`control::rolls`] hands over the facts → [`roll::zone::plan`] decides, and
 //!   proves one step → its keys prove themselves, its fact is durable → snapshot swapped → seen on the wire and at the
 //!   parent, which are facts for the next step.
 //!
@@ -28,7 +28,7 @@
 //! ```
 //! All but [`cli`], [`serve`], [`http`], [`process`] and the shells of [`control`] (`thread`, `outside`, `observe`,
 //! `socket`, `warm`, `watch`, `scan`, `store`, the state, clock and observer of `rolls`, and what they stand on) is pure:
-//! values in, values out; no clock, files, sockets, threads or logs. [`roll`] is pure as a whole, so that [`roll::sim`]
+//! values in, values out; no clock, files, sockets, threads or logs. [`roll`] is pure as a whole, so that [`roll::zone::sim`]
 //! lives through years of it.
 //!
 //! # What always holds

@@ -488,8 +488,8 @@ fn octets_by_chance_never_panic() {
     for _ in 0..3000 {
         let mut octets = pem.clone();
         for _ in 0..4 {
-            let at = mxseal::roll::invented::next(&mut state) as usize % octets.len();
-            octets[at] = mxseal::roll::invented::next(&mut state) as u8;
+            let at = mxseal::roll::zone::invented::next(&mut state) as usize % octets.len();
+            octets[at] = mxseal::roll::zone::invented::next(&mut state) as u8;
         }
         let _ = parse_pem(&octets).map(|chain| flaws(&chain, &["x.example"], None));
         let _ = PrivateKey::parse_pem(&octets).err();

@@ -5,13 +5,13 @@ use mxseal::control::keys_report::{
 };
 use mxseal::control::protocol::{KeysInfo, KeysPlan, KeysStanding, RollAsked};
 use mxseal::dns::name::{Name, ROOT};
-use mxseal::roll::check::KeySet;
-use mxseal::roll::facts::{Fact, KeyLayout, Limits};
-use mxseal::roll::fold::ZoneFacts;
-use mxseal::roll::plan::plan;
-use mxseal::roll::sim::parent::Parent;
-use mxseal::roll::sim::world::World;
-use mxseal::roll::{Conditions, Policy};
+use mxseal::roll::zone::check::KeySet;
+use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
+use mxseal::roll::zone::fold::ZoneFacts;
+use mxseal::roll::zone::plan::plan;
+use mxseal::roll::zone::sim::parent::Parent;
+use mxseal::roll::zone::sim::world::World;
+use mxseal::roll::zone::{Conditions, Policy};
 use mxseal::sign::key::Role;
 use mxseal::time::UnixTime;
 

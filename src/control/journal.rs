@@ -7,9 +7,9 @@
 
 pub mod pair;
 
-pub use crate::roll::facts::{Fact, KeyLayout, Record, key_file_name};
-pub use crate::roll::fold::{KeyFacts, ZoneFacts};
-use crate::roll::told::Told;
+use crate::roll::life::Told;
+pub use crate::roll::zone::facts::{Fact, KeyLayout, Record, key_file_name};
+pub use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -9,7 +9,7 @@ use super::durable::{self, Disk, DiskFault, identity, is_there};
 use super::journal::pair::{self, Flaw, Found, Neither, Pair};
 use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, LINE_OCTETS_MAX, Torn, ZoneFacts};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::told::Told;
+use crate::roll::life::Told;
 use crate::time::UnixTime;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

@@ -11,14 +11,14 @@ pub use request::{Refused, after, insecure_code, insecure_request, roll_request}
 
 use crate::control::protocol::{BlockerInfo, DoneInfo, KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, WaitInfo};
 use crate::dns::name::Name;
-use crate::roll::check::KeySet;
-use crate::roll::fold::{KeyFacts, ZoneFacts};
-use crate::roll::goal::Focus;
-use crate::roll::parent::Server;
-use crate::roll::phase::Phase;
-use crate::roll::plan::{Blocker, Plan, Wait, Why};
-use crate::roll::step::Step;
-use crate::roll::{Policy, words};
+use crate::roll::zone::check::KeySet;
+use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
+use crate::roll::zone::goal::Focus;
+use crate::roll::zone::parent::Server;
+use crate::roll::zone::phase::Phase;
+use crate::roll::zone::plan::{Blocker, Plan, Wait, Why};
+use crate::roll::zone::step::Step;
+use crate::roll::zone::{Policy, words};
 use crate::sign::handover::handover;
 use crate::sign::key::Role;
 use crate::time::UnixTime;

@@ -3,8 +3,8 @@
 //! Pure. It never decides that a zone may have new keys: it tells what was published, and whether a journal goes on from
 //! that. Keys are named by digests, so that nothing secret stands here.
 
-use crate::roll::fold::ZoneFacts;
 use crate::roll::item::KeyFacts;
+use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::key::{PublicKey, Role};
 use crate::time::{Seconds, UnixTime};
 use data_encoding::HEXLOWER;
@@ -232,7 +232,7 @@ fn is_given_up(key: &KeyFacts) -> bool {
 
 /// How long caches may hold what is served, and the DS of it.
 fn life(facts: &ZoneFacts) -> Seconds {
-    let limits = facts.limits.unwrap_or(crate::roll::facts::Limits::UNKNOWN);
+    let limits = facts.limits.unwrap_or(crate::roll::zone::facts::Limits::UNKNOWN);
     let served = [u64::from(limits.dnskey_ttl), u64::from(limits.data_ttl), limits.dnskey_life, limits.data_life];
     let ds = facts.parent.versions.iter().flat_map(|version| [u64::from(version.ttl), version.life]);
     served.into_iter().chain(ds).max().unwrap_or(0)
@@ -241,7 +241,7 @@ fn life(facts: &ZoneFacts) -> Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roll::facts::{Fact, KeyLayout, key_file_name};
+    use crate::roll::zone::facts::{Fact, KeyLayout, key_file_name};
     use crate::sign::key::{ED25519_NUMBER, ENTRY_FLAGS, Key, generate_pkcs8};
     use data_encoding::BASE64;
 

@@ -17,7 +17,7 @@ use crate::control::pools::PoolTable;
 use crate::control::tenants::{Surroundings, Tenants};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::{self, Name};
-use crate::roll::facts::Limits;
+use crate::roll::zone::facts::Limits;
 use crate::time::{Seconds, UnixTime};
 use crate::zone::Zone;
 use crate::zone::content::{self, Content, Delegation, Parts};

@@ -90,7 +90,7 @@ pub struct Mark {
     /// When that day began, in seconds of uptime.
     pub followed_since: u64,
     /// Seconds of the time that no clock of the machine counted, in all: time off, or an operator's word. No wait counts
-    /// them: each zone records what it has not yet ([`super::facts::Fact::ClockCorrected`]) before it decides anything.
+    /// them: each zone records what it has not yet ([`super::zone::facts::Fact::ClockCorrected`]) before it decides anything.
     #[serde(default)]
     pub credited: u64,
     /// The time that was counted before a person said otherwise.

@@ -2,8 +2,8 @@
 //!
 //! Moments only, never a phase.
 
-use super::check::{KeyId, Span};
-use super::facts::{Fact, key_file_name};
+use super::zone::check::{KeyId, Span};
+use super::zone::facts::{Fact, key_file_name};
 use crate::sign::key::{PublicKey, Role};
 use crate::time::{Seconds, UnixTime};
 use data_encoding::BASE64;

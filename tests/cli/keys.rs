@@ -7,7 +7,7 @@ use mxseal::control::protocol::{
 };
 use mxseal::control::store::Store;
 use mxseal::dns::name::{Name, ROOT};
-use mxseal::roll::facts::KeyLayout;
+use mxseal::roll::zone::facts::KeyLayout;
 use mxseal::sign::foreign::read_foreign;
 use mxseal::time::UnixTime;
 use std::os::unix::fs::PermissionsExt;

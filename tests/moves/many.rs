@@ -1,7 +1,7 @@
 //! Many tenants that move at once, and one that moves all the time.
 
 use crate::mover::{Mover, WAIT, pools, tenant, three_pools};
-use mxseal::roll::tlsa::KEYS_MAX;
+use mxseal::roll::hosts::KEYS_MAX;
 use std::time::{Duration, Instant};
 
 fn lines(count: usize, pool: &str) -> (String, String) {

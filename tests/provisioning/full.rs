@@ -4,9 +4,9 @@ use super::pasts::{journals, started, tlsa};
 use crate::server::*;
 use mxseal::cert::Spki;
 use mxseal::control::journal::{ZoneFacts, decode_as, encode};
-use mxseal::roll::tlsa::facts::Origin;
-use mxseal::roll::tlsa::{self, fold::PoolFacts};
-use mxseal::roll::{facts, told::Told};
+use mxseal::roll::hosts::facts::Origin;
+use mxseal::roll::hosts::{self, fold::PoolFacts};
+use mxseal::roll::{life::Told, zone::facts};
 use std::fs;
 use std::path::Path;
 
@@ -49,8 +49,8 @@ fn a_pools_journal_is_told_of_from_half_on_and_a_full_one_is_begun_anew_as_the_f
     // That a key was given up is never left out.
     let spki = Spki::of(b"of long ago");
     let fact = |facts: &PoolFacts| match facts.has_known(spki) {
-        true => tlsa::facts::Fact::KeyGivenUp { spki, emergency: false, reason: reason() },
-        false => tlsa::facts::Fact::KeyKnown { spki, kind: None, origin: Origin::Given, file: String::new() },
+        true => hosts::facts::Fact::KeyGivenUp { spki, emergency: false, reason: reason() },
+        false => hosts::facts::Fact::KeyKnown { spki, kind: None, origin: Origin::Given, file: String::new() },
     };
     for (octets, is_full) in [(OCTETS_MAX / 2 - 2048, false), (OCTETS_MAX / 2 + 8192, false), (OCTETS_MAX, true)] {
         server.stop();

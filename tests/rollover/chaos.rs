@@ -4,9 +4,9 @@
 //! by `ROLLOVER_FIRST=17 ROLLOVER_SEEDS=1`.
 
 use super::lab::{DAY, HOUR, LIVES};
-use mxseal::roll::Policy;
-use mxseal::roll::facts::{KeyLayout, Limits};
-use mxseal::roll::sim::{Faults, Outcome, Setup, run};
+use mxseal::roll::zone::Policy;
+use mxseal::roll::zone::facts::{KeyLayout, Limits};
+use mxseal::roll::zone::sim::{Faults, Outcome, Setup, run};
 
 /// Seeds of a run of the tests: some seconds a core.
 const SEEDS: u64 = 200;

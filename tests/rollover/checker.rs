@@ -4,7 +4,7 @@
 //! algorithm 13, digits those of 15; `-` is nothing.
 
 use super::lab::validate;
-use mxseal::roll::check::{History, KeyId, KeySet, Keys, Span, never_bogus};
+use mxseal::roll::zone::check::{History, KeyId, KeySet, Keys, Span, never_bogus};
 use mxseal::time::UnixTime;
 
 fn key(name: char) -> KeyId {
@@ -78,7 +78,7 @@ fn mixtures_are_judged_as_validators_judge_them() {
 #[test]
 fn both_judges_agree_on_mixtures_at_random() {
     let mut seed = 7u64;
-    let mut draw = |n: u64| mxseal::roll::invented::next(&mut seed) % n;
+    let mut draw = |n: u64| mxseal::roll::zone::invented::next(&mut seed) % n;
     let (mut good, mut bad) = (0, 0);
     for _ in 0..20_000 {
         let names = ["a", "b", "1", "z", "y", "2"];

@@ -1,8 +1,8 @@
 //! S23: the process ends at every labelled step of every roll, in every way.
 
 use super::lab::{finish, registry, roll, second_opinion, shard, show};
-use mxseal::roll::facts::Fact;
-use mxseal::roll::sim::world::{DEATHS, World};
+use mxseal::roll::zone::facts::Fact;
+use mxseal::roll::zone::sim::world::{DEATHS, World};
 use mxseal::sign::key::Role;
 
 /// Labelled steps of the longest roll, and some more: an end that is never reached changes nothing.

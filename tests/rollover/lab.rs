@@ -1,13 +1,13 @@
 //! Worlds for the scenarios, and what is asked of them.
 
-use mxseal::roll::check::{History, KeyId, Keys};
-use mxseal::roll::facts::{Fact, KeyLayout, Limits};
-use mxseal::roll::goal::Focus;
-use mxseal::roll::plan::Plan;
-use mxseal::roll::sim::judge::RESOLVERS;
-use mxseal::roll::sim::parent::Parent;
-use mxseal::roll::sim::world::{Bogus, World};
-use mxseal::roll::{Policy, words};
+use mxseal::roll::zone::check::{History, KeyId, Keys};
+use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
+use mxseal::roll::zone::goal::Focus;
+use mxseal::roll::zone::plan::Plan;
+use mxseal::roll::zone::sim::judge::RESOLVERS;
+use mxseal::roll::zone::sim::parent::Parent;
+use mxseal::roll::zone::sim::world::{Bogus, World};
+use mxseal::roll::zone::{Policy, words};
 use mxseal::sign::key::Role;
 
 pub const HOUR: u64 = 3600;
@@ -103,7 +103,7 @@ pub fn urgent_roll(world: &mut World, role: Role, emergency: bool) {
 
 /// The key of a role that is in use.
 pub fn in_use(world: &World, role: Role) -> KeyId {
-    let is_used = |key: &&mxseal::roll::fold::KeyFacts| {
+    let is_used = |key: &&mxseal::roll::zone::fold::KeyFacts| {
         key.role == role && key.is_live() && (key.signs_data() || world.facts.ds_wanted.has(key.id))
     };
     world.facts.keys.iter().find(is_used).expect("a key in use").id

@@ -4,10 +4,10 @@ use super::lab::{
     DAY, HOUR, LIVES, blockers, finish, in_use, limits, pass, policy, registry, roll, second_opinion, shard, until,
     urgent_roll, verbs,
 };
-use mxseal::roll::check::KeySet;
-use mxseal::roll::facts::{Fact, KeyLayout, Limits};
-use mxseal::roll::sim::parent::Parent;
-use mxseal::roll::sim::world::World;
+use mxseal::roll::zone::check::KeySet;
+use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
+use mxseal::roll::zone::sim::parent::Parent;
+use mxseal::roll::zone::sim::world::World;
 use mxseal::sign::key::Role;
 
 /// Steps that a CSK roll takes.
@@ -57,7 +57,8 @@ fn s4_a_registry_that_never_publishes_the_ds_stops_the_roll_by_name() {
     roll(&mut world, Role::Ksk);
     let plan = pass(&mut world, 800);
     assert!(world.facts.key(old.tag).is_some_and(|key| key.is_published()), "no timeout stands for an answer");
-    let waits: Vec<String> = plan.waits.iter().map(|wait| mxseal::roll::words::wait(&world.facts, wait)).collect();
+    let waits: Vec<String> =
+        plan.waits.iter().map(|wait| mxseal::roll::zone::words::wait(&world.facts, wait)).collect();
     assert!(waits.iter().any(|wait| wait.contains("the parent does not show")), "{waits:?}");
 }
 

@@ -3,8 +3,8 @@
 //! The zone goes on, nothing is removed, and what stands in the way has a name.
 
 use super::lab::{DAY, HOUR, blockers, finish, in_use, pass, registry, resume, roll, shard, told};
-use mxseal::roll::facts::Fact;
-use mxseal::roll::plan::Blocker;
+use mxseal::roll::zone::facts::Fact;
+use mxseal::roll::zone::plan::Blocker;
 use mxseal::sign::key::Role;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use mxseal::control::store::{Import, ImportFault};
-use mxseal::roll::facts::Limits;
+use mxseal::roll::zone::facts::Limits;
 use mxseal::sign::foreign::Foreign;
 use mxseal::sign::key::PublicKey;
 use zeroize::Zeroizing;

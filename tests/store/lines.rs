@@ -3,10 +3,10 @@
 use super::*;
 use mxseal::cert::{KeyKind, Spki};
 use mxseal::control::journal::{LINE_OCTETS_MAX, LINE_READ_OCTETS_MAX};
+use mxseal::roll::hosts::facts::{Fact as PoolFact, Inherited, Origin};
+use mxseal::roll::hosts::fold::PoolFacts;
+use mxseal::roll::life::Told;
 use mxseal::roll::reason::REASON_OCTETS_MAX;
-use mxseal::roll::tlsa::facts::{Fact as PoolFact, Inherited, Origin};
-use mxseal::roll::tlsa::fold::PoolFacts;
-use mxseal::roll::told::Told;
 use proptest::prelude::*;
 
 fn begun<F: Told>(folder: &Path, first: F::Fact) -> JournalFile<F> {

@@ -2,8 +2,8 @@
 
 use super::*;
 use mxseal::cert::{KeyClass, KeyKind, Spki};
-use mxseal::roll::tlsa::facts::{Fact, Origin, Shown};
-use mxseal::roll::tlsa::fold::PoolFacts;
+use mxseal::roll::hosts::facts::{Fact, Origin, Shown};
+use mxseal::roll::hosts::fold::PoolFacts;
 
 const MEGABYTE: usize = 1024 * 1024;
 

@@ -3,10 +3,10 @@
 use super::condense::{decide_alike, fold};
 use super::world::{DAY, HOUR, Host, World, host};
 use mxseal::cert::{KeyClass, KeyKind};
-use mxseal::roll::invented::next as chance;
+use mxseal::roll::hosts::condense::condensed;
+use mxseal::roll::hosts::facts::Fact;
 use mxseal::roll::item::Caution;
-use mxseal::roll::tlsa::condense::condensed;
-use mxseal::roll::tlsa::facts::Fact;
+use mxseal::roll::zone::invented::next as chance;
 use std::net::IpAddr;
 
 /// Pools that each run of the tests lives through; `TLSA_SEEDS` asks for more.

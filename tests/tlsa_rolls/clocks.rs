@@ -5,9 +5,9 @@
 
 use super::world::{DAY, HOUR, Host, LIFE, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind};
+use mxseal::roll::hosts::facts::{Fact, Origin};
+use mxseal::roll::hosts::plan::Blocker;
 use mxseal::roll::item::Caution;
-use mxseal::roll::tlsa::facts::{Fact, Origin};
-use mxseal::roll::tlsa::plan::Blocker;
 use mxseal::time::Seconds;
 
 const P256: KeyKind = KeyKind::EcdsaP256;

@@ -2,14 +2,14 @@
 
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
-use mxseal::roll::facts::Record;
+use mxseal::roll::hosts::condense::condensed;
+use mxseal::roll::hosts::facts::{Fact, Origin, Shown};
+use mxseal::roll::hosts::fold::PoolFacts;
+use mxseal::roll::hosts::forecast::forecast;
+use mxseal::roll::hosts::plan::plan;
+use mxseal::roll::hosts::step::permit_deploy;
 use mxseal::roll::item::Caution;
-use mxseal::roll::tlsa::condense::condensed;
-use mxseal::roll::tlsa::facts::{Fact, Origin, Shown};
-use mxseal::roll::tlsa::fold::PoolFacts;
-use mxseal::roll::tlsa::forecast::forecast;
-use mxseal::roll::tlsa::plan::plan;
-use mxseal::roll::tlsa::step::permit_deploy;
+use mxseal::roll::zone::facts::Record;
 
 pub fn fold(records: &[Record<Fact>]) -> PoolFacts {
     let mut facts = PoolFacts::default();
@@ -66,7 +66,7 @@ fn alike(world: &World, short: &PoolFacts, whole: &PoolFacts, now: mxseal::time:
     }
     let keys = |facts: &PoolFacts| {
         let told =
-            |key: &mxseal::roll::tlsa::fold::KeyFacts| (key.spki, key.given_up.clone(), key.permitted, key.adopted);
+            |key: &mxseal::roll::hosts::fold::KeyFacts| (key.spki, key.given_up.clone(), key.permitted, key.adopted);
         facts.keys.iter().map(told).collect::<Vec<_>>()
     };
     assert_eq!(keys(short), keys(whole));

@@ -2,10 +2,10 @@
 
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, TTL, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind};
+use mxseal::roll::hosts::facts::{Fact, Origin};
+use mxseal::roll::hosts::plan::Blocker;
+use mxseal::roll::hosts::step::permit_deploy;
 use mxseal::roll::item::Caution;
-use mxseal::roll::tlsa::facts::{Fact, Origin};
-use mxseal::roll::tlsa::plan::Blocker;
-use mxseal::roll::tlsa::step::permit_deploy;
 use mxseal::time::Seconds;
 use std::collections::BTreeMap;
 

@@ -6,13 +6,13 @@
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
 use mxseal::control::journal::decode_as;
+use mxseal::roll::hosts::facts::{Fact, Origin};
+use mxseal::roll::hosts::fold::PoolFacts;
+use mxseal::roll::hosts::plan::{Blocker, Why};
+use mxseal::roll::hosts::sights::has_room;
+use mxseal::roll::hosts::step::permit_deploy;
+use mxseal::roll::hosts::{KEYS_MAX, UNNAMED_MAX};
 use mxseal::roll::item::Caution;
-use mxseal::roll::tlsa::facts::{Fact, Origin};
-use mxseal::roll::tlsa::fold::PoolFacts;
-use mxseal::roll::tlsa::plan::{Blocker, Why};
-use mxseal::roll::tlsa::sights::has_room;
-use mxseal::roll::tlsa::step::permit_deploy;
-use mxseal::roll::tlsa::{KEYS_MAX, UNNAMED_MAX};
 use mxseal::time::{Seconds, UnixTime};
 
 const P256: KeyKind = KeyKind::EcdsaP256;

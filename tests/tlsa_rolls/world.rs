@@ -2,16 +2,16 @@
 
 use super::condense::{decide_alike, fold};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
-use mxseal::roll::facts::Record;
+use mxseal::roll::hosts::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
+use mxseal::roll::hosts::condense::condensed;
+use mxseal::roll::hosts::facts::{Fact, Origin};
+use mxseal::roll::hosts::fold::{Claim, PoolFacts};
+use mxseal::roll::hosts::plan::{Plan, plan};
+use mxseal::roll::hosts::sights::{Sight, Sights};
+use mxseal::roll::hosts::step::{Step, permit_deploy};
+use mxseal::roll::hosts::{Conditions, Policy, Profile, Wanted};
 use mxseal::roll::item::Caution;
-use mxseal::roll::tlsa::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
-use mxseal::roll::tlsa::condense::condensed;
-use mxseal::roll::tlsa::facts::{Fact, Origin};
-use mxseal::roll::tlsa::fold::{Claim, PoolFacts};
-use mxseal::roll::tlsa::plan::{Plan, plan};
-use mxseal::roll::tlsa::sights::{Sight, Sights};
-use mxseal::roll::tlsa::step::{Step, permit_deploy};
-use mxseal::roll::tlsa::{Conditions, Policy, Profile, Wanted};
+use mxseal::roll::zone::facts::Record;
 use mxseal::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -236,8 +236,8 @@ impl World {
 
     /// The next key of a kind that waits here.
     pub fn next_key(&self, kind: KeyKind) -> Option<Spki> {
-        let next = |key: &&mxseal::roll::tlsa::fold::KeyFacts| {
-            mxseal::roll::tlsa::plan::is_next(key) && key.kind == Some(kind) && key.published.is_some()
+        let next = |key: &&mxseal::roll::hosts::fold::KeyFacts| {
+            mxseal::roll::hosts::plan::is_next(key) && key.kind == Some(kind) && key.published.is_some()
         };
         self.facts.keys.iter().find(next).map(|key| key.spki)
     }

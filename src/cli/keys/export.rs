@@ -10,7 +10,7 @@ use super::super::words::zone_stem;
 use crate::control::journal::KeyFacts;
 use crate::control::keys_offline::{private_half, read_facts};
 use crate::dns::name::{Name, ROOT};
-use crate::roll::fold::ZoneFacts;
+use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::export::{BindFiles, Standing, to_bind, to_pem};
 use crate::sign::key::Role;
 use crate::time::UnixTime;

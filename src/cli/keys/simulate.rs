@@ -9,9 +9,9 @@ use super::super::output::{Output, Tone};
 use super::super::progress::Bar;
 use super::super::words::{counted, minute, nearest, zone_stem};
 use crate::control::keys_offline::{SignedZone, signed_zones};
-use crate::roll::sim::world::Wrong;
-use crate::roll::sim::{Faults, Outcome, Setup, run as live_through};
-use crate::roll::words::conflict;
+use crate::roll::zone::sim::world::Wrong;
+use crate::roll::zone::sim::{Faults, Outcome, Setup, run as live_through};
+use crate::roll::zone::words::conflict;
 use serde::Serialize;
 use std::time::Instant;
 

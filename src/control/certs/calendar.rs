@@ -6,10 +6,10 @@
 use super::Life;
 use super::report::{blocker_info, phase};
 use crate::control::protocol::{CertBar, CertPlan, PlannedStep};
-use crate::roll::tlsa::fold::Caution;
-use crate::roll::tlsa::forecast::forecast;
-use crate::roll::tlsa::plan::{desired, is_next};
-use crate::roll::tlsa::step::ready_at;
+use crate::roll::hosts::fold::Caution;
+use crate::roll::hosts::forecast::forecast;
+use crate::roll::hosts::plan::{desired, is_next};
+use crate::roll::hosts::step::ready_at;
 use crate::time::{UnixTime, print_span};
 
 /// Share of its life that a certificate has left when it is to be renewed.

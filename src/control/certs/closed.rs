@@ -14,8 +14,8 @@ use crate::control::protocol::{BlockerInfo, CertInfo, CertKeyInfo};
 use crate::control::store::Store;
 use crate::control::store::pools::PoolFault;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::tlsa::check::SpkiSet;
-use crate::roll::tlsa::facts::{Fact, Inherited, Origin};
+use crate::roll::hosts::check::SpkiSet;
+use crate::roll::hosts::facts::{Fact, Inherited, Origin};
 use crate::time::UnixTime;
 use std::io::ErrorKind;
 

@@ -8,10 +8,10 @@ use crate::cert::chain::covers;
 use crate::cert::{Leaf, Spki};
 use crate::control::journal_file::LONG_SHARE;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::tlsa::fold::KeyFacts;
-use crate::roll::tlsa::plan::{Blocker, is_known_here};
-use crate::roll::tlsa::step::ready_at;
-use crate::roll::tlsa::{fold::Caution, words};
+use crate::roll::hosts::fold::KeyFacts;
+use crate::roll::hosts::plan::{Blocker, is_known_here};
+use crate::roll::hosts::step::ready_at;
+use crate::roll::hosts::{fold::Caution, words};
 use crate::time::UnixTime;
 use std::net::IpAddr;
 

@@ -7,8 +7,8 @@ use crate::cert::Spki;
 use crate::control::durable::DiskFault;
 use crate::control::kept::{Found, Kept};
 use crate::control::store::Store;
-use crate::roll::tlsa::KEYS_MAX;
-use crate::roll::tlsa::fold::PoolFacts;
+use crate::roll::hosts::KEYS_MAX;
+use crate::roll::hosts::fold::PoolFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -174,7 +174,7 @@ impl Pasts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roll::tlsa::facts::{Fact, Origin};
+    use crate::roll::hosts::facts::{Fact, Origin};
     use crate::time::UnixTime;
 
     fn key(number: u8) -> Spki {

@@ -9,10 +9,10 @@ use crate::cert::chain::covers;
 use crate::control::protocol::{
     BlockerInfo, CertInfo, CertKeyInfo, CertificateInfo, DoneInfo, HostInfo, ShownInfo, WaitInfo,
 };
-use crate::roll::tlsa::fold::{Caution, KeyFacts};
-use crate::roll::tlsa::plan::{Blocker, Plan, desired, is_next};
-use crate::roll::tlsa::step::ready_at;
-use crate::roll::tlsa::words;
+use crate::roll::hosts::fold::{Caution, KeyFacts};
+use crate::roll::hosts::plan::{Blocker, Plan, desired, is_next};
+use crate::roll::hosts::step::ready_at;
+use crate::roll::hosts::words;
 use crate::time::UnixTime;
 use std::net::IpAddr;
 
@@ -132,7 +132,7 @@ fn key_info(life: &Life, key: &KeyFacts, is_desired: bool, around: &Around<'_>) 
 }
 
 fn origin(key: &KeyFacts) -> &'static str {
-    use crate::roll::tlsa::facts::Origin;
+    use crate::roll::hosts::facts::Origin;
     match key.origin {
         Origin::Made => "made",
         Origin::Staged => "staged",

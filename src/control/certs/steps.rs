@@ -4,9 +4,9 @@ use super::Life;
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
 use crate::control::store::Store;
-use crate::roll::tlsa::facts::{Fact, Origin};
-use crate::roll::tlsa::step::Step;
-use crate::roll::tlsa::words;
+use crate::roll::hosts::facts::{Fact, Origin};
+use crate::roll::hosts::step::Step;
+use crate::roll::hosts::words;
 use crate::time::UnixTime;
 
 /// What a step led to.

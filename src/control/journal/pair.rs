@@ -4,7 +4,7 @@
 //! takes the loss of a journal for a fresh start.
 
 use super::{Torn, ZoneFacts};
-use crate::roll::told::Told;
+use crate::roll::life::Told;
 
 /// What was found under one of the two names. `F` is why it cannot be used.
 #[derive(Debug)]

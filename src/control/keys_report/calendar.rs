@@ -4,10 +4,10 @@
 
 use super::{About, blocker_info};
 use crate::control::protocol::{KeyBar, KeysPlan, PlannedStep};
-use crate::roll::fold::{Caution, ZoneFacts};
-use crate::roll::forecast::{Forecast, forecast};
-use crate::roll::phase::Phase;
-use crate::roll::words;
+use crate::roll::zone::fold::{Caution, ZoneFacts};
+use crate::roll::zone::forecast::{Forecast, forecast};
+use crate::roll::zone::phase::Phase;
+use crate::roll::zone::words;
 use crate::sign::key::PublicKey;
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;

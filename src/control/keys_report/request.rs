@@ -4,11 +4,11 @@
 
 use crate::control::protocol::RollAsked;
 use crate::dns::name::Name;
-use crate::roll::facts::Fact;
-use crate::roll::fold::{KeyFacts, ZoneFacts};
-use crate::roll::forecast::forecast;
-use crate::roll::goal::Goal;
-use crate::roll::{Conditions, Policy};
+use crate::roll::zone::facts::Fact;
+use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
+use crate::roll::zone::forecast::forecast;
+use crate::roll::zone::goal::Goal;
+use crate::roll::zone::{Conditions, Policy};
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Role};
 use crate::time::{Seconds, UnixTime};
 use data_encoding::HEXLOWER;

@@ -7,8 +7,8 @@ use crate::config::{self, Policy};
 use crate::control::observe::own::OwnExpected;
 use crate::control::zones::parts;
 use crate::control::zones::{KeySet, ParentWish, ZoneState};
-use crate::roll::facts::KeyLayout;
-use crate::roll::fold::ZoneFacts;
+use crate::roll::zone::facts::KeyLayout;
+use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::key::Key;
 use crate::time::Seconds;
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ pub fn key_set(
 /// What the addresses of this server must answer for a zone whose private halves these are.
 pub fn expected(apex: &[u8], facts: &ZoneFacts, private: &BTreeMap<u16, Key>, parent_is_ours: bool) -> OwnExpected {
     let keys = facts.key_set();
-    let tags = |set: &crate::roll::check::KeySet| -> Vec<u16> { set.iter().map(|id| id.tag).collect() };
+    let tags = |set: &crate::roll::zone::check::KeySet| -> Vec<u16> { set.iter().map(|id| id.tag).collect() };
     let entry = tags(&keys.signers).into_iter().filter(|tag| private.contains_key(tag));
     let published = facts.keys.iter().filter(|key| key.is_published());
     let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
@@ -90,7 +90,7 @@ pub fn expected(apex: &[u8], facts: &ZoneFacts, private: &BTreeMap<u16, Key>, pa
 
 /// Whether something that is served no more was not seen to have gone, or numbers that fell still count.
 pub fn is_unseen(facts: &ZoneFacts) -> bool {
-    fn is_open<T>(versions: &[crate::roll::fold::Version<T>]) -> bool {
+    fn is_open<T>(versions: &[crate::roll::zone::fold::Version<T>]) -> bool {
         versions.iter().rev().skip(1).any(|version| version.last.is_none())
     }
     is_open(&facts.key_sets) || is_open(&facts.data) || facts.limits != facts.limits_next

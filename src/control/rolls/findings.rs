@@ -5,8 +5,8 @@
 use super::ZoneRoll;
 use crate::control::journal_file::LONG_SHARE;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::plan::Blocker;
-use crate::roll::words;
+use crate::roll::zone::plan::Blocker;
+use crate::roll::zone::words;
 
 /// Looks in a row that found something wrong, before it is said: a process that starts answers a moment later.
 const FAILURES_SAID: u32 = 2;

@@ -3,10 +3,10 @@
 //! Pure. Moments are those of the wall clock, by which whoever reads them goes.
 
 use crate::metrics::KeyGauge;
-use crate::roll::fold::ZoneFacts;
-use crate::roll::phase::Phase;
-use crate::roll::plan::{Blocker, Plan};
-use crate::roll::words;
+use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::phase::Phase;
+use crate::roll::zone::plan::{Blocker, Plan};
+use crate::roll::zone::words;
 use crate::time::{Seconds, UnixTime};
 
 /// What is shown of one zone.
@@ -69,10 +69,10 @@ fn parent_ds_match(facts: &ZoneFacts) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roll::facts::{Fact, KeyLayout};
-    use crate::roll::invented;
-    use crate::roll::plan::{Wait, Why};
-    use crate::roll::step::Step;
+    use crate::roll::zone::facts::{Fact, KeyLayout};
+    use crate::roll::zone::invented;
+    use crate::roll::zone::plan::{Wait, Why};
+    use crate::roll::zone::step::Step;
     use crate::sign::key::Role;
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -121,7 +121,7 @@ mod tests {
     fn the_next_step_is_the_first_whose_moment_is_known_and_one_that_is_not_taken_stays_due() {
         let (facts, tag) = facts(&[]);
         let wait = |step, until| Wait { step, until, why: Why::Frozen };
-        let mut plan = crate::roll::plan::plan(&facts, &policy(), &Default::default(), NOW);
+        let mut plan = crate::roll::zone::plan::plan(&facts, &policy(), &Default::default(), NOW);
         plan.waits = vec![
             wait(Step::Unsign, None),
             wait(Step::Remove(tag), Some(NOW.after(20))),
@@ -140,7 +140,7 @@ mod tests {
     fn what_freezes_blocks() {
         let (facts, tag) = facts(&[]);
         let blocked = |blocker| {
-            let mut plan = crate::roll::plan::plan(&facts, &policy(), &Default::default(), NOW);
+            let mut plan = crate::roll::zone::plan::plan(&facts, &policy(), &Default::default(), NOW);
             plan.blockers = vec![blocker];
             gauges(&facts, Some(&plan), at()).roll_blocked
         };
@@ -148,9 +148,9 @@ mod tests {
         assert!(!blocked(Blocker::Held(String::new())));
     }
 
-    fn policy() -> crate::roll::Policy {
+    fn policy() -> crate::roll::zone::Policy {
         let (ksk_lifetime, zsk_lifetime, csk_lifetime) = (None, None, None);
-        crate::roll::Policy {
+        crate::roll::zone::Policy {
             layout: KeyLayout::Csk,
             algorithm: 13,
             ksk_lifetime,

@@ -4,7 +4,7 @@
 
 use super::Shift;
 use crate::config::Policy;
-use crate::roll::facts::Limits;
+use crate::roll::zone::facts::Limits;
 use crate::time::Seconds;
 use crate::zone::content::Content;
 

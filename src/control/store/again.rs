@@ -4,7 +4,7 @@
 
 use super::{Store, key_load};
 use crate::diagnostic::Diagnostic;
-use crate::roll::fold::ZoneFacts;
+use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::key::Key;
 use std::collections::BTreeMap;
 

@@ -14,8 +14,8 @@ use crate::control::journal_file::{AppendFault, JOURNAL_NAME, JournalFile, ReadF
 use crate::control::kept::Kept;
 use crate::control::keys_folder::{check_folder, is_there};
 use crate::control::pools::WAY_PREFIX;
-use crate::roll::tlsa::facts::Fact;
-use crate::roll::tlsa::fold::PoolFacts;
+use crate::roll::hosts::facts::Fact;
+use crate::roll::hosts::fold::PoolFacts;
 use crate::time::UnixTime;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

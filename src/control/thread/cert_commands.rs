@@ -9,11 +9,11 @@ use crate::cert::{KeyKind, Spki};
 use crate::control::certs::report::{Around, hosts, info};
 use crate::control::certs::{Life, calendar, stage};
 use crate::control::protocol::{CertInfo, CsrInfo, Line, PermitInfo, Request};
-use crate::roll::tlsa::facts::Fact;
-use crate::roll::tlsa::fold::Caution;
-use crate::roll::tlsa::plan::is_next;
-use crate::roll::tlsa::step::{permit_deploy, ready_at};
-use crate::roll::tlsa::words;
+use crate::roll::hosts::facts::Fact;
+use crate::roll::hosts::fold::Caution;
+use crate::roll::hosts::plan::is_next;
+use crate::roll::hosts::step::{permit_deploy, ready_at};
+use crate::roll::hosts::words;
 use crate::time;
 use serde::Serialize;
 use std::sync::mpsc::Sender;
@@ -216,7 +216,7 @@ impl Mind {
         let kind = kind.map(|word| KeyKind::of_word(word).ok_or_else(|| (2, format!("there is no kind `{word}`"))));
         let kind = kind.transpose()?;
         let fits =
-            |key: &&crate::roll::tlsa::fold::KeyFacts| is_next(key) && kind.is_none_or(|kind| key.kind == Some(kind));
+            |key: &&crate::roll::hosts::fold::KeyFacts| is_next(key) && kind.is_none_or(|kind| key.kind == Some(kind));
         let next: Vec<_> = life.facts().keys.iter().filter(fits).cloned().collect();
         let key = match next.as_slice() {
             [] => {

@@ -6,7 +6,7 @@ use super::Mind;
 use crate::control::outside::{SIGNED_ANYWAY, signed_anyway};
 use crate::control::rolls::ZoneRoll;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::facts::Fact;
+use crate::roll::zone::facts::Fact;
 use crate::time;
 
 /// Code of a zone that is to be signed again, and cannot be.

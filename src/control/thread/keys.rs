@@ -13,11 +13,11 @@ use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Li
 use crate::control::rolls::{ZoneRoll, import};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::{Name, ROOT};
-use crate::roll::Conditions;
-use crate::roll::facts::{Fact, Limits};
-use crate::roll::fold::ZoneFacts;
-use crate::roll::plan::plan;
-use crate::roll::words;
+use crate::roll::zone::Conditions;
+use crate::roll::zone::facts::{Fact, Limits};
+use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::plan::plan;
+use crate::roll::zone::words;
 use crate::time;
 use serde::Serialize;
 use std::sync::mpsc::Sender;
@@ -287,7 +287,7 @@ impl Mind {
         let parent_is_ours = self.world.zones.get(&apex).is_some_and(|zone| zone.parent.is_some());
         let policy = self.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
         let wanted = roll_policy(&policy);
-        let plan = plan(&facts, &wanted, &crate::roll::Conditions::default(), now);
+        let plan = plan(&facts, &wanted, &crate::roll::zone::Conditions::default(), now);
         item(
             &keys_info(&About {
                 apex: &apex,

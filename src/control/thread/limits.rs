@@ -7,7 +7,7 @@ use super::{Mind, disk};
 use crate::control::rolls::{ZoneRoll, limits};
 use crate::control::zones::Keys;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::facts::{Fact, Limits};
+use crate::roll::zone::facts::{Fact, Limits};
 use crate::time::{self, UnixTime};
 
 /// Codes of limits that cannot be recorded: of a zone, and of a pool.

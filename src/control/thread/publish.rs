@@ -10,7 +10,7 @@ use crate::control::zones::Keys;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
-use crate::roll::tlsa::plan::{Blocker, is_next};
+use crate::roll::hosts::plan::{Blocker, is_next};
 use crate::time::{self, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use crate::control::keys_offline::roll_policy;
 use crate::control::rolls::ZoneRoll;
 use crate::control::zones::ZoneState;
 use crate::dns::name::Name;
-use crate::roll::plan::Blocker;
-use crate::roll::turn;
+use crate::roll::zone::plan::Blocker;
+use crate::roll::zone::turn;
 use crate::time;
 use std::time::Instant;
 

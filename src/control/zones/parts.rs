@@ -4,7 +4,7 @@
 //! refuse all that the zone serves.
 
 use super::{ParentWish, Part};
-use crate::roll::fold::{KeyFacts, ZoneFacts};
+use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::sign::key::{Key, Role};
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ fn signs_data(key: &KeyFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roll::facts::{Fact, KeyLayout, key_file_name};
+    use crate::roll::zone::facts::{Fact, KeyLayout, key_file_name};
     use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, generate_pkcs8};
     use crate::time::UnixTime;
     use data_encoding::BASE64;

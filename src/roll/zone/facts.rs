@@ -3,7 +3,7 @@
 //! Only facts with moments, never a phase: what they add up to is computed by [`super::fold`]. A fact that asks for more
 //! caution is written before the act, one that permits progress after it was observed.
 
-use super::reason::cut;
+use crate::roll::reason::cut;
 use crate::sign::key::{PublicKey, Role};
 use serde::{Deserialize, Serialize};
 

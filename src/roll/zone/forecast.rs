@@ -9,7 +9,7 @@ use super::plan::plan;
 use super::step::Step;
 use super::words;
 use super::{Conditions, Policy};
-use crate::roll::facts::Fact;
+use crate::roll::zone::facts::Fact;
 use crate::time::{Seconds, UnixTime};
 
 /// How long a registry is assumed to take for a DS (SWITCH and others look once a day).

@@ -1,4 +1,4 @@
-//! How keys are replaced without a moment in which a resolver finds a broken chain of trust.
+//! How the keys of a zone are replaced without a moment in which a resolver finds a broken chain of trust.
 //!
 //! Pure: facts, a policy, what is known of the surroundings and the moment go in; one proved step, a moment to look again,
 //! and the reasons come out. It never acts, never trusts a wait that was not begun by something seen on the wire, and never
@@ -19,21 +19,16 @@
 //! | destroyed | tag taken | nobody | nothing |
 
 pub mod check;
-pub mod clock;
 pub mod facts;
 pub mod fold;
 pub mod forecast;
 pub mod goal;
 pub mod invented;
-pub mod item;
 pub mod parent;
 pub mod phase;
 pub mod plan;
-pub mod reason;
 pub mod sim;
 pub mod step;
-pub mod tlsa;
-pub mod told;
 pub mod turn;
 pub mod words;
 

@@ -3,9 +3,9 @@
 //! Values only.
 
 use super::judge::Resolver;
-use crate::roll::check::{Conflict, KeySet, Keys};
 use crate::roll::clock::Mark;
-use crate::roll::facts::Limits;
+use crate::roll::zone::check::{Conflict, KeySet, Keys};
+use crate::roll::zone::facts::Limits;
 use crate::time::UnixTime;
 
 /// What went wrong.

@@ -2,9 +2,9 @@
 //!
 //! Pure. Zones and pools have facts of their own kinds, and journals of one form.
 
-use super::facts::{Fact, Record};
-use super::fold::ZoneFacts;
-use super::tlsa;
+use super::hosts;
+use super::zone::facts::{Fact, Record};
+use super::zone::fold::ZoneFacts;
 use crate::time::UnixTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,31 +68,31 @@ impl Told for ZoneFacts {
     }
 }
 
-impl Told for tlsa::fold::PoolFacts {
-    type Fact = tlsa::facts::Fact;
+impl Told for hosts::fold::PoolFacts {
+    type Fact = hosts::facts::Fact;
     const RESUME: &'static str = "`mxseal cert resume`";
 
     fn records(&self) -> u64 {
         self.records
     }
 
-    fn next_record(&self, fact: tlsa::facts::Fact, now: UnixTime) -> Record<tlsa::facts::Fact> {
+    fn next_record(&self, fact: hosts::facts::Fact, now: UnixTime) -> Record<hosts::facts::Fact> {
         self.next_record(fact, now)
     }
 
-    fn apply(&mut self, record: &Record<tlsa::facts::Fact>) -> Result<(), String> {
+    fn apply(&mut self, record: &Record<hosts::facts::Fact>) -> Result<(), String> {
         self.apply(record)
     }
 
-    fn doubted(reason: String) -> tlsa::facts::Fact {
-        tlsa::facts::Fact::Doubted { reason }
+    fn doubted(reason: String) -> hosts::facts::Fact {
+        hosts::facts::Fact::Doubted { reason }
     }
 
-    fn condensed(records: &[Record<tlsa::facts::Fact>]) -> Option<Vec<Record<tlsa::facts::Fact>>> {
-        tlsa::condense::condensed(records)
+    fn condensed(records: &[Record<hosts::facts::Fact>]) -> Option<Vec<Record<hosts::facts::Fact>>> {
+        hosts::condense::condensed(records)
     }
 
-    fn bounded(fact: tlsa::facts::Fact) -> tlsa::facts::Fact {
+    fn bounded(fact: hosts::facts::Fact) -> hosts::facts::Fact {
         fact.bounded()
     }
 }

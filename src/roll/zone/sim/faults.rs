@@ -5,12 +5,12 @@
 use super::judge::RESOLVERS;
 use super::parent::Parent;
 use super::world::{Bogus, Count, DEATHS, World};
-use crate::roll::Policy;
-use crate::roll::check::KeySet;
-use crate::roll::facts::{Fact, Limits};
-use crate::roll::fold::ZoneFacts;
-use crate::roll::goal::Focus;
-use crate::roll::words;
+use crate::roll::zone::Policy;
+use crate::roll::zone::check::KeySet;
+use crate::roll::zone::facts::{Fact, Limits};
+use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::goal::Focus;
+use crate::roll::zone::words;
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, UnixTime};
 

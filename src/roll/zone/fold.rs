@@ -5,10 +5,10 @@
 
 use super::check::{History, KeyId, KeySet, Keys, Span};
 use super::facts::{Fact, KeyLayout, Limits, Record};
-pub use super::item::{Caution, KeyFacts, Outgoing, Version};
+pub use crate::roll::item::{Caution, KeyFacts, Outgoing, Version};
 
-use super::item::{activate, close, created, forget, once, raise, retire};
 use super::parent::ParentFacts;
+use crate::roll::item::{activate, close, created, forget, once, raise, retire};
 use crate::sign::key::Role;
 use crate::time::{Seconds, UnixTime};
 

@@ -4,11 +4,11 @@
 
 use super::{LIMITS_UNKNOWN, PoolFacts};
 use crate::cert::{KeyKind, Spki};
+use crate::roll::hosts::Profile;
+use crate::roll::hosts::check::{Offer, Showing};
+use crate::roll::hosts::facts::{Origin, Shown};
+use crate::roll::hosts::key::KeyFacts;
 use crate::roll::item::Version;
-use crate::roll::tlsa::Profile;
-use crate::roll::tlsa::check::{Offer, Showing};
-use crate::roll::tlsa::facts::{Origin, Shown};
-use crate::roll::tlsa::key::KeyFacts;
 use crate::time::UnixTime;
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -11,7 +11,7 @@ use super::fold::{Caution, KeyFacts, PoolFacts, spans};
 use super::step::{Refusal, Step, permit};
 use super::{Conditions, KEYS_MAX, Policy, UNNAMED_MAX, Wanted};
 use crate::cert::{KeyKind, Spki};
-use crate::roll::goal::TOMBSTONE;
+use crate::roll::zone::goal::TOMBSTONE;
 use crate::time::UnixTime;
 use admit::{admit, drained};
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 //!
 //! It acts on the CDS that is served, never on what the server's journal says.
 
-use crate::roll::check::{KeyId, KeySet};
+use crate::roll::zone::check::{KeyId, KeySet};
 use crate::time::{Seconds, UnixTime};
 
 /// The parent zone.

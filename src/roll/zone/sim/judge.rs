@@ -2,8 +2,8 @@
 //!
 //! It never reads the facts of the server that it judges.
 
-use crate::roll::check::{Conflict, History, KeySet, Keys, Span, never_bogus};
-use crate::roll::facts::Limits;
+use crate::roll::zone::check::{Conflict, History, KeySet, Keys, Span, never_bogus};
+use crate::roll::zone::facts::Limits;
 use crate::time::{Seconds, UnixTime};
 
 /// How resolvers keep what they hold (lifecycle § 5).

@@ -235,7 +235,7 @@ pub fn match_ds<'k>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roll::invented;
+    use crate::roll::zone::invented;
     use crate::sign::key::{ECDSA_P256, Role};
 
     #[test]

@@ -9,12 +9,12 @@ pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
 use super::eyes::SEEN_AFTER;
 use super::kinds::{Machine, Served};
 use super::parent::Parent;
-use crate::roll::check::{KeySet, Keys};
-use crate::roll::facts::{Fact, Limits};
-use crate::roll::fold::ZoneFacts;
-use crate::roll::plan::{Plan, plan};
-use crate::roll::step::Step;
-use crate::roll::{Conditions, Policy, invented, words};
+use crate::roll::zone::check::{KeySet, Keys};
+use crate::roll::zone::facts::{Fact, Limits};
+use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::plan::{Plan, plan};
+use crate::roll::zone::step::Step;
+use crate::roll::zone::{Conditions, Policy, invented, words};
 use crate::time::UnixTime;
 use std::collections::VecDeque;
 

@@ -28,7 +28,7 @@ impl PoolFacts {
     }
 
     /// All that changes when something was seen on the wire, but for the moment.
-    pub(in crate::roll::tlsa) fn tally(&self) -> ([Ended; 6], usize, Option<Limits>) {
+    pub(in crate::roll::hosts) fn tally(&self) -> ([Ended; 6], usize, Option<Limits>) {
         let versions = [
             ended(&self.tlsa),
             ended(&self.addresses),

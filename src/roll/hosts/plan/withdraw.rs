@@ -1,10 +1,10 @@
 //! What holds up that a TLSA goes: doubts, hosts that could not be looked at, tenants' own hosts; and what a person may end.
 
 use super::{Blocker, Plan, Wait, Why};
-use crate::roll::tlsa::check::AddressSet;
-use crate::roll::tlsa::fold::{Caution, KeyFacts, PoolFacts};
-use crate::roll::tlsa::step::Step;
-use crate::roll::tlsa::{Conditions, Policy, Wanted};
+use crate::roll::hosts::check::AddressSet;
+use crate::roll::hosts::fold::{Caution, KeyFacts, PoolFacts};
+use crate::roll::hosts::step::Step;
+use crate::roll::hosts::{Conditions, Policy, Wanted};
 use crate::time::UnixTime;
 
 /// Whether a person has said that a key, which no file names, is not to be used: then its TLSA goes, whoever shows it. One

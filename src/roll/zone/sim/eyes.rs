@@ -3,8 +3,8 @@
 //! Only here does anything of the true world become a fact.
 
 use super::world::World;
-use crate::roll::check::{KeyId, KeySet};
-use crate::roll::facts::Fact;
+use crate::roll::zone::check::{KeyId, KeySet};
+use crate::roll::zone::facts::Fact;
 use crate::time::Seconds;
 
 /// How long after it was published something is seen on the wire.
@@ -18,7 +18,7 @@ impl World {
     pub(super) fn round(&self) -> Seconds {
         let parent = &self.facts.parent;
         let shown = self.parent.sets();
-        let is_news = |saw: Option<&crate::roll::parent::Saw>| {
+        let is_news = |saw: Option<&crate::roll::zone::parent::Saw>| {
             saw.is_none_or(|saw| {
                 !shown.iter().any(|(set, ..)| *set == saw.set) || saw.last < saw.since.after(parent.rounds_apart)
             })

@@ -1,11 +1,11 @@
 //! Which addresses come and go: hosts to come are seen first, and hosts that would fail senders go while good ones are left.
 
 use super::{Blocker, Plan, wait};
+use crate::roll::hosts::check::{AddressSet, History, Offer, Showing, SpkiSet, fits};
+use crate::roll::hosts::fold::PoolFacts;
+use crate::roll::hosts::step::{Step, permit};
+use crate::roll::hosts::{Conditions, Policy, Wanted};
 use crate::roll::item::Version;
-use crate::roll::tlsa::check::{AddressSet, History, Offer, Showing, SpkiSet, fits};
-use crate::roll::tlsa::fold::PoolFacts;
-use crate::roll::tlsa::step::{Step, permit};
-use crate::roll::tlsa::{Conditions, Policy, Wanted};
 use crate::time::UnixTime;
 use std::net::IpAddr;
 
