@@ -6,6 +6,7 @@
 mod generator;
 #[path = "answers/oracle.rs"]
 mod oracle;
+#[path = "support/support.rs"]
 mod support;
 
 use arc_swap::ArcSwap;

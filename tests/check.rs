@@ -4,6 +4,7 @@
 #[path = "check/agree.rs"]
 mod agree;
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
+#[path = "live/live.rs"]
 mod live;
 #[path = "check/slips.rs"]
 mod slips;

@@ -2,6 +2,7 @@
 
 #[path = "cli/certs.rs"]
 mod certs;
+#[path = "fake/fake.rs"]
 mod fake;
 #[path = "cli/keys.rs"]
 mod keys;

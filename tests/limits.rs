@@ -6,6 +6,7 @@
     reason = "a test ends at the first surprise and says what it skips"
 )]
 
+#[path = "support/support.rs"]
 mod support;
 
 use arc_swap::ArcSwap;

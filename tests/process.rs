@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
+#[path = "live/live.rs"]
 mod live;
 
 mod process {

@@ -5,6 +5,7 @@
 //! with ` of TTL` where the signed TTL is another), but hickory-proto verifies each. Every case is asked twice, so that
 //! the reply from the memo is seen too.
 
+#[path = "support/support.rs"]
 mod support;
 
 use mxseal::answer::{Effort, Transport};

@@ -9,6 +9,7 @@
 )]
 
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
+#[path = "live/live.rs"]
 mod live;
 
 mod rolls {

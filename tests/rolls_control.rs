@@ -9,7 +9,7 @@
 
 #[path = "rolls_control/judge.rs"]
 mod judge;
-#[path = "live/mod.rs"]
+#[path = "live/live.rs"]
 mod live;
 #[path = "rolls_control/registry.rs"]
 mod registry;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, reason = "a test that cannot go on says why")]
 
+#[path = "support/support.rs"]
 mod support;
 
 use mxseal::answer::{Asked, Effort, Outcome, Reply, Snapshot, Transport, respond};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// One source file.
 pub struct Source {
-    /// From the root of the repository: `src/zone/mod.rs`.
+    /// From the root of the repository: `src/zone/master/lexer.rs`.
     pub path: String,
     /// As it is.
     pub raw: String,
