@@ -5,6 +5,7 @@
 
 pub mod content;
 pub mod endpoint;
+pub mod kind;
 pub mod lint;
 pub mod master;
 pub mod table;
@@ -16,7 +17,8 @@ use crate::dns::rtype::number as rt;
 use crate::sign::Signing;
 use crate::sign::memo::Slot;
 use content::{Content, Host, Node, Role};
-use endpoint::{KINDS, Part, Pools, Tenant};
+use endpoint::{Pools, Tenant};
+use kind::{Family, RecordKind};
 use std::sync::Arc;
 use table::Table;
 
@@ -83,14 +85,10 @@ impl Zone {
         let (below, label) = endpoint::split_endpoint(name, self.apex.len())?;
         let tenant = self.tenants.get(label)?;
         let Some(part) = tenant.part(below, &self.pools) else { return Some(Found::Missing) };
-        let kind = match (part, qtype) {
-            (Part::Endpoint, rt::A) => Some(0),
-            (Part::Endpoint, rt::AAAA) => Some(1),
-            (Part::Port25, rt::TLSA) => Some(2),
+        let kind = match qtype {
             // RFC 8482 § 4.1: one RRset is enough for ANY.
-            (Part::Endpoint, rt::ANY) => (0..2).find(|kind| tenant.set(*kind, &self.pools).is_some()),
-            (Part::Port25, rt::ANY) => Some(2),
-            _ => None,
+            rt::ANY => part.kinds().iter().copied().find(|kind| tenant.set(*kind, &self.pools).is_some()),
+            _ => part.kind(qtype),
         };
         if let Some((kind, set)) = kind.and_then(|kind| Some((kind, tenant.set(kind, &self.pools)?))) {
             return Some(Found::Set(set, tenant.slot(kind), &[]));
@@ -157,17 +155,18 @@ impl Zone {
         }
     }
 
-    /// The addresses of a host that an RRset of this zone names: A where `kind` is 0, AAAA where it is 1; with the place of
-    /// their signature where they are ours to sign.
-    pub fn addresses<'z>(&'z self, host: &'z Host, kind: usize) -> Option<(RrsetView<'z>, Option<&'z Slot>)> {
+    /// The addresses of one family of a host that an RRset of this zone names; with the place of their signature where they
+    /// are ours to sign.
+    pub fn addresses<'z>(&'z self, host: &'z Host, family: Family) -> Option<(RrsetView<'z>, Option<&'z Slot>)> {
         if !self.tenants.is_empty()
             && let Some((below, label)) = endpoint::split_endpoint(&host.name, self.apex.len())
             && let Some(tenant) = self.tenants.get(label)
         {
+            let kind = RecordKind::Address(family);
             let set = tenant.set(kind, &self.pools).filter(|_| below.is_empty())?;
             return Some((set, tenant.slot(kind)));
         }
-        host.set(kind)
+        host.set(family)
     }
 
     /// The SOA, and where its signature is kept.
@@ -190,11 +189,9 @@ impl Zone {
     /// As [`Zone::for_each_set`], for one tenant.
     pub fn for_each_tenant_set(&self, tenant: &Tenant, each: &mut impl FnMut(&[u8], RrsetView<'_>, &Slot)) {
         let Ok(endpoint) = Name::below(tenant.label(), &self.apex) else { return };
-        for kind in 0..KINDS.len() {
+        for kind in RecordKind::ALL {
             let (Some(set), Some(slot)) = (tenant.set(kind, &self.pools), tenant.slot(kind)) else { continue };
-            if kind < 2 {
-                each(&endpoint, set, slot);
-            } else if let Ok(owner) = Name::below(b"_tcp", &endpoint).and_then(|tcp| Name::below(b"_25", &tcp)) {
+            if let Some(owner) = kind.part().owner(&endpoint) {
                 each(&owner, set, slot);
             }
         }

@@ -16,6 +16,7 @@ use crate::sign::recent::Recent;
 use crate::sign::{Subject, SubjectData};
 use crate::time::UnixTime;
 use crate::zone::content::Host;
+use crate::zone::kind::Family;
 use crate::zone::{Cut, Found, Zone};
 use arrayvec::ArrayVec;
 
@@ -301,8 +302,8 @@ impl<'q> Builder<'q> {
     #[inline(never)]
     fn hosts<'a>(&mut self, zone: &'a Zone, hosts: &'a [Host], answer: &mut Answer<'a>) -> Result<(), Stop> {
         let items_each = 1 + zone.signing.as_deref().map_or(0, |signing| signing.further(rt::A).len());
-        for (host, kind) in hosts.iter().flat_map(|host| [(host, 0), (host, 1)]) {
-            let Some((set, slot)) = zone.addresses(host, kind) else { continue };
+        for (host, family) in hosts.iter().flat_map(|host| Family::ALL.map(|family| (host, family))) {
+            let Some((set, slot)) = zone.addresses(host, family) else { continue };
             if answer.needed.is_some() && answer.items.remaining_capacity() < items_each {
                 return Ok(());
             }

@@ -6,8 +6,8 @@
 
 use super::Snapshot;
 use crate::dns::query;
-use crate::dns::rtype::number as rt;
 use crate::zone::endpoint::{self, Tenant};
+use crate::zone::kind::RecordKind;
 use crate::zone::table::Place;
 use arrayvec::ArrayVec;
 use std::hint::black_box;
@@ -28,21 +28,16 @@ pub fn touch<'p>(snapshot: &Snapshot, packets: impl ExactSizeIterator<Item = &'p
     let places: ArrayVec<_, PACKETS_MAX> =
         packets.take(PACKETS_MAX).filter_map(|packet| place(snapshot, packet)).collect();
     black_box(places.iter().fold(0, |sum, (place, _)| sum ^ place.touch()));
-    let tenants: ArrayVec<(&Tenant, usize), PACKETS_MAX> =
+    let tenants: ArrayVec<(&Tenant, RecordKind), PACKETS_MAX> =
         places.into_iter().filter_map(|(place, kind)| Some((place.guess()?, kind))).collect();
     black_box(tenants.iter().fold(0, |sum, (tenant, kind)| sum ^ tenant.touch(*kind)));
     black_box(tenants.iter().fold(0, |sum, (tenant, kind)| sum ^ tenant.touch_data(*kind)));
 }
 
 /// Where the tenant of a query would be, and which of its RRsets is asked for.
-fn place<'s>(snapshot: &'s Snapshot, packet: &[u8]) -> Option<(Place<'s, Tenant>, usize)> {
+fn place<'s>(snapshot: &'s Snapshot, packet: &[u8]) -> Option<(Place<'s, Tenant>, RecordKind)> {
     let (name, qtype) = query::question(packet)?;
-    let kind = match qtype {
-        rt::A => 0,
-        rt::AAAA => 1,
-        _ => 2,
-    };
     let zone = snapshot.zone_of(&name, qtype)?;
     let (_, label) = endpoint::split_endpoint(&name, zone.apex.len())?;
-    Some((zone.tenants.place(label), kind))
+    Some((zone.tenants.place(label), RecordKind::guess(qtype)))
 }

@@ -12,6 +12,7 @@ use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::Name;
 use crate::zone::endpoint::{Pools, Tenant};
+use crate::zone::kind::{Family, RecordKind};
 use crate::zone::table::Table;
 use crate::zone::tenant::print_tlsa;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,9 +141,9 @@ impl View {
             state = "broken";
             reasons.push(zone.reason.clone());
         }
-        let answered = |kinds: std::ops::Range<usize>| {
-            let sets = kinds.filter(|_| unserved.is_none()).filter_map(|kind| tenant.set(kind, pools));
-            sets.flat_map(|set| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>())
+        let answered = |kind| {
+            let set = tenant.set(kind, pools).filter(|_| unserved.is_none());
+            set.into_iter().flat_map(|set| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>())
         };
         let tlsa =
             |data: Vec<u8>| data.get(3..).and_then(|d| d.try_into().ok()).map(|d| print_tlsa(&d)).unwrap_or_default();
@@ -154,8 +155,13 @@ impl View {
             endpoint: endpoint_name(tenant, apex),
             state: state.to_owned(),
             pool,
-            addresses: answered(0..2).map(|data| address(&data)).collect(),
-            tlsa: answered(2..3).map(tlsa).collect(),
+            addresses: Family::ALL
+                .map(RecordKind::Address)
+                .into_iter()
+                .flat_map(answered)
+                .map(|data| address(&data))
+                .collect(),
+            tlsa: answered(RecordKind::Tlsa).map(tlsa).collect(),
             source: file.map(|file| format!("{file}:{}", tenant.line())).unwrap_or_default(),
             reasons,
         }

@@ -2,10 +2,11 @@
 //!
 //! A tenant never copies what its pool gives, so a change of a pool is a change of one object.
 
-use crate::dns::rrset::{RECORD_HEAD, RrsetView, digest, push_record};
+use crate::dns::rrset::{RrsetView, digest, push_record};
 use crate::dns::rtype::number as rtype;
 use crate::sign::denial;
 use crate::sign::memo::Slot;
+use crate::zone::kind::{Family, Part, RecordKind};
 use crate::zone::table::Keyed;
 use crate::zone::tenant::{Definition, SpkiDigest};
 use arrayvec::ArrayVec;
@@ -16,18 +17,13 @@ use std::sync::{Arc, LazyLock, OnceLock};
 /// Index of a pool, fixed while the process lives.
 pub type PoolIndex = u32;
 
-/// A, AAAA and TLSA in wire form: of a pool, or of a tenant that has its own. One block of memory, since a million of
-/// these lie in no cache: the digest, the TTL, the number of records of each type in the order of [`KINDS`], the records.
+/// Records of each [`RecordKind`] in wire form: of a pool, or of a tenant that has its own. One block of memory, since a
+/// million of these lie in no cache: the digest, the TTL, for each kind the octets and the number of its records, the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records(Box<[u8]>);
 
-/// Octets of the numbers in [`Records`].
-const COUNTS: usize = KINDS.len();
-/// Octets of one prepared record of each of [`KINDS`]: an address, an address, and 3 1 1 with a SHA-256.
-const RECORD_OCTETS: [usize; 3] = [RECORD_HEAD + 4, RECORD_HEAD + 16, RECORD_HEAD + 35];
-
-/// The types that a tenant has, in the order in which its signatures are kept.
-pub const KINDS: [u16; 3] = [rtype::A, rtype::AAAA, rtype::TLSA];
+/// Octets of the numbers of one kind in [`Records`]: how many octets all its records have, and how many records they are.
+const NUMBERS_OF_KIND: usize = size_of::<u16>() + size_of::<u8>();
 
 /// The records of all pools by index; a pool that is not defined has none.
 pub type Pools = Vec<Option<Arc<Records>>>;
@@ -45,8 +41,8 @@ pub struct Tenant {
     /// [`DANE`], [`EXPLICIT`], [`WHOLE`].
     flags: u8,
     /// Signatures over the NSEC of the endpoint, of `_tcp` and of `_25._tcp`; made when first asked.
-    denials: OnceLock<Box<[Slot; 3]>>,
-    positive: [Slot; 3],
+    denials: OnceLock<Box<[Slot; Part::ALL.len()]>>,
+    positive: [Slot; RecordKind::COUNT],
 }
 
 /// TLSA is published.
@@ -62,45 +58,23 @@ const DOMAIN_OCTETS_MAX: usize = 253;
 /// Stands for no pool.
 const NO_POOL: PoolIndex = PoolIndex::MAX;
 
-/// A name of a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The endpoint itself.
-    Endpoint,
-    /// `_tcp` below it: an empty non-terminal.
-    Tcp,
-    /// `_25._tcp` below it: the TLSA.
-    Port25,
-}
-
 impl Records {
-    /// Prepares records of one TTL in seconds; at most 255 of a kind are used, which the parsers' limits keep far below.
+    /// Prepares records of one TTL in seconds; of a kind no more are used than there is room for in its numbers, which the
+    /// parsers' limits keep far below.
     pub fn new(addresses: &[IpAddr], tlsa: &[SpkiDigest], ttl: u32) -> Records {
-        let mut kinds: [Vec<Vec<u8>>; 3] = Default::default();
-        for address in addresses {
-            match address {
-                IpAddr::V4(v4) => kinds[0].push(v4.octets().to_vec()),
-                IpAddr::V6(v6) => kinds[1].push(v6.octets().to_vec()),
-            }
-        }
-        // RFC 7671 § 5.1: usage 3, selector 1, matching type 1.
-        kinds[2].extend(tlsa.iter().map(|spki| [&[3u8, 1, 1][..], spki].concat()));
-        let (mut wire, mut counts) = (Vec::new(), [0u8; COUNTS]);
-        for ((kind, data), count) in KINDS.iter().zip(&mut kinds).zip(&mut counts) {
+        let (mut wire, mut numbers) = (Vec::new(), [[0u8; NUMBERS_OF_KIND]; RecordKind::COUNT]);
+        for (kind, numbers) in RecordKind::ALL.into_iter().zip(&mut numbers) {
+            let mut data = data_of(kind, addresses, tlsa);
             data.sort_unstable();
             data.dedup();
-            data.truncate(usize::from(u8::MAX));
-            *count = u8::try_from(data.len()).unwrap_or(u8::MAX);
-            for rdata in data.iter() {
-                push_record(&mut wire, *kind, ttl, rdata).ok();
-            }
+            *numbers = push_kind(&mut wire, kind, ttl, &data);
         }
         let digest = digest(0, ttl, &wire).to_ne_bytes();
-        Records([&digest[..], &ttl.to_ne_bytes(), &counts, &wire].concat().into_boxed_slice())
+        Records([&digest[..], &ttl.to_ne_bytes(), numbers.as_flattened(), &wire].concat().into_boxed_slice())
     }
 
     /// One RRset; none where there are no records of that kind.
-    pub fn set(&self, kind: usize) -> Option<RrsetView<'_>> {
+    pub fn set(&self, kind: RecordKind) -> Option<RrsetView<'_>> {
         set_in(&self.0, kind)
     }
 
@@ -115,32 +89,66 @@ impl Records {
     }
 }
 
+/// The record data of a kind.
+fn data_of(kind: RecordKind, addresses: &[IpAddr], tlsa: &[SpkiDigest]) -> Vec<Vec<u8>> {
+    let address = |address: &IpAddr| match (kind, address) {
+        (RecordKind::Address(Family::V4), IpAddr::V4(v4)) => Some(v4.octets().to_vec()),
+        (RecordKind::Address(Family::V6), IpAddr::V6(v6)) => Some(v6.octets().to_vec()),
+        (RecordKind::Address(_) | RecordKind::Tlsa, _) => None,
+    };
+    match kind {
+        RecordKind::Address(_) => addresses.iter().filter_map(address).collect(),
+        // RFC 7671 § 5.1: usage 3, selector 1, matching type 1.
+        RecordKind::Tlsa => tlsa.iter().map(|spki| [&[3u8, 1, 1][..], spki].concat()).collect(),
+    }
+}
+
+/// Appends the records of a kind, as many as its numbers can tell; returns these numbers.
+fn push_kind(wire: &mut Vec<u8>, kind: RecordKind, ttl: u32, data: &[Vec<u8>]) -> [u8; NUMBERS_OF_KIND] {
+    let (start, mut octets, mut count) = (wire.len(), 0u16, 0u8);
+    for rdata in data {
+        let before = wire.len();
+        let is_written = push_record(wire, kind.rtype(), ttl, rdata).is_ok();
+        let (Some(more), Ok(length)) = (count.checked_add(1), u16::try_from(wire.len() - start)) else {
+            wire.truncate(before);
+            break;
+        };
+        if is_written {
+            (octets, count) = (length, more);
+        }
+    }
+    let [high, low] = octets.to_ne_bytes();
+    [high, low, count]
+}
+
 /// One RRset of the octets of [`Records`].
-fn set_in(records: &[u8], kind: usize) -> Option<RrsetView<'_>> {
+fn set_in(records: &[u8], kind: RecordKind) -> Option<RrsetView<'_>> {
     let (digest, rest) = records.split_first_chunk::<8>()?;
     let (ttl, rest) = rest.split_first_chunk::<4>()?;
-    let (counts, wire) = rest.split_first_chunk::<COUNTS>()?;
-    let octets = |(count, octets): (&u8, &usize)| usize::from(*count) * octets;
-    let start: usize = counts.iter().zip(&RECORD_OCTETS).take(kind).map(octets).sum();
-    let count = *counts.get(kind).filter(|count| **count > 0)?;
+    let (numbers, wire) = rest.split_first_chunk::<{ NUMBERS_OF_KIND * RecordKind::COUNT }>()?;
+    let (numbers, _) = numbers.as_chunks::<NUMBERS_OF_KIND>();
+    let octets = |[one, two, _]: &[u8; NUMBERS_OF_KIND]| usize::from(u16::from_ne_bytes([*one, *two]));
+    let own = numbers.get(kind.index())?;
+    let start: usize = numbers.iter().take(kind.index()).map(octets).sum();
+    let count = own.last().copied().filter(|count| *count > 0)?;
     Some(RrsetView {
-        rtype: *KINDS.get(kind)?,
+        rtype: kind.rtype(),
         ttl: u32::from_ne_bytes(*ttl),
         count: u16::from(count),
-        wire: wire.get(start..)?.get(..octets((&count, RECORD_OCTETS.get(kind)?)))?,
+        wire: wire.get(start..)?.get(..octets(own))?,
         digest: u64::from_ne_bytes(*digest),
     })
 }
 
 fn addresses_in(records: &[u8]) -> Vec<IpAddr> {
-    let v4 = set_in(records, 0).into_iter().flat_map(RrsetView::data);
-    let v6 = set_in(records, 1).into_iter().flat_map(RrsetView::data);
+    let v4 = set_in(records, RecordKind::Address(Family::V4)).into_iter().flat_map(RrsetView::data);
+    let v6 = set_in(records, RecordKind::Address(Family::V6)).into_iter().flat_map(RrsetView::data);
     let v4 = v4.filter_map(|data| <[u8; 4]>::try_from(data).ok().map(IpAddr::from));
     v4.chain(v6.filter_map(|data| <[u8; 16]>::try_from(data).ok().map(IpAddr::from))).collect()
 }
 
 fn tlsa_in(records: &[u8]) -> Vec<SpkiDigest> {
-    let data = set_in(records, 2).into_iter().flat_map(RrsetView::data);
+    let data = set_in(records, RecordKind::Tlsa).into_iter().flat_map(RrsetView::data);
     data.filter_map(|data| data.get(3..)?.try_into().ok()).collect()
 }
 
@@ -226,7 +234,7 @@ impl Tenant {
     pub fn addresses_with_tlsa_of_pool(&self) -> Vec<IpAddr> {
         let own = self.own();
         let borrows = self.flags & DANE != 0 && self.pool().is_some() && !own.is_empty();
-        if borrows && set_in(own, 2).is_none() { addresses_in(own) } else { Vec::new() }
+        if borrows && set_in(own, RecordKind::Tlsa).is_none() { addresses_in(own) } else { Vec::new() }
     }
 
     /// The digest over all records of its own, and these; empty where it has none.
@@ -281,36 +289,35 @@ impl Tenant {
     }
 
     /// One RRset: its own, else its pool's.
-    pub fn set<'a>(&'a self, kind: usize, pools: &'a Pools) -> Option<RrsetView<'a>> {
-        if kind == 2 && self.flags & DANE == 0 {
+    pub fn set<'a>(&'a self, kind: RecordKind, pools: &'a Pools) -> Option<RrsetView<'a>> {
+        if kind == RecordKind::Tlsa && self.flags & DANE == 0 {
             return None;
         }
-        // Addresses of its own replace those of the pool in both families.
-        let kinds = if kind == 2 { 2..3 } else { 0..2 };
         let own = self.own();
-        if kinds.into_iter().any(|kind| set_in(own, kind).is_some()) {
+        if kind.replaced_together().iter().any(|kind| set_in(own, *kind).is_some()) {
             return set_in(own, kind);
         }
         pools.get(usize::try_from(self.pool()?).ok()?)?.as_ref()?.set(kind)
     }
 
     /// Reads where the block of this tenant lies, and its signature of a kind, into caches.
-    pub fn touch(&self, kind: usize) -> u64 {
+    pub fn touch(&self, kind: RecordKind) -> u64 {
         u64::from(self.flags)
             ^ u64::try_from(self.block.len()).unwrap_or(0)
-            ^ self.positive.get(kind).map_or(0, Slot::touch)
+            ^ self.positive.get(kind.index()).map_or(0, Slot::touch)
     }
 
     /// Reads its label and its own records of a kind into caches, after [`Tenant::touch`].
-    pub fn touch_data(&self, kind: usize) -> u64 {
+    pub fn touch_data(&self, kind: RecordKind) -> u64 {
         let own = self.own_at();
-        let octets = [self.block.first(), self.block.get(own), self.block.get(own + 32 * kind), self.block.last()];
+        let octets =
+            [self.block.first(), self.block.get(own), self.block.get(own + 32 * kind.index()), self.block.last()];
         octets.into_iter().flatten().fold(0, |sum, octet| sum ^ u64::from(*octet))
     }
 
     /// Where the signature of a kind is kept.
-    pub fn slot(&self, kind: usize) -> Option<&Slot> {
-        self.positive.get(kind)
+    pub fn slot(&self, kind: RecordKind) -> Option<&Slot> {
+        self.positive.get(kind.index())
     }
 
     /// Where the signature of a part's NSEC is kept.
@@ -335,7 +342,8 @@ impl Tenant {
         static PORT25: LazyLock<Vec<u8>> = LazyLock::new(|| denial::bitmap([rtype::TLSA, rtype::RRSIG, rtype::NSEC]));
         match part {
             Part::Endpoint => {
-                let has = usize::from(self.set(0, pools).is_some()) | usize::from(self.set(1, pools).is_some()) << 1;
+                let has = |family| self.set(RecordKind::Address(family), pools).is_some();
+                let has = usize::from(has(Family::V4)) | usize::from(has(Family::V6)) << 1;
                 ENDPOINT.get(has).map_or(denial::empty(), Vec::as_slice)
             }
             Part::Tcp => denial::empty(),
@@ -345,12 +353,12 @@ impl Tenant {
 
     /// Which part `below` names: the labels in front of the endpoint, as wire octets without a final zero.
     pub fn part(&self, below: &[u8], pools: &Pools) -> Option<Part> {
-        match below {
-            b"" => Some(Part::Endpoint),
-            b"\x04_tcp" if self.set(2, pools).is_some() => Some(Part::Tcp),
-            b"\x03_25\x04_tcp" if self.set(2, pools).is_some() => Some(Part::Port25),
-            _ => None,
-        }
+        let part = Part::named(below)?;
+        let is_there = match part {
+            Part::Endpoint => true,
+            Part::Tcp | Part::Port25 => self.set(RecordKind::Tlsa, pools).is_some(),
+        };
+        is_there.then_some(part)
     }
 }
 
@@ -388,11 +396,30 @@ mod tests {
             let records = Records::new(&wanted, &digests[..tlsa], 1800);
             assert_eq!(records.addresses(), wanted);
             assert_eq!(records.tlsa(), &digests[..tlsa]);
-            let counts = [0, 1, 2].map(|kind| records.set(kind).map_or(0, |set| usize::from(set.count)));
-            assert_eq!(counts, [four, six, tlsa]);
-            assert!((0..3).filter_map(|kind| records.set(kind)).all(|set| set.ttl == 1800));
+            let sets = RecordKind::ALL.map(|kind| records.set(kind));
+            assert_eq!(sets.map(|set| set.map_or(0, |set| usize::from(set.count))), [four, six, tlsa]);
+            assert!(
+                sets.iter().flatten().all(|set| set.ttl == 1800 && set.records().count() == usize::from(set.count))
+            );
         }
-        assert!(Records::default().set(0).is_none());
+        assert!(RecordKind::ALL.iter().all(|kind| Records::default().set(*kind).is_none()));
+    }
+
+    #[test]
+    fn records_of_a_kind_may_have_any_length_and_no_more_are_kept_than_can_be_told() {
+        let ttl = 1800;
+        let put = |lengths: &[usize]| {
+            let (mut wire, data) = (Vec::new(), lengths.iter().map(|length| vec![7; *length]).collect::<Vec<_>>());
+            let [one, two, count] = push_kind(&mut wire, RecordKind::Tlsa, ttl, &data);
+            let octets = usize::from(u16::from_ne_bytes([one, two]));
+            assert_eq!(octets, wire.len());
+            let set = RrsetView { rtype: 0, ttl, count: u16::from(count), wire: &wire, digest: 0 };
+            (set.data().map(<[u8]>::len).collect::<Vec<_>>(), count)
+        };
+        assert_eq!(put(&[3, 0, 255, 35]), (vec![3, 0, 255, 35], 4));
+        assert_eq!(put(&[1; 300]), (vec![1; 255], 255));
+        assert_eq!(put(&[60_000, 60_000, 1]).0, [60_000], "what does not fit ends the set");
+        assert_eq!(put(&[70_000]).1, 0, "longer than any record data");
     }
 
     fn tenant(domain: &str, endpoint: &str, pool: Option<PoolIndex>, file: u32) -> (Definition, Tenant) {

@@ -2,6 +2,7 @@
 
 use crate::lab::*;
 use mxseal::control::protocol::ZoneStanding;
+use mxseal::zone::kind::Family;
 
 const PARENT: &str = "@ 3600 SOA ns.mx.example. h.mx.example. 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.53\n";
 const CHILD: &str =
@@ -180,7 +181,11 @@ fn a_child_served_here_is_delegated_with_its_ds_and_glue() {
 /// The addresses that must go with a referral.
 fn glue(cut: &mxseal::zone::content::Node) -> Vec<Vec<u8>> {
     let (_, _, hosts) = cut.set_with_hosts(mxseal::dns::rtype::number::NS).expect("a cut");
-    let sets = hosts.iter().filter(|host| host.is_needed).flat_map(|host| [host.set(0), host.set(1)]).flatten();
+    let sets = hosts
+        .iter()
+        .filter(|host| host.is_needed)
+        .flat_map(|host| Family::ALL.map(|family| host.set(family)))
+        .flatten();
     sets.flat_map(|(set, _)| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect()
 }
 

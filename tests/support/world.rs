@@ -8,7 +8,8 @@ use mxseal::sign::Signing;
 use mxseal::sign::key::{Key, SignFault, Signer};
 use mxseal::time::SignaturePolicy;
 use mxseal::zone::content::{self, Content, Delegation, Parts};
-use mxseal::zone::endpoint::{KINDS, Pools, Records, Tenant};
+use mxseal::zone::endpoint::{Pools, Records, Tenant};
+use mxseal::zone::kind::{Family, RecordKind};
 use mxseal::zone::table::Table;
 use mxseal::zone::{Zone, master, tenant};
 use std::collections::BTreeMap;
@@ -251,12 +252,16 @@ fn rows(draft: &Draft, keys: Vec<(&'static str, Key)>, key_sets: &KeySets, zone:
     for tenant in zone.tenants.iter() {
         let endpoint = Name::below(tenant.label(), &draft.apex).expect("an endpoint");
         let port = Name::parse("_25._tcp", &endpoint).expect("a name of TLSA");
-        for (kind, rtype) in KINDS.iter().enumerate() {
-            let owner = if kind < 2 { endpoint.to_vec() } else { port.to_vec() };
+        for kind in RecordKind::ALL {
+            let (owner, rtype) = match kind {
+                RecordKind::Address(Family::V4) => (endpoint.to_vec(), rt::A),
+                RecordKind::Address(Family::V6) => (endpoint.to_vec(), rt::AAAA),
+                RecordKind::Tlsa => (port.to_vec(), rt::TLSA),
+            };
             let set = tenant.set(kind, &zone.pools);
             rows.extend(set.into_iter().flat_map(|set| {
                 let owner = owner.clone();
-                set.data().map(move |data| (owner.clone(), *rtype, set.ttl, data.to_vec())).collect::<Vec<_>>()
+                set.data().map(move |data| (owner.clone(), rtype, set.ttl, data.to_vec())).collect::<Vec<_>>()
             }));
         }
     }

@@ -9,11 +9,9 @@ use crate::dns::name::{self, Name};
 use crate::dns::rrset::{RECORD_HEAD, Rrset, RrsetFault, RrsetView};
 use crate::dns::rtype::number as rt;
 use crate::sign::memo::Slot;
+use crate::zone::kind::Family;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// The types of addresses, in the order in which they go out, which is that of a tenant's RRsets.
-pub const ADDRESSES: [u16; 2] = [rt::A, rt::AAAA];
 
 /// A host that an RRset names.
 pub struct Host {
@@ -23,13 +21,13 @@ pub struct Host {
     pub is_needed: bool,
     /// Its addresses are this zone's own, not glue.
     is_ours: bool,
-    sets: [Option<Arc<KeptSet>>; 2],
+    sets: [Option<Arc<KeptSet>>; Family::ALL.len()],
 }
 
 impl Host {
-    /// Its addresses of a kind in the master file; with the place of their signature where they are ours to sign.
-    pub fn set(&self, kind: usize) -> Option<(RrsetView<'_>, Option<&Slot>)> {
-        let kept = self.sets.get(kind)?.as_deref()?;
+    /// Its addresses of one family in the master file; with the place of their signature where they are ours to sign.
+    pub fn set(&self, family: Family) -> Option<(RrsetView<'_>, Option<&Slot>)> {
+        let kept = self.sets.get(family.index())?.as_deref()?;
         Some((kept.set.view(), self.is_ours.then_some(&kept.slot)))
     }
 
@@ -75,7 +73,7 @@ impl<'n> Hosts<'n> {
 
     /// The addresses of a type at `owner`, where records name that host.
     pub fn shared(&mut self, owner: &[u8], rtype: u16) -> Result<Option<Arc<KeptSet>>, RrsetFault> {
-        if !ADDRESSES.contains(&rtype) || !self.named.contains(owner) {
+        if !matches!(rtype, rt::A | rt::AAAA) || !self.named.contains(owner) {
             return Ok(None);
         }
         self.make(owner, owner, rtype)
@@ -118,7 +116,7 @@ impl<'n> Hosts<'n> {
             Standing::Glue if rtype == rt::NS => (name, false),
             Standing::Glue | Standing::Nothing => return Ok(None),
         };
-        let [four, six] = ADDRESSES.map(|kind| self.make(name, at, kind));
+        let [four, six] = Family::ALL.map(|family| self.make(name, at, family.rtype()));
         let sets = [four?, six?];
         // A tenant's endpoint is a name just below the apex, which the master file does not have.
         let may_be_tenant = name::parent(name) == Some(self.apex) && !self.names.contains_key(name);
