@@ -15,21 +15,35 @@
 //!   proves one step → its keys prove themselves, its fact is durable → snapshot swapped → seen on the wire and at the
 //!   parent, which are facts for the next step.
 //!
-//! # Arrows
-//! A module may use those to its right, and nothing else (`tests/tidy.rs` holds it to that):
-//! ```text
-//! main → cli → { control, http, serve } → pure
-//! control → answer, cert, config, diagnostic, dns, fields, metrics, probe, process, roll, sign, time, zone
-//! serve   → answer, metrics, process, time    http    → metrics, process            process → time
-//! probe   → cert, time                        roll    → cert, sign, time            cert   → time
-//! answer  → dns, sign, time, zone             metrics → answer, dns, time
-//! config  → diagnostic, dns, fields, time     zone    → diagnostic, dns, fields, sign
-//! sign    → dns, time                         render, fields → diagnostic           diagnostic, dns, time → nothing
-//! ```
-//! All but [`cli`], [`serve`], [`http`], [`process`] and the shells of [`control`] (`thread`, `outside`, `observe`,
-//! `socket`, `warm`, `watch`, `scan`, `store`, the state, clock and observer of `rolls`, and what they stand on) is pure:
-//! values in, values out; no clock, files, sockets, threads or logs. [`roll`] is pure as a whole, so that [`roll::zone::sim`]
-//! lives through years of it.
+//! # Rooms
+//! A room is a module of this page with all below it. It uses the rooms that its row names and no others, and each of them
+//! has its row further down, so there is no circle. It is pure or a shell as a whole. Pure: values in, values out; no clock,
+//! files, sockets, threads, chance or logs, so [`roll::zone::sim`] lives through years of what [`roll`] decides. Inside of
+//! a room no two modules of one folder use each other. `tests/tidy.rs` reads this table and holds the code to it.
+//!
+//! | room | kind | uses |
+//! |---|---|---|
+//! | `main` | shell | [`cli`] |
+//! | [`cli`] | shell | [`answer`], [`cert`], [`config`], [`control`], [`diagnostic`], [`dns`], [`http`], [`metrics`], [`probe`], [`process`], [`render`], [`roll`], [`serve`], [`sign`], [`time`], [`zone`] |
+//! | [`http`] | shell | [`metrics`], [`process`] |
+//! | [`control`] | shell | [`answer`], [`cert`], [`config`], [`diagnostic`], [`dns`], [`fields`], [`metrics`], [`probe`], [`process`], [`roll`], [`sign`], [`time`], [`zone`] |
+//! | [`probe`] | shell | [`cert`] |
+//! | [`serve`] | shell | [`answer`], [`metrics`], [`process`], [`time`] |
+//! | [`process`] | shell | [`time`] |
+//! | [`roll`] | pure | [`cert`], [`sign`], [`time`] |
+//! | [`cert`] | pure | [`time`] |
+//! | [`metrics`] | pure | [`answer`], [`dns`], [`time`] |
+//! | [`answer`] | pure | [`dns`], [`sign`], [`time`], [`zone`] |
+//! | [`zone`] | pure | [`diagnostic`], [`dns`], [`fields`], [`sign`] |
+//! | [`sign`] | pure | [`dns`], [`time`] |
+//! | [`config`] | pure | [`diagnostic`], [`dns`], [`fields`], [`time`] |
+//! | [`render`] | pure | [`diagnostic`] |
+//! | [`fields`] | pure | [`diagnostic`] |
+//! | [`diagnostic`] | pure | nothing |
+//! | [`dns`] | pure | nothing |
+//! | [`time`] | pure | nothing |
+//!
+//! Some of what [`control`] holds is pure, too, and is still listed in `tests/tidy/rooms.rs`.
 //!
 //! # What always holds
 //! * Every answer of a signed zone validates, at every moment, for every resolver: signatures begin a day before they are
