@@ -62,6 +62,37 @@ fn running_millis() -> u64 {
     u64::try_from(BEGIN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Both clocks at one moment. Facts, waits and our own signatures go by the signing clock; people, programs that read
+/// reports, certificates, and the signatures of others go by the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// The signing clock.
+    pub signing: UnixTime,
+    /// The wall clock, or the signing clock again where that is no reading.
+    pub wall: UnixTime,
+}
+
+impl Clocks {
+    /// Clocks of which the wall clock says `ahead` seconds more than the signing clock, or less where that is negative.
+    pub fn apart(signing: UnixTime, ahead: i64) -> Clocks {
+        Clocks { signing, wall: UnixTime(signing.0.saturating_add_signed(ahead)) }
+    }
+
+    /// What the wall clock says at a moment of the signing clock, if both go on as they do now.
+    pub fn by_wall(self, at: UnixTime) -> UnixTime {
+        match self.wall >= self.signing {
+            true => at.after(self.wall.0 - self.signing.0),
+            false => at.before(self.signing.0 - self.wall.0),
+        }
+    }
+}
+
+impl From<UnixTime> for Clocks {
+    fn from(now: UnixTime) -> Clocks {
+        Clocks { signing: now, wall: now }
+    }
+}
+
 impl UnixTime {
     /// The moment `span` seconds later.
     pub fn after(self, span: Seconds) -> UnixTime {

@@ -13,7 +13,7 @@ use mxseal::roll::zone::sim::parent::Parent;
 use mxseal::roll::zone::sim::world::World;
 use mxseal::roll::zone::{Conditions, Policy};
 use mxseal::sign::key::Role;
-use mxseal::time::UnixTime;
+use mxseal::time::{Clocks, UnixTime};
 
 const DAY: u64 = 86_400;
 const START: u64 = 1_800_000_000;
@@ -53,7 +53,8 @@ fn told<T>(facts: &ZoneFacts, policy: &Policy, now: u64, ahead: i64, tell: impl 
     let faults = [("192.0.2.2:53".to_owned(), "no answer within 5 s".to_owned())];
     let plan = plan(facts, policy, &Conditions::default(), now);
     let (policy_name, snapshot, clock) = ("registry", 48_213, "");
-    tell(&About { apex: &apex, facts, policy, policy_name, plan: &plan, snapshot, clock, faults: &faults, now, ahead })
+    let clocks = Clocks::apart(now, ahead);
+    tell(&About { apex: &apex, facts, policy, policy_name, plan: &plan, snapshot, clock, faults: &faults, clocks })
 }
 
 fn info(world: &World) -> KeysInfo {
@@ -256,12 +257,13 @@ fn rolls_are_refused_with_their_reason_and_what_is_missing() {
     go(&mut rolling, DAY);
     let again = refused(&rolling, &asked(None), "is being replaced already", "--back");
     assert_eq!(again.since, Some(UnixTime(since)));
+    let again_at = Clocks::from(UnixTime(rolling.time));
     let allowed = again.allowed_at.expect("a forecast").0;
     assert!(allowed > rolling.time && allowed < rolling.time + 60 * DAY, "{again:?}");
     assert!(
-        again.message(0).contains("allowed from 2027-") && again.message(0).contains("(since 2027-"),
+        again.message(again_at).contains("allowed from 2027-") && again.message(again_at).contains("(since 2027-"),
         "{}",
-        again.message(0)
+        again.message(again_at)
     );
     assert!(request(&rolling, &asked(Some("ksk"))).is_ok(), "the other role may wait for its turn");
     let wait = allowed - rolling.time + DAY;

@@ -297,7 +297,7 @@ fn default_bounds(config: &Config) -> Bounds {
 /// # Errors
 /// Why it is not kept.
 pub fn stage(life: &mut Life, store: &Store, key: &PrivateKey, now: UnixTime) -> Result<(), String> {
-    steps::keep(life, store, key, Origin::Staged, now)
+    steps::keep(life, store, key, Origin::Staged, now).map_err(|undone| undone.reason(life))
 }
 
 /// A moment for people.

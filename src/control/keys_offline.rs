@@ -8,13 +8,13 @@ use super::journal_file::{JOURNAL_NAME, JournalFile};
 use super::keyfile::{self, KeyFileFault};
 use super::keys_folder::{check_folder, is_there, zone_folder};
 use super::outside;
+use super::rolls::{Shift, limits};
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::zone::Policy;
 use crate::roll::zone::facts::Limits;
 use crate::sign::key::Key;
-use crate::zone::content::DELEGATION_TTL;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -69,12 +69,15 @@ pub fn signed_zones(config: &Config) -> (Vec<SignedZone>, Vec<Diagnostic>) {
     findings.extend(world.findings());
     let mut zones = Vec::new();
     for zone in world.zones.values().filter(|zone| zone.signed) {
-        let Some(content) = zone.content() else { continue };
+        let Some(limits) = limits::of_zone(zone, !zone.tenants.table.is_empty(), world.pools.ttl, Shift::default())
+        else {
+            continue;
+        };
         match read_facts(&config.keys, &zone.apex) {
             Ok(facts) => zones.push(SignedZone {
                 apex: zone.apex.clone(),
                 policy: roll_policy(&zone.policy),
-                limits: limits(&zone.policy, content.ttl_max, content.negative_ttl, config.tenants.ttl),
+                limits,
                 own_parent: zone.parent.is_some(),
                 facts,
             }),
@@ -101,8 +104,36 @@ pub fn roll_policy(policy: &config::Policy) -> Policy {
     }
 }
 
-/// How long what a zone serves may be held: the TTLs of its file, of tenants, and of the DS of its children.
-pub fn limits(policy: &config::Policy, ttl_max: u32, negative_ttl: u32, tenants_ttl: u32) -> Limits {
-    let data = ttl_max.max(tenants_ttl).max(DELEGATION_TTL);
-    Limits::of(policy.dnskey_ttl, data, negative_ttl, (policy.dnskey_life, policy.signature_life))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"version = 1
+[zone."mx.example"]
+policy  = "lab"
+parents = ["192.0.2.1"]
+
+[policy.lab]
+signature_life   = "8s"
+signature_grid   = "1s"
+inception_before = "10m"
+dnskey_life      = "8s"
+dnskey_refresh   = "4s"
+dnskey_ttl       = "1s"
+margin           = "1s"
+"#;
+    const MASTER: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 604800 300\n@ NS ns1\nns1 A 192.0.2.53\n";
+
+    #[test]
+    fn a_simulated_zone_waits_as_long_as_the_server_would() {
+        let place = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(place.path().join("zones")).expect("a folder");
+        std::fs::write(place.path().join("zones/mx.example.zone"), MASTER).expect("a file");
+        let (config, _) = config::parse("mxseal.toml", CONFIG).expect("a configuration");
+        let config = Config { zones: place.path().join("zones"), keys: place.path().join("keys"), ..config };
+        let (zones, findings) = signed_zones(&config);
+        assert_eq!(zones.len(), 1, "{findings:?}");
+        // It has no tenants and delegates nothing; and no cache uses what it serves past the end of its signature.
+        assert_eq!(zones[0].limits, Limits::of(1, 8, 8, (8, 8)), "{findings:?}");
+    }
 }

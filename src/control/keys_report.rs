@@ -21,7 +21,7 @@ use crate::roll::zone::step::Step;
 use crate::roll::zone::{Policy, words};
 use crate::sign::handover::handover;
 use crate::sign::key::Role;
-use crate::time::UnixTime;
+use crate::time::{Clocks, UnixTime};
 
 /// Things done that are shown: a roll with all of its steps, and no history.
 const DONE_MAX: usize = 10;
@@ -45,16 +45,14 @@ pub struct About<'a> {
     pub clock: &'a str,
     /// Addresses of the parent without an answer in the last round, and why.
     pub faults: &'a [(String, String)],
-    /// The moment, by the signing clock.
-    pub now: UnixTime,
-    /// Wall clock minus signing clock, in seconds: moments are told by the wall clock.
-    pub ahead: i64,
+    /// The moment: decisions go by the signing clock, and all moments are told by the wall clock.
+    pub clocks: Clocks,
 }
 
 impl About<'_> {
     /// A moment of the signing clock by the wall clock.
     fn wall(&self, at: UnixTime) -> u64 {
-        at.0.saturating_add_signed(self.ahead)
+        self.clocks.by_wall(at).0
     }
 
     fn zone(&self) -> String {
@@ -104,7 +102,7 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
         |key: &&KeyFacts| key.is_live() || key.signs_data() || (key.destroyed.is_none() && !key.file.is_empty());
     let blockers: Vec<BlockerInfo> = plan.blockers.iter().map(|blocker| blocker_info(about, blocker)).collect();
     let next = match &plan.next {
-        Some(_) => Some(about.now),
+        Some(_) => Some(about.clocks.signing),
         None => plan.waits.iter().filter_map(|wait| wait.until).min(),
     };
     KeysInfo {
@@ -123,7 +121,7 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
         ds_wanted: tags(&facts.ds_wanted),
         parent_servers: facts.parent.servers.iter().map(|server| server_info(about, server)).collect(),
         clock: about.clock.to_owned(),
-        now: about.wall(about.now),
+        now: about.clocks.wall.0,
     }
 }
 
@@ -157,7 +155,7 @@ fn key_info(about: &About<'_>, key: &KeyFacts) -> KeyInfo {
         tag: key.public.tag,
         role: key.role.word().to_owned(),
         algorithm: key.public.algorithm,
-        phase: Phase::of(about.facts, key, about.policy.margin, about.now).word().to_owned(),
+        phase: Phase::of(about.facts, key, about.policy.margin, about.clocks.signing).word().to_owned(),
         created: about.wall(key.created),
         published: wall(key.published),
         activated: wall(key.activated),

@@ -25,6 +25,7 @@ pub mod facts;
 pub mod fold;
 pub mod forecast;
 pub mod key;
+pub mod phase;
 pub mod plan;
 pub mod sights;
 pub mod step;

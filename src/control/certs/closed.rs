@@ -100,8 +100,8 @@ impl Closed {
         Diagnostic::error(NO_FACTS, Place::file(self.file.clone()), self.what(pool), self.fix(pool))
     }
 
-    /// The same for commands. `past`: what is served by it.
-    pub fn info(&self, pool: &str, past: Option<&Past>, (snapshot, tenants): (u64, u64), now: UnixTime) -> CertInfo {
+    /// The same for commands, at a moment of the wall clock. `past`: what is served by it.
+    pub fn info(&self, pool: &str, past: Option<&Past>, (snapshot, tenants): (u64, u64), wall: UnixTime) -> CertInfo {
         let published = past.map(Past::published).unwrap_or_default();
         let given_up = past.map(|past| past.given_up.clone()).unwrap_or_default();
         let all: SpkiSet = published.iter().chain(given_up.keys()).copied().collect();
@@ -120,7 +120,7 @@ impl Closed {
             keys: keys.collect(),
             blockers: vec![BlockerInfo { what, fix: fix.clone(), freezes: true }],
             must: vec![fix],
-            now: now.0,
+            now: wall.0,
             ..CertInfo::default()
         }
     }
@@ -164,7 +164,7 @@ impl Certs {
         let mut life = Life::with(journal, Vec::new());
         for fact in facts_of(store, pool, &past, reason) {
             if !life.record(fact, now) {
-                return Err((1, life.disk.clone().unwrap_or_default()));
+                return Err((1, life.unrecorded()));
             }
         }
         tracing::warn!(POOL = pool, "a new journal begins, since a person says that the past is known: {reason}");

@@ -12,7 +12,7 @@ use crate::roll::hosts::fold::KeyFacts;
 use crate::roll::hosts::plan::{Blocker, is_known_here};
 use crate::roll::hosts::step::ready_at;
 use crate::roll::hosts::{fold::Caution, words};
-use crate::time::UnixTime;
+use crate::time::{Clocks, UnixTime};
 use std::net::IpAddr;
 
 /// Codes: something stands in the way; a key nobody announced; a key that files do not name; a certificate; no STARTTLS; a
@@ -33,20 +33,24 @@ const LONG: &str = "MX5612";
 /// Codes: a private half that others may have read; a file with a key that nobody named.
 const EXPOSED: &str = "MX5614";
 const STRAY: &str = "MX5615";
+/// Code of a fact that contradicts those before it.
+const REFUSED: &str = "MX5616";
 /// Share of its life that a certificate has left when it is to be renewed: as Let's Encrypt asks.
 const RENEW_SHARE: u64 = 3;
 
-/// All that stands against a pool; `names`: what its certificates should cover; `webpki`: whether MTA-STS senders matter.
+/// All that stands against a pool: waits go by the signing clock, certificates by the wall clock; `names`: what its certificates should cover; `webpki`: whether MTA-STS senders matter.
 pub fn findings(
     pool: &str,
     shown: &str,
     life: &Life,
     (names, webpki): (&[String], bool),
-    now: UnixTime,
+    clocks: Clocks,
 ) -> Vec<Diagnostic> {
+    let now = clocks.signing;
     let place = || Place::file(shown.to_owned());
     let mut found = life.found.clone();
-    let blockers = life.plan.iter().flat_map(|plan| &plan.blockers);
+    let disk = disk(life);
+    let blockers = life.plan.iter().flat_map(|plan| &plan.blockers).chain(&disk);
     for blocker in blockers {
         let (what, fix) = words::blocker(life.facts(), blocker);
         let message = format!("pool `{pool}`: {what}");
@@ -59,6 +63,9 @@ pub fn findings(
             | Blocker::GivenUp { emergency: false, .. } => Diagnostic::warning(BLOCKED, place(), message, &fix),
             _ => Diagnostic::error(BLOCKED, place(), message, &fix),
         });
+    }
+    if let Some((what, fix)) = refused(life) {
+        found.push(Diagnostic::error(REFUSED, place(), format!("pool `{pool}`: {what}"), fix));
     }
     let reachable = life.facts().reachable(life.policy.margin, now);
     let served = life.facts().served_addresses();
@@ -88,7 +95,7 @@ pub fn findings(
         found.push(Diagnostic::warning(LONG, place(), message, &help));
     }
     for (path, leaf) in &life.certificates {
-        found.extend(certificate(pool, &place(), (path, leaf), names, now));
+        found.extend(certificate(pool, &place(), (path, leaf), names, clocks.wall));
     }
     if webpki {
         found.extend(life.hosts.iter().flat_map(|(address, host)| untrusted(pool, &place(), *address, host)));
@@ -99,6 +106,19 @@ pub fn findings(
     found.sort();
     found.dedup();
     found
+}
+
+/// What the disk refused since the last look at what is to be done.
+fn disk(life: &Life) -> Option<Blocker> {
+    let is_told = life.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Disk(_)));
+    life.disk.clone().filter(|_| !is_told).map(Blocker::Disk)
+}
+
+/// That a fact contradicts those before it, and what to do: no disk has to be repaired for that.
+pub fn refused(life: &Life) -> Option<(String, &'static str)> {
+    let reason = life.refused.as_ref()?;
+    let fix = "what is served stays as it is; compare its folder below `keys/` with a backup, and report this as a fault of mxseal";
+    Some((format!("a fact is not recorded, and nothing follows from it: {reason}"), fix))
 }
 
 /// What a person must look at in the folder of a pool's private keys: code, fact, and what to do.

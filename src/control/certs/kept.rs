@@ -197,11 +197,7 @@ impl Certs {
             |life: &Life, fact: &Fact| matches!(fact, Fact::KeyKnown { spki, .. } if life.facts().key(*spki).is_some());
         for fact in facts {
             if !is_known(&life, &fact) && !life.record(fact, now) {
-                tracing::error!(
-                    POOL = way,
-                    "what is known of it could not be recorded: {}",
-                    life.disk.clone().unwrap_or_default()
-                );
+                tracing::error!(POOL = way, "what is known of it could not be recorded: {}", life.unrecorded());
             }
         }
         let message = format!("what was known of the way {way} to pool {to} is lost: {why}");

@@ -69,8 +69,10 @@ pub struct Life {
     pub round: Option<u64>,
     /// Why another server may change the pool; none: this one does.
     pub elsewhere: Option<String>,
-    /// Why the last fact could not be recorded.
+    /// Why the disk does not take the last fact, or the last key.
     pub disk: Option<String>,
+    /// Why the last fact cannot follow those before it.
+    pub refused: Option<String>,
     /// Keys whose private halves cannot be read, and why.
     pub unreadable: BTreeMap<Spki, String>,
     /// What else is to be said of the files of private halves.
@@ -158,6 +160,7 @@ impl Life {
             round: None,
             elsewhere: None,
             disk: None,
+            refused: None,
             unreadable: BTreeMap::new(),
             slots: Slots::default(),
         }
@@ -178,7 +181,7 @@ impl Life {
         self.due = Instant::now();
     }
 
-    /// Records a fact; false where it is not recorded, and must not be acted upon.
+    /// Records a fact; false where it is not recorded, and must not be acted upon: [`Life::unrecorded`] says why.
     pub fn record(&mut self, fact: Fact, now: UnixTime) -> bool {
         match self.journal.append(fact, now) {
             Ok(()) => {
@@ -187,14 +190,29 @@ impl Life {
                 true
             }
             Err(fault) => {
-                if let AppendFault::Contradiction { .. } = &fault {
-                    tracing::error!("{fault}");
-                }
-                self.disk = Some(fault.to_string());
-                self.due = self.due.min(Instant::now() + RETRY);
+                self.is_not_recorded(&fault);
                 false
             }
         }
+    }
+
+    /// A fact that contradicts those before is a fault of this program, and no repair of a disk ends it.
+    fn is_not_recorded(&mut self, fault: &AppendFault) {
+        match fault {
+            AppendFault::Contradiction { .. } => {
+                tracing::error!("{fault}");
+                self.refused = Some(fault.to_string());
+            }
+            AppendFault::TooLong { .. } | AppendFault::Full(_) | AppendFault::Disk(_) => {
+                self.disk = Some(fault.to_string());
+            }
+        }
+        self.due = self.due.min(Instant::now() + RETRY);
+    }
+
+    /// Why the last fact was not recorded.
+    pub fn unrecorded(&self) -> String {
+        self.disk.clone().or_else(|| self.refused.clone()).unwrap_or_default()
     }
 
     /// Makes durable how long what is served stays in caches, where that is news. What caps it where that is more than is
@@ -211,6 +229,8 @@ impl Life {
 
     /// Records what the files name that was not known.
     pub fn learn(&mut self, now: UnixTime) {
+        // All that could contradict earlier facts is tried again here.
+        self.refused = None;
         let certificates = self.wanted.current.iter().map(|(spki, kind)| (*spki, Some(*kind), Origin::File));
         // What tenants bring along is served to them whatever became of it since they began their way.
         let before = self.wanted.before.iter().flat_map(|(keys, _)| keys);
@@ -281,8 +301,8 @@ impl Life {
                 return is_served;
             };
             match super::steps::take(self, store, &step, now) {
-                Taken::Quietly => {}
-                Taken::Serving => is_served = true,
+                Taken::Quietly => self.refused = None,
+                Taken::Serving => (is_served, self.refused) = (true, None),
                 Taken::Not => {
                     self.due = Instant::now() + RETRY;
                     return is_served;

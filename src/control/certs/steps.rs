@@ -24,7 +24,8 @@ pub(super) fn take(life: &mut Life, store: &Store, step: &Step, now: UnixTime) -
     match step {
         Step::Create(kind) => {
             let made = PrivateKey::generate(*kind).map_err(|fault| fault.to_string());
-            quietly(made.and_then(|key| keep(life, store, &key, Origin::Made, now)), life)
+            let kept = made.map_err(Undone::Disk).and_then(|key| keep(life, store, &key, Origin::Made, now));
+            quietly(kept, life)
         }
         Step::Destroy(spki) => quietly(destroy(life, store, *spki, now), life),
         Step::Publish(_) | Step::Admit(_) | Step::Withdraw(_) => {
@@ -37,12 +38,31 @@ pub(super) fn take(life: &mut Life, store: &Store, step: &Step, now: UnixTime) -
     }
 }
 
-fn quietly(done: Result<(), String>, life: &mut Life) -> Taken {
+fn quietly(done: Result<(), Undone>, life: &mut Life) -> Taken {
     match done {
         Ok(()) => Taken::Quietly,
-        Err(reason) => {
+        Err(Undone::Unrecorded) => Taken::Not,
+        Err(Undone::Disk(reason)) => {
             life.disk = Some(reason);
             Taken::Not
+        }
+    }
+}
+
+/// Why a step that changes the disk was not taken.
+pub(super) enum Undone {
+    /// Its fact was not recorded, and [`Life::unrecorded`] says why.
+    Unrecorded,
+    /// The disk, or what makes keys, refused for this reason.
+    Disk(String),
+}
+
+impl Undone {
+    /// The reason.
+    pub(super) fn reason(self, life: &Life) -> String {
+        match self {
+            Undone::Unrecorded => life.unrecorded(),
+            Undone::Disk(reason) => reason,
         }
     }
 }
@@ -57,26 +77,26 @@ pub(super) fn keep(
     key: &PrivateKey,
     origin: Origin,
     now: UnixTime,
-) -> Result<(), String> {
+) -> Result<(), Undone> {
     let file = file_name(key.kind(), key.spki());
-    store.keep_pool_key(life.name(), &file, key).map_err(|fault| fault.to_string())?;
+    store.keep_pool_key(life.name(), &file, key).map_err(|fault| Undone::Disk(fault.to_string()))?;
     let fact = Fact::KeyKnown { spki: key.spki(), kind: Some(key.kind()), origin, file };
     if !life.record(fact, now) {
-        return Err(life.disk.clone().unwrap_or_default());
+        return Err(Undone::Unrecorded);
     }
     tracing::info!(POOL = life.name(), KEY = %key.spki().short(), "the next {} key is kept", key.kind().word());
     Ok(())
 }
 
 /// The private half of a removed key is wiped: said first, so that a start finishes what a crash leaves.
-fn destroy(life: &mut Life, store: &Store, spki: Spki, now: UnixTime) -> Result<(), String> {
+fn destroy(life: &mut Life, store: &Store, spki: Spki, now: UnixTime) -> Result<(), Undone> {
     let file = life.facts().key(spki).map(|key| key.file.clone()).unwrap_or_default();
     let text = words::step(life.facts(), &Step::Destroy(spki));
     if !life.record(Fact::KeyDestroyed { spki }, now) {
-        return Err(life.disk.clone().unwrap_or_default());
+        return Err(Undone::Unrecorded);
     }
     tracing::info!(POOL = life.name(), "{text}");
-    store.wipe_pool_key(life.name(), &file).map_err(|fault| fault.to_string())
+    store.wipe_pool_key(life.name(), &file).map_err(|fault| Undone::Disk(fault.to_string()))
 }
 
 /// Name of a key's file: `next-ecdsa-p256-0123456789abcdef.pem`.

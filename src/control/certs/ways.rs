@@ -149,7 +149,7 @@ impl Certs {
         for fact in inherited.into_iter().flatten() {
             let is_known = matches!(&fact, Fact::KeyKnown { spki, .. } if life.facts().key(*spki).is_some());
             if !is_known && !life.record(fact, now) {
-                return Err(life.disk.clone().unwrap_or_default());
+                return Err(life.unrecorded());
             }
         }
         // Who is on the way is said last: after a crash nobody is on one that does not know what he was served.

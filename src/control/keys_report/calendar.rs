@@ -16,8 +16,9 @@ const DAY: Seconds = 86_400;
 
 /// The calendar of the next `days`.
 pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
-    let until = about.now.after(days.saturating_mul(DAY));
-    let ahead = forecast(about.facts, about.policy, about.now, until);
+    let now = about.clocks.signing;
+    let until = now.after(days.saturating_mul(DAY));
+    let ahead = forecast(about.facts, about.policy, now, until);
     let steps = ahead.steps.iter().map(|coming| PlannedStep {
         at: about.wall(coming.at),
         verb: words::verb(&coming.step).to_owned(),
@@ -26,7 +27,7 @@ pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
     });
     KeysPlan {
         zone: about.apex.to_string(),
-        from: about.wall(about.now),
+        from: about.clocks.wall.0,
         until: about.wall(until),
         steps: steps.collect(),
         bars: Bars::of(about, &ahead, until),
@@ -44,8 +45,8 @@ impl Bars {
     fn of(about: &About<'_>, ahead: &Forecast, until: UnixTime) -> Vec<KeyBar> {
         let mut bars = Bars { margin: about.policy.margin, phases: BTreeMap::new() };
         let mut facts = ahead.start.clone();
-        bars.look(&facts, about.now);
-        let mut last = about.now;
+        let mut last = about.clocks.signing;
+        bars.look(&facts, last);
         for (at, fact) in &ahead.taken {
             bars.look_between(&facts, last, *at);
             // Each one could follow when the forecast was made.

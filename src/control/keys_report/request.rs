@@ -10,7 +10,7 @@ use crate::roll::zone::forecast::forecast;
 use crate::roll::zone::goal::Goal;
 use crate::roll::zone::{Conditions, Policy};
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Role};
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Clocks, Seconds, UnixTime};
 use data_encoding::HEXLOWER;
 
 /// Who asked, in the journal.
@@ -42,9 +42,9 @@ impl Refused {
         Refused { reason: reason.into(), missing: missing.into(), since: None, allowed_at: None }
     }
 
-    /// One line for people, its moment by the wall clock, which is `ahead` of the signing clock.
-    pub fn message(&self, ahead: i64) -> String {
-        let shown = |at: UnixTime| moment(at.0.saturating_add_signed(ahead));
+    /// One line for people, its moments by the wall clock.
+    pub fn message(&self, clocks: Clocks) -> String {
+        let shown = |at: UnixTime| moment(clocks.by_wall(at).0);
         let mut text = self.reason.clone();
         if let Some(since) = self.since {
             text.push_str(&format!(" (since {})", shown(since)));

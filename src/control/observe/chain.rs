@@ -6,11 +6,11 @@
 use super::anchors::key_digest;
 use super::denial;
 use super::message::{Message, NXDOMAIN, Record};
-use super::verify::{Clocks, Set, is_zone_key, set};
+use super::verify::{Set, is_zone_key, set};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
 use crate::sign::key::key_tag;
-use crate::time::UnixTime;
+use crate::time::{Clocks, UnixTime};
 
 /// The keys of a zone that its DS or an anchor vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]

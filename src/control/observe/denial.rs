@@ -5,10 +5,11 @@
 
 use super::chain::{DsSeen, Keys};
 use super::message::Record;
-use super::verify::{Clocks, Verified, set};
+use super::verify::{Verified, set};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
 use crate::sign::denial::has_type;
+use crate::time::Clocks;
 use data_encoding::BASE32HEX_NOPAD;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 

@@ -7,10 +7,11 @@ use super::anchors::Anchors;
 use super::chain::{self, DsSeen};
 use super::client::{AskFault, Transport, Trouble};
 use super::round::Round;
-use super::verify::{Clocks, set};
+use super::verify::set;
 use super::walk::{NAME_SERVERS_MAX, SERVERS_MAX, Server, TRIES_MAX, Ways, name_servers};
 use crate::dns::name::Name;
 use crate::dns::rtype::number;
+use crate::time::Clocks;
 use std::net::SocketAddr;
 
 /// What to look for, where and by whose word.

@@ -7,10 +7,10 @@ use super::anchors::Anchors;
 use super::chain::{self, DsSeen, Keys};
 use super::client::Transport;
 use super::message::Message;
-use super::verify::Clocks;
 use super::walk::{Walk, Ways};
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
+use crate::time::Clocks;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 

@@ -9,7 +9,7 @@ use crate::dns::rdata::lower_names;
 use crate::dns::rrset::CLASS_IN;
 use crate::dns::rtype::{self, number};
 use crate::sign::key::key_tag;
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Clocks, Seconds, UnixTime};
 use hickory_proto::dnssec::{Algorithm, PublicKey, PublicKeyBuf};
 
 /// How far the clocks of signers and ours may differ.
@@ -119,24 +119,6 @@ pub fn set<'a>(section: &'a [Record], owner: &'a [u8], rtype: u16) -> Option<Set
     Some(Set { owner, rtype, ttl, one_ttl: ttls().all(|other| other == ttl), data, signatures: signatures_all })
 }
 
-/// What signatures of others must be valid by: one of these suffices, since either may be the one that is right.
-///
-/// Where the signing clock lags, for time off that it does not count, signatures of others begin after it. Where the wall
-/// clock is behind, what it takes for valid may have expired; but then nothing is taken away, as the clocks are in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clocks {
-    /// The signing clock.
-    pub signing: UnixTime,
-    /// The wall clock, or the signing clock again where that is no reading.
-    pub wall: UnixTime,
-}
-
-impl From<UnixTime> for Clocks {
-    fn from(now: UnixTime) -> Clocks {
-        Clocks { signing: now, wall: now }
-    }
-}
-
 impl Set<'_> {
     /// Whether `zone`'s `keys` signed it, by one of the clocks.
     ///
@@ -194,6 +176,9 @@ impl Set<'_> {
         if rrsig.labels > owner_labels(self.owner) {
             return Err(format!("the signature by key {tag} has more labels than its owner"));
         }
+        // Either clock may be the one that is right. Where the signing clock lags, for time off that it does not count,
+        // signatures of others begin after it. What a wall clock that is behind takes for valid may have expired; but
+        // then nothing is taken away, as the clocks are in doubt.
         in_time(rrsig, now.signing).or_else(|why| in_time(rrsig, now.wall).map_err(|_| why))?;
         if !ALGORITHMS.contains(&rrsig.algorithm) {
             return Err(format!(

@@ -5,7 +5,7 @@
 use crate::control::signing_clock::SigningClock;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::{self, Evidence, Told};
-use crate::time::{self, Seconds, UnixTime};
+use crate::time::{self, Clocks, Seconds, UnixTime};
 use std::path::Path;
 
 /// By how much signatures begin earlier and end later, so that they are valid by every reading of the clocks.
@@ -115,6 +115,11 @@ impl Clock {
         let (wall, now) = (time::wall().0, time::now().0);
         let ahead = i64::try_from(wall).unwrap_or(i64::MAX) - i64::try_from(now).unwrap_or(i64::MAX);
         if ahead.abs() <= 1 { 0 } else { ahead }
+    }
+
+    /// Both clocks now.
+    pub fn clocks(&self) -> Clocks {
+        Clocks::apart(time::now(), self.ahead())
     }
 
     /// What stands against it.

@@ -7,7 +7,7 @@ use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::phase::Phase;
 use crate::roll::zone::plan::{Blocker, Plan};
 use crate::roll::zone::words;
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Clocks, Seconds, UnixTime};
 
 /// What is shown of one zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,10 +25,8 @@ pub struct RollGauges {
 /// What gauges are made at.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
-    /// The signing clock.
-    pub now: UnixTime,
-    /// The wall clock minus the signing clock, in seconds.
-    pub ahead: i64,
+    /// The moment.
+    pub clocks: Clocks,
     /// The policy's margin.
     pub margin: Seconds,
     /// What was shown before as the next step.
@@ -39,7 +37,7 @@ pub struct At {
 pub fn gauges(facts: &ZoneFacts, plan: Option<&Plan>, at: At) -> RollGauges {
     // A destroyed key is history, and its series would only grow in number.
     let there = facts.keys.iter().filter(|key| key.destroyed.is_none());
-    let gauge = |key| Phase::of(facts, key, at.margin, at.now).word();
+    let gauge = |key| Phase::of(facts, key, at.margin, at.clocks.signing).word();
     RollGauges {
         keys: there.map(|key| KeyGauge { tag: key.public.tag, role: key.role.word(), state: gauge(key) }).collect(),
         next_event: plan.and_then(|plan| next_event(plan, at)),
@@ -50,13 +48,12 @@ pub fn gauges(facts: &ZoneFacts, plan: Option<&Plan>, at: At) -> RollGauges {
 
 /// A step that may be taken and is still not taken, since the disk is full perhaps, is due since it was shown first.
 fn next_event(plan: &Plan, at: At) -> Option<(&'static str, UnixTime)> {
-    let wall = |moment: UnixTime| UnixTime(moment.0.saturating_add_signed(at.ahead));
     if let Some(step) = &plan.next {
-        let (verb, now) = (words::verb(step), wall(at.now));
+        let (verb, now) = (words::verb(step), at.clocks.wall);
         let since = at.before.filter(|(before, _)| *before == verb).map_or(now, |(_, since)| since.min(now));
         return Some((verb, since));
     }
-    let waits = plan.waits.iter().filter_map(|wait| Some((words::verb(&wait.step), wall(wait.until?))));
+    let waits = plan.waits.iter().filter_map(|wait| Some((words::verb(&wait.step), at.clocks.by_wall(wait.until?))));
     waits.min_by_key(|(_, until)| *until)
 }
 
@@ -78,7 +75,7 @@ mod tests {
     const NOW: UnixTime = UnixTime(1_800_000_000);
 
     fn at() -> At {
-        At { now: NOW, ahead: 100, margin: 3600, before: None }
+        At { clocks: Clocks::apart(NOW, 100), margin: 3600, before: None }
     }
 
     fn facts(more: &[Fact]) -> (ZoneFacts, u16) {

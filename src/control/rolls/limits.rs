@@ -4,6 +4,7 @@
 
 use super::Shift;
 use crate::config::Policy;
+use crate::control::zones::ZoneState;
 use crate::roll::zone::facts::Limits;
 use crate::time::Seconds;
 use crate::zone::content::Content;
@@ -17,6 +18,13 @@ pub fn of(policy: &Policy, content: &Content, tenants_ttl: u32, shift: Shift) ->
     let limits = limits(policy, content.ttl_max.max(tenants_ttl), content.negative_ttl);
     let after = shift.after.min(SHIFT_MAX);
     Limits { dnskey_life: limits.dnskey_life + after, data_life: limits.data_life + after, ..limits }
+}
+
+/// The limits of a zone as it is served now; none: it has no content. `has_tenants`: those of tenants count, which have
+/// the TTL `tenants_ttl`.
+pub fn of_zone(zone: &ZoneState, has_tenants: bool, tenants_ttl: u32, shift: Shift) -> Option<Limits> {
+    let tenants_ttl = if has_tenants { tenants_ttl } else { 0 };
+    Some(of(&zone.policy, zone.content()?, tenants_ttl, shift))
 }
 
 /// The policy by which no signature and no DNSKEY stays in caches longer than `caps` allow. Where signatures must cover a

@@ -11,12 +11,12 @@ use crate::control::observe::notify::{Told, notify_cds};
 use crate::control::observe::own::{OwnExpected, OwnSeen, observe_zone};
 use crate::control::observe::parent::{ParentAsk, ParentRound, look};
 use crate::control::observe::pool::observe_pool;
-use crate::control::observe::verify::{self, Clocks};
+use crate::control::observe::verify;
 use crate::control::observe::walk::Ways;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
 use crate::process::address::is_here;
-use crate::time::{self, UnixTime};
+use crate::time::{self, Clocks, UnixTime};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -176,7 +176,7 @@ fn run(jobs: &Receiver<(Name, Look)>, listen: &[SocketAddr], ways: &Ways, report
 
 fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
     let now = time::now();
-    let by = |ahead: i64| Clocks { signing: now, wall: UnixTime(now.0.saturating_add_signed(ahead)) };
+    let by = |ahead: i64| Clocks::apart(now, ahead);
     // At an address that this host lacks nobody was answered, and whoever has it now is another server.
     let here = || listen.iter().copied().filter(|address| is_here(*address)).collect::<Vec<SocketAddr>>();
     match wanted {

@@ -7,7 +7,7 @@ use super::asker::Asker;
 use super::look::Look;
 use super::past::Word;
 use super::{Shift, build, limits};
-use crate::control::frozen::ASKING;
+use crate::control::frozen::{ASKING, Cause, Frozen};
 use crate::control::outside::{challenge, unproved};
 use crate::control::store::records::{Records, Unsigned};
 use crate::control::store::{Store, ZoneKeys};
@@ -105,9 +105,9 @@ pub struct ZoneRoll {
     pub parent_signed: Option<ParentSigned>,
     /// Addresses of the parent that gave no answer in the last round, and why.
     pub silent: Vec<(String, String)>,
-    /// Why the last fact could not be recorded.
+    /// Why the disk does not take the last fact, or the last key.
     pub disk: Option<String>,
-    /// Why the last step was not taken though it was planned.
+    /// Why the last step was not taken though it was planned, or a fact cannot follow those before it.
     pub refused: Option<String>,
 }
 
@@ -222,6 +222,20 @@ impl ZoneRoll {
                 false
             }
         }
+    }
+
+    /// A key was not made or wiped: a journal that does not fit is no fault of the disk.
+    pub fn is_not_done(&mut self, frozen: &Frozen) {
+        match frozen.cause {
+            Cause::JournalDamaged | Cause::JournalMissing => self.refused = Some(frozen.to_string()),
+            // The others are files and folders that the disk does not give or take.
+            _ => self.disk = Some(frozen.to_string()),
+        }
+    }
+
+    /// Why the last fact was not recorded.
+    pub fn unrecorded(&self) -> String {
+        self.disk.clone().or_else(|| self.refused.clone()).unwrap_or_default()
     }
 
     /// The key set that these facts ask for.

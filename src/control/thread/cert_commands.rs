@@ -32,8 +32,8 @@ impl Mind {
                 ended => ended,
             },
             Request::CertStatus { pool } => self.cert_status(pool.as_deref(), reply),
-            Request::CertPlan { pool, days } => self.each_pool(pool.as_deref(), |_, pool, life| {
-                send(reply, &calendar::calendar(pool, life, days, time::now()));
+            Request::CertPlan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
+                send(reply, &calendar::calendar(pool, life, days, mind.clock.clocks()));
             }),
             Request::CertCsr { pool, kind, names, self_signed } => {
                 self.cert_csr(&pool, (kind.as_deref(), names, self_signed), reply)
@@ -89,7 +89,7 @@ impl Mind {
     /// A pool whose journal cannot be used.
     fn closed_info(&self, pool: &str) -> Option<CertInfo> {
         let around = (self.version, self.tenants_of(pool));
-        Some(self.certs.broken.get(pool)?.info(pool, self.certs.past(pool), around, time::now()))
+        Some(self.certs.broken.get(pool)?.info(pool, self.certs.past(pool), around, time::wall()))
     }
 
     /// A person says that the past of a pool whose journal cannot be used is known.
@@ -116,12 +116,12 @@ impl Mind {
     }
 
     pub(super) fn cert_info(&self, pool: &str, life: &Life) -> CertInfo {
-        let now = time::now();
+        let clocks = self.clock.clocks();
         let names = self.names_for(pool);
         let clock = self.clock.doubt().unwrap_or_default();
-        let plan = life.decide(self.clock.doubt().map(str::to_owned), now);
+        let plan = life.decide(self.clock.doubt().map(str::to_owned), clocks.signing);
         let tenants = self.tenants_of(pool);
-        info(life, &plan, &Around { pool, snapshot: self.version, tenants, names: &names, clock, now })
+        info(life, &plan, &Around { pool, snapshot: self.version, tenants, names: &names, clock, clocks })
     }
 
     fn pool_show(&self, pool: &str, reply: &Sender<Line>) -> Result<(), Ended> {
@@ -158,7 +158,7 @@ impl Mind {
         self.look_waits = waiting;
         let Some(life) = self.certs.lives.get(pool) else { return };
         for (_, reply) in ended {
-            let hosts = hosts(life, time::now());
+            let hosts = hosts(life, self.clock.clocks());
             hosts.iter().for_each(|host| send(&reply, host));
             let exit = u8::from(hosts.iter().any(|host| !host.matches));
             let _ = reply.send(Line::End { exit, message: String::new() });
@@ -191,7 +191,7 @@ impl Mind {
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             if !life.record(fact, now) {
-                return Err((1, life.disk.clone().unwrap_or_default()));
+                return Err((1, life.unrecorded()));
             }
             self.pool_changed(pool);
         }
@@ -250,7 +250,7 @@ impl Mind {
                 kind: private.kind().word().to_owned(),
                 names,
                 pem: pem.map_err(|fault| (1, fault.to_string()))?,
-                ready_at: ready_at.map(|at| at.after(1).0),
+                ready_at: ready_at.map(|at| self.clock.clocks().by_wall(at.after(1)).0),
             },
         );
         Ok(())
@@ -284,7 +284,8 @@ impl Mind {
     ) -> Result<(), Ended> {
         let spki = self.key_of(pool, spki)?;
         self.is_pool_news |= self.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
-        let (now, life) = (time::now(), self.life(pool)?);
+        let (clocks, life) = (self.clock.clocks(), self.life(pool)?);
+        let now = clocks.signing;
         let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
         let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
         let name = words::key(life.facts(), spki);
@@ -295,6 +296,7 @@ impl Mind {
             false => permit_deploy(life.facts(), spki, caution, &life.policy, now),
         };
         if let Err(at) = permitted {
+            let at = at.map(|at| clocks.by_wall(at));
             answer.at = at.map(|at| at.0);
             answer.why = match at {
                 _ if is_given_up => format!("{name} was given up"),
@@ -309,14 +311,15 @@ impl Mind {
             return Err((4, answer.why));
         }
         let until = now.after(self.certs.settings(pool).permit);
+        let told_until = clocks.by_wall(until);
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             if !life.record(Fact::Permitted { spki, until: until.0 }, now) {
-                return Err((1, life.disk.clone().unwrap_or_default()));
+                return Err((1, life.unrecorded()));
             }
-            tracing::info!(POOL = pool, KEY = %spki.short(), "hosts may be given it until {}", crate::control::certs::date(until));
+            tracing::info!(POOL = pool, KEY = %spki.short(), "hosts may be given it until {}", crate::control::certs::date(told_until));
         }
-        (answer.granted, answer.until) = (true, Some(until.0));
+        (answer.granted, answer.until) = (true, Some(told_until.0));
         send(reply, &answer);
         Ok(())
     }

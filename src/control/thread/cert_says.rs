@@ -40,7 +40,7 @@ impl Mind {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             let fact = Fact::KeyAdopted { spki, kind, origin: Origin::Adopted, reason };
             if !life.record(fact, now) {
-                return Err((1, life.disk.clone().unwrap_or_default()));
+                return Err((1, life.unrecorded()));
             }
             tracing::info!(POOL = pool, KEY = %spki, "an operator says that it is one of the pool's");
             life.look_back(now);

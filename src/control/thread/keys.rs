@@ -112,10 +112,10 @@ impl Mind {
     }
 
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
-        let (policy, now) = (roll_policy(&zone.policy), time::now());
+        let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks());
         let own_parent = silent_parent(&self.world, zone);
         let conditions = Conditions { own_parent, ..rolls::conditions(roll, self.in_the_way()) };
-        let plan = plan(facts, &policy, &conditions, now);
+        let plan = plan(facts, &policy, &conditions, clocks.signing);
         tell(&About {
             apex: &zone.apex,
             facts,
@@ -125,8 +125,7 @@ impl Mind {
             snapshot: self.version,
             clock: self.clock.words(),
             faults: &roll.silent,
-            now,
-            ahead: self.clock.ahead(),
+            clocks,
         });
     }
 
@@ -148,7 +147,7 @@ impl Mind {
                 now,
             ),
         };
-        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.ahead())))?;
+        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks())))?;
         let then = after(roll.facts(), &facts, now).map_err(|why| (4, why))?;
         if !dry_run {
             self.record(&apex, facts)?;
@@ -172,8 +171,7 @@ impl Mind {
         for fact in facts {
             tracing::info!(ZONE = %apex, "recorded by command: {}", words::by_command(roll.facts(), &fact));
             if !roll.record(fact, time::now()) {
-                let why = roll.disk.clone().or_else(|| roll.refused.clone()).unwrap_or_default();
-                return Err((1, format!("nothing could be recorded: {why}")));
+                return Err((1, format!("nothing could be recorded: {}", roll.unrecorded())));
             }
         }
         Ok(())
@@ -298,8 +296,7 @@ impl Mind {
                 snapshot: self.version,
                 clock: self.clock.words(),
                 faults: &[],
-                now,
-                ahead: self.clock.ahead(),
+                clocks: self.clock.clocks(),
             }),
             reply,
         );

@@ -4,6 +4,7 @@
 //! signatures stay as they were.
 
 use super::{Mind, disk};
+use crate::control::certs::Life;
 use crate::control::rolls::{ZoneRoll, limits};
 use crate::control::zones::Keys;
 use crate::diagnostic::{Diagnostic, Place};
@@ -43,14 +44,11 @@ impl Mind {
         self.world.pools.ttl_cap = None;
         for (apex, roll) in &mut self.rolls.zones {
             let zone = self.world.zones.get_mut(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_)));
-            let Some((zone, content)) =
-                zone.and_then(|zone| Some((zone.content().cloned()?, zone))).map(|(c, z)| (z, c))
-            else {
-                continue;
-            };
+            let Some(zone) = zone.filter(|zone| zone.content().is_some()) else { continue };
+            // Caches may hold those of tenants that it had since the start.
             roll.has_tenants |= !zone.tenants.table.is_empty();
-            let tenants_ttl = if roll.has_tenants { self.world.pools.ttl } else { 0 };
-            let wanted = limits::of(&zone.policy, &content, tenants_ttl, shift);
+            let wanted = limits::of_zone(zone, roll.has_tenants, self.world.pools.ttl, shift);
+            let Some(wanted) = wanted else { continue };
             zone.caps = limit(roll, wanted, now);
             if zone.caps == Limits::UNBOUNDED {
                 continue;
@@ -59,7 +57,7 @@ impl Mind {
                 let cap = self.world.pools.ttl_cap.unwrap_or(u32::MAX);
                 self.world.pools.ttl_cap = Some(cap.min(zone.caps.data_ttl));
             }
-            let (of, why) = (format!("zone {apex}"), roll.disk.clone().unwrap_or_default());
+            let (of, why) = (format!("zone {apex}"), roll.unrecorded());
             let caps = (zone.caps.data_ttl, zone.caps.data_life, zone.caps.dnskey_life);
             found.push(finding(OF_ZONE, &of, caps, &why));
         }
@@ -74,7 +72,7 @@ impl Mind {
             for zone in self.world.zones.values_mut().filter(|zone| !zone.tenants.table.is_empty()) {
                 zone.caps.data_life = zone.caps.data_life.min(cap.life);
             }
-            let why = self.certs.lives.get(&pool).and_then(|life| life.disk.clone()).unwrap_or_default();
+            let why = self.certs.lives.get(&pool).map(Life::unrecorded).unwrap_or_default();
             found.push(finding(OF_POOL, &format!("pool `{pool}`"), (cap.ttl, cap.life, cap.life), &why));
         }
         found

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
 use crate::roll::hosts::plan::{Blocker, is_next};
-use crate::time::{self, UnixTime};
+use crate::time::Clocks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -123,12 +123,12 @@ impl Mind {
 
     /// Shows how the keys of all zones stand.
     pub(super) fn roll_gauges(&self) {
-        let (now, ahead) = (time::now(), self.clock.ahead());
+        let clocks = self.clock.clocks();
         self.metrics.set(|all| {
             for (apex, zone) in &self.world.zones {
                 let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
                 let roll = self.rolls.zones.get(apex).filter(|_| matches!(zone.keys, Keys::Loaded(_)));
-                let at = At { now, ahead, margin: zone.policy.margin, before: gauge.next_event };
+                let at = At { clocks, margin: zone.policy.margin, before: gauge.next_event };
                 let is_silent = matches!(zone.keys, Keys::Frozen(_));
                 let of_silent = || RollGauges { roll_blocked: is_silent, ..RollGauges::default() };
                 let shown = roll.map_or_else(of_silent, |roll| gauges(roll.facts(), roll.plan.as_ref(), at));
@@ -140,10 +140,10 @@ impl Mind {
 
     /// Shows how the pools stand.
     pub(super) fn pool_gauges(&self) {
-        let now = time::wall();
+        let clocks = self.clock.clocks();
         self.metrics.set(|all| {
             let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
-            all.pools = lives.map(|(pool, life)| (pool.clone(), pool_gauge(life, now))).collect();
+            all.pools = lives.map(|(pool, life)| (pool.clone(), pool_gauge(life, clocks))).collect();
         });
     }
 
@@ -172,10 +172,11 @@ fn standing(of_zone: ZoneStanding) -> Standing {
     }
 }
 
-fn pool_gauge(life: &Life, now: UnixTime) -> PoolGauges {
+fn pool_gauge(life: &Life, clocks: Clocks) -> PoolGauges {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     // What tenants' own hosts do is theirs.
-    let hosts: Vec<HostInfo> = report::hosts(life, now).into_iter().filter(|host| host.state != "tenant's").collect();
+    let hosts: Vec<HostInfo> =
+        report::hosts(life, clocks).into_iter().filter(|host| host.state != "tenant's").collect();
     let with = |is_it: &dyn Fn(&HostInfo) -> bool| count(hosts.iter().filter(|host| is_it(host)).count());
     let is_seen = hosts.iter().any(|host| host.looked_at.is_some());
     let waits = life.plan.iter().flat_map(|plan| &plan.waits).filter_map(|wait| wait.until);
@@ -187,7 +188,7 @@ fn pool_gauge(life: &Life, now: UnixTime) -> PoolGauges {
         hosts_failing: with(&|host| !host.fault.is_empty()),
         keys: count(life.facts().served_keys().len()),
         next_keys: count(life.facts().keys.iter().filter(|key| is_next(key) && key.published.is_some()).count()),
-        next_event: waits.min(),
+        next_event: waits.min().map(|at| clocks.by_wall(at)),
         blocked: life.plan.iter().flat_map(|plan| &plan.blockers).any(Blocker::freezes),
     }
 }

@@ -346,14 +346,14 @@ fn take(
                 Taken::Quietly
             }
             Err(frozen) => {
-                roll.disk = Some(frozen.to_string());
+                roll.is_not_done(&frozen);
                 Taken::Not
             }
         };
     }
     if let Step::Destroy(tag) = step {
         if let Err(frozen) = store.destroy_key(&zone.apex, roll.journal(), *tag, now) {
-            roll.disk = Some(frozen.to_string());
+            roll.is_not_done(&frozen);
             if roll.facts().key(*tag).is_some_and(|key| key.destroyed.is_some()) {
                 // The next start wipes what the disk kept.
                 roll.private.remove(tag);
