@@ -10,7 +10,6 @@ mod further;
 pub mod handover;
 pub mod key;
 pub mod memo;
-mod pkcs8;
 pub mod recent;
 mod shelf;
 

@@ -143,7 +143,7 @@ fn digest_kind_names_and_dates_of_each_kind_are_those_that_openssl_sees() {
         assert!(chain.leaf.self_signed);
         let key = PrivateKey::parse_pem(&lab.read(&format!("{name}.key"))).unwrap();
         assert_eq!((key.kind(), key.spki()), (kind, chain.leaf.spki), "its public half is derived again");
-        assert!(key.matches(&chain));
+        assert!(chain.is_for(&key));
     }
 }
 
@@ -435,7 +435,7 @@ fn requests_and_certificates_made_here_are_good_to_openssl() {
         fs::write(lab.at("own.pem"), key.self_signed(&names, UnixTime(1_795_000_000), 365).unwrap()).unwrap();
         lab.openssl(&["verify", "-no_check_time", "-CAfile", "own.pem", "own.pem"]);
         let chain = parse_pem(&lab.read("own.pem")).unwrap();
-        assert!(key.matches(&chain) && chain.leaf.not_after.0 - chain.leaf.not_before.0 == 365 * 86_400);
+        assert!(chain.is_for(&key) && chain.leaf.not_after.0 - chain.leaf.not_before.0 == 365 * 86_400);
         assert_eq!(spki(&lab, "own.pem"), key.spki());
         fs::write(lab.at("own.key"), key.pem()).unwrap();
         lab.openssl(&["pkey", "-in", "own.key", "-noout"]);

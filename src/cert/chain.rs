@@ -4,7 +4,7 @@
 //! from what stops mail of DANE senders.
 
 use super::key::Spki;
-use super::leaf::{Leaf, PublicKey, RSA_BITS_MIN};
+use super::leaf::{Keyless, Leaf, PublicKey, RSA_BITS_MIN};
 use super::make::PrivateKey;
 use super::pem::{self, Label, PemFault};
 use super::roots::Roots;
@@ -153,7 +153,7 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
     let chain = Chain { leaf, der };
     // Files of hosts may hold their key, too; where there are several, hosts take the first.
     match key.map(PrivateKey::of_section) {
-        Some(Ok(key)) if !key.matches(&chain) => Err(ChainFault::OtherKey),
+        Some(Ok(key)) if !chain.is_for(&key) => Err(ChainFault::OtherKey),
         Some(Ok(_) | Err(_)) | None => Ok(chain),
     }
 }
@@ -165,7 +165,7 @@ pub fn parse_pem(octets: &[u8]) -> Result<Chain, ChainFault> {
 /// [`ChainFault::NoCertificate`], and [`ChainFault::NotX509`] where there is no key in the first one.
 pub fn shown(mut der: Vec<Vec<u8>>) -> Result<Chain, ChainFault> {
     der.truncate(CHAIN_MAX);
-    let leaf = Leaf::shown(der.first().ok_or(ChainFault::NoCertificate)?)?;
+    let leaf = Leaf::shown(der.first().ok_or(ChainFault::NoCertificate)?).map_err(|Keyless| ChainFault::NotX509(1))?;
     Ok(Chain { leaf, der })
 }
 
@@ -237,6 +237,11 @@ fn is_for_certificates_only(certificate: &X509Certificate<'_>) -> bool {
 }
 
 impl Chain {
+    /// Whether it is for a private key.
+    pub fn is_for(&self, key: &PrivateKey) -> bool {
+        self.leaf.spki == key.spki()
+    }
+
     /// All that is wrong with it.
     pub fn flaws(&self, expected: &Expected<'_>) -> Vec<Flaw> {
         let (mut flaws, leaf, now) = (Vec::new(), &self.leaf, expected.now);

@@ -3,7 +3,6 @@
 //! With DANE-EE the key alone counts (RFC 7671 § 5.1, RFC 7672 § 3.1.1), so it is found even where nothing else in a
 //! certificate can be read.
 
-use super::chain::ChainFault;
 use super::key::{KeyKind, Spki};
 use crate::time::UnixTime;
 use x509_parser::certificate::X509Certificate;
@@ -54,12 +53,17 @@ pub struct PublicKey {
     pub octets: Vec<u8>,
 }
 
+/// Octets that a host showed as its certificate have no public key at the place of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("certificate 1 in it is not X.509 in DER form; make the file anew")]
+pub struct Keyless;
+
 impl Leaf {
     /// What a certificate says that a host showed, or at least its key.
     ///
     /// # Errors
     /// There is no key in it.
-    pub fn shown(der: &[u8]) -> Result<Leaf, ChainFault> {
+    pub fn shown(der: &[u8]) -> Result<Leaf, Keyless> {
         if let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) {
             return Ok(Leaf::of(&certificate));
         }
@@ -102,8 +106,8 @@ impl PublicKey {
     ///
     /// # Errors
     /// There is none.
-    pub fn shown(der: &[u8]) -> Result<PublicKey, ChainFault> {
-        info(der).map(|info| PublicKey::of(&info)).ok_or(ChainFault::NotX509(1))
+    pub fn shown(der: &[u8]) -> Result<PublicKey, Keyless> {
+        info(der).map(|info| PublicKey::of(&info)).ok_or(Keyless)
     }
 
     pub(super) fn of(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {

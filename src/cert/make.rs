@@ -2,7 +2,6 @@
 //!
 //! A private key has no printed form here, and its memory is wiped. ring draws the numbers for new keys.
 
-use super::chain::Chain;
 use super::key::{KeyKind, Spki};
 use super::pem::{self, Label, PemFault, Section};
 use crate::time::UnixTime;
@@ -138,11 +137,6 @@ impl PrivateKey {
     /// The key as PKCS#8 in PEM.
     pub fn pem(&self) -> &str {
         &self.pem
-    }
-
-    /// Whether a chain is for this key.
-    pub fn matches(&self, chain: &Chain) -> bool {
-        self.spki == chain.leaf.spki
     }
 
     /// A request for a certificate with these names (PKCS#10, RFC 2986), in PEM.

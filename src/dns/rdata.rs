@@ -4,6 +4,8 @@
 //! not parse are printed in the form of RFC 3597, never guessed at.
 
 mod bitmap;
+mod extent;
+mod hex;
 mod hip;
 mod layout;
 mod location;
@@ -13,13 +15,14 @@ mod print;
 mod read;
 mod text;
 mod wire;
+mod words;
 
 pub(crate) use text::{Seconds32, print_moment, push_name, read_seconds};
 
 use crate::dns::rtype;
 use data_encoding::HEXLOWER;
 use layout::{Field, Kind};
-use read::Words;
+use words::Words;
 
 /// Octets of record data, at most: the length field has 16 bits (RFC 1035 § 3.2.1).
 pub const DATA_OCTETS_MAX: usize = 65_535;

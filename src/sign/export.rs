@@ -2,9 +2,9 @@
 //!
 //! A private key is only written as the one it proves to be, and its text lies in buffers that are wiped and never grow.
 
+use super::foreign::pkcs8::{Secret, read_pkcs8};
 use super::foreign::print_pem;
 use super::key::{ECDSA_P256, ENTRY_FLAGS, Key, KeyFault, PublicKey, Role};
-use super::pkcs8::{Secret, read_pkcs8};
 use crate::dns::name::{self, Name, ROOT};
 use crate::dns::rdata::{print_moment, to_text};
 use crate::dns::rtype::number as rtype;

@@ -6,6 +6,7 @@
 mod fault;
 pub mod list;
 mod pem;
+pub(super) mod pkcs8;
 mod private_key;
 mod record;
 mod times;
@@ -15,9 +16,9 @@ pub(super) use pem::print as print_pem;
 pub use times::{Times, Usage};
 
 use super::key::{ECDSA_P256, ENTRY_FLAGS, Key, PublicKey};
-use super::pkcs8::Secret;
 use crate::dns::name::Name;
 use data_encoding::BASE64;
+use pkcs8::Secret;
 use std::fmt;
 use zeroize::Zeroizing;
 

@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod hosts;
+mod written;
 
 pub use build::{Parts, build};
 pub use hosts::Host;

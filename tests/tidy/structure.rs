@@ -11,8 +11,6 @@ const FOLDER_MODULES_MAX: usize = 20;
 
 /// Pairs that still use each other: the folder, then both in the order of the alphabet.
 const KNOTS_LEFT: &[&str] = &[
-    "cert: chain and leaf",
-    "cert: chain and make",
     "cli: certs and pool",
     "cli: output and table",
     "cli: status and zone",
@@ -34,18 +32,9 @@ const KNOTS_LEFT: &[&str] = &[
     "control::certs: life and ways",
     "control::observe: chain and denial",
     "control::rolls: past and state",
-    "dns::rdata: bitmap and read",
-    "dns::rdata: hip and read",
-    "dns::rdata: hip and wire",
-    "dns::rdata: location and read",
-    "dns::rdata: location and wire",
-    "dns::rdata: params and read",
-    "dns::rdata: prefixes and read",
     "roll: item and zone",
     "roll::zone: fold and parent",
     "roll::zone::sim: eyes and world",
-    "sign: foreign and pkcs8",
-    "zone::content: build and hosts",
 ];
 
 /// Folders that still have too many modules.

@@ -142,7 +142,7 @@ fn private(context: &Context, chain: &Chain, file: Option<&Path>, info: &CertInf
             read_key(&context.config.keys.join(kept), Some(spki)).map_err(|fault| wrong(fault.to_string()))?
         }
     };
-    if key.matches(chain) {
+    if chain.is_for(&key) {
         Ok(key)
     } else {
         Err(wrong("the private key does not belong to the certificate".to_owned()))

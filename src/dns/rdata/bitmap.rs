@@ -1,8 +1,8 @@
 //! Type bitmaps of NSEC, NSEC3 and CSYNC (RFC 4034 § 4.1.2).
 
 use super::RdataFault;
-use super::read::Words;
 use super::text::{shown, unquoted};
+use super::words::Words;
 use crate::dns::rtype;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! The fields of HIP (RFC 8005 § 5) and IPSECKEY (RFC 4025 § 2) whose form depends on octets in front of them.
 
-use super::read::{self, Words};
-use super::text::{number, push_name, shown, unquoted};
-use super::{RdataFault, wire};
+use super::text::{number, print_address, push_name, shown, unquoted};
+use super::words::Words;
+use super::{RdataFault, extent, hex};
 use crate::dns::name;
 use data_encoding::{BASE64, HEXLOWER};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,7 +15,7 @@ pub(super) fn read(words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), R
     let algorithm: u8 = number(&words.need("algorithm")?, "algorithm", 255)?;
     let tag = words.need("host identity tag")?;
     let mut octets = Vec::new();
-    read::push_hex(&mut octets, &tag)?;
+    hex::push(&mut octets, &tag)?;
     let length = u8::try_from(octets.len())
         .map_err(|_| RdataFault::new("the host identity tag is longer than 255 octets", "shorten it"))?;
     let key = words.need("key")?;
@@ -34,12 +34,12 @@ pub(super) fn read(words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), R
 
 /// Octets of lengths, algorithm, tag and key.
 pub(super) fn extent(data: &[u8]) -> Result<usize, String> {
-    let Some((&[tag, _, high, low], _)) = data.split_first_chunk() else { return wire::fixed(data, HIP_HEAD) };
+    let Some((&[tag, _, high, low], _)) = data.split_first_chunk() else { return extent::fixed(data, HIP_HEAD) };
     let key = u16::from_be_bytes([high, low]);
     if tag == 0 || key == 0 {
         return Err("the host identity tag or the key is empty".to_owned());
     }
-    wire::fixed(data, HIP_HEAD + usize::from(tag) + usize::from(key))
+    extent::fixed(data, HIP_HEAD + usize::from(tag) + usize::from(key))
 }
 
 /// Prints `algorithm tag key`.
@@ -74,12 +74,12 @@ pub(super) fn read_gateway(words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Resu
 
 /// Octets of gateway type, algorithm and gateway.
 pub(super) fn gateway_extent(data: &[u8]) -> Result<usize, String> {
-    let Some((&[kind, _], gateway)) = data.split_first_chunk() else { return wire::fixed(data, 2) };
+    let Some((&[kind, _], gateway)) = data.split_first_chunk() else { return extent::fixed(data, 2) };
     let length = match kind {
         0 => 0,
-        1 => wire::fixed(gateway, 4)?,
-        2 => wire::fixed(gateway, 16)?,
-        3 => wire::name(gateway)?,
+        1 => extent::fixed(gateway, 4)?,
+        2 => extent::fixed(gateway, 16)?,
+        3 => extent::name(gateway)?,
         _ => return Err(format!("gateway type {kind} is not known")),
     };
     Ok(2 + length)
@@ -92,6 +92,6 @@ pub(super) fn print_gateway(data: &[u8], text: &mut String) {
     match gateway.len() {
         0 => text.push('.'),
         _ if kind == 3 => text.push_str(&name::print(gateway)),
-        _ => read::print_address(gateway, text),
+        _ => print_address(gateway, text),
     }
 }

@@ -1,8 +1,8 @@
 //! LOC (RFC 1876): latitude, longitude, altitude and how well they are known.
 
-use super::read::Words;
 use super::text::{shown, unquoted};
-use super::{RdataFault, Token, wire};
+use super::words::Words;
+use super::{RdataFault, Token, extent};
 
 /// Octets of version 0, the only one.
 const OCTETS: usize = 16;
@@ -101,7 +101,7 @@ fn decimal(text: &str, decimals: usize) -> Option<u64> {
 
 /// Version 0 and its limits.
 pub(super) fn extent(data: &[u8]) -> Result<usize, String> {
-    wire::fixed(data, OCTETS)?;
+    extent::fixed(data, OCTETS)?;
     let Some((&[version, sizes @ ..], numbers)) = data.split_first_chunk::<4>() else { return Ok(OCTETS) };
     if version != 0 {
         return Err(format!("version {version} is not known"));

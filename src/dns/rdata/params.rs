@@ -1,7 +1,7 @@
 //! Parameters of SVCB and HTTPS (RFC 9460 § 2).
 
-use super::read::{Words, print_address};
-use super::text::{number, print_quoted, push_octets, shown};
+use super::text::{number, print_address, print_quoted, push_octets, shown};
+use super::words::Words;
 use super::{RdataFault, Token};
 use data_encoding::BASE64;
 use std::collections::BTreeMap;

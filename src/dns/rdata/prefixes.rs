@@ -1,8 +1,8 @@
 //! APL: lists of address prefixes (RFC 3123 § 4).
 
 use super::RdataFault;
-use super::read::{Words, print_address};
-use super::text::{shown, unquoted};
+use super::text::{print_address, shown, unquoted};
+use super::words::Words;
 use std::net::IpAddr;
 
 /// The bit of the length octet that says `!`.

@@ -1,9 +1,9 @@
 //! From octets to text: each kind of field. The octets are known to be what the kind says.
 
 use super::layout::Kind;
-use super::read::{SCHEMES, print_address};
-use super::text::{print_moment, print_quoted};
-use super::{bitmap, hip, location, params, prefixes, wire};
+use super::read::SCHEMES;
+use super::text::{print_address, print_moment, print_quoted};
+use super::{bitmap, extent, hip, location, params, prefixes, wire};
 use crate::dns::{name, rtype};
 use data_encoding::{BASE32HEX_NOPAD, BASE64, HEXLOWER};
 
@@ -11,7 +11,7 @@ use data_encoding::{BASE32HEX_NOPAD, BASE64, HEXLOWER};
 pub(super) fn field(kind: Kind, octets: &[u8], text: &mut String) {
     match kind {
         Kind::Name | Kind::NameKept => text.push_str(&name::print(octets)),
-        Kind::NamesKept => list(octets, wire::name, |one, text| text.push_str(&name::print(one)), text),
+        Kind::NamesKept => list(octets, extent::name, |one, text| text.push_str(&name::print(one)), text),
         Kind::U8 | Kind::U16 | Kind::U32 | Kind::Period | Kind::Algorithm | Kind::CertType => number(octets, text),
         Kind::Scheme => scheme(octets, text),
         Kind::Time => print_moment(value(octets), text),

@@ -2,7 +2,8 @@
 
 use super::layout::{Field, Kind};
 use super::text::{Seconds32, number, push_name, push_octets, push_string, read_moment, read_seconds, shown, unquoted};
-use super::{RdataFault, Token, bitmap, hip, location, params, prefixes, wire};
+use super::words::Words;
+use super::{RdataFault, Token, bitmap, hex, hip, location, params, prefixes, wire};
 use crate::dns::rtype;
 use data_encoding::{BASE32HEX_NOPAD, BASE64};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -45,65 +46,12 @@ const CERT_TYPES: &[(&str, u16)] = &[
 /// Schemes of DSYNC (RFC 9859 § 2).
 pub(super) const SCHEMES: &[(&str, u16)] = &[("NOTIFY", 1)];
 
-/// The tokens of one record, taken one by one.
-pub(super) struct Words<'t, 'a> {
-    tokens: &'t [Token<'a>],
-    at: usize,
-    /// Where the field that is being read began.
-    start: usize,
-    origin: &'t [u8],
-}
-
-impl<'t, 'a> Words<'t, 'a> {
-    pub(super) fn new(tokens: &'t [Token<'a>], origin: &'t [u8]) -> Words<'t, 'a> {
-        Words { tokens, at: 0, start: 0, origin }
-    }
-
-    /// The next token, where there is one.
-    pub(super) fn next(&mut self) -> Option<Token<'a>> {
-        let token = self.tokens.get(self.at)?;
-        self.at += 1;
-        Some(*token)
-    }
-
-    /// The next token, which must be there.
-    pub(super) fn need(&mut self, what: &str) -> Result<Token<'a>, RdataFault> {
-        self.next().ok_or_else(|| RdataFault::new(format!("{what} is missing"), ""))
-    }
-
-    /// Number of tokens taken so far.
-    pub(super) fn index(&self) -> usize {
-        self.at
-    }
-
-    /// Index of the first token of the field.
-    pub(super) fn start(&self) -> usize {
-        self.start
-    }
-
-    pub(super) fn origin(&self) -> &'t [u8] {
-        self.origin
-    }
-
-    /// Refuses what is left over.
-    pub(super) fn end(&self) -> Result<(), RdataFault> {
-        match self.tokens.get(self.at) {
-            None => Ok(()),
-            Some(token) => {
-                let message = format!("`{}` is more than the data hold", shown(token.text));
-                Err(RdataFault::new(message, "").at(self.at))
-            }
-        }
-    }
-}
-
 /// Reads one field; a fault names the token that was taken last.
 pub(super) fn field(field: &Field, words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
-    words.start = words.at;
-    let present = words.at < words.tokens.len();
+    let present = words.begin_field();
     read(field, words, out).map_err(|fault| {
         let whole = !present || fault.message.ends_with(" is missing");
-        if whole { fault } else { fault.at(words.at.saturating_sub(1)) }
+        if whole { fault } else { fault.at(words.index().saturating_sub(1)) }
     })
 }
 
@@ -238,7 +186,7 @@ fn tag(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
 fn salt(what: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
     let mut octets = Vec::new();
     if token.text != "-" {
-        push_hex(&mut octets, token)?;
+        hex::push(&mut octets, token)?;
     }
     push_counted(out, &octets, what)
 }
@@ -271,55 +219,16 @@ fn eui(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Appends one token of hex, which holds whole octets.
-pub(super) fn push_hex(out: &mut Vec<u8>, token: &Token<'_>) -> Result<(), RdataFault> {
-    let mut half = None;
-    push_nibbles(out, token, &mut half)?;
-    whole(half, token)
-}
-
-fn push_nibbles(out: &mut Vec<u8>, token: &Token<'_>, half: &mut Option<u8>) -> Result<(), RdataFault> {
-    unquoted(token, "hex")?;
-    for b in token.text.bytes() {
-        let nibble = match b {
-            b'0'..=b'9' => b - b'0',
-            b'a'..=b'f' => b - b'a' + 10,
-            b'A'..=b'F' => b - b'A' + 10,
-            _ => {
-                return Err(RdataFault::new(
-                    format!("`{}` is not hex", shown(token.text)),
-                    "write digits 0 to 9, a to f",
-                ));
-            }
-        };
-        match half.take() {
-            Some(high) => out.push(high << 4 | nibble),
-            None => *half = Some(nibble),
-        }
-    }
-    Ok(())
-}
-
-fn whole(half: Option<u8>, token: &Token<'_>) -> Result<(), RdataFault> {
-    match half {
-        None => Ok(()),
-        Some(_) => Err(RdataFault::new(
-            format!("the hex has an odd number of digits at `{}`", shown(token.text)),
-            "write two digits an octet",
-        )),
-    }
-}
-
 /// Hex to the end, blanks anywhere.
-fn hex(what: &str, words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
+fn hex_to_end(what: &str, words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
     let mut token = words.need(what)?;
     let mut half = None;
-    push_nibbles(out, &token, &mut half)?;
+    hex::push_nibbles(out, &token, &mut half)?;
     while let Some(next) = words.next() {
         token = next;
-        push_nibbles(out, &token, &mut half)?;
+        hex::push_nibbles(out, &token, &mut half)?;
     }
-    whole(half, &token)
+    hex::whole(half, &token)
 }
 
 /// Hex behind `0x`, with dots anywhere (RFC 1706 § 7).
@@ -329,7 +238,7 @@ fn nsap(what: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), RdataFau
     if digits.is_empty() {
         return Err(RdataFault::new(format!("{what} is empty"), ""));
     }
-    push_hex(out, &Token { text: &digits, ..*token })
+    hex::push(out, &Token { text: &digits, ..*token })
 }
 
 fn digest(what: &str, known: &[(u8, usize)], words: &mut Words<'_, '_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
@@ -337,7 +246,7 @@ fn digest(what: &str, known: &[(u8, usize)], words: &mut Words<'_, '_>, out: &mu
     out.push(kind);
     let before = out.len();
     let first = words.index();
-    hex(what, words, out)?;
+    hex_to_end(what, words, out)?;
     let octets = out.len() - before;
     match wire::digest_octets(known, kind) {
         Some(needed) if needed != octets => Err(RdataFault::new(
@@ -377,21 +286,12 @@ pub(super) fn generic(out: &mut Vec<u8>, tokens: &[Token<'_>]) -> Result<(), Rda
     let wanted: u16 = number(length, "number of octets", 65_535).map_err(at(1))?;
     let mut half = None;
     for (index, token) in tokens.iter().enumerate().skip(2) {
-        push_nibbles(out, token, &mut half).map_err(at(index))?;
+        hex::push_nibbles(out, token, &mut half).map_err(at(index))?;
     }
     let last = tokens.last().unwrap_or(length);
-    whole(half, last).map_err(at(tokens.len() - 1))?;
+    hex::whole(half, last).map_err(at(tokens.len() - 1))?;
     if out.len() == usize::from(wanted) {
         return Ok(());
     }
     Err(RdataFault::new(format!("{wanted} octets are announced, {} follow", out.len()), help).at(1))
-}
-
-/// Prints 4 octets as an IPv4 address, 16 as an IPv6 address.
-pub(super) fn print_address(octets: &[u8], text: &mut String) {
-    if let Ok(octets) = <[u8; 4]>::try_from(octets) {
-        text.push_str(&Ipv4Addr::from(octets).to_string());
-    } else if let Ok(octets) = <[u8; 16]>::try_from(octets) {
-        text.push_str(&Ipv6Addr::from(octets).to_string());
-    }
 }

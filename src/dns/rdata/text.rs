@@ -2,6 +2,7 @@
 
 use super::{RdataFault, Token};
 use crate::dns::name::{LABEL_OCTETS_MAX, NAME_OCTETS_MAX, NameFault};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Seconds with their text form's faults told apart: a TTL's limit differs from a timer's.
 pub(crate) enum Seconds32 {
@@ -266,5 +267,14 @@ fn days_in(year: u64, month: u64) -> u64 {
         2 => 28 + u64::from(is_leap(year)),
         4 | 6 | 9 | 11 => 30,
         _ => 31,
+    }
+}
+
+/// Prints 4 octets as an IPv4 address, 16 as an IPv6 address.
+pub(super) fn print_address(octets: &[u8], text: &mut String) {
+    if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+        text.push_str(&Ipv4Addr::from(octets).to_string());
+    } else if let Ok(octets) = <[u8; 16]>::try_from(octets) {
+        text.push_str(&Ipv6Addr::from(octets).to_string());
     }
 }

@@ -3,8 +3,8 @@
 //! What stands outside of a private key's section is passed over, certificates and curve parameters too. Two private keys
 //! in one file are an error, for nobody could tell which was meant.
 
+use super::pkcs8::{Secret, read_pkcs8, read_sec1};
 use super::{ForeignFault, base64};
-use crate::sign::pkcs8::{Secret, read_pkcs8, read_sec1};
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 

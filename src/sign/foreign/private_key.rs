@@ -2,9 +2,9 @@
 //!
 //! Lines about timing and tags of other algorithms are read and passed over; a line of another shape is an error.
 
+use super::pkcs8::Secret;
 use super::{ForeignFault, base64};
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
-use crate::sign::pkcs8::Secret;
 
 const FORMAT: &str = "Private-key-format";
 const ALGORITHM: &str = "Algorithm";

@@ -3,6 +3,7 @@
 //! One error anywhere, and nothing is built.
 
 use super::hosts::{Host, Hosts};
+use super::written::{At, Names, Sets, Written};
 use super::{
     Content, DELEGATION_TTL, Delegation, FINDINGS_MAX, GLUE_MAX, Kept, KeptSet, Node, Role, SETS_MAX, TTL_MAX,
 };
@@ -30,62 +31,6 @@ pub struct Parts<'a> {
     pub children: &'a [Delegation],
     /// TTL of any RRset, at most, whatever is written: no more could be recorded.
     pub ttl_cap: u32,
-}
-
-/// The RRsets of a name in the order of their types: few, so a list takes the least memory.
-#[derive(Default)]
-pub(super) struct Sets<'a>(Vec<(u16, Written<'a>)>);
-
-/// All names by their owners, lower case. Nothing of the master file is copied.
-pub(super) type Names<'a> = BTreeMap<&'a [u8], Sets<'a>>;
-
-/// Where a record stands: index of its file, and line; line 0: it is not written, but derived.
-pub(super) type At = (u16, u32);
-
-/// An RRset as it was written.
-pub(super) struct Written<'a> {
-    pub ttl: u32,
-    pub data: Vec<&'a [u8]>,
-    /// Its first record.
-    pub at: At,
-}
-
-impl<'a> Written<'a> {
-    fn derived(ttl: u32, data: impl IntoIterator<Item = &'a Vec<u8>>) -> Written<'a> {
-        Written { ttl, data: data.into_iter().map(Vec::as_slice).collect(), at: (0, 0) }
-    }
-}
-
-impl<'a> Sets<'a> {
-    pub fn get(&self, rtype: u16) -> Option<&Written<'a>> {
-        self.0.iter().find(|(of, _)| *of == rtype).map(|(_, set)| set)
-    }
-
-    pub fn has(&self, rtype: u16) -> bool {
-        self.get(rtype).is_some()
-    }
-
-    pub fn types(&self) -> impl Iterator<Item = u16> {
-        self.0.iter().map(|(rtype, _)| *rtype)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (u16, &Written<'a>)> {
-        self.0.iter().map(|(rtype, set)| (*rtype, set))
-    }
-
-    /// The RRset of a type, made by `new` where there is none.
-    fn entry(&mut self, rtype: u16, new: impl FnOnce() -> Written<'a>) -> &mut Written<'a> {
-        let at = self.0.binary_search_by_key(&rtype, |(of, _)| *of).unwrap_or_else(|at| {
-            self.0.reserve_exact(1);
-            self.0.insert(at, (rtype, new()));
-            at
-        });
-        &mut self.0.get_mut(at).expect("it was found or put in just above").1
-    }
-
-    fn put(&mut self, rtype: u16, set: Written<'a>) {
-        *self.entry(rtype, || Written::derived(0, [])) = set;
-    }
 }
 
 /// Checks a zone as a whole and builds its content; none where an error stands among the findings.
@@ -299,11 +244,11 @@ impl<'a> Builder<'a> {
         let at = sets.iter().map(|(_, set)| set.at).min().unwrap_or_default();
         let source = sets.iter().filter(|(_, set)| set.at.1 > 0).map(|(_, set)| set.at).min().unwrap_or_default();
         let owner_text = || name::print(owner);
-        if sets.0.len() > SETS_MAX {
+        if sets.count() > SETS_MAX {
             return Err((at, format!("{} has more than {SETS_MAX} types", owner_text())));
         }
         let role = self.role(owner, sets, hosts.names);
-        let mut kept = Vec::with_capacity(sets.0.len());
+        let mut kept = Vec::with_capacity(sets.count());
         for (rtype, written) in sets.iter() {
             let fault = |fault| (written.at, format!("{} {}: {fault}", owner_text(), rtype::print(rtype)));
             if let Some(shared) = hosts.shared(owner, rtype).map_err(fault)? {

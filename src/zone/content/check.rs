@@ -1,6 +1,7 @@
 //! The checks of a whole zone: what it must have, what cannot stand together, what costs more than it seems.
 
-use super::build::{At, Builder, Sets, Written};
+use super::build::Builder;
+use super::written::{At, Sets, Written};
 use super::{Role, TTL_LONG, TTL_SHORT};
 use crate::dns::name;
 use crate::dns::rtype::{self, number as rt};

@@ -3,7 +3,7 @@
 //! Found once when the zone is built, by the rules that a question for the address would meet. Never an address of
 //! another zone, and never one that a DNAME hides.
 
-use super::build::{Names, Sets, Written};
+use super::written::{Names, Sets, Written};
 use super::{KeptSet, Role};
 use crate::dns::name::{self, Name};
 use crate::dns::rrset::{RECORD_HEAD, Rrset, RrsetFault, RrsetView};

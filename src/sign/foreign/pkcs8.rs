@@ -3,8 +3,8 @@
 //! It quotes nothing of what it reads, and every buffer with a secret in it has its final size before it is filled, so
 //! none leaves a copy behind. Lengths are definite and minimal, as DER demands.
 
-use super::foreign::ForeignFault;
-use super::key::{ECDSA_P256, ED25519_NUMBER};
+use super::ForeignFault;
+use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use zeroize::Zeroizing;
 
 /// Octets of a private key: the scalar of P-256 and the seed of Ed25519 alike.
@@ -49,7 +49,7 @@ const ED25519_HEAD_2: &[u8] = b"\x30\x51\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70
 const ED25519_MIDDLE: &[u8] = b"\x81\x21\x00";
 
 /// A private key's parts. It has no printed form.
-pub(super) struct Secret {
+pub(in crate::sign) struct Secret {
     /// 13 or 15.
     pub algorithm: u8,
     /// The scalar or the seed: 32 octets.
@@ -103,7 +103,7 @@ fn join(parts: [&[u8]; 4]) -> Zeroizing<Vec<u8>> {
 }
 
 /// Reads PKCS#8, version 1 or 2 (RFC 5958 § 2).
-pub(super) fn read_pkcs8(der: &[u8]) -> Result<Secret, ForeignFault> {
+pub(in crate::sign) fn read_pkcs8(der: &[u8]) -> Result<Secret, ForeignFault> {
     let mut outer = Reader(der);
     let mut whole = Reader(outer.take(SEQUENCE, "the PKCS#8 sequence")?);
     outer.end("the PKCS#8 sequence")?;
@@ -138,7 +138,7 @@ pub(super) fn read_pkcs8(der: &[u8]) -> Result<Secret, ForeignFault> {
 }
 
 /// Reads SEC1 (RFC 5915 § 3), in which alone stands which curve it is.
-pub(super) fn read_sec1(der: &[u8]) -> Result<Secret, ForeignFault> {
+pub(in crate::sign) fn read_sec1(der: &[u8]) -> Result<Secret, ForeignFault> {
     read_ec(der, Curve::Unknown)
 }
 
