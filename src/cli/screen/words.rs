@@ -2,7 +2,7 @@
 //!
 //! Pure: the moment that counts as now comes in as an argument.
 
-use super::output::Tone;
+use super::tone::Tone;
 use crate::control::protocol::ZoneStanding;
 use crate::dns::zone_name;
 use crate::time::{Seconds, UnixTime};
