@@ -8,7 +8,7 @@ pub mod rm;
 use super::client::{End, PATIENCE_MORE};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use crate::cli::screen::progress;
+use super::progress;
 use crate::control::protocol::Request;
 use crate::time::{Seconds, print_span};
 use std::fs::File;

@@ -3,10 +3,9 @@
 use super::client;
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use crate::cli::screen::output::Output;
-use crate::cli::screen::table::{Table, plain};
-use crate::cli::screen::tone::Tone;
-use crate::cli::screen::words::{moment, relative, span};
+use super::output::{Output, Tone};
+use super::table::{Table, plain};
+use super::words::{moment, relative, span};
 use crate::control::protocol::{Explained, Request};
 use crate::dns::name::{Name, ROOT};
 use crate::time::{UnixTime, now};

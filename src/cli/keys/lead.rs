@@ -5,7 +5,7 @@
 use super::super::args::Lead;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use crate::cli::screen::output::Output;
+use super::super::output::Output;
 use crate::control::protocol::{LeadAsked, LeadInfo, Request};
 
 /// Says that the server leads.

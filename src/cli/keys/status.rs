@@ -4,11 +4,10 @@
 
 use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
-use crate::cli::screen::output::Output;
-use crate::cli::screen::story::Story;
-use crate::cli::screen::table::{Table, plain};
-use crate::cli::screen::tone::Tone;
-use crate::cli::screen::words::near;
+use super::super::output::{Output, Tone};
+use super::super::story::Story;
+use super::super::table::{Table, plain};
+use super::super::words::near;
 use crate::control::protocol::{KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, Request};
 use crate::time::UnixTime;
 
