@@ -821,7 +821,7 @@ fn a_line_of_the_journal_is_a_checksum_and_one_json_object() {
     for line in text.lines() {
         let (checksum, json) = line.split_once(' ').expect("two parts");
         assert_eq!(checksum, format!("{:08x}", crc32fast::hash(json.as_bytes())));
-        let record: Record = serde_json::from_str(json).expect("a record");
+        let record: Record<Fact> = serde_json::from_str(json).expect("a record");
         assert_eq!(encode(&record), format!("{line}\n"));
         assert_eq!(record.time, NOW.0);
     }

@@ -7,8 +7,9 @@
 
 pub mod pair;
 
-use crate::roll::life::Told;
-pub use crate::roll::zone::facts::{Fact, KeyLayout, Record, key_file_name};
+use crate::roll::life::Facts;
+pub use crate::roll::life::Record;
+pub use crate::roll::zone::facts::{Fact, KeyLayout, key_file_name};
 pub use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,7 +77,7 @@ pub fn decode(content: &[u8]) -> Result<Decoded, Damaged> {
 /// # Errors
 /// [`Damaged`] where anything but the very end is not as it was written, where a fact contradicts those before it, and
 /// where there is no whole line at all: a journal is never empty, since its first record comes with the file.
-pub fn decode_as<F: Told>(content: &[u8]) -> Result<Decoded<F>, Damaged> {
+pub fn decode_as<F: Facts>(content: &[u8]) -> Result<Decoded<F>, Damaged> {
     let mut facts = F::default();
     let (mut at, mut line, mut torn) = (0, 1, None);
     while let Some(rest) = content.get(at..).filter(|rest| !rest.is_empty()) {

@@ -9,7 +9,7 @@ use super::durable::{self, Disk, DiskFault, identity, is_there};
 use super::journal::pair::{self, Flaw, Found, Neither, Pair};
 use super::journal::{self, Damaged, JOURNAL_OCTETS_MAX, LINE_OCTETS_MAX, Torn, ZoneFacts};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::life::Told;
+use crate::roll::life::Facts;
 use crate::time::UnixTime;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -87,7 +87,7 @@ pub enum ReadFault {
     Apart,
 }
 
-impl<F: Told> JournalFile<F> {
+impl<F: Facts> JournalFile<F> {
     /// Makes a journal with its first fact: it is never empty under its name.
     ///
     /// # Errors
@@ -380,7 +380,7 @@ impl<F: Told> JournalFile<F> {
 }
 
 /// What is there under one name.
-fn find<F: Told>(path: &Path) -> Found<ReadFault, F> {
+fn find<F: Facts>(path: &Path) -> Found<ReadFault, F> {
     let opened = match durable::open(path) {
         Err(fault) if durable::is_missing(&fault) => return Found::Missing,
         opened => opened,

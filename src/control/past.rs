@@ -3,8 +3,8 @@
 //! Pure. It never decides that a zone may have new keys: it tells what was published, and whether a journal goes on from
 //! that. Keys are named by digests, so that nothing secret stands here.
 
-use crate::roll::item::KeyFacts;
 use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::key::KeyFacts;
 use crate::sign::key::{PublicKey, Role};
 use crate::time::{Seconds, UnixTime};
 use data_encoding::HEXLOWER;

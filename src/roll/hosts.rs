@@ -24,6 +24,7 @@ pub mod condense;
 pub mod facts;
 pub mod fold;
 pub mod forecast;
+mod journal;
 pub mod key;
 pub mod phase;
 pub mod plan;

@@ -1,44 +1,11 @@
-//! Keys and superseded things as facts leave them: when each key did what, and how long caches may hold what was served.
+//! What is served and superseded: since when, until when caches may hold it, and how long that is remembered.
 //!
-//! Moments only, never a phase.
+//! Moments only, never a phase. Each kind of life has items of its own: DNSKEY RRsets, TLSA records, addresses.
 
-use super::zone::check::{KeyId, Span};
-use super::zone::facts::{Fact, key_file_name};
-use crate::sign::key::{PublicKey, Role};
 use crate::time::{Seconds, UnixTime};
-use data_encoding::BASE64;
 
 /// How long after its last possible moment something superseded is remembered: longer than any margin that is sane.
 const REMEMBERED: Seconds = 60 * 86_400;
-
-/// What is known of one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFacts {
-    /// Its public half.
-    pub public: PublicKey,
-    /// Its name in sets.
-    pub id: KeyId,
-    /// What it is for.
-    pub role: Role,
-    /// Name of its file; empty: its private half is elsewhere.
-    pub file: String,
-    /// When it was made.
-    pub created: UnixTime,
-    /// When its DNSKEY was first to be served.
-    pub published: Option<UnixTime>,
-    /// When it was first to sign data.
-    pub activated: Option<UnixTime>,
-    /// When it stopped signing data.
-    pub retired: Option<UnixTime>,
-    /// When its DNSKEY was withdrawn.
-    pub removed: Option<UnixTime>,
-    /// When its private half was wiped.
-    pub destroyed: Option<UnixTime>,
-    /// That it is to be replaced.
-    pub outgoing: Option<Outgoing>,
-    /// Whether it signs nothing now, since its private half cannot be used.
-    pub silent: bool,
-}
 
 /// That a key is to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +46,25 @@ pub enum Caution {
     Expiry,
 }
 
+/// Something that was served and when caches may hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span<T> {
+    /// What.
+    pub what: T,
+    /// First moment.
+    pub from: UnixTime,
+    /// Last moment; none: it is served still, or may be.
+    pub until: Option<UnixTime>,
+}
+
+impl<T> Span<T> {
+    /// Whether both may be there at one moment.
+    pub(in crate::roll) fn meets<U>(&self, other: &Span<U>) -> bool {
+        let before = |until: Option<UnixTime>, from| until.is_none_or(|until| from <= until);
+        before(self.until, other.from) && before(other.until, self.from)
+    }
+}
+
 impl<T> Version<T> {
     /// Until when caches may hold it; none: it is served, or may be. `margin` in seconds.
     pub fn until(&self, caution: Caution, margin: Seconds) -> Option<UnixTime> {
@@ -107,33 +93,6 @@ impl<T> Version<T> {
     }
 }
 
-impl KeyFacts {
-    /// Whether its DNSKEY belongs to the RRset now.
-    pub fn is_published(&self) -> bool {
-        self.published.is_some() && self.removed.is_none()
-    }
-
-    /// Whether it signs data now.
-    pub fn signs_data(&self) -> bool {
-        self.role != Role::Ksk && self.activated.is_some() && self.retired.is_none()
-    }
-
-    /// Whether it signs DNSKEY while it is published: entry keys do (RFC 6781 § 4.1.2, double signature).
-    pub fn signs_keys(&self) -> bool {
-        self.role != Role::Zsk && !self.file.is_empty() && !self.silent
-    }
-
-    /// Whether it signs anything now.
-    pub fn is_active(&self) -> bool {
-        self.removed.is_none() && (self.signs_data() || (self.role == Role::Ksk && self.activated.is_some()))
-    }
-
-    /// Whether it is there, published or not.
-    pub fn is_live(&self) -> bool {
-        self.removed.is_none()
-    }
-}
-
 pub(in crate::roll) fn raise<T>(version: &mut Version<T>, ttl: u32, life: Seconds) {
     version.ttl = version.ttl.max(ttl);
     version.life = version.life.max(life);
@@ -153,61 +112,14 @@ pub(in crate::roll) fn forget<T>(versions: &mut Vec<Version<T>>, now: UnixTime) 
     versions.retain(|version| version.until(Caution::Expiry, REMEMBERED).is_none_or(|until| until >= now));
 }
 
-pub(super) fn once(slot: &mut Option<UnixTime>, at: UnixTime) -> Result<(), &'static str> {
-    match slot {
-        None => {
-            *slot = Some(at);
-            Ok(())
-        }
-        Some(_) => Err("takes a step twice"),
-    }
+/// Whether some cache may hold it.
+pub fn is_cached<T>(version: &Version<T>, caution: Caution, margin: Seconds, now: UnixTime) -> bool {
+    version.until(caution, margin).is_none_or(|until| until >= now)
 }
 
-/// A key that stopped signing may sign again: that is how a step is taken back.
-pub(super) fn activate(key: &mut KeyFacts, at: UnixTime) -> Result<(), &'static str> {
-    match (key.activated, key.retired) {
-        (Some(_), None) => return Err("takes a step twice"),
-        _ if key.file.is_empty() => return Err("has its private half elsewhere"),
-        _ => (key.activated, key.retired) = (Some(at), None),
-    }
-    Ok(())
-}
-
-pub(super) fn retire(key: &mut KeyFacts, at: UnixTime) -> Result<(), &'static str> {
-    match key.activated {
-        None => Err("takes a step before the one in front of it"),
-        Some(_) => once(&mut key.retired, at),
-    }
-}
-
-/// The key of a [`Fact::KeyCreated`], every field of it checked against the others.
-pub(super) fn created(fact: &Fact, at: UnixTime) -> Result<KeyFacts, String> {
-    let Fact::KeyCreated { tag, algorithm, flags, role, public, file } = fact else {
-        return Err("not the making of a key".to_owned());
-    };
-    let public = BASE64.decode(public.as_bytes()).map_err(|fault| format!("the public key is not base64: {fault}"))?;
-    let public = PublicKey::new(*flags, *algorithm, &public).map_err(|fault| fault.to_string())?;
-    if public.tag != *tag {
-        return Err(format!("the public key has tag {}, not {tag}", public.tag));
-    }
-    if role.flags() != *flags {
-        return Err(format!("a {} has flags {}, not {flags}", role.word(), role.flags()));
-    }
-    if !file.is_empty() && *file != key_file_name(*role, &public) {
-        return Err(format!("key {tag} belongs in {}", key_file_name(*role, &public)));
-    }
-    Ok(KeyFacts {
-        id: KeyId::of(&public),
-        public,
-        role: *role,
-        file: file.clone(),
-        created: at,
-        published: None,
-        activated: None,
-        retired: None,
-        removed: None,
-        destroyed: None,
-        outgoing: None,
-        silent: false,
-    })
+/// What caches may hold from `now` on, each for as long as it may be there; of what hosts show: what they must not be taken to
+/// have ceased to show yet, since it is looked for only now and then (invariant I29).
+pub fn spans<T: Clone>(versions: &[Version<T>], caution: Caution, margin: Seconds, now: UnixTime) -> Vec<Span<T>> {
+    let cached = versions.iter().filter(|version| is_cached(*version, caution, margin, now));
+    cached.map(|version| version.span(caution, margin)).collect()
 }

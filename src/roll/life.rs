@@ -1,16 +1,48 @@
-//! What a journal tells: facts in their order, and what they add up to.
+//! What all that lives by facts has in common: records of facts in their order, and what they add up to.
 //!
-//! Pure. Zones and pools have facts of their own kinds, and journals of one form.
+//! Pure. Each subject has facts of its own kinds; their journals have one form.
 
-use super::hosts;
-use super::zone::facts::{Fact, Record};
-use super::zone::fold::ZoneFacts;
-use crate::time::UnixTime;
-use serde::Serialize;
+use crate::time::{Seconds, UnixTime};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Records of one instance carry this generation; it grows when instances share a journal.
+const GENERATION: u64 = 1;
+
+/// One record of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record<F> {
+    /// 1 for the first, then one more each; a gap is damage.
+    pub sequence: u64,
+    /// Seconds since 1970 when it was written, by the signing clock.
+    pub time: u64,
+    /// Generation of the writer; never falls.
+    pub generation: u64,
+    /// Fencing token of the writer; 0 with one instance.
+    pub token: u64,
+    /// What happened.
+    pub fact: F,
+}
+
+impl<F> Record<F> {
+    /// Whether it is the next one after so many records, the last of which was written by this generation.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn follows(&self, records: u64, generation: u64) -> Result<(), String> {
+        if self.sequence != records + 1 {
+            return Err(format!("record {} stands where {} belongs", self.sequence, records + 1));
+        }
+        if self.generation < generation {
+            return Err(format!("generation {} follows {generation}", self.generation));
+        }
+        Ok(())
+    }
+}
 
 /// What the facts of one journal add up to.
-pub trait Told: Default + Clone {
+pub trait Facts: Default + Clone {
     /// Its facts.
     type Fact: Clone + Serialize + DeserializeOwned;
     /// What an operator does who has looked at what was in doubt.
@@ -19,80 +51,56 @@ pub trait Told: Default + Clone {
     /// Number of records.
     fn records(&self) -> u64;
 
-    /// The record that would say `fact` next.
-    fn next_record(&self, fact: Self::Fact, now: UnixTime) -> Record<Self::Fact>;
+    /// Generation of the last writer; 0 before the first record.
+    fn generation(&self) -> u64;
 
-    /// Takes the next record in.
+    /// The last writer was of this generation.
+    fn note_generation(&mut self, generation: u64);
+
+    /// Whether the first record was written.
+    fn has_begun(&self) -> bool;
+
+    /// Seconds by which the clock was corrected, in all.
+    fn corrected(&self) -> Seconds;
+
+    /// Takes the next fact in.
     ///
     /// # Errors
     /// Why it cannot follow; nothing is changed then.
-    fn apply(&mut self, record: &Record<Self::Fact>) -> Result<(), String>;
+    fn take(&mut self, fact: &Self::Fact, at: UnixTime) -> Result<(), String>;
 
     /// The fact that the past is not certain.
     fn doubted(reason: String) -> Self::Fact;
+
+    /// The fact that the signing clock went forward by this much without having counted it.
+    fn clock_corrected(by: Seconds) -> Self::Fact;
 
     /// The records that are needed, where not all are: they add up to the same for all that is decided.
     fn condensed(records: &[Record<Self::Fact>]) -> Option<Vec<Record<Self::Fact>>>;
 
     /// The same fact, with reasons that people gave cut to what a fact keeps.
     fn bounded(fact: Self::Fact) -> Self::Fact;
-}
 
-impl Told for ZoneFacts {
-    type Fact = Fact;
-    const RESUME: &'static str = "`mxseal keys resume`";
-
-    fn records(&self) -> u64 {
-        self.records
+    /// The record that would say `fact` next.
+    fn next_record(&self, fact: Self::Fact, now: UnixTime) -> Record<Self::Fact> {
+        let generation = self.generation().max(GENERATION);
+        Record { sequence: self.records() + 1, time: now.0, generation, token: 0, fact }
     }
 
-    fn next_record(&self, fact: Fact, now: UnixTime) -> Record {
-        self.next_record(fact, now)
+    /// What is to be recorded before anything is decided by a clock that has this much to its credit; none: nothing.
+    fn correction(&self, credited: Seconds) -> Option<Self::Fact> {
+        let by = credited.saturating_sub(self.corrected());
+        (by > 0 && self.has_begun()).then(|| Self::clock_corrected(by))
     }
 
-    fn apply(&mut self, record: &Record) -> Result<(), String> {
-        self.apply(record)
-    }
-
-    fn doubted(reason: String) -> Fact {
-        Fact::Doubted { reason }
-    }
-
-    /// A zone has some facts a roll, and how many there were tells an old copy of its folder: all are kept.
-    fn condensed(_records: &[Record]) -> Option<Vec<Record>> {
-        None
-    }
-
-    fn bounded(fact: Fact) -> Fact {
-        fact.bounded()
-    }
-}
-
-impl Told for hosts::fold::PoolFacts {
-    type Fact = hosts::facts::Fact;
-    const RESUME: &'static str = "`mxseal cert resume`";
-
-    fn records(&self) -> u64 {
-        self.records
-    }
-
-    fn next_record(&self, fact: hosts::facts::Fact, now: UnixTime) -> Record<hosts::facts::Fact> {
-        self.next_record(fact, now)
-    }
-
-    fn apply(&mut self, record: &Record<hosts::facts::Fact>) -> Result<(), String> {
-        self.apply(record)
-    }
-
-    fn doubted(reason: String) -> hosts::facts::Fact {
-        hosts::facts::Fact::Doubted { reason }
-    }
-
-    fn condensed(records: &[Record<hosts::facts::Fact>]) -> Option<Vec<Record<hosts::facts::Fact>>> {
-        hosts::condense::condensed(records)
-    }
-
-    fn bounded(fact: hosts::facts::Fact) -> hosts::facts::Fact {
-        fact.bounded()
+    /// Takes the next record in.
+    ///
+    /// # Errors
+    /// Why it cannot follow; nothing is changed then.
+    fn apply(&mut self, record: &Record<Self::Fact>) -> Result<(), String> {
+        record.follows(self.records(), self.generation())?;
+        self.take(&record.fact, UnixTime(record.time))?;
+        self.note_generation(record.generation);
+        Ok(())
     }
 }

@@ -24,6 +24,8 @@ pub mod fold;
 pub mod forecast;
 pub mod goal;
 pub mod invented;
+mod journal;
+pub mod key;
 pub mod parent;
 pub mod phase;
 pub mod plan;

@@ -4,6 +4,7 @@ use super::world::{NOW, key};
 use data_encoding::BASE64;
 use mxseal::control::journal::{Decoded, Fact, KeyLayout, ZoneFacts, decode, encode, key_file_name};
 use mxseal::control::protocol::Request;
+use mxseal::roll::life::Facts;
 use mxseal::sign::key::Role;
 
 /// Damage that one run does at most; two can already move a line.

@@ -6,14 +6,14 @@ use mxseal::cert::Spki;
 use mxseal::control::journal::{ZoneFacts, decode_as, encode};
 use mxseal::roll::hosts::facts::Origin;
 use mxseal::roll::hosts::{self, fold::PoolFacts};
-use mxseal::roll::{life::Told, zone::facts};
+use mxseal::roll::{life::Facts, zone::facts};
 use std::fs;
 use std::path::Path;
 
 const OCTETS_MAX: usize = 16 * 1024 * 1024;
 
 /// Adds facts with long reasons to a journal and its copy, up to so many octets: not one more finds room.
-fn fill<F: Told>(journals: &[impl AsRef<Path>], octets: usize, fact: impl Fn(&F) -> F::Fact) {
+fn fill<F: Facts>(journals: &[impl AsRef<Path>], octets: usize, fact: impl Fn(&F) -> F::Fact) {
     let mut content = fs::read(journals.first().expect("one").as_ref()).expect("read");
     let Ok(mut told) = decode_as::<F>(&content).map(|decoded| decoded.facts) else { panic!("it is whole") };
     loop {

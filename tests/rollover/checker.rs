@@ -4,7 +4,8 @@
 //! algorithm 13, digits those of 15; `-` is nothing.
 
 use super::lab::validate;
-use mxseal::roll::zone::check::{History, KeyId, KeySet, Keys, Span, never_bogus};
+use mxseal::roll::item::Span;
+use mxseal::roll::zone::check::{History, KeyId, KeySet, Keys, never_bogus};
 use mxseal::time::UnixTime;
 
 fn key(name: char) -> KeyId {

@@ -5,11 +5,11 @@ use mxseal::cert::{KeyKind, Spki};
 use mxseal::control::journal::{LINE_OCTETS_MAX, LINE_READ_OCTETS_MAX};
 use mxseal::roll::hosts::facts::{Fact as PoolFact, Inherited, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
-use mxseal::roll::life::Told;
+use mxseal::roll::life::Facts;
 use mxseal::roll::reason::REASON_OCTETS_MAX;
 use proptest::prelude::*;
 
-fn begun<F: Told>(folder: &Path, first: F::Fact) -> JournalFile<F> {
+fn begun<F: Facts>(folder: &Path, first: F::Fact) -> JournalFile<F> {
     JournalFile::create(Arc::default(), folder.join("journal"), first, NOW).expect("a journal")
 }
 
@@ -21,7 +21,7 @@ fn pool_journal(folder: &Path) -> JournalFile<PoolFacts> {
     begun(folder, PoolFact::PoolBegan { from: None, to: None })
 }
 
-fn read_again<F: Told + std::fmt::Debug>(journal: &JournalFile<F>) -> F {
+fn read_again<F: Facts + std::fmt::Debug>(journal: &JournalFile<F>) -> F {
     let read = JournalFile::<F>::read(Arc::default(), journal.path().to_owned());
     let mut read = read.expect("what was written can be read").expect("it is there");
     assert!(read.mend(NOW).is_empty(), "both files are as they should be");
@@ -39,7 +39,7 @@ fn known(octets: usize) -> PoolFact {
 }
 
 /// The longest line that is taken has exactly the limit; one octet more is refused in words, and nothing is written.
-fn is_bounded<F: Told + std::fmt::Debug + PartialEq>(mut journal: JournalFile<F>, fact: impl Fn(usize) -> F::Fact) {
+fn is_bounded<F: Facts + std::fmt::Debug + PartialEq>(mut journal: JournalFile<F>, fact: impl Fn(usize) -> F::Fact) {
     let line = |journal: &JournalFile<F>, octets| {
         let record = journal.facts().next_record(fact(octets), NOW);
         mxseal::control::journal::encode(&record).len() - 1
@@ -164,7 +164,7 @@ fn pool_fact() -> impl Strategy<Value = PoolFact> {
 }
 
 /// Whatever is taken is read; what is refused changes nothing.
-fn keeps_its_word<F: Told + std::fmt::Debug + PartialEq>(mut journal: JournalFile<F>, facts: Vec<F::Fact>) {
+fn keeps_its_word<F: Facts + std::fmt::Debug + PartialEq>(mut journal: JournalFile<F>, facts: Vec<F::Fact>) {
     for fact in facts {
         let before = journal.facts().clone();
         match journal.append(fact, NOW) {

@@ -4,6 +4,7 @@ use super::*;
 use mxseal::cert::{KeyClass, KeyKind, Spki};
 use mxseal::roll::hosts::facts::{Fact, Origin, Shown};
 use mxseal::roll::hosts::fold::PoolFacts;
+use mxseal::roll::life::Facts;
 
 const MEGABYTE: usize = 1024 * 1024;
 

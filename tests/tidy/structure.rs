@@ -32,9 +32,6 @@ const KNOTS_LEFT: &[&str] = &[
     "control::certs: life and ways",
     "control::observe: chain and denial",
     "control::rolls: past and state",
-    "roll: item and zone",
-    "roll::zone: fold and parent",
-    "roll::zone::sim: eyes and world",
 ];
 
 /// Folders that still have too many modules.

@@ -9,7 +9,7 @@ use mxseal::roll::hosts::forecast::forecast;
 use mxseal::roll::hosts::plan::plan;
 use mxseal::roll::hosts::step::permit_deploy;
 use mxseal::roll::item::Caution;
-use mxseal::roll::zone::facts::Record;
+use mxseal::roll::life::{Facts, Record};
 
 pub fn fold(records: &[Record<Fact>]) -> PoolFacts {
     let mut facts = PoolFacts::default();

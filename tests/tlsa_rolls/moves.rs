@@ -3,13 +3,15 @@
 use super::world::{DAY, EVERY, HOUR, LIFE, TTL, Truth, World, host, key, publish_one};
 use mxseal::cert::{KeyKind, Spki};
 use mxseal::control::journal::LINE_OCTETS_MAX;
-use mxseal::roll::hosts::check::{AddressSet, History, Span, SpkiSet, dane_ok};
+use mxseal::roll::hosts::check::{AddressSet, History, SpkiSet, dane_ok};
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
 use mxseal::roll::hosts::plan::plan;
 use mxseal::roll::hosts::way::{has_arrived, inherited, wanted};
 use mxseal::roll::hosts::{Conditions, Policy};
 use mxseal::roll::item::Caution;
+use mxseal::roll::item::Span;
+use mxseal::roll::life::Facts;
 use mxseal::time::{Seconds, UnixTime};
 
 /// Two pools, a way between them, and the tenants that went it: when each joined.

@@ -2,7 +2,7 @@
 
 use super::condense::{decide_alike, fold};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
-use mxseal::roll::hosts::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
+use mxseal::roll::hosts::check::{AddressSet, Conflict, History, Offer, Showing, SpkiSet, dane_ok};
 use mxseal::roll::hosts::condense::condensed;
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::{Claim, PoolFacts};
@@ -11,7 +11,8 @@ use mxseal::roll::hosts::sights::{Sight, Sights};
 use mxseal::roll::hosts::step::{Step, permit_deploy};
 use mxseal::roll::hosts::{Conditions, Policy, Profile, Wanted};
 use mxseal::roll::item::Caution;
-use mxseal::roll::zone::facts::Record;
+use mxseal::roll::item::Span;
+use mxseal::roll::life::{Facts, Record};
 use mxseal::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

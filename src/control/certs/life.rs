@@ -18,6 +18,7 @@ use crate::roll::hosts::plan::{Plan, plan};
 use crate::roll::hosts::sights::Sights;
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::{Conditions, KEYS_MAX, Policy, Wanted, words};
+use crate::roll::life::Facts;
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;

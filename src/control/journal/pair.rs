@@ -4,7 +4,7 @@
 //! takes the loss of a journal for a fresh start.
 
 use super::{Torn, ZoneFacts};
-use crate::roll::life::Told;
+use crate::roll::life::Facts;
 
 /// What was found under one of the two names. `F` is why it cannot be used.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub enum Neither<F> {
 ///
 /// # Errors
 /// [`Neither`]: someone must look.
-pub fn choose<F: ToString, Z: Told>(first: Found<F, Z>, second: Found<F, Z>) -> Result<Option<Pair<Z>>, Neither<F>> {
+pub fn choose<F: ToString, Z: Facts>(first: Found<F, Z>, second: Found<F, Z>) -> Result<Option<Pair<Z>>, Neither<F>> {
     use Found::{Missing, Unusable, Whole};
     let alone = |(content, facts, torn): (Vec<u8>, Box<Z>, Option<Torn>), first, second| {
         Ok(Some(Pair { content, facts: *facts, torn, first, second }))

@@ -11,6 +11,7 @@ use crate::control::rolls::observer::{Look, Observer, Seen, reachable};
 use crate::control::rolls::{Shift, ZoneRoll, build};
 use crate::control::zones::{Keys, ZoneState};
 use crate::dns::name::Name;
+use crate::roll::life::Facts;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::{Blocker, plan};

@@ -8,10 +8,9 @@
 //! S is in T, and H offers STARTTLS at all (RFC 7672 § 2.2: where TLSA records are secure, mail waits rather than go without).
 //! Spans are intervals: three of them that meet pairwise meet all, so all pairs are looked at, which is complete.
 
-pub use crate::roll::zone::check::Span;
-
 use super::Profile;
 use crate::cert::Spki;
+use crate::roll::item::Span;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

@@ -8,7 +8,7 @@ use super::Profile;
 use super::facts::{Fact, Origin, Shown};
 use super::fold::PoolFacts;
 use crate::cert::Spki;
-use crate::roll::zone::facts::Record;
+use crate::roll::life::{Facts, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

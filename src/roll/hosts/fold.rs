@@ -6,21 +6,18 @@
 mod essence;
 mod hosts;
 
-use super::check::{AddressSet, History, Offer, Showing, Span, SpkiSet};
+use super::check::{AddressSet, History, Offer, Showing, SpkiSet};
 use super::facts::{Fact, Inherited, Origin, Shown};
-pub use super::key::{Claim, KeyFacts, Limits, is_cached};
+pub use super::key::{Claim, KeyFacts, Limits};
 use super::key::{as_claimed, begin, inherited, once};
 use super::{KEYS_MAX, Profile};
 use crate::cert::{KeyKind, Spki};
 pub use crate::roll::item::{Caution, Outgoing, Version};
-use crate::roll::item::{close, forget, raise};
-use crate::roll::zone::facts::Record;
+use crate::roll::item::{Span, close, forget, is_cached, raise, spans};
 use crate::time::{Seconds, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Records of one instance carry this generation; it grows when instances share a journal.
-const GENERATION: u64 = 1;
 /// Until limits are recorded: the cap of TTLs, and the longest life that a built-in policy gives signatures over data.
 const LIMITS_UNKNOWN: Limits = Limits { ttl: 86_400, life: 14 * 86_400 };
 
@@ -63,8 +60,8 @@ pub struct PoolFacts {
     limits: Option<Limits>,
     /// Keys that only hosts showed, and that nothing else is kept of: journals of before name them again.
     forgotten: BTreeMap<Spki, Option<KeyKind>>,
-    began: bool,
-    generation: u64,
+    pub(super) began: bool,
+    pub(super) generation: u64,
 }
 
 impl PoolFacts {
@@ -134,28 +131,6 @@ impl PoolFacts {
         let mut hosts: AddressSet = self.addresses.iter().flat_map(|version| version.what.iter().copied()).collect();
         hosts.extend(self.named.iter().filter_map(|claim| claim.what.hosts.as_ref()).flatten());
         as_claimed(&self.named, &hosts)
-    }
-
-    /// The record that would say `fact` next.
-    pub fn next_record(&self, fact: Fact, now: UnixTime) -> Record<Fact> {
-        Record { sequence: self.records + 1, time: now.0, generation: self.generation.max(GENERATION), token: 0, fact }
-    }
-
-    /// What is to be recorded before anything is decided by a clock that has this much to its credit; none: nothing.
-    pub fn correction(&self, credited: Seconds) -> Option<Fact> {
-        let by = credited.saturating_sub(self.corrected);
-        (by > 0 && self.began).then_some(Fact::ClockCorrected { by })
-    }
-
-    /// Takes the next record in.
-    ///
-    /// # Errors
-    /// Why it cannot follow; nothing is changed then.
-    pub fn apply(&mut self, record: &Record<Fact>) -> Result<(), String> {
-        record.follows(self.records, self.generation)?;
-        self.take(&record.fact, UnixTime(record.time))?;
-        self.generation = record.generation;
-        Ok(())
     }
 
     /// Takes the next fact in.
@@ -380,13 +355,6 @@ impl PoolFacts {
         let permits = self.keys.iter_mut().filter_map(|key| key.permitted.as_mut());
         permits.for_each(|until| *until = until.after(by));
     }
-}
-
-/// What is or may be there still by caches; of what hosts show: what they must not be taken to have ceased to show yet, since
-/// it is looked for only now and then (invariant I29).
-pub fn spans<T: Clone>(versions: &[Version<T>], caution: Caution, margin: Seconds, now: UnixTime) -> Vec<Span<T>> {
-    let cached = versions.iter().filter(|version| is_cached(*version, caution, margin, now));
-    cached.map(|version| version.span(caution, margin)).collect()
 }
 
 fn cached(versions: &[Version<AddressSet>], margin: Seconds, now: UnixTime) -> AddressSet {

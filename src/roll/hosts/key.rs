@@ -6,7 +6,7 @@ use super::Profile;
 use super::check::{AddressSet, Offer, Showing, SpkiSet};
 use super::facts::{Inherited, Origin};
 use crate::cert::{KeyClass, KeyKind, Spki};
-use crate::roll::item::{Caution, Outgoing, Version, raise};
+use crate::roll::item::{Outgoing, Version, raise};
 use crate::time::{Seconds, UnixTime};
 use std::net::IpAddr;
 
@@ -80,11 +80,6 @@ impl KeyFacts {
     pub fn is_unconfirmed(&self) -> bool {
         self.origin == Origin::Host && !self.adopted
     }
-}
-
-/// Whether some cache may hold it.
-pub fn is_cached<T>(version: &Version<T>, caution: Caution, margin: Seconds, now: UnixTime) -> bool {
-    version.until(caution, margin).is_none_or(|until| until >= now)
 }
 
 /// Begins a version, unless it is what the last one was.

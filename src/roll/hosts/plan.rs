@@ -5,12 +5,13 @@
 mod admit;
 mod withdraw;
 
-use super::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok};
+use super::check::{AddressSet, Conflict, History, Offer, Showing, SpkiSet, dane_ok};
 use super::facts::Origin;
-use super::fold::{Caution, KeyFacts, PoolFacts, spans};
+use super::fold::{Caution, KeyFacts, PoolFacts};
 use super::step::{Refusal, Step, permit};
 use super::{Conditions, KEYS_MAX, Policy, UNNAMED_MAX, Wanted};
 use crate::cert::{KeyKind, Spki};
+use crate::roll::item::{Span, spans};
 use crate::roll::zone::goal::TOMBSTONE;
 use crate::time::UnixTime;
 use admit::{admit, drained};

@@ -1,10 +1,11 @@
 //! The steps of a pool: each one change, which is proved before it is made and recorded before it is seen.
 
 use super::Policy;
-use super::check::{AddressSet, Conflict, History, Offer, Showing, Span, SpkiSet, dane_ok, fits};
+use super::check::{AddressSet, Conflict, History, Offer, Showing, SpkiSet, dane_ok, fits};
 use super::facts::Fact;
 use super::fold::PoolFacts;
 use crate::cert::{KeyKind, Spki};
+use crate::roll::item::Span;
 use crate::roll::item::{Caution, Version};
 use crate::time::UnixTime;
 

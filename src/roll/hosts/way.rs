@@ -6,8 +6,9 @@
 use super::Wanted;
 use super::check::SpkiSet;
 use super::facts::{Fact, Inherited, Origin};
-use super::fold::{Caution, PoolFacts, Version, is_cached};
+use super::fold::PoolFacts;
 use crate::cert::Spki;
+use crate::roll::item::{Caution, Version, is_cached};
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -11,8 +11,8 @@
 //!
 //! Both conditions are about pairs, so all pairs are looked at, which is complete: nothing is sampled.
 
+use crate::roll::item::Span;
 use crate::sign::key::PublicKey;
-use crate::time::UnixTime;
 use arrayvec::ArrayVec;
 
 /// Keys in one set, at most: with more, a DNSKEY answer does not fit 1232 octets (invariant I36).
@@ -107,25 +107,6 @@ pub struct Keys {
     pub published: KeySet,
     /// Those whose signatures it bears.
     pub signers: KeySet,
-}
-
-/// Something that was served and when caches may hold it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span<T> {
-    /// What.
-    pub what: T,
-    /// First moment.
-    pub from: UnixTime,
-    /// Last moment; none: it is served still, or may be.
-    pub until: Option<UnixTime>,
-}
-
-impl<T> Span<T> {
-    /// Whether both may be there at one moment.
-    pub(in crate::roll) fn meets<U>(&self, other: &Span<U>) -> bool {
-        let before = |until: Option<UnixTime>, from| until.is_none_or(|until| from <= until);
-        before(self.until, other.from) && before(other.until, self.from)
-    }
 }
 
 /// All that caches may hold of one zone, each thing with its span.

@@ -7,38 +7,6 @@ use crate::roll::reason::cut;
 use crate::sign::key::{PublicKey, Role};
 use serde::{Deserialize, Serialize};
 
-/// One record of a journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record<F = Fact> {
-    /// 1 for the first, then one more each; a gap is damage.
-    pub sequence: u64,
-    /// Seconds since 1970 when it was written, by the signing clock.
-    pub time: u64,
-    /// Generation of the writer; never falls.
-    pub generation: u64,
-    /// Fencing token of the writer; 0 with one instance.
-    pub token: u64,
-    /// What happened.
-    pub fact: F,
-}
-
-impl<F> Record<F> {
-    /// Whether it is the next one after so many records, the last of which was written by this generation.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn follows(&self, records: u64, generation: u64) -> Result<(), String> {
-        if self.sequence != records + 1 {
-            return Err(format!("record {} stands where {} belongs", self.sequence, records + 1));
-        }
-        if self.generation < generation {
-            return Err(format!("generation {} follows {generation}", self.generation));
-        }
-        Ok(())
-    }
-}
-
 /// What happened. A kind that this version does not know is damage to it: an older program must not guess.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -3,17 +3,17 @@
 //! A fact that contradicts those before it changes nothing. Moments are those of the records: a wait begins at a fact, and
 //! what was never seen on the wire to have gone counts as served.
 
-use super::check::{History, KeyId, KeySet, Keys, Span};
-use super::facts::{Fact, KeyLayout, Limits, Record};
-pub use crate::roll::item::{Caution, KeyFacts, Outgoing, Version};
+use super::check::{History, KeyId, KeySet, Keys};
+use super::facts::{Fact, KeyLayout, Limits};
+pub use super::key::KeyFacts;
+pub use crate::roll::item::{Caution, Outgoing, Version};
 
+use super::key::{activate, created, once, retire};
 use super::parent::ParentFacts;
-use crate::roll::item::{activate, close, created, forget, once, raise, retire};
+use crate::roll::item::{close, forget, raise, spans};
 use crate::sign::key::Role;
 use crate::time::{Seconds, UnixTime};
 
-/// Records of one instance carry this generation; it grows when instances share a journal.
-const GENERATION: u64 = 1;
 /// How long caches may hold what an unsigned zone served. What that was is not recorded, and it may have had any TTL; but a
 /// resolver keeps nothing for more than a week (RFC 8767 § 4, and what the common ones do).
 const BARE_TTL: u32 = 7 * 86_400;
@@ -57,7 +57,7 @@ pub struct ZoneFacts {
     pub insecure_wanted: bool,
     /// Whether it is unsigned now.
     pub unsigned: bool,
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 impl ZoneFacts {
@@ -89,37 +89,11 @@ impl ZoneFacts {
 
     /// All that caches may hold from `now` on.
     pub fn history(&self, now: UnixTime, caution: Caution, margin: Seconds) -> History {
-        fn spans<T: Clone>(versions: &[Version<T>], now: UnixTime, caution: Caution, margin: Seconds) -> Vec<Span<T>> {
-            let spans = versions.iter().map(|version| version.span(caution, margin));
-            spans.filter(|span| span.until.is_none_or(|until| until >= now)).collect()
-        }
         History {
-            ds: spans(&self.parent.versions, now, caution, margin),
-            keys: spans(&self.key_sets, now, caution, margin),
-            data: spans(&self.data, now, caution, margin),
+            ds: spans(&self.parent.versions, caution, margin, now),
+            keys: spans(&self.key_sets, caution, margin, now),
+            data: spans(&self.data, caution, margin, now),
         }
-    }
-
-    /// The record that would say `fact` next.
-    pub fn next_record(&self, fact: Fact, now: UnixTime) -> Record {
-        Record { sequence: self.records + 1, time: now.0, generation: self.generation.max(GENERATION), token: 0, fact }
-    }
-
-    /// What is to be recorded before anything is decided by a clock that has this much to its credit; none: nothing.
-    pub fn correction(&self, credited: Seconds) -> Option<Fact> {
-        let by = credited.saturating_sub(self.corrected);
-        (by > 0 && self.first.is_some()).then_some(Fact::ClockCorrected { by })
-    }
-
-    /// Takes the next record in.
-    ///
-    /// # Errors
-    /// Why it cannot follow; nothing is changed then.
-    pub fn apply(&mut self, record: &Record) -> Result<(), String> {
-        record.follows(self.records, self.generation)?;
-        self.take(&record.fact, UnixTime(record.time))?;
-        self.generation = record.generation;
-        Ok(())
     }
 
     /// Takes the next fact in.

@@ -5,7 +5,8 @@
 
 use super::check::{KeyId, KeySet};
 use super::facts::Fact;
-use super::fold::{KeyFacts, Version};
+use super::key::KeyFacts;
+use crate::roll::item::Version;
 use crate::sign::handover::matches_ds;
 use crate::sign::key::PublicKey;
 use crate::time::{Seconds, UnixTime};

@@ -1,8 +1,9 @@
 //! The steps of a roll: each one change, which is proved before it is made and recorded before it is seen.
 
-use super::check::{Conflict, History, KeySet, Keys, Span, data_signed, entry, never_bogus};
+use super::check::{Conflict, History, KeySet, Keys, data_signed, entry, never_bogus};
 use super::facts::Fact;
 use super::fold::ZoneFacts;
+use crate::roll::item::Span;
 use crate::sign::key::Role;
 use crate::time::UnixTime;
 

@@ -4,6 +4,7 @@
 
 use super::world::World;
 use crate::roll::clock::{self, Reading, Told};
+use crate::roll::life::Facts;
 use crate::time::UnixTime;
 
 /// How often the disk gets the mark of the clock, in seconds.

@@ -2,13 +2,12 @@
 //!
 //! Only here does anything of the true world become a fact.
 
+use super::kinds::SEEN_AFTER;
 use super::world::World;
 use crate::roll::zone::check::{KeyId, KeySet};
 use crate::roll::zone::facts::Fact;
 use crate::time::Seconds;
 
-/// How long after it was published something is seen on the wire.
-pub(super) const SEEN_AFTER: Seconds = 2;
 /// Seconds between rounds over a parent that has nothing new: more often would find nothing.
 const ROUND_AT_REST: Seconds = 86_400;
 /// The same while something is awaited; rounds that could find something come in time all the same.

@@ -2,7 +2,8 @@
 //!
 //! It never reads the facts of the server that it judges.
 
-use crate::roll::zone::check::{Conflict, History, KeySet, Keys, Span, never_bogus};
+use crate::roll::item::Span;
+use crate::roll::zone::check::{Conflict, History, KeySet, Keys, never_bogus};
 use crate::roll::zone::facts::Limits;
 use crate::time::{Seconds, UnixTime};
 

@@ -6,7 +6,10 @@ use super::judge::Resolver;
 use crate::roll::clock::Mark;
 use crate::roll::zone::check::{Conflict, KeySet, Keys};
 use crate::roll::zone::facts::Limits;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
+
+/// How long after it was published something is seen on the wire.
+pub(super) const SEEN_AFTER: Seconds = 2;
 
 /// What went wrong.
 #[derive(Clone, Debug)]

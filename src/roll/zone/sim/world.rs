@@ -6,8 +6,7 @@
 use super::judge::{Judge, RESOLVERS};
 pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
 
-use super::eyes::SEEN_AFTER;
-use super::kinds::{Machine, Served};
+use super::kinds::{Machine, SEEN_AFTER, Served};
 use super::parent::Parent;
 use crate::roll::zone::check::{KeySet, Keys};
 use crate::roll::zone::facts::{Fact, Limits};
