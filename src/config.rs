@@ -16,7 +16,7 @@ mod sections;
 pub use addresses::Interfaces;
 pub use keys::keys_folder;
 pub use limits::Limits;
-pub use networks::{Network, Networks, Whose};
+pub use networks::{Network, Networks, Whose, can_be_looked_at};
 pub use places::Places;
 pub use policy::{KeyLayout, Policy};
 pub use probe::{Install, PoolSettings, Probe, Tenants};

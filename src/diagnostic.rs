@@ -2,6 +2,8 @@
 //!
 //! A diagnostic never quotes a key or a certificate, and never ends anything: whoever collects decides.
 
+pub mod passing;
+
 use serde::Serialize;
 
 /// Code of what only follows from another error of its kind: tenants that wait for a broken pool.

@@ -9,7 +9,7 @@
 //!
 //! * A query's way: [`serve`] receives a batch → [`dns::query::parse`] → [`answer::respond`] { [`zone::Zone::find`] →
 //!   [`sign`] or [`sign::denial`] } → [`dns::reply::write`] → [`serve`] sends the batch.
-//! * A tenant's way: file event → [`control::watch`] → [`zone::tenant`] parses → [`control::world`] decides → what must
+//! * A tenant's way: file event → [`feed::watch`] → [`zone::tenant`] parses → [`world`] decides → what must
 //!   outlive a restart is durable → snapshot swapped → answered.
 //! * A key's way: a life ends or a command comes → [`control::rolls`] hands over the facts → [`roll::zone::plan`] decides, and
 //!   proves one step → its keys prove themselves, its fact is durable → snapshot swapped → seen on the wire and at the
@@ -24,12 +24,18 @@
 //! | room | kind | uses |
 //! |---|---|---|
 //! | `main` | shell | [`cli`] |
-//! | [`cli`] | shell | [`answer`], [`cert`], [`config`], [`control`], [`diagnostic`], [`dns`], [`http`], [`metrics`], [`probe`], [`process`], [`render`], [`roll`], [`serve`], [`sign`], [`time`], [`zone`] |
+//! | [`cli`] | shell | [`answer`], [`cert`], [`config`], [`control`], [`diagnostic`], [`dns`], [`http`], [`metrics`], [`observe`], [`probe`], [`process`], [`protocol`], [`render`], [`resolve`], [`roll`], [`serve`], [`sign`], [`store`], [`time`], [`world`], [`zone`] |
 //! | [`http`] | shell | [`metrics`], [`process`] |
-//! | [`control`] | shell | [`answer`], [`cert`], [`config`], [`diagnostic`], [`dns`], [`fields`], [`metrics`], [`probe`], [`process`], [`roll`], [`sign`], [`time`], [`zone`] |
+//! | [`control`] | shell | [`answer`], [`cert`], [`config`], [`diagnostic`], [`dns`], [`feed`], [`fields`], [`metrics`], [`observe`], [`probe`], [`process`], [`protocol`], [`report`], [`resolve`], [`roll`], [`sign`], [`store`], [`time`], [`world`], [`zone`] |
+//! | [`feed`] | shell | [`diagnostic`], [`metrics`], [`time`], [`world`] |
+//! | [`store`] | shell | [`cert`], [`diagnostic`], [`dns`], [`process`], [`roll`], [`sign`], [`time`], [`world`] |
+//! | [`observe`] | shell | [`config`], [`diagnostic`], [`dns`], [`process`], [`resolve`], [`sign`], [`time`] |
+//! | [`resolve`] | shell | [`dns`], [`sign`], [`time`] |
 //! | [`probe`] | shell | [`cert`] |
 //! | [`serve`] | shell | [`answer`], [`metrics`], [`process`], [`time`] |
 //! | [`process`] | shell | [`time`] |
+//! | [`report`] | pure | [`answer`], [`diagnostic`], [`dns`], [`protocol`], [`roll`], [`sign`], [`time`], [`world`], [`zone`] |
+//! | [`world`] | pure | [`answer`], [`cert`], [`config`], [`diagnostic`], [`dns`], [`fields`], [`metrics`], [`protocol`], [`roll`], [`sign`], [`time`], [`zone`] |
 //! | [`roll`] | pure | [`cert`], [`sign`], [`time`] |
 //! | [`cert`] | pure | [`time`] |
 //! | [`metrics`] | pure | [`answer`], [`dns`], [`time`] |
@@ -40,10 +46,9 @@
 //! | [`render`] | pure | [`diagnostic`] |
 //! | [`fields`] | pure | [`diagnostic`] |
 //! | [`diagnostic`] | pure | nothing |
+//! | [`protocol`] | pure | nothing |
 //! | [`dns`] | pure | nothing |
 //! | [`time`] | pure | nothing |
-//!
-//! Some of what [`control`] holds is pure, too, and is still listed in `tests/tidy/rooms.rs`.
 //!
 //! # What always holds
 //! * Every answer of a signed zone validates, at every moment, for every resolver: signatures begin a day before they are
@@ -89,14 +94,21 @@ pub mod config;
 pub mod control;
 pub mod diagnostic;
 pub mod dns;
+pub mod feed;
 pub mod fields;
 pub mod http;
 pub mod metrics;
+pub mod observe;
 pub mod probe;
 pub mod process;
+pub mod protocol;
 pub mod render;
+pub mod report;
+pub mod resolve;
 pub mod roll;
 pub mod serve;
 pub mod sign;
+pub mod store;
 pub mod time;
+pub mod world;
 pub mod zone;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use zone::{KeyGauge, Standing, ZoneGauges};
 
 mod pool;
+pub mod progress;
 mod text;
 mod zone;
 

@@ -88,17 +88,3 @@ pub fn targets(addresses: &[IpAddr], port: u16, endpoint: Option<&str>) -> Vec<T
     }
     all
 }
-
-/// Whether an address can be that of a host at all: those of documentation never are (RFC 5737, RFC 3849, RFC 9637).
-pub fn can_be_looked_at(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            ![[192, 0, 2], [198, 51, 100], [203, 0, 113]].contains(&[a, b, c])
-        }
-        IpAddr::V6(v6) => {
-            let [first, second, ..] = v6.segments();
-            (first, second) != (0x2001, 0x0db8) && (first != 0x3fff || second >= 0x1000)
-        }
-    }
-}

@@ -6,6 +6,5 @@ pub mod address;
 pub mod confine;
 pub mod machine;
 pub mod notify;
-pub mod passing;
 pub mod peer;
 pub mod system;

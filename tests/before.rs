@@ -4,12 +4,12 @@
 //! program of any version, and tells what a program says of them. What a version wrote stays here for good.
 #![allow(clippy::panic, reason = "a test ends at the first surprise")]
 
-use mxseal::control::journal::{decode_as, encode, records_of};
 use mxseal::roll::hosts::facts::Fact as PoolFact;
 use mxseal::roll::hosts::fold::PoolFacts;
-use mxseal::roll::life::Told;
-use mxseal::roll::zone::facts::{Fact, Record};
+use mxseal::roll::life::{Facts, Record};
+use mxseal::roll::zone::facts::Fact;
 use mxseal::roll::zone::fold::ZoneFacts;
+use mxseal::store::journal::{decode_as, encode, records_of};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 use std::fs;
@@ -85,7 +85,7 @@ fn same_octets<F: DeserializeOwned + Serialize>(path: &Path) -> Vec<Record<F>> {
 }
 
 /// The facts follow each other.
-fn adds_up<F: Told>(path: &Path, records: &[Record<F::Fact>]) {
+fn adds_up<F: Facts>(path: &Path, records: &[Record<F::Fact>]) {
     let decoded = decode_as::<F>(&fs::read(path).expect("read"));
     let decoded = decoded.unwrap_or_else(|damaged| panic!("{}: {damaged}", path.display()));
     assert_eq!((decoded.facts.records(), decoded.torn), (records.len() as u64, None), "{}", path.display());

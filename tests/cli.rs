@@ -8,7 +8,7 @@ mod fake;
 mod keys;
 
 use fake::{Place, Ran, tenant, zone};
-use mxseal::control::protocol::{Explained, Finding, Line, PoolInfo, Request, TenantFilter, ZoneStanding};
+use mxseal::protocol::{Explained, Finding, Line, PoolInfo, Request, TenantFilter, ZoneStanding};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

@@ -1,10 +1,10 @@
 //! What people are told about keys, and which rolls are refused: from facts of a zone in virtual time.
 
-use mxseal::control::keys_report::{
+use mxseal::dns::name::{Name, ROOT};
+use mxseal::protocol::{KeysInfo, KeysPlan, KeysStanding, RollAsked};
+use mxseal::report::keys::{
     About, Refused, after, insecure_code, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
-use mxseal::control::protocol::{KeysInfo, KeysPlan, KeysStanding, RollAsked};
-use mxseal::dns::name::{Name, ROOT};
 use mxseal::roll::zone::check::KeySet;
 use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
 use mxseal::roll::zone::fold::ZoneFacts;

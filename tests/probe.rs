@@ -3,7 +3,8 @@
 
 use mxseal::cert::make::PrivateKey;
 use mxseal::cert::{KeyClass, KeyKind, Spki};
-use mxseal::probe::{Fault, Manner, Prober, Round, Stage, Target, can_be_looked_at, look, targets};
+use mxseal::config::can_be_looked_at;
+use mxseal::probe::{Fault, Manner, Prober, Round, Stage, Target, look, targets};
 use mxseal::time::UnixTime;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

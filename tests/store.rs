@@ -15,13 +15,13 @@ mod rolls;
 mod shorten;
 
 use data_encoding::{BASE64, HEXLOWER};
-use mxseal::control::frozen::{Cause, Frozen};
-use mxseal::control::journal::{Fact, KeyLayout, Record, ZoneFacts, encode, key_file_name};
-use mxseal::control::journal_file::{AppendFault, JournalFile};
-use mxseal::control::keyfile;
-use mxseal::control::store::{LastGood, Store, StoreFault, ZoneKeys, read_keys};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::sign::key::{Key, Role, generate_pkcs8};
+use mxseal::store::frozen::{Cause, Frozen};
+use mxseal::store::journal::file::{AppendFault, JournalFile};
+use mxseal::store::journal::{Fact, KeyLayout, Record, ZoneFacts, encode, key_file_name};
+use mxseal::store::keyfile;
+use mxseal::store::{LastGood, Store, StoreFault, ZoneKeys, read_keys};
 use mxseal::time::UnixTime;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The files that may hold `unsafe`: the batch system calls, and the questions who has a file open for writing and who asks.
-const UNSAFE_FILES: &[&str] = &["src/serve/batch.rs", "src/control/files_writer.rs", "src/process/peer.rs"];
+const UNSAFE_FILES: &[&str] = &["src/serve/batch.rs", "src/feed/writer.rs", "src/process/peer.rs"];
 
 /// Tests that need it: one counts allocations, one tries the calls that a confined process cannot make.
 const UNSAFE_TESTS: &[&str] = &["tests/answers.rs", "tests/ops/confinement.rs"];

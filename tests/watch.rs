@@ -3,9 +3,9 @@
 #[path = "watch/world.rs"]
 mod world;
 
-use mxseal::control::files_settle::{Hint, Moment};
-use mxseal::control::files_trouble::Reason;
-use mxseal::control::scan::Files;
+use mxseal::feed::Files;
+use mxseal::feed::settle::{Hint, Moment};
+use mxseal::world::trouble::Reason;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

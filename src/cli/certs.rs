@@ -19,7 +19,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use super::output::Output;
 use super::pool::no_such;
-use crate::control::protocol::{PoolInfo, Request};
+use crate::protocol::{PoolInfo, Request};
 use serde::de::DeserializeOwned;
 
 /// Does what `verb` says.

@@ -9,7 +9,7 @@ use super::client::{End, PATIENCE_MORE};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use super::progress;
-use crate::control::protocol::Request;
+use crate::protocol::Request;
 use crate::time::{Seconds, print_span};
 use std::fs::File;
 use std::io;

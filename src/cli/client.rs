@@ -5,7 +5,7 @@
 use super::failure::{Exit, Failure, Stop};
 use super::starting;
 use crate::control::door::holder;
-use crate::control::protocol::{Line, Request};
+use crate::protocol::{Line, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};

@@ -6,8 +6,8 @@ use super::failure::{Exit, Failure, Stop};
 use super::output::{Output, Tone};
 use super::table::{Table, plain};
 use super::words::{moment, relative, span};
-use crate::control::protocol::{Explained, Request};
 use crate::dns::name::{Name, ROOT};
+use crate::protocol::{Explained, Request};
 use crate::time::{UnixTime, now};
 
 /// Asks and prints.

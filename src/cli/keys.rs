@@ -17,7 +17,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use super::output::Output;
 use super::words::{nearest, zone_stem};
-use crate::control::protocol::{Request, ZoneInfo};
+use crate::protocol::{Request, ZoneInfo};
 use serde::de::DeserializeOwned;
 
 /// Does what `verb` says.

@@ -7,7 +7,7 @@ use super::failure::{Exit, Failure, Stop};
 use super::output::{Output, Tone};
 use super::table::{Table, plain};
 use super::words::{nearest, tone_of_state};
-use crate::control::protocol::{PoolInfo, Request};
+use crate::protocol::{PoolInfo, Request};
 
 /// Prints all pools.
 pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use super::output::{Output, Tone};
 use super::{progress, status};
-use crate::control::protocol::{Finding, Request, ZoneInfo};
+use crate::protocol::{Finding, Request, ZoneInfo};
 
 /// Reloads, and prints what was found.
 pub fn run(context: &Context, allow_shrink: bool, output: &mut Output) -> Result<Exit, Stop> {

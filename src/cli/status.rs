@@ -7,7 +7,7 @@ use super::output::{Output, Tone};
 use super::table::{Table, plain};
 use super::words::{moment, relative, span};
 use super::zone;
-use crate::control::protocol::{Finding, Request, Status};
+use crate::protocol::{Finding, Request, Status};
 use crate::time::{UnixTime, now};
 
 /// Findings shown to people at most; a screen is short, and the JSON form has them all.

@@ -5,7 +5,7 @@
 use super::output::Tone;
 use super::table::{Table, plain};
 use super::words::{near, relative};
-use crate::control::protocol::{BlockerInfo, DoneInfo, WaitInfo};
+use crate::protocol::{BlockerInfo, DoneInfo, WaitInfo};
 use crate::time::UnixTime;
 
 /// What the server says of a zone's keys, or of a pool.

@@ -5,7 +5,7 @@
 
 use super::output::clean;
 use super::words::minute;
-use crate::control::protocol::{BlockerInfo, CertPlan, KeysPlan, PlannedStep};
+use crate::protocol::{BlockerInfo, CertPlan, KeysPlan, PlannedStep};
 
 /// Left of now, in per cent of the width: room to see what began before.
 const BEFORE: f64 = 3.0;
@@ -277,7 +277,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::protocol::KeyBar;
+    use crate::protocol::KeyBar;
 
     fn draw(plans: &[KeysPlan]) -> String {
         text(&plans.iter().map(Part::from).collect::<Vec<_>>())

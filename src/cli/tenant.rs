@@ -10,7 +10,7 @@ use super::output::{Output, Tone};
 use super::pool;
 use super::table::{Table, plain};
 use super::words::{tone_of_state, zone_stem};
-use crate::control::protocol::{PoolInfo, Request, TenantFilter, TenantInfo};
+use crate::protocol::{PoolInfo, Request, TenantFilter, TenantInfo};
 use crate::zone::tenant::normal_domain;
 use serde::Serialize;
 

@@ -3,8 +3,8 @@
 //! Pure: the moment that counts as now comes in as an argument.
 
 use super::output::Tone;
-use crate::control::protocol::ZoneStanding;
 use crate::dns::zone_name;
+use crate::protocol::ZoneStanding;
 use crate::time::{Seconds, UnixTime};
 
 /// `2026-11-22 09:00:00 UTC`.

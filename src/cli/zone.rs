@@ -10,7 +10,7 @@ use super::status;
 use super::table::{Table, plain};
 use super::words::{nearest, tone_of_zone, yes, zone_stem};
 use crate::config::Config;
-use crate::control::protocol::{Finding, Request, ZoneInfo};
+use crate::protocol::{Finding, Request, ZoneInfo};
 
 /// Prints all zones.
 pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {

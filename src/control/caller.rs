@@ -1,6 +1,6 @@
 //! What the log keeps of what is asked over the control socket: each command that changes something.
 
-use crate::control::protocol::Request;
+use crate::protocol::Request;
 
 /// A command that changes something, in words; none: it only looks, or is a dry run.
 pub(super) fn deed(request: &Request) -> Option<String> {

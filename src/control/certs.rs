@@ -18,15 +18,15 @@ mod ways;
 use crate::cert::Leaf;
 use crate::cert::make::PrivateKey;
 use crate::config::{Config, PoolSettings};
-use crate::control::kept::Kept;
-use crate::control::pools::{Joined, Left, PoolServed, PoolWanted, Route};
-use crate::control::store::Store;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::hosts::facts::Origin;
 use crate::roll::hosts::fold::Limits;
 use crate::roll::hosts::{Policy, Wanted};
+use crate::store::Store;
+use crate::store::kept::Kept;
 use crate::time::{Seconds, UnixTime};
+use crate::world::pools::{Joined, Left, PoolServed, PoolWanted, Route};
 use closed::Closed;
 pub use life::Life;
 use past::Pasts;
@@ -272,7 +272,7 @@ impl Certs {
 /// What is wanted of a pool. One whose addresses nobody can have is not looked at.
 fn policy(config: &Config, bounds: Bounds, pool: &str, wanted: &Wanted) -> Policy {
     let settings = config.pool_settings(pool);
-    let can_be = wanted.addresses.iter().all(|address| crate::probe::can_be_looked_at(*address));
+    let can_be = wanted.addresses.iter().all(|address| crate::config::can_be_looked_at(*address));
     let probed = config.probe.enabled && settings.probe && can_be;
     let drain = Some(config.probe.drain).filter(|drain| *drain > 0);
     let adopt = Some(config.probe.every).filter(|_| settings.adopt && probed);
@@ -308,7 +308,7 @@ pub fn date(moment: UnixTime) -> String {
 
 fn want(wanted: &PoolWanted<'_>) -> Wanted {
     let current = wanted.certificates.iter().map(|(_, leaf): &(String, Leaf)| (leaf.spki, leaf.kind));
-    let apart: Vec<IpAddr> = wanted.apart.iter().copied().filter(|at| crate::probe::can_be_looked_at(*at)).collect();
+    let apart: Vec<IpAddr> = wanted.apart.iter().copied().filter(|at| crate::config::can_be_looked_at(*at)).collect();
     Wanted {
         left_out: apart.len().saturating_sub(APART_MAX),
         apart: apart.into_iter().take(APART_MAX).collect(),

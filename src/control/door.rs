@@ -2,7 +2,7 @@
 //!
 //! A socket that answers is never taken away from whoever listens there.
 
-use crate::process::passing;
+use crate::diagnostic::passing;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::fs::{Metadata, Permissions};
 use std::io;
@@ -157,7 +157,7 @@ fn is_answered(path: &Path) -> bool {
 pub fn holder(keys: &Path) -> Option<u32> {
     let folder = std::fs::metadata(keys).ok()?;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let named = std::fs::read_to_string(keys.join(super::keys_folder::LOCK_NAME)).ok();
+    let named = std::fs::read_to_string(keys.join(crate::store::folder::LOCK_NAME)).ok();
     let named = named.and_then(|text| text.trim().parse::<u32>().ok());
     let holders: Vec<u32> = locks.lines().filter_map(|line| holder_in(line, folder.ino())).collect();
     // Another file system may have the same number for a file: whoever left his number in the folder comes first.

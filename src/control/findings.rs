@@ -2,10 +2,10 @@
 //!
 //! A publication that changes nothing about it costs nothing here, however much there is to say.
 
-use crate::control::protocol::Finding;
-use crate::control::view::{finding, severity_word};
-use crate::control::world::World;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::protocol::Finding;
+use crate::report::view::{finding, severity_word};
+use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,13 +2,13 @@
 //!
 //! It reads and changes nothing. `check` asks it before anybody starts a server; the server itself reads the lists with it.
 
-use super::door;
-use super::observe::anchors::Anchors;
-use super::store::ready;
-use super::world::named::{CANARY_IN_VAIN, POOL_IN_VAIN, ZONE_IN_VAIN};
 use crate::cert::roots::Roots;
 use crate::config::Config;
+use crate::control::door;
 use crate::diagnostic::{self, Diagnostic, Place};
+use crate::resolve::anchors::Anchors;
+use crate::store::ready;
+use crate::world::named::{CANARY_IN_VAIN, POOL_IN_VAIN, ZONE_IN_VAIN};
 use std::io::Read;
 use std::path::Path;
 

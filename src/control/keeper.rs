@@ -4,12 +4,12 @@
 //! kept: whoever provisions must not fill the disk on which keys roll.
 
 use crate::control::certs::Certs;
-use crate::control::store::{LastGood, Store, StoreFault};
-use crate::control::tenants::homes::Lines;
-use crate::control::world::World;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::store::{LastGood, Store, StoreFault};
 use crate::time;
+use crate::world::World;
+use crate::world::tenants::homes::Lines;
 use crate::zone::table::Table;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -250,8 +250,8 @@ fn cure(fault: &StoreFault) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::zones::joined_within;
     use crate::dns::name::ROOT;
+    use crate::world::lines::joined_within;
 
     #[test]
     fn what_is_too_much_is_not_kept_and_what_was_kept_stays_until_there_is_room() {

@@ -2,19 +2,21 @@
 //!
 //! Nothing is locked, made or changed here, and a private half is read only where a command is to write it elsewhere.
 
-use super::frozen::Frozen;
-use super::journal::{KeyFacts, KeyLayout, ZoneFacts};
-use super::journal_file::{JOURNAL_NAME, JournalFile};
-use super::keyfile::{self, KeyFileFault};
-use super::keys_folder::{check_folder, is_there, zone_folder};
-use super::outside;
 use super::rolls::{Shift, limits};
 use crate::config::{self, Config};
+use crate::control::outside;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::zone::Policy;
 use crate::roll::zone::facts::Limits;
 use crate::sign::key::Key;
+pub(crate) use crate::store::folder::{is_there, zone_folder};
+use crate::store::frozen::Frozen;
+pub(crate) use crate::store::frozen::check_folder;
+use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
+use crate::store::journal::{KeyFacts, KeyLayout, ZoneFacts};
+use crate::store::keyfile;
+use crate::store::keyfile::KeyFileFault;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -136,4 +138,16 @@ margin           = "1s"
         // It has no tenants and delegates nothing; and no cache uses what it serves past the end of its signature.
         assert_eq!(zones[0].limits, Limits::of(1, 8, 8, (8, 8)), "{findings:?}");
     }
+}
+
+/// The DS records that the parent of a zone should have, in master-file form, from its journal alone; none where it has no keys that can be believed.
+pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
+    let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
+    let facts = read_facts(keys, &apex).ok().flatten()?;
+    if !facts.first_keys_done {
+        return None;
+    }
+    // Only what the parent is to have: in a roll that is not the DS of each key (RFC 6781 § 4.1.2).
+    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    Some(wanted.map(|key| crate::report::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
 }

@@ -6,26 +6,26 @@ use crate::cert::Leaf;
 use crate::config::Config;
 use crate::control::certs::Certs;
 use crate::control::excerpts;
-use crate::control::files_name::POOLS_OCTETS_MAX;
-use crate::control::files_settle::Moment;
-use crate::control::files_trouble::Trouble;
-use crate::control::keys_folder::zone_folder;
-use crate::control::passed_over;
-use crate::control::past::Past;
-use crate::control::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::control::reach;
 use crate::control::rolls::{Rolls, past};
-use crate::control::scan::{Changes, Files};
-use crate::control::store::records::Records;
-use crate::control::store::{self, LastGood, Store};
-use crate::control::tenants_bulk::{Fresh, Job};
-use crate::control::world::{FileChange, Outside, POOLS_FILE, World};
-use crate::control::zones::{Keys, ZoneState};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::feed::passed_over;
+use crate::feed::settle::Moment;
+use crate::feed::{Changes, Files};
+use crate::roll::zone::past::Past;
+use crate::store;
+use crate::store::folder::zone_folder;
+use crate::store::records::Records;
+use crate::store::{LastGood, Store};
 use crate::time::{self, UnixTime};
+use crate::world::paths::POOLS_OCTETS_MAX;
+use crate::world::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
+use crate::world::tenants::bulk::{Fresh, Job};
+use crate::world::trouble::Trouble;
+use crate::world::zones::{Keys, ZoneState};
+use crate::world::{FileChange, Outside, POOLS_FILE, World};
 use crate::zone::tenant;
-use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -248,20 +248,6 @@ fn regular(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// Something that was never signed before, so that a signature over it proves the key of this moment.
-pub(super) fn challenge() -> [u8; 32] {
-    let mut octets = [0; 32];
-    // Without randomness the proof is still a proof, only a repeatable one.
-    let _ = SystemRandom::new().fill(&mut octets);
-    octets
-}
-
-pub(super) fn unproved(keys: &Path, zone: &ZoneState, reason: String) -> Diagnostic {
-    let place = Place::file(zone_folder(keys, &zone.apex).display().to_string());
-    let help = "restore the key files from a backup; no new key is made, since validators would refuse its signatures";
-    Diagnostic::error("MX5014", place, reason, help)
-}
-
 /// What `check` has read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -359,18 +345,6 @@ pub(super) fn signed_anyway(config: &Config, world: &World) -> Vec<Diagnostic> {
     found
 }
 
-/// The DS records that the parent of a zone should have, in master-file form, from its journal alone; none where it has no keys that can be believed.
-pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
-    let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
-    let facts = crate::control::keys_offline::read_facts(keys, &apex).ok().flatten()?;
-    if !facts.first_keys_done {
-        return None;
-    }
-    // Only what the parent is to have: in a roll that is not the DS of each key (RFC 6781 § 4.1.2).
-    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
-    Some(wanted.map(|key| crate::control::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
-}
-
 /// The folders of the certificates that the pools name now, and of the authorities that MTA-STS senders trust: they must be
 /// readable before confinement closes the rest. Folders of the system are left out: see [`reach`].
 pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
@@ -391,11 +365,12 @@ pub fn certificate_folders(config: &Config) -> Vec<std::path::PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::pools::PoolTable;
-    use crate::control::progress::Progress;
-    use crate::control::tenants::homes::Homes;
-    use crate::control::tenants_bulk::{self, Known};
     use crate::dns::name::ROOT;
+    use crate::metrics::progress::Progress;
+    use crate::world::pools::PoolTable;
+    use crate::world::tenants::bulk;
+    use crate::world::tenants::bulk::Known;
+    use crate::world::tenants::homes::Homes;
 
     #[test]
     fn files_read_side_by_side_come_back_in_their_order_and_all_of_them() {
@@ -413,7 +388,7 @@ mod tests {
         let (apex, pools, homes) = (Name::parse("z", ROOT).expect("a name"), PoolTable::default(), Homes::default());
         let known = Known { apex: &apex, is_static: Default::default(), pools: &pools, homes: &homes };
         let progress = Progress::default();
-        let read = side_by_side(files, &|job| tenants_bulk::read(job, &known, &progress));
+        let read = side_by_side(files, &|job| bulk::read(job, &known, &progress));
         assert_eq!(read.iter().map(Fresh::id).collect::<Vec<u32>>(), (0..40).collect::<Vec<u32>>());
         assert_eq!(read.iter().map(Fresh::len).sum::<usize>(), 2 * 9000 + 38);
     }

@@ -6,12 +6,13 @@
 use crate::answer::Snapshot;
 use crate::control::caller;
 use crate::control::door::Door;
-use crate::control::explain::explain;
-use crate::control::protocol::{Line, Request, Status, TenantFilter};
 use crate::control::thread::Event;
-use crate::control::view::View;
+use crate::diagnostic::passing;
 use crate::dns::name::{Name, ROOT};
-use crate::process::{passing, peer};
+use crate::process::peer;
+use crate::protocol::{Line, Request, Status, TenantFilter};
+use crate::report::explain::explain;
+use crate::report::view::View;
 use crate::time;
 use arc_swap::ArcSwap;
 use serde::Serialize;

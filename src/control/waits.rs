@@ -2,10 +2,10 @@
 //!
 //! Pure; the control thread says when.
 
-use crate::control::protocol::Line;
-use crate::control::tenants::Standing;
-use crate::control::world::World;
 use crate::dns::name::Name;
+use crate::protocol::Line;
+use crate::world::World;
+use crate::world::tenants::Standing;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 

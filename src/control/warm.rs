@@ -4,11 +4,11 @@
 //! themselves against the DNSKEY records that are served.
 
 use crate::answer::Snapshot;
-use crate::control::outside::challenge;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
 use crate::metrics::{Counters, Metrics};
 use crate::sign::{Signing, Subject, SubjectData};
+use crate::store::proof::challenge;
 use crate::time::{self, UnixTime};
 use crate::zone::Zone;
 use arc_swap::ArcSwap;
@@ -248,9 +248,9 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::zones::{KeySet, ParentWish, Part};
     use crate::dns::name::ROOT;
     use crate::sign::key::{Key, generate_pkcs8};
+    use crate::world::zones::{KeySet, ParentWish, Part};
     use crate::zone::content::{Parts, build};
     use crate::zone::master;
 

@@ -27,6 +27,7 @@ pub mod invented;
 mod journal;
 pub mod key;
 pub mod parent;
+pub mod past;
 pub mod phase;
 pub mod plan;
 pub mod sim;

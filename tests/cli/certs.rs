@@ -3,7 +3,7 @@
 use crate::fake::Place;
 use mxseal::cert::KeyKind;
 use mxseal::cert::make::PrivateKey;
-use mxseal::control::protocol::{
+use mxseal::protocol::{
     CertBar, CertInfo, CertKeyInfo, CertPlan, CertificateInfo, CsrInfo, HostInfo, PermitInfo, PlannedStep, PoolInfo,
     Request, SecretText, ShownInfo, WaitInfo,
 };

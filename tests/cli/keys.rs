@@ -1,14 +1,14 @@
 //! `mxseal keys` against a fake server, and what it does without one: simulate, export, import.
 
 use crate::fake::{Place, zone};
-use mxseal::control::protocol::{
+use mxseal::dns::name::{Name, ROOT};
+use mxseal::protocol::{
     BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, KeysStanding, ParentServerInfo,
     PlannedStep, Request, RollAsked, WaitInfo,
 };
-use mxseal::control::store::Store;
-use mxseal::dns::name::{Name, ROOT};
 use mxseal::roll::zone::facts::KeyLayout;
 use mxseal::sign::foreign::read_foreign;
+use mxseal::store::Store;
 use mxseal::time::UnixTime;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

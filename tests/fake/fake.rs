@@ -2,7 +2,7 @@
 //!
 //! The fake answers from a `World` that a test sets; it reads no file but to see whether a tenant's is there.
 
-use mxseal::control::protocol::{
+use mxseal::protocol::{
     Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantFilter, TenantInfo, ZoneInfo,
     ZoneStanding,
 };

@@ -2,10 +2,10 @@
 
 use super::world::{NOW, key};
 use data_encoding::BASE64;
-use mxseal::control::journal::{Decoded, Fact, KeyLayout, ZoneFacts, decode, encode, key_file_name};
-use mxseal::control::protocol::Request;
+use mxseal::protocol::Request;
 use mxseal::roll::life::Facts;
 use mxseal::sign::key::Role;
+use mxseal::store::journal::{Decoded, Fact, KeyLayout, ZoneFacts, decode, encode, key_file_name};
 
 /// Damage that one run does at most; two can already move a line.
 const DAMAGES_MAX: usize = 6;

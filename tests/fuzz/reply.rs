@@ -2,13 +2,14 @@
 //!
 //! The seeds are what Knot answered for `example.`, which has two DS for `mx` and proves by opt-out that `plain` has none.
 
-use mxseal::control::observe::anchors::Anchors;
-use mxseal::control::observe::chain::{self, Keys};
-use mxseal::control::observe::dsync::Dsync;
-use mxseal::control::observe::message::{QUERY, Question, decode};
-use mxseal::control::observe::walk::step;
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::dns::rtype::number as rt;
+use mxseal::observe::dsync::Dsync;
+use mxseal::resolve::anchors::Anchors;
+use mxseal::resolve::chain;
+use mxseal::resolve::message::{QUERY, Question, decode};
+use mxseal::resolve::proved::Keys;
+use mxseal::resolve::walk::step;
 use mxseal::time::UnixTime;
 use std::sync::LazyLock;
 

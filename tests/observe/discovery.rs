@@ -3,8 +3,8 @@
 use super::relay::udp;
 use super::zones::{DS, Denial, ds_data, example, knot, name, round_of, ways};
 use crate::live::{PORT, Running, World, has};
-use mxseal::control::observe::holders::holders;
-use mxseal::control::observe::walk::{Walk, Ways};
+use mxseal::observe::holders::holders;
+use mxseal::resolve::walk::{Walk, Ways};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,7 @@
 use super::relay::{asked, framed, serve, tcp, udp, upstream};
 use super::zones::{Denial, example, knot, name, only, round_of, ways};
 use crate::live::{World, has, wire};
-use mxseal::control::observe::client::{Transport, Trouble, ask};
+use mxseal::resolve::client::{Transport, Trouble, ask};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
@@ -136,7 +136,7 @@ fn an_answer_with_one_changed_octet_is_never_believed() {
         let whole = tcp(at, upstream);
         assert!(only(&round_of(child, &[whole], &anchor, &ways())).is_ok());
         let length = {
-            let question = mxseal::control::observe::message::Question {
+            let question = mxseal::resolve::message::Question {
                 id: 1,
                 opcode: 0,
                 name: name(if changed == wire::DS { child } else { "example." }),
@@ -175,7 +175,7 @@ fn a_denial_in_place_of_a_ds_is_never_believed() {
         if asked(question) != wire::DS {
             return upstream(question, at);
         }
-        let other = mxseal::control::observe::message::Question {
+        let other = mxseal::resolve::message::Question {
             id: u16::from_be_bytes([question[0], question[1]]),
             opcode: 0,
             name: name("zebra.example."),

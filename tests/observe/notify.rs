@@ -3,10 +3,10 @@
 use super::relay::udp;
 use super::zones::{Denial, example, knot, name, ways};
 use crate::live::{Running, World, has};
-use mxseal::control::observe::anchors::Anchors;
-use mxseal::control::observe::client::Trouble;
-use mxseal::control::observe::notify::{Told, notify_cds, tell};
-use mxseal::control::observe::parent::ParentAsk;
+use mxseal::observe::notify::{Told, notify_cds, tell};
+use mxseal::observe::parent::ParentAsk;
+use mxseal::resolve::anchors::Anchors;
+use mxseal::resolve::client::Trouble;
 use mxseal::time::now;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};

@@ -3,7 +3,7 @@
 use super::relay::{asked, both};
 use super::zones::name;
 use crate::live::{World, wire};
-use mxseal::control::observe::own::{OwnExpected, observe_zone};
+use mxseal::observe::own::{OwnExpected, observe_zone};
 use mxseal::sign::key::key_tag;
 use mxseal::time::now;
 

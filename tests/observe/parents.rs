@@ -2,7 +2,7 @@
 
 use super::zones::{self, DS, Denial, bind, ds_data, example, knot, name, only, round_of, ways};
 use crate::live::{Running, World, has};
-use mxseal::control::observe::chain::DsSeen;
+use mxseal::resolve::proved::DsSeen;
 use mxseal::time::now;
 use std::net::SocketAddr;
 
@@ -95,7 +95,8 @@ fn an_anchor_of_another_key_or_for_another_zone_is_refused() {
 
 #[test]
 fn signatures_that_are_over_or_not_begun_prove_nothing() {
-    use mxseal::control::observe::{anchors::Anchors, parent::ParentAsk, parent::look};
+    use mxseal::observe::parent::{ParentAsk, look};
+    use mxseal::resolve::anchors::Anchors;
     let (world, _knot, anchor) = started(Denial::Nsec);
     let (child, anchors, ways) = (name("mx.example."), Anchors::parse(&anchor).unwrap(), ways());
     let at = [world.at(0)];

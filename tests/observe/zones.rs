@@ -1,11 +1,11 @@
 //! Parents of other makes: zones signed by Knot and by BIND, and how they are asked.
 
 use crate::live::{Running, World, program};
-use mxseal::control::observe::anchors::Anchors;
-use mxseal::control::observe::chain::DsSeen;
-use mxseal::control::observe::parent::{ParentAsk, ParentRound, look};
-use mxseal::control::observe::walk::Ways;
 use mxseal::dns::name::{Name, ROOT};
+use mxseal::observe::parent::{ParentAsk, ParentRound, look};
+use mxseal::resolve::anchors::Anchors;
+use mxseal::resolve::proved::DsSeen;
+use mxseal::resolve::walk::Ways;
 use mxseal::time::now;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;

@@ -3,10 +3,11 @@
 use super::pasts::{journals, started, tlsa};
 use crate::server::*;
 use mxseal::cert::Spki;
-use mxseal::control::journal::{ZoneFacts, decode_as, encode};
 use mxseal::roll::hosts::facts::Origin;
 use mxseal::roll::hosts::{self, fold::PoolFacts};
-use mxseal::roll::{life::Facts, zone::facts};
+use mxseal::roll::life::Facts;
+use mxseal::roll::zone::facts;
+use mxseal::store::journal::{ZoneFacts, decode_as, encode};
 use std::fs;
 use std::path::Path;
 

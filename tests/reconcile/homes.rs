@@ -1,7 +1,7 @@
 //! Pools that tenants were served from before a restart: a change meanwhile is a move between pools like any other.
 
 use crate::lab::{Lab, MASTER, POOLS, ZONE, at, line, name, toml, with_endpoint};
-use mxseal::control::tenants::homes::{Homes, Lines};
+use mxseal::world::tenants::homes::{Homes, Lines};
 
 const X: &str = "x-example.a.mx.example.\n";
 

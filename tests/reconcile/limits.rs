@@ -1,7 +1,7 @@
 //! What grows has an end: tenants in all, numbers of files, what a loop of changes leaves behind.
 
 use crate::lab::*;
-use mxseal::control::file_names::RESTING;
+use mxseal::world::file_names::RESTING;
 
 fn lines(domains: std::ops::Range<usize>) -> String {
     domains.map(|i| line(&format!("t{i}.example"), "eu")).collect()

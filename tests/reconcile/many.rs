@@ -1,8 +1,8 @@
 //! Very many files with one thing wrong: a few are told of, all are counted, and nobody else waits.
 
 use crate::lab::{Lab, MASTER, at, line, toml};
-use mxseal::control::tenants::telling::TOLD_MAX;
 use mxseal::diagnostic::Diagnostic;
+use mxseal::world::tenants::telling::TOLD_MAX;
 
 const FILES: usize = 20_000;
 
@@ -79,7 +79,7 @@ fn files_that_cannot_be_read_are_counted_too() {
     let mut lab = Lab::new();
     lab.write(&[("a.mx.example.zone", MASTER)]);
     for path in paths().iter().take(TOLD_MAX + 50) {
-        let finding = lab.world.trouble(path, mxseal::control::files_trouble::Reason::WorldWritable);
+        let finding = lab.world.trouble(path, mxseal::world::trouble::Reason::WorldWritable);
         assert_eq!(finding.code, "MX6002");
     }
     let findings = lab.world.findings();

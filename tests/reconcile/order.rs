@@ -4,7 +4,8 @@
 //! name the served one stays; what the shrink guard holds is not removed.
 
 use crate::lab::*;
-use mxseal::control::tenants::{self, Standing};
+use mxseal::world::tenants;
+use mxseal::world::tenants::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 
 const FILES: [&str; 6] = ["a.toml", "b.toml", "c/d.toml", "e.toml", "one.ndjson", "x/two.ndjson"];

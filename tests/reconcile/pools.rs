@@ -1,8 +1,8 @@
 //! Pools: by reference, last good, and never gone while tenants use them.
 
 use crate::lab::*;
-use mxseal::control::pools::PoolState;
-use mxseal::control::tenants::Standing;
+use mxseal::world::pools::PoolState;
+use mxseal::world::tenants::Standing;
 use std::sync::Arc;
 
 fn state(lab: &Lab, pool: &str) -> Option<PoolState> {

@@ -1,7 +1,7 @@
 //! The shrink guard: more than 5 % and more than 10 tenants within the window are held.
 
 use crate::lab::*;
-use mxseal::control::tenants::{SHRINK_FREE, SHRINK_SHARE, SHRINK_WINDOW, Standing};
+use mxseal::world::tenants::{SHRINK_FREE, SHRINK_SHARE, SHRINK_WINDOW, Standing};
 
 fn paths(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|i| tenant_file(i, "eu").0).collect()

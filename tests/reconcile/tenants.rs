@@ -1,7 +1,7 @@
 //! Who is served, who waits, and what a broken file leaves as it was.
 
 use crate::lab::*;
-use mxseal::control::tenants::{Done, Standing};
+use mxseal::world::tenants::{Done, Standing};
 use std::sync::Arc;
 
 const EU: &str = "192.0.2.25";

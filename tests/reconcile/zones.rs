@@ -1,7 +1,7 @@
 //! Master files, includes, children and parents, keys that cannot be trusted.
 
 use crate::lab::*;
-use mxseal::control::protocol::ZoneStanding;
+use mxseal::protocol::ZoneStanding;
 use mxseal::zone::kind::Family;
 
 const PARENT: &str = "@ 3600 SOA ns.mx.example. h.mx.example. 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.53\n";

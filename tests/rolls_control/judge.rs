@@ -1,12 +1,12 @@
 //! A resolver that holds everything as long as it may, and tries every mixture of it; and a server to be judged.
 
 use crate::live::{Running, World};
-use mxseal::control::observe::chain;
-use mxseal::control::observe::client::{Transport, ask};
-use mxseal::control::observe::message::Message;
-use mxseal::control::observe::verify;
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::dns::rtype::number as rt;
+use mxseal::resolve::chain;
+use mxseal::resolve::client::{Transport, ask};
+use mxseal::resolve::message::Message;
+use mxseal::resolve::verify;
 use mxseal::time;
 use serde_json::Value;
 use std::net::SocketAddr;

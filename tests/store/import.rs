@@ -1,10 +1,10 @@
 //! Keys of other servers are taken in whole or not at all, and only where a zone has none.
 
 use super::*;
-use mxseal::control::store::{Import, ImportFault};
 use mxseal::roll::zone::facts::Limits;
 use mxseal::sign::foreign::Foreign;
 use mxseal::sign::key::PublicKey;
+use mxseal::store::{Import, ImportFault};
 use zeroize::Zeroizing;
 
 /// A key to be taken in: private half, role, whether it signs data, and whether the private half is given.

@@ -2,11 +2,11 @@
 
 use super::*;
 use mxseal::cert::{KeyKind, Spki};
-use mxseal::control::journal::{LINE_OCTETS_MAX, LINE_READ_OCTETS_MAX};
 use mxseal::roll::hosts::facts::{Fact as PoolFact, Inherited, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
 use mxseal::roll::life::Facts;
 use mxseal::roll::reason::REASON_OCTETS_MAX;
+use mxseal::store::journal::{LINE_OCTETS_MAX, LINE_READ_OCTETS_MAX};
 use proptest::prelude::*;
 
 fn begun<F: Facts>(folder: &Path, first: F::Fact) -> JournalFile<F> {
@@ -42,7 +42,7 @@ fn known(octets: usize) -> PoolFact {
 fn is_bounded<F: Facts + std::fmt::Debug + PartialEq>(mut journal: JournalFile<F>, fact: impl Fn(usize) -> F::Fact) {
     let line = |journal: &JournalFile<F>, octets| {
         let record = journal.facts().next_record(fact(octets), NOW);
-        mxseal::control::journal::encode(&record).len() - 1
+        mxseal::store::journal::encode(&record).len() - 1
     };
     let rest = LINE_OCTETS_MAX - line(&journal, 0);
     assert_eq!(line(&journal, rest), LINE_OCTETS_MAX);

@@ -1,8 +1,8 @@
 //! What was published of zones is kept on a disk that may refuse any step, and is never lost by that.
 
 use super::*;
-use mxseal::control::past::Past;
-use mxseal::control::store::records::{Records, Trust};
+use mxseal::roll::zone::past::Past;
+use mxseal::store::records::{Records, Trust};
 
 fn past(facts: u64) -> Vec<(String, Past)> {
     vec![("a.example.".to_owned(), Past::counted(facts))]

@@ -1,33 +1,12 @@
 //! The rooms of the house: which there are, which is pure, and who may use whom, as the docs of `src/lib.rs` say.
 
+use crate::check;
 use crate::paths::Modules;
 use crate::source::{Source, below, read};
-use crate::{check, structure};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The heading of the table.
 const HEADING: &str = "//! | room | kind | uses |";
-
-/// Files of a shell that decide and are pure all the same, until they lie in rooms that are. An entry is the beginning of a
-/// path below `src/control/`, up to a dot or a slash.
-const PURE_CONTROL: &[&str] = &[
-    "explain",
-    "files_mount",
-    "files_name",
-    "files_trouble",
-    "journal",
-    "keys_report",
-    "past",
-    "pools",
-    "protocol",
-    "protocol_certs",
-    "protocol_keys",
-    "protocol_states",
-    "tenants",
-    "view",
-    "world",
-    "zones",
-];
 
 /// What a pure file never names.
 const IMPURE: &[&str] = &[
@@ -185,10 +164,9 @@ fn the_table_is_read_and_each_kind_of_fault_in_it_is_seen() {
 // ---- purity ----
 
 fn is_pure(rooms: &[Room], source: &Source) -> bool {
-    let is_exception = structure::named(&source.path, "src/control/").is_some_and(|name| PURE_CONTROL.contains(&name));
     // `lib.rs` belongs to no room, and holds no code.
     let room = source.modules().first().and_then(|name| rooms.iter().find(|room| room.name == *name));
-    is_exception || room.is_none_or(|room| room.is_pure)
+    room.is_none_or(|room| room.is_pure)
 }
 
 #[test]
@@ -218,13 +196,9 @@ fn pure_rooms_use_only_pure_ones() {
 }
 
 #[test]
-fn what_is_listed_as_pure_or_as_an_exception_is_there() {
+fn what_is_listed_as_an_exception_is_there() {
     let sources = below("src");
     let rooms = of_this_house();
-    for name in PURE_CONTROL {
-        let is_there = sources.iter().any(|source| structure::named(&source.path, "src/control/") == Some(name));
-        assert!(is_there, "src/control/{name} is not there any more");
-    }
     for (path, words, reason) in IMPURE_ALLOWED {
         let source = sources.iter().find(|source| source.path == *path).unwrap_or_else(|| panic!("{path}"));
         assert!(is_pure(&rooms, source), "{path} lies in a shell");

@@ -2,7 +2,6 @@
 
 use super::world::{DAY, EVERY, HOUR, LIFE, TTL, Truth, World, host, key, publish_one};
 use mxseal::cert::{KeyKind, Spki};
-use mxseal::control::journal::LINE_OCTETS_MAX;
 use mxseal::roll::hosts::check::{AddressSet, History, SpkiSet, dane_ok};
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
@@ -12,6 +11,7 @@ use mxseal::roll::hosts::{Conditions, Policy};
 use mxseal::roll::item::Caution;
 use mxseal::roll::item::Span;
 use mxseal::roll::life::Facts;
+use mxseal::store::journal::LINE_OCTETS_MAX;
 use mxseal::time::{Seconds, UnixTime};
 
 /// Two pools, a way between them, and the tenants that went it: when each joined.
@@ -217,7 +217,7 @@ fn however_much_a_pool_served_it_goes_along_in_facts_that_a_journal_takes() {
         let began = Fact::PoolBegan { from: Some("a".to_owned()), to: Some("b".to_owned()) };
         for fact in [began].into_iter().chain(facts) {
             let record = way.next_record(fact, from.now);
-            assert!(mxseal::control::journal::encode(&record).len() <= LINE_OCTETS_MAX);
+            assert!(mxseal::store::journal::encode(&record).len() <= LINE_OCTETS_MAX);
             way.apply(&record).expect("it follows");
             if !way.tlsa.is_empty() {
                 assert_eq!(way.served_keys(), from.facts.served_keys(), "at each of them, if it were the last");

@@ -5,7 +5,6 @@
 
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
-use mxseal::control::journal::decode_as;
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
 use mxseal::roll::hosts::plan::{Blocker, Why};
@@ -13,6 +12,7 @@ use mxseal::roll::hosts::sights::has_room;
 use mxseal::roll::hosts::step::permit_deploy;
 use mxseal::roll::hosts::{KEYS_MAX, UNNAMED_MAX};
 use mxseal::roll::item::Caution;
+use mxseal::store::journal::decode_as;
 use mxseal::time::{Seconds, UnixTime};
 
 const P256: KeyKind = KeyKind::EcdsaP256;

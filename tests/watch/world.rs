@@ -1,8 +1,8 @@
 //! Folders with a clock of their own, and those with the real watcher, for the cases that it must survive.
 
-use mxseal::control::files_settle::{Hint, Moment};
-use mxseal::control::scan::{Changes, Files};
-use mxseal::control::watch::{Pace, Watcher};
+use mxseal::feed::settle::{Hint, Moment};
+use mxseal::feed::watch::{Pace, Watcher};
+use mxseal::feed::{Changes, Files};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

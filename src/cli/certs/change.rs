@@ -10,7 +10,7 @@ use super::super::output::Output;
 use super::super::words::{moment, near};
 use crate::cert::chain;
 use crate::cert::make::PrivateKey;
-use crate::control::protocol::{CertInfo, CsrInfo, PermitInfo, Request, SecretText};
+use crate::protocol::{CertInfo, CsrInfo, PermitInfo, Request, SecretText};
 use crate::time::UnixTime;
 use std::io::Read;
 use std::path::Path;

@@ -5,7 +5,7 @@
 use super::super::output::Tone;
 use super::super::table::{Table, plain};
 use super::super::words::relative;
-use crate::control::protocol::HostInfo;
+use crate::protocol::HostInfo;
 use crate::time::UnixTime;
 use std::collections::BTreeSet;
 

@@ -11,7 +11,7 @@ use super::super::story::Story;
 use super::super::svg::{self, Part};
 use super::super::table::{Table, plain};
 use super::super::words::{minute, near, relative, span};
-use crate::control::protocol::{CertInfo, CertPlan, CertificateInfo, KeysPlan, PlannedStep, Request};
+use crate::protocol::{CertInfo, CertPlan, CertificateInfo, KeysPlan, PlannedStep, Request};
 use crate::time::UnixTime;
 
 /// Hex digits of a digest in a table; whole in JSON.

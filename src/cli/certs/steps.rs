@@ -4,7 +4,7 @@
 
 use crate::cert::{Chain, KeyClass, KeyKind};
 use crate::config::PoolSettings;
-use crate::control::protocol::{CertInfo, HostInfo};
+use crate::protocol::{CertInfo, HostInfo};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +37,7 @@ pub fn steps(info: &CertInfo, chain: &Chain, settings: &PoolSettings) -> Option<
     } else {
         return None;
     }
-    let old =
-        |file: &&crate::control::protocol::CertificateInfo| file.kind == chain.leaf.kind.word() && file.spki != spki;
+    let old = |file: &&crate::protocol::CertificateInfo| file.kind == chain.leaf.kind.word() && file.spki != spki;
     acts.extend(info.certificates.iter().filter(old).map(|file| Act::Watch(file.file.clone())));
     Some(acts)
 }
@@ -65,7 +64,7 @@ mod tests {
     use crate::cert::chain;
     use crate::cert::make::PrivateKey;
     use crate::config::Install;
-    use crate::control::protocol::{CertificateInfo, ShownInfo};
+    use crate::protocol::{CertificateInfo, ShownInfo};
     use crate::time::UnixTime;
 
     fn chain() -> Chain {

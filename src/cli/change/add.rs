@@ -11,7 +11,7 @@ use super::super::tenant::{self, Mx};
 use super::super::words::{nearest, zone_folder, zone_stem};
 use super::super::{pool, status};
 use super::{Change, as_file_name, io_failure, sync_folder};
-use crate::control::protocol::{PoolInfo, Request, TenantDraft, TenantInfo, ZoneInfo};
+use crate::protocol::{PoolInfo, Request, TenantDraft, TenantInfo, ZoneInfo};
 use crate::zone::tenant::{Definition, parse_toml, print_toml};
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -246,7 +246,7 @@ fn announce(planned: &Planned, served: &TenantInfo, output: &mut Output) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::protocol::ZoneStanding;
+    use crate::protocol::ZoneStanding;
 
     fn zone(name: &str, tenants: u64, signed: bool, parent: Option<&str>) -> ZoneInfo {
         ZoneInfo {

@@ -11,7 +11,7 @@ use super::super::output::{Output, Tone};
 use super::super::tenant;
 use super::super::words::zone_stem;
 use super::{Change, io_failure, sync_folder};
-use crate::control::protocol::{Request, TenantInfo};
+use crate::protocol::{Request, TenantInfo};
 use crate::zone::tenant::{normal_domain, parse_ndjson, parse_toml};
 use std::fs::Metadata;
 use std::io::{self, Write};

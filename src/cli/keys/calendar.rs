@@ -2,7 +2,7 @@
 //!
 //! The same step has the same name in each file, so that a program that reads it again moves events and doubles none.
 
-use crate::control::protocol::{KeysPlan, PlannedStep};
+use crate::protocol::{KeysPlan, PlannedStep};
 use std::collections::BTreeMap;
 
 /// Octets of a line, at most, without its end (RFC 5545 § 3.1).

@@ -8,7 +8,7 @@ use super::super::failure::{Exit, Stop};
 use super::super::output::{Output, Tone};
 use super::super::words::zone_stem;
 use super::{plan, status};
-use crate::control::protocol::{KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd};
+use crate::protocol::{KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd};
 
 /// Asks for a roll, and prints its steps with their dates.
 pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit, Stop> {

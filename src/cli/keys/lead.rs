@@ -6,7 +6,7 @@ use super::super::args::Lead;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
 use super::super::output::Output;
-use crate::control::protocol::{LeadAsked, LeadInfo, Request};
+use crate::protocol::{LeadAsked, LeadInfo, Request};
 
 /// Says that the server leads.
 pub fn run(context: &Context, asked: &Lead, output: &mut Output) -> Result<Exit, Stop> {

@@ -10,7 +10,7 @@ use super::super::svg::{self, Part};
 use super::super::table::{Table, plain};
 use super::super::words::{minute, near, relative};
 use super::calendar;
-use crate::control::protocol::{KeysPlan, PlannedStep, Request};
+use crate::protocol::{KeysPlan, PlannedStep, Request};
 use crate::time::UnixTime;
 use std::io::Write;
 use std::path::Path;

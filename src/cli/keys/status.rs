@@ -8,7 +8,7 @@ use super::super::output::{Output, Tone};
 use super::super::story::Story;
 use super::super::table::{Table, plain};
 use super::super::words::near;
-use crate::control::protocol::{KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, Request};
+use crate::protocol::{KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, Request};
 use crate::time::UnixTime;
 
 /// Asks and prints; exit 1 where something stands in the way.

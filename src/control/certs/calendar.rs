@@ -3,9 +3,9 @@
 //! Pure. Its steps are those that the engine itself would take, on a copy of the facts; nothing is assumed of hosts but
 //! that they stay as they are.
 
-use super::Life;
-use super::report::{blocker_info, phase};
-use crate::control::protocol::{CertBar, CertPlan, PlannedStep};
+use crate::control::certs::Life;
+use crate::control::certs::report::{blocker_info, phase};
+use crate::protocol::{CertBar, CertPlan, PlannedStep};
 use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::forecast::forecast;
 use crate::roll::hosts::phase::HostKeyPhase;

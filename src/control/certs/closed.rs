@@ -3,20 +3,21 @@
 //! It is frozen: what was published is served, and TLSA that files name beside it. Nothing is retired or permitted, and no
 //! next key is made. A journal is never begun anew by itself where there may have been one.
 
-use super::past::Past;
-use super::{Certs, Life};
 use crate::cert::Spki;
-use crate::control::durable::{self, DiskFault};
-use crate::control::frozen::Cause;
-use crate::control::journal_file::ReadFault;
-use crate::control::pools::{PoolServed, PoolWanted};
-use crate::control::protocol::{BlockerInfo, CertInfo, CertKeyInfo};
-use crate::control::store::Store;
-use crate::control::store::pools::PoolFault;
+use crate::control::certs::past::Past;
+use crate::control::certs::{Certs, Life};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo};
 use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Inherited, Origin};
+use crate::store::Store;
+use crate::store::durable;
+use crate::store::durable::DiskFault;
+use crate::store::frozen::Cause;
+use crate::store::journal::file::ReadFault;
+use crate::store::pools::PoolFault;
 use crate::time::UnixTime;
+use crate::world::pools::{PoolServed, PoolWanted};
 use std::io::ErrorKind;
 
 /// Code of a pool whose facts cannot be kept.

@@ -2,16 +2,16 @@
 //!
 //! Pure. It tells, and changes nothing: under `3 1 1` an expired certificate still delivers mail, so its TLSA stays.
 
-use super::Life;
-use super::hosts::HostSeen;
 use crate::cert::chain::covers;
 use crate::cert::{Leaf, Spki};
-use crate::control::journal_file::LONG_SHARE;
+use crate::control::certs::Life;
+use crate::control::certs::hosts::HostSeen;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::hosts::fold::KeyFacts;
 use crate::roll::hosts::plan::{Blocker, is_known_here};
 use crate::roll::hosts::step::ready_at;
 use crate::roll::hosts::{fold::Caution, words};
+use crate::store::journal::file::LONG_SHARE;
 use crate::time::{Clocks, UnixTime};
 use std::net::IpAddr;
 

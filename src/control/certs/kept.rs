@@ -4,16 +4,16 @@
 //! way whose own folder is lost is begun anew from there and nothing is taken away; `tenant-pools` names the way that a
 //! tenant is on, so a lost list of endpoints loses nobody. What is lost all the same is told, and never taken for nothing.
 
-use super::{Certs, Life};
 use crate::cert::Spki;
-use crate::control::kept::{Found, Kept};
-use crate::control::pools::{PoolServed, Route};
-use crate::control::store::Store;
+use crate::control::certs::{Certs, Life};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::roll::hosts::facts::{Fact, Inherited, Origin};
 use crate::roll::hosts::way::inherited;
+use crate::store::Store;
+use crate::store::kept::{Found, Kept};
 use crate::time::UnixTime;
+use crate::world::pools::{PoolServed, Route};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

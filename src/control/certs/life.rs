@@ -1,15 +1,12 @@
 //! One pool: its journal, what its files say, what its hosts were seen to show, and what is to be done next.
 
-use super::Bounds;
-use super::closed::{Closed, End};
-use super::hosts::HostSeen;
-use super::past::{Past, Pasts};
-use super::slots::Slots;
-use super::steps::Taken;
 use crate::cert::{Leaf, Spki};
-use crate::control::journal_file::{AppendFault, JournalFile};
-use crate::control::pools::PoolServed;
-use crate::control::store::Store;
+use crate::control::certs::Bounds;
+use crate::control::certs::closed::{Closed, End};
+use crate::control::certs::hosts::HostSeen;
+use crate::control::certs::past::{Past, Pasts};
+use crate::control::certs::slots::Slots;
+use crate::control::certs::steps::Taken;
 use crate::diagnostic::Diagnostic;
 use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Origin};
@@ -19,7 +16,10 @@ use crate::roll::hosts::sights::Sights;
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::{Conditions, KEYS_MAX, Policy, Wanted, words};
 use crate::roll::life::Facts;
+use crate::store::Store;
+use crate::store::journal::file::{AppendFault, JournalFile};
 use crate::time::{Seconds, UnixTime};
+use crate::world::pools::PoolServed;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ pub struct Life {
     /// What that look said last.
     pub plan: Option<Plan>,
     /// For a way: what the hosts of both pools show.
-    pub(in crate::control) shows: Option<Vec<super::ways::Shows>>,
+    pub(in crate::control) shows: Option<Vec<crate::control::certs::ways::Shows>>,
     /// Facts up to here are in the newest publication.
     pub published: u64,
     /// When that was.
@@ -301,7 +301,7 @@ impl Life {
                 self.due = Instant::now() + wait;
                 return is_served;
             };
-            match super::steps::take(self, store, &step, now) {
+            match crate::control::certs::steps::take(self, store, &step, now) {
                 Taken::Quietly => self.refused = None,
                 Taken::Serving => (is_served, self.refused) = (true, None),
                 Taken::Not => {

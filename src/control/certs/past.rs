@@ -4,11 +4,11 @@
 //! goes on by it, and a key that was given up does not come back. It never stands in for a journal that can be used.
 
 use crate::cert::Spki;
-use crate::control::durable::DiskFault;
-use crate::control::kept::{Found, Kept};
-use crate::control::store::Store;
 use crate::roll::hosts::KEYS_MAX;
 use crate::roll::hosts::fold::PoolFacts;
+use crate::store::Store;
+use crate::store::durable::DiskFault;
+use crate::store::kept::{Found, Kept};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -101,7 +101,7 @@ impl Past {
         }
         (facts.time.0 < self.at).then(|| {
             let (has, known) = (facts.time, crate::time::UnixTime(self.at));
-            let (has, known) = (super::date(has), super::date(known));
+            let (has, known) = (crate::control::certs::date(has), crate::control::certs::date(known));
             format!(
                 "the newest fact of the journal is of {has}, and facts up to {known} were published: it is an old copy"
             )

@@ -2,13 +2,11 @@
 //!
 //! Pure. It tells what the engine decided, and decides nothing.
 
-use super::hosts::HostSeen;
-use super::{Life, findings};
 use crate::cert::Leaf;
 use crate::cert::chain::covers;
-use crate::control::protocol::{
-    BlockerInfo, CertInfo, CertKeyInfo, CertificateInfo, DoneInfo, HostInfo, ShownInfo, WaitInfo,
-};
+use crate::control::certs::hosts::HostSeen;
+use crate::control::certs::{Life, findings};
+use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo, CertificateInfo, DoneInfo, HostInfo, ShownInfo, WaitInfo};
 use crate::roll::hosts::fold::{Caution, KeyFacts};
 use crate::roll::hosts::phase::HostKeyPhase;
 use crate::roll::hosts::plan::{Blocker, Plan, desired, is_next};
@@ -238,8 +236,8 @@ mod tests {
     use super::*;
     use crate::cert::make::PrivateKey;
     use crate::cert::{KeyKind, Spki, chain};
-    use crate::control::store::Store;
     use crate::roll::hosts::facts::{Fact, Origin};
+    use crate::store::Store;
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
     const DAY: u64 = 86_400;

@@ -3,12 +3,12 @@
 //! They are looked at again while the server runs, wherever their description changed. It tells, and replaces no key by
 //! another.
 
-use super::Life;
 use crate::cert::Spki;
-use crate::control::copies;
-use crate::control::keys_folder::is_there;
-use crate::control::store::Store;
-use crate::control::store::pools::PoolFault;
+use crate::control::certs::Life;
+use crate::store::Store;
+use crate::store::copies;
+pub(crate) use crate::store::folder::is_there;
+use crate::store::pools::PoolFault;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

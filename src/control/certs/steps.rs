@@ -1,12 +1,12 @@
 //! Steps of a pool are taken: keys are made and wiped on disk, all else is recorded.
 
-use super::Life;
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
-use crate::control::store::Store;
+use crate::control::certs::Life;
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::words;
+use crate::store::Store;
 use crate::time::UnixTime;
 
 /// What a step led to.

@@ -2,11 +2,9 @@
 //!
 //! A way that cannot be kept is not begun: its tenants are served as before until the disk takes it.
 
-use super::kept::all_names;
-use super::{Certs, Life};
 use crate::cert::Spki;
-use crate::control::pools::{Joined, KnownWay, Left, Route, WayServed};
-use crate::control::store::Store;
+use crate::control::certs::kept::all_names;
+use crate::control::certs::{Certs, Life};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::hosts::check::{AddressSet, Showing};
 use crate::roll::hosts::facts::Fact;
@@ -15,7 +13,9 @@ use crate::roll::hosts::plan::is_disowned;
 use crate::roll::hosts::way::{has_arrived, inherited, last_wait, wanted};
 use crate::roll::hosts::{Policy, Wanted};
 use crate::roll::item::Version;
+use crate::store::Store;
 use crate::time::{Seconds, UnixTime};
+use crate::world::pools::{Joined, KnownWay, Left, Route, WayServed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -2,15 +2,15 @@
 //!
 //! Pure. Keys that the facts do not name have no part in anything.
 
-use super::{Shift, limits};
 use crate::config::{self, Policy};
-use crate::control::observe::own::OwnExpected;
-use crate::control::zones::parts;
-use crate::control::zones::{KeySet, ParentWish, ZoneState};
+use crate::control::rolls::{Shift, limits};
+use crate::observe::own::OwnExpected;
 use crate::roll::zone::facts::KeyLayout;
 use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::key::Key;
 use crate::time::Seconds;
+use crate::world::zones::parts;
+use crate::world::zones::{KeySet, ParentWish, ZoneState};
 use std::collections::BTreeMap;
 
 /// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).

@@ -2,10 +2,11 @@
 //!
 //! A doubt stops removals in all zones; signatures go on, valid by whichever clock is right.
 
-use crate::control::signing_clock::SigningClock;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::{self, Evidence, Told};
-use crate::time::{self, Clocks, Seconds, UnixTime};
+use crate::store::signing_clock::SigningClock;
+use crate::time;
+use crate::time::{Clocks, Seconds, UnixTime};
 use std::path::Path;
 
 /// By how much signatures begin earlier and end later, so that they are valid by every reading of the clocks.

@@ -2,11 +2,11 @@
 //!
 //! Pure. What freezes a zone is an error, since removals wait for somebody; what only delays is a warning.
 
-use super::ZoneRoll;
-use crate::control::journal_file::LONG_SHARE;
+use crate::control::rolls::ZoneRoll;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::zone::plan::Blocker;
 use crate::roll::zone::words;
+use crate::store::journal::file::LONG_SHARE;
 
 /// Looks in a row that found something wrong, before it is said: a process that starts answers a moment later.
 const FAILURES_SAID: u32 = 2;

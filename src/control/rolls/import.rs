@@ -2,11 +2,11 @@
 //!
 //! Pure. A private key that is not that of its DNSKEY is refused before anything is made of it.
 
-use crate::control::protocol::ImportedKey;
-use crate::control::store::Import;
 use crate::dns::name::Name;
+use crate::protocol::ImportedKey;
 use crate::sign::foreign::{read_foreign, read_public};
 use crate::sign::key::{ENTRY_FLAGS, PublicKey, Role};
+use crate::store::Import;
 
 /// Why keys that a command brings in are no keys for a zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

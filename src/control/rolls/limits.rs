@@ -4,9 +4,9 @@
 
 use super::Shift;
 use crate::config::Policy;
-use crate::control::zones::ZoneState;
 use crate::roll::zone::facts::Limits;
 use crate::time::Seconds;
+use crate::world::zones::ZoneState;
 use crate::zone::content::Content;
 
 /// Signatures that cover a doubted clock count as longer by this, at most: beyond it only caches that ignore TTLs could hold

@@ -2,12 +2,12 @@
 //!
 //! Numbers only grow here; what the disk refuses is said, and stops nothing.
 
-use super::clock::Shift;
-use super::limits;
-use super::state::Rolls;
-use crate::control::store::Store;
-use crate::control::store::records::{Trust, Unsigned};
-use crate::control::zones::ZoneState;
+use crate::control::rolls::clock::Shift;
+use crate::control::rolls::limits;
+use crate::control::rolls::state::Rolls;
+use crate::store::Store;
+use crate::store::records::{Trust, Unsigned};
+use crate::world::zones::ZoneState;
 use std::collections::BTreeMap;
 
 /// How long caches may hold what was served unsigned, where that is not known: a week, as resolvers cap it (RFC 8767 § 4).

@@ -3,20 +3,20 @@
 //! What was published outlives the zone's folder: a zone that the world may hold something of, and that has no keys, gets
 //! none, whatever its configuration says. It is silent until its keys are back, or a person says that the DS goes.
 
-use super::state::{Rolls, ZoneRoll};
 use crate::control::certs::date;
-use crate::control::frozen::{Cause, Frozen};
-use crate::control::observe::before::DsBefore;
-use crate::control::past::{Fit, Past};
-use crate::control::store::Store;
-use crate::control::store::records::{Records, Trust};
-use crate::control::zones::ZoneState;
+use crate::control::rolls::state::{Rolls, ZoneRoll};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::observe::before::DsBefore;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::past::{Fit, Past};
 use crate::sign::key::PublicKey;
+use crate::store::Store;
+use crate::store::frozen::{Cause, Frozen};
+use crate::store::records::{Records, Trust};
 use crate::time::UnixTime;
+use crate::world::zones::ZoneState;
 use std::path::Path;
 
 /// What a person said about a zone that is silent.

@@ -3,17 +3,12 @@
 //! A zone's journal has one owner, and this is it. Private halves are read once; what cannot be used is tried again when an
 //! operator asks for it.
 
-use super::asker::Asker;
-use super::look::Look;
-use super::past::Word;
-use super::{Shift, build, limits};
-use crate::control::frozen::{ASKING, Cause, Frozen};
-use crate::control::outside::{challenge, unproved};
-use crate::control::store::records::{Records, Unsigned};
-use crate::control::store::{Store, ZoneKeys};
-use crate::control::zones::{KeySet, Keys, ParentWish, ZoneState};
+use crate::control::rolls::look::Look;
+use crate::control::rolls::past::Word;
+use crate::control::rolls::{Shift, build, limits};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
+use crate::observe::asker::Asker;
 use crate::roll::zone::check;
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
@@ -21,12 +16,18 @@ use crate::roll::zone::plan::Plan;
 use crate::roll::zone::step::Step;
 use crate::roll::zone::words;
 use crate::sign::key::{Key, Role};
+use crate::store::frozen::ASKING;
+use crate::store::frozen::{Cause, Frozen};
+use crate::store::proof::{challenge, unproved};
+use crate::store::records::{Records, Unsigned};
+use crate::store::{Store, ZoneKeys};
 use crate::time::UnixTime;
+use crate::world::zones::{KeySet, Keys, ParentWish, ZoneState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::control::journal_file::{AppendFault, JournalFile};
+use crate::store::journal::file::{AppendFault, JournalFile};
 
 /// After a start, parents that others serve are first asked after this, at most: a server that starts has other things to
 /// do, and one that is only tried asks nobody.

@@ -2,10 +2,10 @@
 //!
 //! What is served stays as it is until what was read has proved itself.
 
-use super::state::Rolls;
-use crate::control::key_load::UNREADABLE;
-use crate::control::store::Store;
-use crate::control::store::records::Trust;
+use crate::control::rolls::state::Rolls;
+use crate::store::Store;
+use crate::store::load::UNREADABLE;
+use crate::store::records::Trust;
 use crate::time;
 
 impl Rolls {

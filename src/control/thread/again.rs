@@ -3,13 +3,13 @@
 //! It tries as a reload does, so nothing is believed that a reload would not believe. What only a person can judge, such as
 //! a journal that is damaged, waits for one.
 
-use super::{Mind, disk};
-use crate::control::addresses::Addresses;
 use crate::control::foresee::BAD_ANCHORS;
-use crate::control::frozen;
-use crate::control::zones::{Keys, ZoneState};
+use crate::control::thread::{Mind, disk};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::observe::addresses::Addresses;
+use crate::store::frozen;
+use crate::world::zones::{Keys, ZoneState};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};

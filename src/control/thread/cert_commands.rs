@@ -3,12 +3,12 @@
 //! A command only records what is wanted, or a permit; whether and when a step is taken is decided as for all others. A dry
 //! run records nothing.
 
-use super::Mind;
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::report::{Around, hosts, info};
 use crate::control::certs::{Life, calendar, stage};
-use crate::control::protocol::{CertInfo, CsrInfo, Line, PermitInfo, Request};
+use crate::control::thread::Mind;
+use crate::protocol::{CertInfo, CsrInfo, Line, PermitInfo, Request};
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::plan::is_next;
@@ -325,8 +325,8 @@ impl Mind {
     }
 
     /// What our own addresses answered for a pool.
-    pub(super) fn wire_seen(&mut self, seen: crate::control::rolls::observer::Seen) {
-        if let crate::control::rolls::observer::Seen::Pool { pool, through, outcome } = seen {
+    pub(super) fn wire_seen(&mut self, seen: crate::observe::observer::Seen) {
+        if let crate::observe::observer::Seen::Pool { pool, through, outcome } = seen {
             self.pool_seen(&pool, through, outcome);
         }
     }

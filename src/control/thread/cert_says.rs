@@ -2,13 +2,13 @@
 //!
 //! Only files and people say which keys are the pool's. A look at a host stands behind nothing here but that the key is there.
 
-use super::Mind;
-use super::cert_commands::{Ended, send};
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::Life;
 use crate::control::certs::findings::strange_apart;
-use crate::control::protocol::{CertInfo, Line};
+use crate::control::thread::Mind;
+use crate::control::thread::cert_commands::{Ended, send};
 use crate::diagnostic::Diagnostic;
+use crate::protocol::{CertInfo, Line};
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::plan::{Blocker, is_disowned, is_ours};

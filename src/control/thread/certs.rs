@@ -2,15 +2,15 @@
 //!
 //! A step's fact is durable before it is served. What was not seen is never taken for done, however long ago it was.
 
-use super::{Mind, disk};
 use crate::cert::{Roots, Spki};
 use crate::control::certs::findings::findings;
 use crate::control::certs::{Bounds, Life};
-use crate::control::rolls::observer::Look;
-use crate::control::view::View;
+use crate::control::thread::{Mind, disk};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::observe::observer::Look;
 use crate::probe::Prober;
+use crate::report::view::View;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::Limits;
 use crate::time::{self, UnixTime};
@@ -276,7 +276,7 @@ impl Mind {
         if !std::mem::take(&mut self.is_pool_news) {
             return;
         }
-        let shown = self.world.shown(crate::control::world::POOLS_FILE);
+        let shown = self.world.shown(crate::world::POOLS_FILE);
         let mut found: Vec<_> = self.certs.broken.iter().map(|(pool, closed)| closed.finding(pool)).collect();
         found.extend(self.certs.unkept_pasts.iter().map(|why| unkept_pasts(why)));
         found.extend(self.certs.told.iter().cloned());

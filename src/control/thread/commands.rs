@@ -1,13 +1,13 @@
 //! What commands ask of the control thread itself: reload, one tenant, waits.
 
-use super::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
 use crate::config::Config;
 use crate::control::outside::SIGNED_ANYWAY;
-use crate::control::protocol::{Line, Request, TenantInfo};
-use crate::control::view::finding;
+use crate::control::thread::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
 use crate::control::waits::Wait;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::{Name, ROOT, labels};
+use crate::protocol::{Line, Request, TenantInfo};
+use crate::report::view::finding;
 use crate::time;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};

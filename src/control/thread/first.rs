@@ -2,10 +2,10 @@
 //!
 //! What was good once is taken back where the files are broken now; nothing here makes anything anew.
 
-use super::{Mind, disk};
 use crate::control::outside::settled_scan;
-use crate::control::store::{LastGood, StoreFault};
+use crate::control::thread::{Mind, disk};
 use crate::dns::name::Name;
+use crate::store::{LastGood, StoreFault};
 use crate::time;
 use crate::zone::master;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,22 +3,22 @@
 //! A command only records what is wanted; whether and when a step is taken is decided as for all others. A dry run records
 //! nothing.
 
-use super::parents::silent_parent;
-use super::{Mind, rolls};
 use crate::control::keys_offline::roll_policy;
-use crate::control::keys_report::{
+use crate::control::rolls::{ZoneRoll, import};
+use crate::control::thread::parents::silent_parent;
+use crate::control::thread::{Mind, rolls};
+use crate::dns::name::{Name, ROOT};
+use crate::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, Request, RollAsked, SilenceEnd};
+use crate::report::keys::{
     About, Refused, after, insecure, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
-use crate::control::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, Request, RollAsked, SilenceEnd};
-use crate::control::rolls::{ZoneRoll, import};
-use crate::control::zones::{Keys, ZoneState};
-use crate::dns::name::{Name, ROOT};
 use crate::roll::zone::Conditions;
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::plan;
 use crate::roll::zone::words;
 use crate::time;
+use crate::world::zones::{Keys, ZoneState};
 use serde::Serialize;
 use std::sync::mpsc::Sender;
 
@@ -308,7 +308,12 @@ impl Mind {
     }
 
     fn serve_imported(&mut self, apex: &Name) {
-        let mut outside = super::disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = crate::control::thread::disk(
+            &self.config,
+            &mut self.files,
+            &self.store,
+            (&mut self.rolls, &mut self.certs),
+        );
         self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
         self.note_goals();
         self.publish();

@@ -2,9 +2,9 @@
 //!
 //! It never decides that by itself: whoever finds another one stops, and goes on only by a person's word.
 
-use super::rolls::InTheWay;
-use super::{Mind, disk};
-use crate::control::protocol::LeadInfo;
+use crate::control::thread::rolls::InTheWay;
+use crate::control::thread::{Mind, disk};
+use crate::protocol::LeadInfo;
 use std::time::{Duration, Instant};
 
 /// How often the sign of life of another server is looked for, at most: before whatever is done, so that of two servers the

@@ -3,13 +3,13 @@
 //! A crash in between forgets nothing: what was not recorded was never served. Content goes on, and only TTLs and lives of
 //! signatures stay as they were.
 
-use super::{Mind, disk};
 use crate::control::certs::Life;
 use crate::control::rolls::{ZoneRoll, limits};
-use crate::control::zones::Keys;
+use crate::control::thread::{Mind, disk};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::time::{self, UnixTime};
+use crate::world::zones::Keys;
 
 /// Codes of limits that cannot be recorded: of a zone, and of a pool.
 const OF_ZONE: &str = "MX5515";

@@ -2,14 +2,14 @@
 //!
 //! A file in trouble changes nothing but its own reason; only one that is gone takes anything away.
 
-use super::{Mind, disk, log_done};
-use crate::control::files_name;
-use crate::control::files_settle::Moment;
-use crate::control::files_trouble::{Reason, Trouble};
-use crate::control::scan::Changes;
-use crate::control::world::{FileChange, POOLS_FILE};
+use crate::control::thread::{Mind, disk, log_done};
 use crate::diagnostic::Diagnostic;
+use crate::feed::Changes;
+use crate::feed::settle::Moment;
 use crate::time;
+use crate::world::paths;
+use crate::world::trouble::{Reason, Trouble};
+use crate::world::{FileChange, POOLS_FILE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -54,7 +54,7 @@ impl Mind {
         for path in &healed {
             self.world.troubles.remove(path);
         }
-        for path in healed.iter().filter(|path| !delivered.contains(*path) && files_name::kind(path).is_some()) {
+        for path in healed.iter().filter(|path| !delivered.contains(*path) && paths::kind(path).is_some()) {
             // Its content may be what it was before the trouble, which a look does not deliver again; or it is gone.
             match self.files.include(path, Moment::now()) {
                 Ok(content) => batch.push(FileChange { path: path.clone(), content: Some(content) }),

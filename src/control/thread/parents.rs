@@ -2,23 +2,23 @@
 //!
 //! A round in which an address is not known or silent changes nothing but what is said about it.
 
-use super::Mind;
 use crate::control::foresee;
-use crate::control::observe::chain::DsSeen;
-use crate::control::observe::client::Trouble;
-use crate::control::observe::notify::Told;
-use crate::control::observe::parent::{AddressSaw, ParentRound, SawFault};
-use crate::control::rolls::observer::Look;
 use crate::control::rolls::{ParentSigned, ZoneRoll};
-use crate::control::world::World;
-use crate::control::zones::{Keys, ZoneState};
+use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
+use crate::observe::notify::Told;
+use crate::observe::observer::Look;
+use crate::observe::parent::{AddressSaw, ParentRound, SawFault};
+use crate::resolve::client::Trouble;
+use crate::resolve::proved::DsSeen;
 use crate::roll::zone::check::{KeyId, KeySet};
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::goal::Focus;
 use crate::roll::zone::parent::match_ds;
 use crate::time;
+use crate::world::World;
+use crate::world::zones::{Keys, ZoneState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

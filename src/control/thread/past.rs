@@ -2,10 +2,10 @@
 //!
 //! A zone of which nothing could be kept yet is not served for the first time; whoever is served already stays.
 
-use super::{Mind, disk};
-use crate::control::frozen::ASKING;
-use crate::control::zones::{Keys, ZoneState};
+use crate::control::thread::{Mind, disk};
 use crate::dns::name::Name;
+use crate::store::frozen::ASKING;
+use crate::world::zones::{Keys, ZoneState};
 use std::time::Duration;
 
 /// How long a start waits for parents where other zones are to be served: one that answers does so in less.

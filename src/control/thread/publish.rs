@@ -1,17 +1,17 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
-use super::Mind;
 use crate::control::certs::{Life, report};
-use crate::control::keys_report::is_frozen;
-use crate::control::protocol::{HostInfo, ZoneStanding};
 use crate::control::rolls::gauges::{At, RollGauges, gauges};
-use crate::control::view::{Beside, View};
-use crate::control::zones::Keys;
+use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
+use crate::protocol::{HostInfo, ZoneStanding};
+use crate::report::keys::is_frozen;
+use crate::report::view::{Beside, View};
 use crate::roll::hosts::plan::{Blocker, is_next};
 use crate::time::Clocks;
+use crate::world::zones::Keys;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;

@@ -3,14 +3,13 @@
 //! A step's key set proves itself first, then its fact is made durable, and only then is it served. What was not seen is
 //! never taken for done, however long ago it was published.
 
-use super::{Event, Mind, StartFault, disk, parents};
 use crate::control::keys_offline::roll_policy;
-use crate::control::observe::walk::Ways;
 use crate::control::rolls::findings::findings;
-use crate::control::rolls::observer::{Look, Observer, Seen, reachable};
 use crate::control::rolls::{Shift, ZoneRoll, build};
-use crate::control::zones::{Keys, ZoneState};
+use crate::control::thread::{Event, Mind, StartFault, disk, parents};
 use crate::dns::name::Name;
+use crate::observe::observer::{Look, Observer, Seen, reachable};
+use crate::resolve::walk::Ways;
 use crate::roll::life::Facts;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::ZoneFacts;
@@ -18,6 +17,7 @@ use crate::roll::zone::plan::{Blocker, plan};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Conditions, words};
 use crate::time::{self, UnixTime};
+use crate::world::zones::{Keys, ZoneState};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -333,7 +333,7 @@ pub(super) fn conditions(roll: &ZoneRoll, way: InTheWay<'_>) -> Conditions {
 
 /// Takes one step, up to where it is to be served.
 fn take(
-    store: &crate::control::store::Store,
+    store: &crate::store::Store,
     zone: &ZoneState,
     roll: &mut ZoneRoll,
     (step, shift): (&Step, Shift),

@@ -2,12 +2,12 @@
 //!
 //! It ends so only where the zone is silent for that very reason; its journal says who wanted it.
 
-use super::{Mind, disk};
-use crate::control::frozen::{OLD_COPY, WITHOUT_KEYS};
-use crate::control::protocol::SilenceEnd;
 use crate::control::rolls::past::Word;
-use crate::control::zones::Keys;
+use crate::control::thread::{Mind, disk};
 use crate::dns::name::Name;
+use crate::protocol::SilenceEnd;
+use crate::store::frozen::{OLD_COPY, WITHOUT_KEYS};
+use crate::world::zones::Keys;
 
 impl Mind {
     /// Ends the silence of a zone.
@@ -74,7 +74,7 @@ impl Mind {
             return;
         }
         self.rolls.distrust(apex);
-        zone.keys = Keys::Frozen(crate::control::outside::unproved(&self.config.keys, zone, reason));
+        zone.keys = Keys::Frozen(crate::store::proof::unproved(&self.config.keys, zone, reason));
         self.publish();
     }
 }

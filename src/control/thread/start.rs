@@ -1,17 +1,17 @@
 //! The start of the control plane: what it needs, why it may not begin, and the handle to end it.
 
-use super::{Event, Mind};
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::door::Door;
-use crate::control::progress::Progress;
-use crate::control::protocol::Status;
 use crate::control::rolls::clock::Clock;
 use crate::control::socket::{self, Desk};
-use crate::control::store::{Store, StoreFault};
-use crate::control::watch::Watcher;
+use crate::control::thread::{Event, Mind};
 use crate::diagnostic::Diagnostic;
+use crate::feed::watch::Watcher;
 use crate::metrics::Metrics;
+use crate::metrics::progress::Progress;
+use crate::protocol::Status;
+use crate::store::{Store, StoreFault};
 use arc_swap::ArcSwap;
 use std::io;
 use std::path::PathBuf;

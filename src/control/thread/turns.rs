@@ -2,14 +2,14 @@
 //!
 //! It never stops a roll that has begun, nor one that a person asked for.
 
-use super::Mind;
 use crate::control::keys_offline::roll_policy;
 use crate::control::rolls::ZoneRoll;
-use crate::control::zones::ZoneState;
+use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::roll::zone::plan::Blocker;
 use crate::roll::zone::turn;
 use crate::time;
+use crate::world::zones::ZoneState;
 use std::time::Instant;
 
 impl Mind {

@@ -2,13 +2,14 @@
 //!
 //! Only signatures that verify count. Each is asked two questions, and silence is never an answer.
 
-use crate::control::observe::client;
-use crate::control::observe::holders::{self, HOLDERS_MAX};
-use crate::control::observe::message::Message;
-use crate::control::observe::verify::{Set, set};
-use crate::control::observe::walk::{Walk, Ways};
 use crate::dns::name::Name;
 use crate::dns::rtype::number;
+use crate::observe::holders;
+use crate::observe::holders::HOLDERS_MAX;
+use crate::resolve::client;
+use crate::resolve::message::Message;
+use crate::resolve::verify::{Set, set};
+use crate::resolve::walk::{Walk, Ways};
 use crate::sign::foreign::Usage;
 use crate::sign::key::{PublicKey, key_tag};
 use crate::time::UnixTime;

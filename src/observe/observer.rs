@@ -1,0 +1,213 @@
+//! Looks at zones from outside, in threads of its own: at our addresses, at parents, and at whom they want told.
+//!
+//! It asks and reports, and decides nothing: an answer that does not come is reported as that. All of it may take minutes,
+//! so the control thread never waits for it.
+
+use crate::dns::name::Name;
+use crate::dns::rtype::number as rt;
+use crate::observe::notify::{Told, notify_cds};
+use crate::observe::own::{OwnExpected, OwnSeen, observe_zone};
+use crate::observe::parent::{ParentAsk, ParentRound, look};
+use crate::observe::pool::observe_pool;
+use crate::process::address::is_here;
+use crate::resolve::anchors::Anchors;
+use crate::resolve::client::{Transport, ask};
+use crate::resolve::message::Message;
+use crate::resolve::proved::{DsSeen, Keys};
+use crate::resolve::walk::Ways;
+use crate::resolve::{chain, verify};
+use crate::time;
+use crate::time::{Clocks, UnixTime};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+/// Looks that wait for their turn, at most: each zone has at most one of a kind, and what finds no place comes later.
+const JOBS_MAX: usize = 1024;
+/// Our own server answers at once, or something is wrong.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What is to be looked at.
+pub enum Look {
+    /// Our own addresses.
+    Own {
+        /// What they should answer.
+        expected: Box<OwnExpected>,
+        /// Which of the facts that shows.
+        through: u64,
+    },
+    /// The records of a pool, at a tenant of the zone, at our own addresses.
+    Pool {
+        /// Which pool.
+        pool: String,
+        /// The tenant's endpoint.
+        endpoint: Box<Name>,
+        /// TLSA that it should have.
+        tlsa: Vec<[u8; 32]>,
+        /// Addresses that it should have.
+        addresses: Vec<IpAddr>,
+        /// Which of the facts that shows.
+        through: u64,
+    },
+    /// The DS at a parent zone that is served here.
+    OwnParent {
+        /// The parent zone.
+        zone: Box<Name>,
+        /// Its DNSKEY data; none where it is unsigned.
+        keys: Option<Vec<Vec<u8>>>,
+        /// Where it is asked.
+        server: SocketAddr,
+        /// Which of the facts it shows when it is asked.
+        through: u64,
+    },
+    /// The DS at all addresses of a parent zone that others serve.
+    Parent {
+        /// Where to ask; empty: found by asking.
+        parents: Vec<SocketAddr>,
+        /// Where trust begins.
+        anchors: Arc<Anchors>,
+        /// The wall clock minus the signing clock, in seconds, where it is a reading.
+        ahead: i64,
+    },
+    /// Whom the parent wants told of new CDS is told.
+    Tell {
+        /// As above.
+        parents: Vec<SocketAddr>,
+        /// As above.
+        anchors: Arc<Anchors>,
+        /// As above.
+        ahead: i64,
+    },
+}
+
+/// What was seen.
+pub enum Seen {
+    /// Our own addresses.
+    Own {
+        /// Which of the facts were expected.
+        through: u64,
+        /// Whether they were there.
+        outcome: OwnSeen,
+    },
+    /// The records of a pool.
+    Pool {
+        /// Which pool.
+        pool: String,
+        /// Which of the facts were expected.
+        through: u64,
+        /// Whether they were there.
+        outcome: Result<(), Vec<String>>,
+    },
+    /// The DS at our own parent zone.
+    OwnParent {
+        /// Who was asked.
+        server: SocketAddr,
+        /// Which of the facts it showed then.
+        through: u64,
+        /// What it said, or why that proves nothing.
+        outcome: Result<Box<DsSeen>, String>,
+    },
+    /// The DS at the parent.
+    Parent(Box<ParentRound>),
+    /// Who was told, or why that is not known.
+    Told(Result<Vec<Told>, String>),
+}
+
+/// The threads.
+pub struct Observer {
+    own: SyncSender<(Name, Look)>,
+    parents: SyncSender<(Name, Look)>,
+    listen: Vec<SocketAddr>,
+}
+
+impl Observer {
+    /// Starts the threads; what they see goes to `report`. They end with the observer.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn start(
+        listen: Vec<SocketAddr>,
+        ways: Ways,
+        report: impl Fn(Name, Seen) + Clone + Send + 'static,
+    ) -> std::io::Result<Observer> {
+        let start = |name: &str| {
+            let (jobs, inbox) = sync_channel(JOBS_MAX);
+            let (report, listen, ways) = (report.clone(), listen.clone(), ways.clone());
+            let run = move || run(&inbox, &listen, &ways, &report);
+            std::thread::Builder::new().name(name.to_owned()).spawn(run).map(|_| jobs)
+        };
+        // Parents may be silent for minutes, and must not hold up what depends on us alone.
+        let (own, parents) = (start("mxseal-observe")?, start("mxseal-parents")?);
+        Ok(Observer { own, parents, listen })
+    }
+
+    /// One of our own addresses, at which we answer now.
+    pub fn here(&self) -> Option<SocketAddr> {
+        self.listen.iter().copied().find(|address| is_here(*address))
+    }
+
+    /// Asks for a look; false where there is no place for it now.
+    pub fn ask(&self, zone: &Name, look: Look) -> bool {
+        let jobs = match look {
+            Look::Own { .. } | Look::Pool { .. } | Look::OwnParent { .. } => &self.own,
+            Look::Parent { .. } | Look::Tell { .. } => &self.parents,
+        };
+        !matches!(jobs.try_send((zone.clone(), look)), Err(TrySendError::Full(_)))
+    }
+}
+
+/// The address at which a listener is reached from its own machine.
+pub fn reachable(listener: SocketAddr) -> SocketAddr {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
+fn run(jobs: &Receiver<(Name, Look)>, listen: &[SocketAddr], ways: &Ways, report: &impl Fn(Name, Seen)) {
+    while let Ok((zone, look)) = jobs.recv() {
+        let seen = see(&zone, look, listen, ways);
+        report(zone, seen);
+    }
+}
+
+fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
+    let now = time::now();
+    let by = |ahead: i64| Clocks::apart(now, ahead);
+    // At an address that this host lacks nobody was answered, and whoever has it now is another server.
+    let here = || listen.iter().copied().filter(|address| is_here(*address)).collect::<Vec<SocketAddr>>();
+    match wanted {
+        Look::Own { expected, through } => Seen::Own { through, outcome: observe_zone(&here(), zone, &expected, now) },
+        Look::Pool { pool, endpoint, tlsa, addresses, through } => {
+            Seen::Pool { pool, through, outcome: observe_pool(&here(), &endpoint, &tlsa, &addresses) }
+        }
+        Look::OwnParent { zone: parent, keys, server, through } => {
+            let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());
+            let outcome = reply.and_then(|reply| match keys {
+                Some(keys) => chain::ds(&reply, zone, &Keys { zone: *parent, keys }, now),
+                None => Ok(unsigned(&reply, zone, now)),
+            });
+            Seen::OwnParent { server, through, outcome: outcome.map(Box::new) }
+        }
+        Look::Parent { parents, anchors, ahead } => {
+            let now = by(ahead);
+            Seen::Parent(Box::new(look(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now })))
+        }
+        Look::Tell { parents, anchors, ahead } => {
+            let now = by(ahead);
+            Seen::Told(notify_cds(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now }))
+        }
+    }
+}
+
+/// What an unsigned parent zone of ours says: there is no chain through it, and nobody between us and ourselves.
+fn unsigned(reply: &Message, zone: &Name, now: UnixTime) -> DsSeen {
+    let found = verify::set(&reply.answer, zone, rt::DS);
+    let ttl = found.as_ref().map_or(0, |found| found.ttl);
+    let ds = found.map(|found| found.data).unwrap_or_default();
+    DsSeen { ds, ttl, original_ttl: ttl, expires: now.after(u64::from(ttl)), inception: now }
+}

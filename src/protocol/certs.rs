@@ -1,0 +1,203 @@
+//! What commands about certificates ask of the server, and what it answers: plain values, the same as `-o json` prints.
+//!
+//! No private key ever leaves the server this way; `cert stage` brings one in, over a socket that only its owner can use.
+
+use crate::protocol::keys::{BlockerInfo, DoneInfo, PlannedStep, WaitInfo};
+use serde::{Deserialize, Serialize};
+
+/// The keys and certificates of a pool: what is, what waits and until when, what the server will do, what a person must.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertInfo {
+    /// Name of the pool.
+    pub pool: String,
+    /// `at rest`, `rolling` (something is to be withdrawn or admitted), `staging` (a next key is not ready yet), `frozen`
+    /// (nothing is taken away), `broken` (no facts can be read).
+    pub state: String,
+    /// Version of the snapshot that answers.
+    pub snapshot: u64,
+    /// Tenants that refer to it.
+    pub tenants: u64,
+    /// All keys that are published, wait to be, or whose private half is still kept here.
+    pub keys: Vec<CertKeyInfo>,
+    /// Its certificate files.
+    pub certificates: Vec<CertificateInfo>,
+    /// Its hosts.
+    pub hosts: Vec<HostInfo>,
+    /// Names that a certificate for it should have.
+    pub names: Vec<String>,
+    /// What was done lately, newest last.
+    pub done: Vec<DoneInfo>,
+    /// Steps that are to come and may not be taken yet; verbs `create`, `publish`, `admit`, `withdraw`, `destroy`.
+    pub waits: Vec<WaitInfo>,
+    /// What stands in the way.
+    pub blockers: Vec<BlockerInfo>,
+    /// What the server will do next, in a line; empty: nothing.
+    pub will: String,
+    /// What a person must do now, a line each; empty: nothing.
+    pub must: Vec<String>,
+    /// When the next step may be taken, seconds since 1970; none: when something is seen, or never.
+    pub next_at: Option<u64>,
+    /// What a command leads to that was not asked for, a line each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// What is to be said about the clock; empty: nothing.
+    pub clock: String,
+    /// The moment of this answer, seconds since 1970.
+    pub now: u64,
+}
+
+/// One key of a pool's hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertKeyInfo {
+    /// SHA-256 of its SubjectPublicKeyInfo in hex: what TLSA `3 1 1` holds.
+    pub spki: String,
+    /// `rsa`, `ecdsa-p256`, `ecdsa-p384`, `ed25519`; empty: only the digest is known.
+    pub kind: String,
+    /// `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
+    pub phase: String,
+    /// `made`, `staged`, `file`, `given`, `adopted`, `seen`, `host`.
+    pub origin: String,
+    /// Whether only a host showed it, and nobody ever said that it is one of the pool's.
+    #[serde(default)]
+    pub unconfirmed: bool,
+    /// Whether it is a next key: hosts do not show it yet.
+    pub next: bool,
+    /// The file of its private half, relative to `keys/`; empty: it is elsewhere.
+    pub file: String,
+    /// Seconds since 1970 when it became known.
+    pub known: u64,
+    /// When its TLSA was first to be served.
+    pub published: Option<u64>,
+    /// From when on hosts may be given it; none: that is not known yet, or it is not published.
+    pub ready_at: Option<u64>,
+    /// When it was first named by a file or shown by a host.
+    pub deployed: Option<u64>,
+    /// Until when hosts are permitted to begin to show it.
+    pub permitted_until: Option<u64>,
+    /// When its TLSA was withdrawn.
+    pub removed: Option<u64>,
+    /// Why it is not to be used any more; none: it may be.
+    pub given_up: Option<String>,
+    /// Addresses of hosts that show it.
+    pub hosts: Vec<String>,
+}
+
+/// A certificate file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateInfo {
+    /// Its path as pools.toml writes it.
+    pub file: String,
+    /// Digest of its key.
+    pub spki: String,
+    /// Kind of its key.
+    pub kind: String,
+    /// Names.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: String,
+    /// Seconds since 1970.
+    pub not_before: u64,
+    /// Seconds since 1970.
+    pub not_after: u64,
+    /// What is wrong with it, for DANE or for MTA-STS; empty: nothing.
+    pub warnings: Vec<String>,
+}
+
+/// A host as it was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostInfo {
+    /// Its address.
+    pub address: String,
+    /// `served`, `leaving` (gone from pools.toml; caches may hold its address), `candidate` (not served yet),
+    /// `drained` (not served for as long as it offers no STARTTLS), `tenant's` (a tenant's own address with the pool's TLSA).
+    pub state: String,
+    /// When it was last looked at, seconds since 1970; none: not yet.
+    pub looked_at: Option<u64>,
+    /// Why the last look failed; empty: it did not.
+    pub fault: String,
+    /// The word for that fault; empty: none.
+    pub fault_word: String,
+    /// What it showed, once for each way of asking.
+    pub shows: Vec<ShownInfo>,
+    /// Whether all that it shows is published.
+    pub matches: bool,
+}
+
+/// What a host showed to one way of asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownInfo {
+    /// `rsa`, `ecdsa`, `ed25519`.
+    pub class: String,
+    /// The name that was asked for; empty: none (no SNI).
+    pub sni: String,
+    /// Digest of the key; none: no certificate of this kind.
+    pub spki: Option<String>,
+    /// Version of TLS.
+    pub tls: String,
+    /// When the certificate expires, seconds since 1970.
+    pub not_after: Option<u64>,
+    /// What MTA-STS senders will object to; empty: nothing.
+    pub warnings: Vec<String>,
+}
+
+/// Whether hosts may be given a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermitInfo {
+    /// Pool.
+    pub pool: String,
+    /// Digest of the key.
+    pub spki: String,
+    /// Whether they may.
+    pub granted: bool,
+    /// Until when that may begin, seconds since 1970.
+    pub until: Option<u64>,
+    /// From when on it will be granted, seconds since 1970; none: that is not known yet.
+    pub at: Option<u64>,
+    /// Why not; empty: granted.
+    pub why: String,
+}
+
+/// A request for a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CsrInfo {
+    /// Pool.
+    pub pool: String,
+    /// Digest of the key.
+    pub spki: String,
+    /// Kind of the key.
+    pub kind: String,
+    /// Names.
+    pub names: Vec<String>,
+    /// The request (PKCS#10) in PEM; for a self-signed one, the certificate.
+    pub pem: String,
+    /// From when on hosts may be given the certificate; none: not known yet.
+    pub ready_at: Option<u64>,
+}
+
+/// The calendar of a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertPlan {
+    /// Pool.
+    pub pool: String,
+    /// Seconds since 1970 of its first and last moment.
+    pub from: u64,
+    /// See `from`.
+    pub until: u64,
+    /// Steps to come; verbs as in [`CertInfo::waits`], and `permit`, `deploy`, `renew` (a certificate ends).
+    pub steps: Vec<PlannedStep>,
+    /// A bar for each key, for pictures.
+    pub bars: Vec<CertBar>,
+    /// What stands in the way now; the calendar assumes that it is mended at once.
+    pub blockers: Vec<BlockerInfo>,
+}
+
+/// A key's phases over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertBar {
+    /// Digest of the key; of one that is still to be made: none.
+    pub spki: Option<String>,
+    /// Kind of the key.
+    pub kind: String,
+    /// Moments, seconds since 1970, from which on each phase holds.
+    pub phases: Vec<(u64, String)>,
+}

@@ -1,0 +1,238 @@
+//! What commands about keys ask of the server, and what it answers: plain values, the same as `-o json` prints.
+//!
+//! No private key ever leaves the server this way; an import brings some in, over a socket that only its owner can use.
+
+use crate::protocol::states::KeysStanding;
+use serde::{Deserialize, Serialize};
+
+/// A roll as a command asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RollAsked {
+    /// `ksk`, `zsk`, `csk`; none: the keys that sign data (a CSK, or the ZSK).
+    pub role: Option<String>,
+    /// Waits are those of honest caches only.
+    pub emergency: bool,
+    /// Another algorithm for all keys.
+    pub algorithm: Option<u8>,
+    /// Takes the roll under way back.
+    pub back: bool,
+    /// The zone goes insecure.
+    pub insecure: bool,
+    /// The code that a first person was given for it.
+    pub confirm: Option<String>,
+}
+
+/// How a person ends the silence of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SilenceEnd {
+    /// New keys are made in place of those that are gone: the DS of before goes.
+    NewKeys,
+    /// The old copy of its folder is served.
+    ServeOn,
+}
+
+/// A person's word that this server leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeadAsked {
+    /// Why.
+    pub reason: String,
+    /// Changes nothing.
+    pub dry_run: bool,
+}
+
+/// What a word about who leads has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeadInfo {
+    /// Why this server did not lead; empty: it did.
+    pub before: String,
+    /// Whether it leads now.
+    pub leads: bool,
+    /// Whether it leads from its next start on.
+    #[serde(default)]
+    pub restart: bool,
+}
+
+/// The keys of a zone: what is, what waits and until when, what the server will do, and what a person must.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysInfo {
+    /// Apex with final dot.
+    pub zone: String,
+    /// How they stand: `at rest`, `rolling`, `frozen`, `insecure`, `silent`; `blockers` say why.
+    pub state: KeysStanding,
+    /// Version of the snapshot that answers.
+    pub snapshot: u64,
+    /// Name of the policy.
+    pub policy: String,
+    /// `served here` or `registry`.
+    pub parent: String,
+    /// All keys that are there, and those removed whose private half is still kept.
+    pub keys: Vec<KeyInfo>,
+    /// What was done lately, newest last.
+    pub done: Vec<DoneInfo>,
+    /// Steps that are to come and may not be taken yet.
+    pub waits: Vec<WaitInfo>,
+    /// What stands in the way.
+    pub blockers: Vec<BlockerInfo>,
+    /// What the server will do next, in a line; empty: nothing.
+    pub will: String,
+    /// What a person must do now, a line each; empty: nothing.
+    pub must: Vec<String>,
+    /// When the next step may be taken, seconds since 1970; none: when something is seen, or never.
+    pub next_at: Option<u64>,
+    /// The DS set that the parent should have, as tags.
+    pub ds_wanted: Vec<u16>,
+    /// What each address of the parent shows.
+    pub parent_servers: Vec<ParentServerInfo>,
+    /// What is to be said about the clock; empty: nothing.
+    pub clock: String,
+    /// The moment of this answer, seconds since 1970.
+    pub now: u64,
+}
+
+/// One key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Key tag.
+    pub tag: u16,
+    /// `ksk`, `zsk`, `csk`.
+    pub role: String,
+    /// Algorithm number.
+    pub algorithm: u8,
+    /// `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
+    pub phase: String,
+    /// Seconds since 1970 when it was made.
+    pub created: u64,
+    /// When its DNSKEY was first to be served.
+    pub published: Option<u64>,
+    /// When it was first to sign data.
+    pub activated: Option<u64>,
+    /// When it stopped signing data.
+    pub retired: Option<u64>,
+    /// When its DNSKEY was withdrawn.
+    pub removed: Option<u64>,
+    /// Why it is to be replaced; none: it is not.
+    pub outgoing: Option<String>,
+    /// Whether that is an emergency.
+    pub emergency: bool,
+    /// DS record for the registry, in master-file form; only of keys that a DS may name.
+    pub ds: Option<String>,
+    /// DNSKEY record in master-file form.
+    pub dnskey: String,
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneInfo {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// What.
+    pub text: String,
+}
+
+/// A step that may not be taken yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitInfo {
+    /// `create`, `publish`, `sign`, `switch`, `want-ds`, `remove`, `stop-signing`, `destroy`, `begin`, `unsign`.
+    pub verb: String,
+    /// The step in words.
+    pub step: String,
+    /// Until when, seconds since 1970; none: until something is seen.
+    pub until: Option<u64>,
+    /// Why.
+    pub why: String,
+}
+
+/// What stands in the way, and what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockerInfo {
+    /// The fact.
+    pub what: String,
+    /// What a person must do; empty: nothing.
+    pub fix: String,
+    /// Whether nothing is taken away while it stands.
+    pub freezes: bool,
+}
+
+/// What an address of the parent shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentServerInfo {
+    /// Address with port.
+    pub address: String,
+    /// Tags of our keys that its DS set names; none: nothing was seen yet.
+    pub ds: Option<Vec<u16>>,
+    /// Entries that name no key of ours.
+    pub unknown: Vec<String>,
+    /// Since when it shows this set, seconds since 1970.
+    pub since: Option<u64>,
+    /// Why the last round had no answer from it; empty: it had.
+    pub fault: String,
+}
+
+/// The calendar of a zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysPlan {
+    /// Apex with final dot.
+    pub zone: String,
+    /// Seconds since 1970 of its first and last moment.
+    pub from: u64,
+    /// See `from`.
+    pub until: u64,
+    /// Steps to come.
+    pub steps: Vec<PlannedStep>,
+    /// A bar for each key, for pictures.
+    pub bars: Vec<KeyBar>,
+    /// What stands in the way now; the calendar assumes that it is mended at once.
+    pub blockers: Vec<BlockerInfo>,
+}
+
+/// One step to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Seconds since 1970, at the earliest.
+    pub at: u64,
+    /// As in [`WaitInfo`].
+    pub verb: String,
+    /// In words.
+    pub text: String,
+    /// What it is assumed that others do before; empty: nothing.
+    pub assumes: String,
+}
+
+/// A key's phases over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyBar {
+    /// Key tag; of a key that is still to be made: none.
+    pub tag: Option<u16>,
+    /// `ksk`, `zsk`, `csk`.
+    pub role: String,
+    /// Algorithm number.
+    pub algorithm: u8,
+    /// Moments, seconds since 1970, from which on each phase holds.
+    pub phases: Vec<(u64, String)>,
+}
+
+/// A key that is brought in: the texts of its files.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedKey {
+    /// The private half (BIND `.private`, PEM); none: it stays elsewhere, and only its DNSKEY is published on.
+    pub private: Option<String>,
+    /// The `.key` file.
+    pub public: Option<String>,
+    /// `ksk`, `zsk`, `csk`; none: by its flags and the others.
+    pub role: Option<String>,
+    /// Whether it signs there now; none: not known.
+    #[serde(default)]
+    pub signs: Option<bool>,
+    /// Where it was read, for messages.
+    pub source: String,
+}
+
+/// Key material has no printed form.
+impl std::fmt::Debug for ImportedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ImportedKey({}, role {:?}, private half: {})", self.source, self.role, self.private.is_some())
+    }
+}

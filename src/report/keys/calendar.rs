@@ -1,0 +1,91 @@
+//! The calendar of a zone's keys: steps to come, and a bar for each key with its phases.
+//!
+//! Bars are made from the facts that the forecast took, by the same function that tells phases now.
+
+use crate::protocol::{KeyBar, KeysPlan, PlannedStep};
+use crate::report::keys::{About, blocker_info};
+use crate::roll::zone::fold::{Caution, ZoneFacts};
+use crate::roll::zone::forecast::{Forecast, forecast};
+use crate::roll::zone::phase::Phase;
+use crate::roll::zone::words;
+use crate::sign::key::PublicKey;
+use crate::time::{Seconds, UnixTime};
+use std::collections::BTreeMap;
+
+const DAY: Seconds = 86_400;
+
+/// The calendar of the next `days`.
+pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
+    let now = about.clocks.signing;
+    let until = now.after(days.saturating_mul(DAY));
+    let ahead = forecast(about.facts, about.policy, now, until);
+    let steps = ahead.steps.iter().map(|coming| PlannedStep {
+        at: about.wall(coming.at),
+        verb: words::verb(&coming.step).to_owned(),
+        text: coming.text.clone(),
+        assumes: coming.assumes.to_owned(),
+    });
+    KeysPlan {
+        zone: about.apex.to_string(),
+        from: about.clocks.wall.0,
+        until: about.wall(until),
+        steps: steps.collect(),
+        bars: Bars::of(about, &ahead, until),
+        blockers: about.plan.blockers.iter().map(|blocker| blocker_info(about, blocker)).collect(),
+    }
+}
+
+/// Phases of all keys as they change, in the order of the keys' making.
+struct Bars {
+    margin: Seconds,
+    phases: BTreeMap<usize, Vec<(UnixTime, Phase)>>,
+}
+
+impl Bars {
+    fn of(about: &About<'_>, ahead: &Forecast, until: UnixTime) -> Vec<KeyBar> {
+        let mut bars = Bars { margin: about.policy.margin, phases: BTreeMap::new() };
+        let mut facts = ahead.start.clone();
+        let mut last = about.clocks.signing;
+        bars.look(&facts, last);
+        for (at, fact) in &ahead.taken {
+            bars.look_between(&facts, last, *at);
+            // Each one could follow when the forecast was made.
+            let _ = facts.take(fact, *at);
+            last = *at;
+            bars.look(&facts, last);
+        }
+        bars.look_between(&facts, last, until);
+        let bar = |(place, phases): (usize, Vec<(UnixTime, Phase)>)| {
+            let key = facts.keys.get(place)?;
+            let is_invented = ahead.invented.contains(&key.public.tag);
+            let was_over = phases.iter().all(|(_, phase)| *phase == Phase::Destroyed);
+            let phases = phases.into_iter().map(|(at, phase)| (about.wall(at), phase.word().to_owned()));
+            let PublicKey { tag, algorithm, .. } = key.public;
+            let tag = (!is_invented).then_some(tag);
+            (!was_over).then(|| KeyBar { tag, role: key.role.word().to_owned(), algorithm, phases: phases.collect() })
+        };
+        bars.phases.into_iter().filter_map(bar).collect()
+    }
+
+    /// A wait that ends changes a phase without a fact: looks at each moment after one.
+    fn look_between(&mut self, facts: &ZoneFacts, from: UnixTime, to: UnixTime) {
+        let ends = facts.key_sets.iter().filter_map(|version| version.until(Caution::Expiry, self.margin));
+        let mut moments: Vec<UnixTime> = ends.map(|end| end.after(1)).filter(|at| *at > from && *at < to).collect();
+        moments.sort_unstable();
+        for at in moments {
+            self.look(facts, at);
+        }
+    }
+
+    fn look(&mut self, facts: &ZoneFacts, at: UnixTime) {
+        for (place, key) in facts.keys.iter().enumerate() {
+            let phase = Phase::of(facts, key, self.margin, at);
+            let phases = self.phases.entry(place).or_default();
+            if let Some(last) = phases.last_mut().filter(|last| last.0 == at) {
+                last.1 = phase;
+            } else if phases.last().is_none_or(|(_, before)| *before != phase) {
+                phases.push((at, phase));
+            }
+        }
+    }
+}

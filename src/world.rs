@@ -1,0 +1,400 @@
+//! All that the control plane knows: zones, pools, tenants, their files, and the snapshot that follows from them.
+//!
+//! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
+
+mod attempt;
+mod build;
+mod cover;
+pub mod file_names;
+mod files;
+mod findings;
+mod held;
+mod keys;
+pub(crate) mod lines;
+mod looks;
+pub mod named;
+pub mod paths;
+pub mod pools;
+mod room;
+pub mod tenants;
+pub mod trouble;
+pub mod zones;
+
+use crate::answer::{Identity, Snapshot};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::dns::{name::Name, zone_name};
+use crate::metrics::progress::Progress;
+use crate::time::UnixTime;
+use crate::world::file_names::FileNames;
+use crate::world::pools::{Joined, Left, PoolOutside, PoolTable};
+use crate::world::tenants::bulk::{Fresh, Job};
+use crate::world::tenants::{Done, Surroundings, Tenants, homes::Homes};
+use crate::world::trouble::Reason;
+use crate::world::zones::{Held, Keys, ZoneState};
+use crate::zone::master;
+use build::is_above;
+use files::{master_gone, only_tenants};
+use findings::FINDINGS_TOLD_MAX;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The file of the pools below `zones/`.
+pub const POOLS_FILE: &str = "pools.toml";
+/// What a master file's name ends with; the rest is its zone.
+pub const ZONE_SUFFIX: &str = ".zone";
+
+/// Zones, at most: each has keys and a journal on the disk, and some 10 kB of memory; far more than any provider has.
+pub const ZONES_MAX: usize = 100_000;
+
+/// Tenants of all zones, at most: some 6 GB of memory with records of their own, more than any provider has. Past it a
+/// slip of a provisioning system would end the process, and with it the answers for all. It bounds what is kept: all that
+/// the first files of a start hold is in memory for a moment.
+pub const TENANTS_MAX: usize = 10_000_000;
+
+/// What only a shell can do.
+pub trait Outside: PoolOutside {
+    /// A file below `zones/`, or why not.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
+    /// Makes durable who is on a way between two pools, before anybody is served by it.
+    fn join_ways(&mut self, _joined: Vec<Joined>) {}
+    /// Makes durable who left ways for others, once all that joined is.
+    fn leave_ways(&mut self, _left: Vec<Left>) {}
+    /// The pools that a zone's tenants were served from when the last process ended; none: not known.
+    fn homes(&mut self, _apex: &Name) -> Option<String> {
+        None
+    }
+    /// The keys of a zone; made at its first start.
+    fn keys(&mut self, zone: &ZoneState) -> Keys;
+    /// Whether a zone was ever signed here.
+    fn was_signed(&mut self, apex: &Name) -> bool;
+    /// Whether last good content of its master file was kept when the last process ended.
+    fn was_last_good(&mut self, _apex: &Name) -> bool {
+        false
+    }
+    /// Whether a zone's roll to insecure has ended, so that nothing keeps it signed but the configuration.
+    fn is_unsigned(&mut self, _apex: &Name) -> bool {
+        false
+    }
+    /// The DS that the parent of a zone had when its keys could be used last; none: not known.
+    fn ds_before(&mut self, _apex: &Name) -> Option<Vec<Vec<u8>>> {
+        None
+    }
+    /// Reads many files of tenants by `read`, in whatever order; what it gives, in the order of the files.
+    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+        files.into_iter().map(read).collect()
+    }
+}
+
+/// A file below `zones/` that is new, changed (`content`) or gone.
+pub struct FileChange {
+    /// Its path, parts joined by `/`.
+    pub path: String,
+    /// Its octets; none: gone.
+    pub content: Option<Vec<u8>>,
+}
+
+/// Everything that is known.
+pub struct World {
+    config: Config,
+    /// How paths below `zones/` are shown: the folder as the configuration writes it.
+    shown: String,
+    /// The pools.
+    pub pools: PoolTable,
+    /// The zones by apex.
+    pub zones: BTreeMap<Name, ZoneState>,
+    /// Files by number.
+    pub files: FileNames,
+    /// How far a start is.
+    pub progress: Arc<Progress>,
+    tenants_max: usize,
+    zones_max: usize,
+    /// Octets of memory for records and tenants; none: nobody knows.
+    memory: Option<usize>,
+    /// What is held of all master files.
+    held: Held,
+    /// Tenants of all zones.
+    pub(crate) tenants: usize,
+    /// Numbers of files that are gone and may still be those of tenants.
+    gone_files: BTreeMap<u32, Arc<str>>,
+    file_ids: HashMap<Arc<str>, u32>,
+    /// What is wrong with files before anybody reads them, by path.
+    pub troubles: BTreeMap<String, Reason>,
+    /// Findings of a kind that are told one by one, at most.
+    told_max: usize,
+    /// Where tenants of zones were that are gone.
+    pub left_homes: BTreeMap<Name, Homes>,
+    /// Findings about zones that cannot be: bad names of files; none: it is only counted.
+    misnamed: BTreeMap<String, Option<Box<Diagnostic>>>,
+}
+
+impl World {
+    /// A world without files.
+    pub fn new(config: Config, shown: String) -> World {
+        let pools = PoolTable::new(config.tenants.ttl, format!("{shown}/{POOLS_FILE}"));
+        World {
+            config,
+            shown,
+            pools,
+            zones: BTreeMap::new(),
+            files: FileNames::default(),
+            progress: Arc::default(),
+            tenants_max: TENANTS_MAX,
+            zones_max: ZONES_MAX,
+            memory: None,
+            held: Held::default(),
+            tenants: 0,
+            gone_files: BTreeMap::new(),
+            file_ids: HashMap::new(),
+            troubles: BTreeMap::new(),
+            told_max: FINDINGS_TOLD_MAX,
+            left_homes: BTreeMap::new(),
+            misnamed: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in a new configuration; zones are signed and named as it says from now on.
+    pub fn configure(&mut self, config: Config, outside: &mut dyn Outside) {
+        self.config = config;
+        self.pools.looks_change();
+        let apexes: Vec<Name> = self.zones.keys().cloned().collect();
+        for apex in apexes {
+            let (signed, policy) = self.settings(&apex, outside);
+            let Some(zone) = self.zones.get_mut(&apex) else { continue };
+            if zone.signed != signed || zone.policy != policy {
+                zone.signed = signed;
+                zone.policy = policy;
+                zone.keys = if signed { Keys::Wanted } else { Keys::None };
+            }
+        }
+    }
+
+    /// Takes in a batch of files: pools first, then master files, then tenants, which depend on both.
+    pub fn apply(&mut self, batch: Vec<FileChange>, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
+        let mut tenants: BTreeMap<Name, Vec<FileChange>> = BTreeMap::new();
+        let (mut pools_changed, mut masters, mut coming) = (false, BTreeSet::new(), Vec::new());
+        let including = self.zones.values().any(|zone| !zone.includes().is_empty());
+        for change in batch {
+            if including {
+                masters.extend(self.apply_included(&change.path, outside));
+            }
+            match self.kind(&change.path) {
+                FileKind::Pools => pools_changed |= self.apply_pools(change.content, outside),
+                FileKind::Zone(apex) => coming.push((self.rank(&apex, outside), change.path, apex, change.content)),
+                FileKind::Tenants(apex) => {
+                    if !self.zones.contains_key(&apex) {
+                        self.zone_or_new(&apex, outside);
+                        masters.insert(apex.clone());
+                    }
+                    tenants.entry(apex).or_default().push(change);
+                }
+                FileKind::Included => {}
+                FileKind::Misnamed(finding) => {
+                    self.misname(&change.path, change.content.map(|_| finding));
+                }
+            }
+        }
+        coming.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, path, apex, content) in coming {
+            // Zones of the same batch may have taken the last places.
+            match self.kind(&path) {
+                FileKind::Misnamed(finding) => self.misname(&path, content.map(|_| finding)),
+                _ => masters.extend(self.apply_master(&apex, &path, content, outside)),
+            }
+        }
+        if !masters.is_empty() {
+            self.build(outside);
+        }
+        let mut done = BTreeMap::new();
+        let gone = tenants.values().flatten().filter(|change| change.content.is_none());
+        let gone: Vec<String> = gone.map(|change| change.path.clone()).collect();
+        for path in &gone {
+            let (path, id) = self.file(path);
+            self.gone_files.insert(id, path);
+        }
+        for (apex, changes) in tenants {
+            let what = self.apply_tenants(&apex, changes, now, outside);
+            done.insert(apex, what);
+        }
+        let again: Vec<Name> =
+            self.zones.keys().filter(|apex| pools_changed || is_above(apex, &masters)).cloned().collect();
+        for apex in again {
+            let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
+            done.entry(apex).or_default().add(&what);
+        }
+        self.go_ways(outside);
+        self.pools.settle_apart(outside);
+        self.pools.sweep(outside);
+        self.drop_empty(outside);
+        self.uncover(outside);
+        if !gone.is_empty() {
+            self.give_back_numbers();
+        }
+        done
+    }
+
+    /// Removes what the shrink guard holds back: tenants, and zones whose master files are gone.
+    pub fn allow_shrink(&mut self, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
+        let mut all = BTreeMap::new();
+        for apex in self.zones.keys().cloned().collect::<Vec<Name>>() {
+            let done = self.with_tenants(&apex, now, |tenants, around, pools| tenants.allow_shrink(around, pools));
+            all.insert(apex, done);
+        }
+        let mut forgotten = false;
+        for (apex, zone) in self.zones.iter_mut().filter(|(_, zone)| zone.gone && zone.has_content()) {
+            zone.forget_content();
+            zone.refuse(only_tenants(apex, format!("{}/{}", self.shown, zone.path)), true);
+            forgotten = true;
+        }
+        self.go_ways(outside);
+        self.pools.settle_apart(outside);
+        self.pools.sweep(outside);
+        self.drop_empty(outside);
+        self.uncover(outside);
+        self.give_back_numbers();
+        if forgotten {
+            self.build(outside);
+        }
+        all
+    }
+
+    /// At a start, after the first batch: takes back what an earlier process kept.
+    pub fn restore(
+        &mut self,
+        pools: Option<&str>,
+        masters: &BTreeMap<Name, String>,
+        texts: &BTreeMap<Name, String>,
+        now: UnixTime,
+        outside: &mut dyn Outside,
+    ) {
+        if let Some(text) = pools {
+            self.pools.restore(text, outside);
+        }
+        for (apex, text) in masters {
+            let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
+            let parsed = master::parse_within(&self.room(apex), apex, "last-good.zone", text, nothing);
+            let gone = master_gone(apex, self.shown(&(zone_name::print(apex) + ZONE_SUFFIX)));
+            let zone = self.zone_or_new(apex, outside);
+            if zone.gone {
+                zone.refuse(gone, true);
+            }
+            zone.restore(parsed);
+        }
+        self.build(outside);
+        for apex in self.zones.keys().cloned().collect::<Vec<Name>>() {
+            self.with_tenants(&apex, now, |tenants, around, pools| {
+                tenants.retry(around, pools);
+                tenants.restore(texts.get(&apex).map_or("", String::as_str), around, pools);
+                // Whoever has not come by now gives way.
+                if tenants.homes.end_start() {
+                    tenants.retry(around, pools);
+                }
+                Done::default()
+            });
+        }
+        self.go_ways(outside);
+        self.pools.settle_apart(outside);
+        self.pools.sweep(outside);
+        self.drop_empty(outside);
+        self.uncover(outside);
+    }
+
+    /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
+    pub fn spoil(&mut self, path: &str, finding: Diagnostic, outside: &mut dyn Outside) {
+        match self.kind(path) {
+            FileKind::Pools => drop(self.pools.refuse(vec![finding])),
+            FileKind::Zone(apex) => {
+                let zone = self.zone_or_new(&apex, outside);
+                if zone.gone || zone.path == path {
+                    zone.path = path.to_owned();
+                    zone.refuse(finding, false);
+                }
+                self.build(outside);
+            }
+            FileKind::Tenants(apex) => {
+                let (path, id) = self.file(path);
+                self.zone_or_new(&apex, outside).tenants.spoil(path, id, finding);
+            }
+            FileKind::Included | FileKind::Misnamed(_) => {}
+        }
+    }
+
+    fn with_tenants(
+        &mut self,
+        apex: &Name,
+        now: UnixTime,
+        act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> Done,
+    ) -> Done {
+        let tenants_max = self.tenants_room();
+        let Some(zone) = self.zones.get_mut(apex) else { return Done::default() };
+        self.tenants -= zone.tenants.table.len();
+        let room = tenants_max.saturating_sub(self.tenants);
+        let done = zone.with_tenants(now, (&self.files, room), &mut self.pools, act);
+        self.tenants += zone.tenants.table.len();
+        done
+    }
+
+    /// Zones that neither a file nor anything served speaks for any more.
+    fn drop_empty(&mut self, outside: &mut dyn Outside) {
+        let before = self.zones.len();
+        let is_empty = |zone: &mut ZoneState| zone.gone && !zone.has_content() && zone.tenants.is_empty();
+        let left = self.zones.extract_if(.., |_, zone| is_empty(zone));
+        // Caches hold what its tenants had, whatever becomes of the zone.
+        let left = left.map(|(apex, mut zone)| (apex, std::mem::take(&mut zone.tenants.homes)));
+        self.left_homes.extend(left.filter(|(_, homes)| !homes.is_empty()));
+        if self.zones.len() != before {
+            self.build(outside);
+        }
+    }
+
+    /// Files that master files include, below `zones/`.
+    pub fn included_paths(&self) -> BTreeSet<String> {
+        self.zones.values().flat_map(|zone| zone.includes()).cloned().collect()
+    }
+
+    /// The snapshot of what is known now.
+    pub fn snapshot(&mut self, version: u64, identity: Arc<Identity>) -> Snapshot {
+        let records = Arc::clone(self.pools.records());
+        let (mut served, mut unavailable, mut delegated) = (Vec::new(), Vec::new(), Vec::new());
+        for (apex, zone) in self.zones.iter_mut().filter(|(_, zone)| zone.covered.is_none()) {
+            match zone.serve(&records) {
+                Some(zone) => served.push(zone),
+                None => {
+                    delegated.extend(zone.delegation().map(|_| apex.clone()));
+                    unavailable.push(apex.clone());
+                }
+            }
+        }
+        Snapshot::new(version, served, identity).without(unavailable, delegated)
+    }
+
+    /// How a path below `zones/` is shown.
+    pub fn shown(&self, path: &str) -> String {
+        format!("{}/{path}", self.shown)
+    }
+
+    fn zone_or_new(&mut self, apex: &Name, outside: &mut dyn Outside) -> &mut ZoneState {
+        if !self.zones.contains_key(apex) {
+            let (signed, policy) = self.settings(apex, outside);
+            let path = zone_name::print(apex) + ZONE_SUFFIX;
+            let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
+            zone.refuse(only_tenants(apex, self.shown(&path)), true);
+            zone.tenants.tell(self.told_max);
+            zone.tenants.homes = match self.left_homes.remove(apex) {
+                Some(homes) => homes,
+                None => outside.homes(apex).map(Homes::read).unwrap_or_default(),
+            };
+            zone.tenants.homes.take_gone(apex, &mut self.pools);
+            self.zones.insert(apex.clone(), zone);
+        }
+        self.zones.get_mut(apex).expect("it was put in just above")
+    }
+}
+
+enum FileKind {
+    Pools,
+    Zone(Name),
+    Tenants(Name),
+    Included,
+    Misnamed(Box<Diagnostic>),
+}

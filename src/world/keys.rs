@@ -1,0 +1,46 @@
+//! Keys of zones change: what is served is built anew with them, and what their parents say of them.
+//!
+//! Pure. It is told which keys, and decides nothing about them.
+
+use crate::dns::name::Name;
+use crate::world::zones::Keys;
+use crate::world::{Outside, World};
+
+impl World {
+    /// Zones whose keys could not be used are tried again, those among them that are served unsigned meanwhile.
+    pub fn thaw(&mut self, outside: &mut dyn Outside) {
+        for zone in self.zones.values_mut() {
+            let is_bare = matches!(zone.keys, Keys::None) && zone.signed;
+            if is_bare || matches!(zone.keys, Keys::Frozen(_)) {
+                zone.keys = Keys::Wanted;
+            }
+        }
+        self.build(outside);
+    }
+
+    /// Zones that wait for their first keys are tried again: those that this finding stops, and those that are served
+    /// unsigned meanwhile.
+    pub fn go_on(&mut self, code: &str, outside: &mut dyn Outside) {
+        for zone in self.zones.values_mut() {
+            let waits = match &zone.keys {
+                Keys::Frozen(reason) => reason.code == code,
+                Keys::None => zone.signed,
+                Keys::Wanted | Keys::Loaded(_) => false,
+            };
+            if waits {
+                zone.keys = Keys::Wanted;
+            }
+        }
+        self.build(outside);
+    }
+
+    /// Gives zones the keys that they use from now on.
+    pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
+        for (apex, keys) in keys {
+            if let Some(zone) = self.zones.get_mut(&apex) {
+                zone.keys = keys;
+            }
+        }
+        self.build(outside);
+    }
+}
