@@ -13,25 +13,20 @@ mod explain;
 mod failure;
 mod keys;
 mod manual;
-mod output;
 mod pool;
-mod progress;
 mod reload;
+mod screen;
 pub mod serve;
 mod starting;
 mod status;
-mod story;
-mod svg;
-mod table;
 mod tenant;
-mod words;
 mod zone;
 
 use args::{Args, CertVerb, Command, KeysVerb, PoolVerb, TenantVerb, ZoneVerb};
 use clap::Parser;
 use context::Context;
 use failure::{Exit, Failure, Stop};
-use output::{Form, Output};
+use screen::output::{Colour, Form, Output};
 use std::process::ExitCode;
 
 /// Runs the command that the process was started with.
@@ -126,7 +121,7 @@ fn needs_configuration(command: &Command) -> bool {
 /// JSON gets JSON here as well, so the form is looked up in the raw arguments.
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && wants_json(std::env::args_os().map(|word| word.to_string_lossy().into_owned())) {
-        Output::new(Form::Json, output::Colour::Never).failure(&wrong_usage(&error.render().to_string()));
+        Output::new(Form::Json, Colour::Never).failure(&wrong_usage(&error.render().to_string()));
         return Exit::Usage.into();
     }
     // A reader that is gone needs no help.

@@ -7,6 +7,8 @@
 mod paths;
 #[path = "tidy/rooms.rs"]
 mod rooms;
+#[path = "tidy/signatures.rs"]
+mod signatures;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/structure.rs"]

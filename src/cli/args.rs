@@ -12,7 +12,7 @@ pub use keys::{Export, Hold, Import, KeyForm, KeysVerb, Lead, Plan, Resume, Roll
 pub use page::{EXITS, filled};
 pub use tenants::{Add, List, Rm, TenantVerb};
 
-use super::output::{Colour, Form};
+use crate::cli::screen::output::{Colour, Form};
 use clap::{Parser, Subcommand};
 use page::page;
 use std::path::PathBuf;

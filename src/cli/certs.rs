@@ -3,22 +3,19 @@
 //! Nothing here decides whether a key may be shown: the server does, and says from when on.
 
 mod change;
-mod hosts;
 mod rotate;
 mod show;
 mod steps;
 mod tlsa;
 
-pub use hosts::hosts;
-pub use show::keys;
 pub use tlsa::run as tlsa;
 
 use super::args::CertVerb;
 use super::client::{self, End};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::output::Output;
 use super::pool::no_such;
+use crate::cli::screen::output::Output;
 use crate::protocol::{PoolInfo, Request};
 use serde::de::DeserializeOwned;
 

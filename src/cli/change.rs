@@ -8,7 +8,7 @@ pub mod rm;
 use super::client::{End, PATIENCE_MORE};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::progress;
+use crate::cli::screen::progress;
 use crate::protocol::Request;
 use crate::time::{Seconds, print_span};
 use std::fs::File;

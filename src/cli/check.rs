@@ -6,8 +6,8 @@ mod user;
 
 use super::context;
 use super::failure::{Exit, Stop};
-use super::output::Output;
-use super::words::counted;
+use crate::cli::screen::output::Output;
+use crate::cli::screen::words::counted;
 use crate::config::Config;
 use crate::control;
 use crate::diagnostic::{Diagnostic, Severity};

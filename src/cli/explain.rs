@@ -3,9 +3,10 @@
 use super::client;
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::output::{Output, Tone};
-use super::table::{Table, plain};
-use super::words::{moment, relative, span};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::{moment, relative, span};
 use crate::dns::name::{Name, ROOT};
 use crate::protocol::{Explained, Request};
 use crate::time::{UnixTime, now};

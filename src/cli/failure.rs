@@ -39,7 +39,7 @@ pub struct Failure {
 /// Why a command stops before its end.
 #[derive(Debug)]
 pub enum Stop {
-    /// It failed. A reader of standard output that is gone stops nothing: see [`super::output::Output`].
+    /// It failed. A reader of standard output that is gone stops nothing: see [`crate::cli::screen::output::Output`].
     Failed(Box<Failure>),
 }
 

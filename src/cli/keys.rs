@@ -15,8 +15,8 @@ use super::args::KeysVerb;
 use super::client::{self, End};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::output::Output;
-use super::words::{nearest, zone_stem};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::words::{nearest, zone_stem};
 use crate::protocol::{Request, ZoneInfo};
 use serde::de::DeserializeOwned;
 

@@ -2,7 +2,7 @@
 
 use super::args::{Args, EXITS, filled};
 use super::failure::{Exit, Failure, Stop};
-use super::output::Output;
+use crate::cli::screen::output::Output;
 use clap::{Command, CommandFactory, Parser};
 use clap_mangen::Man;
 use std::io;

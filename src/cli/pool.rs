@@ -1,12 +1,15 @@
 //! `pool list` and `pool show`: the fleets of mail hosts that tenants share.
 
-use super::certs::{hosts, keys};
+mod hosts;
+pub mod keys;
+
 use super::client;
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::output::{Output, Tone};
-use super::table::{Table, plain};
-use super::words::{nearest, tone_of_state};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::{nearest, tone_of_state};
 use crate::protocol::{PoolInfo, Request};
 
 /// Prints all pools.
@@ -58,9 +61,9 @@ pub fn show(context: &Context, pool: &str, output: &mut Output) -> Result<Exit, 
     output.table(&table)?;
     if let Some(life) = &info.life {
         output.line("")?;
-        output.table(&hosts(&life.hosts, life.now))?;
+        output.table(&hosts::hosts(&life.hosts, life.now))?;
         output.line("")?;
-        output.table(&keys(life))?;
+        output.table(&keys::keys(life))?;
     }
     Ok(exit)
 }

@@ -5,8 +5,10 @@
 use super::client::{self, End};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::output::{Output, Tone};
-use super::{progress, status};
+use super::status;
+use crate::cli::screen::output::Output;
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::{findings, progress};
 use crate::protocol::{Finding, Request, ZoneInfo};
 
 /// Reloads, and prints what was found.
@@ -21,13 +23,13 @@ pub fn run(context: &Context, allow_shrink: bool, output: &mut Output) -> Result
             output.object(finding)?;
         }
     } else {
-        status::findings(&findings, output)?;
+        findings::print(&findings, output)?;
     }
     match end.exit {
         Exit::Refused => Err(held(context, end)?.into()),
         // The findings are the message.
-        Exit::Failure if status::exit_of(&findings) == Exit::Failure => Ok(Exit::Failure),
-        Exit::Ok => finish(context, status::exit_of(&findings), output),
+        Exit::Failure if findings::exit_of(&findings) == Exit::Failure => Ok(Exit::Failure),
+        Exit::Ok => finish(context, findings::exit_of(&findings), output),
         Exit::Failure | Exit::Usage | Exit::Unreachable | Exit::TimedOut => {
             end.check()?;
             Ok(Exit::Failure)

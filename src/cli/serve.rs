@@ -9,9 +9,9 @@ mod signals;
 
 use super::context;
 use super::failure::{Exit, Failure};
-use super::output::{Colour, Form, Output};
-use super::words::counted;
 use crate::answer::{Identity, Snapshot, respond};
+use crate::cli::screen::output::{Colour, Form, Output};
+use crate::cli::screen::words::counted;
 use crate::config::{self, Config};
 use crate::control::{self, Control};
 use crate::diagnostic::{Diagnostic, Severity};

@@ -5,10 +5,11 @@
 use super::client;
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
-use super::output::{Output, Tone};
-use super::status;
-use super::table::{Table, plain};
-use super::words::{nearest, tone_of_zone, yes, zone_stem};
+use crate::cli::screen::findings;
+use crate::cli::screen::output::Output;
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::{nearest, tone_of_zone, yes, zone_stem};
 use crate::config::Config;
 use crate::protocol::{Finding, Request, ZoneInfo};
 
@@ -45,7 +46,7 @@ pub fn overview(zones: &[ZoneInfo]) -> Table {
 /// Prints one zone and what is wrong with it.
 pub fn show(context: &Context, zone: &str, output: &mut Output) -> Result<Exit, Stop> {
     let (info, findings) = ask(context, zone)?;
-    let exit = status::exit_of(&findings);
+    let exit = findings::exit_of(&findings);
     if output.is_json() {
         let mut object = serde_json::json!(info);
         object["findings"] = serde_json::json!(findings);
@@ -70,7 +71,7 @@ pub fn show(context: &Context, zone: &str, output: &mut Output) -> Result<Exit, 
         }
     }
     output.table(&table)?;
-    status::spaced(&findings, output)?;
+    findings::spaced(&findings, output)?;
     Ok(exit)
 }
 

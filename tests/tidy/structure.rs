@@ -11,9 +11,6 @@ const FOLDER_MODULES_MAX: usize = 20;
 
 /// Pairs that still use each other: the folder, then both in the order of the alphabet.
 const KNOTS_LEFT: &[&str] = &[
-    "cli: certs and pool",
-    "cli: output and table",
-    "cli: status and zone",
     "control: keys_offline and outside",
     "control: socket and thread",
     "control::certs: closed and life",
@@ -25,7 +22,7 @@ const KNOTS_LEFT: &[&str] = &[
 ];
 
 /// Folders that still have too many modules.
-const FULL_LEFT: &[&str] = &["src/cli"];
+const FULL_LEFT: &[&str] = &[];
 
 /// Files that still have the other form.
 const OTHER_FORM_LEFT: &[&str] = &[];

@@ -7,13 +7,13 @@ use super::super::args::Rotate;
 use super::super::client;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::output::Output;
-use super::super::progress;
 use super::change::{read, read_chain, short};
 use super::steps::{Act, fill, shows, steps};
 use crate::cert::chain::{Chain, Expected};
 use crate::cert::make::PrivateKey;
 use crate::cert::{Roots, Spki};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::progress;
 use crate::config::{Install, PoolSettings};
 use crate::protocol::{CertInfo, HostInfo, PermitInfo, Request};
 use crate::store::pools::read_key;
@@ -165,7 +165,7 @@ fn permit(context: &Context, asked: &Rotate, spki: Spki, output: &mut Output) ->
     if info.granted {
         return say(output, "permit", "", &format!("hosts may be given key {}", spki.short()));
     }
-    let at = info.at.map(|at| format!("ask again at {}", super::super::words::moment(at))).unwrap_or_default();
+    let at = info.at.map(|at| format!("ask again at {}", crate::cli::screen::words::moment(at))).unwrap_or_default();
     let why = if info.why.is_empty() { end.message } else { info.why };
     Err(Failure::new(end.exit, why, at).into())
 }
@@ -292,7 +292,7 @@ impl Walk<'_> {
         };
         let fault = hosts.iter().find(|seen| seen.address == host).map(|seen| seen.fault.as_str()).unwrap_or_default();
         let fault = if fault.is_empty() { String::new() } else { format!(" ({fault})") };
-        let waited = super::super::words::span(Seconds::from(self.asked.timeout));
+        let waited = crate::cli::screen::words::span(Seconds::from(self.asked.timeout));
         let message = format!(
             "{host} does not show key {} after {waited}{fault}; new key: {}; not yet: {}",
             leaf.spki.short(),
@@ -341,7 +341,8 @@ impl Walk<'_> {
         say(output, "end", "", &format!("key {}: {text}", spki.short()))?;
         let info = self.settled()?;
         for wait in info.waits.iter().filter(|wait| wait.verb == "withdraw") {
-            let when = wait.until.map(super::super::words::moment).unwrap_or_else(|| "once it was seen".to_owned());
+            let when =
+                wait.until.map(crate::cli::screen::words::moment).unwrap_or_else(|| "once it was seen".to_owned());
             say(output, "withdraw", "", &format!("{}: {when}; until then --back is free", wait.step))?;
         }
         Ok(Exit::Ok)

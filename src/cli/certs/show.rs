@@ -6,16 +6,14 @@ use super::super::args::CertPlanAsked;
 use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
 use super::super::keys::plan::{steps, write};
-use super::super::output::{Output, Tone};
-use super::super::story::Story;
-use super::super::svg::{self, Part};
-use super::super::table::{Table, plain};
-use super::super::words::{minute, near, relative, span};
+use super::super::pool::keys::{self, SHORT};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::story::Story;
+use crate::cli::screen::svg::{self, Part};
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::{minute, span};
 use crate::protocol::{CertInfo, CertPlan, CertificateInfo, KeysPlan, PlannedStep, Request};
-use crate::time::UnixTime;
-
-/// Hex digits of a digest in a table; whole in JSON.
-const SHORT: usize = 16;
 
 /// Asks and prints; exit 1 where something stands in the way.
 pub fn status(context: &Context, pool: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
@@ -59,58 +57,12 @@ pub fn print(info: &CertInfo, output: &mut Output) -> Result<(), Stop> {
     };
     output.table(&story.sentences())?;
     output.line("")?;
-    output.table(&keys(info))?;
+    output.table(&keys::keys(info))?;
     if !info.certificates.is_empty() {
         output.line("")?;
         output.table(&certificates(&info.certificates, info.now))?;
     }
     Ok(())
-}
-
-/// A row for each key.
-pub fn keys(info: &CertInfo) -> Table {
-    let now = UnixTime(info.now);
-    let mut table = Table::new(&["key", "kind", "phase", "hosts may show it", "shown by", "known from"]);
-    for key in &info.keys {
-        let tone = match key.phase.as_str() {
-            "active" | "ready" => Tone::Good,
-            "rumoured" | "staged" | "retiring" => Tone::Caution,
-            _ => Tone::Plain,
-        };
-        let phase = if key.next { format!("next, {}", key.phase) } else { key.phase.clone() };
-        let ready = match key.ready_at {
-            Some(at) if at <= info.now => "now".to_owned(),
-            Some(at) => format!("from {} ({})", near(at, now), relative(at, now)),
-            None => "not yet".to_owned(),
-        };
-        table.row(vec![
-            plain(key.spki.chars().take(SHORT).collect::<String>()),
-            plain(&key.kind),
-            (tone, phase),
-            plain(ready),
-            plain(key.hosts.join(" ")),
-            if key.unconfirmed {
-                (Tone::Bad, format!("{}, not confirmed", known_from(&key.origin)))
-            } else {
-                plain(known_from(&key.origin))
-            },
-        ]);
-    }
-    table.without_empty()
-}
-
-/// Where a key is known from, in words that need no manual.
-fn known_from(origin: &str) -> &str {
-    match origin {
-        "made" => "made here",
-        "staged" => "`cert stage`",
-        "file" => "certificate file",
-        "given" => "`tlsa` of a file",
-        "host" | "seen" => "a look at a host",
-        "adopted" => "`cert adopt`",
-        // What a newer server may call out.
-        other => other,
-    }
 }
 
 fn certificates(certificates: &[CertificateInfo], now: u64) -> Table {

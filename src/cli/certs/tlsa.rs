@@ -4,10 +4,10 @@
 
 use super::super::args::Tlsa;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::output::Output;
 use super::change::read;
 use crate::cert::chain;
 use crate::cert::make::PrivateKey;
+use crate::cli::screen::output::Output;
 use crate::probe::{Manner, NO_KEY, Sight, look, targets};
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -5,9 +5,10 @@
 use super::super::args::{Hold, Resume, Roll};
 use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
-use super::super::output::{Output, Tone};
-use super::super::words::zone_stem;
 use super::{plan, status};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::zone_stem;
 use crate::protocol::{KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd};
 
 /// Asks for a roll, and prints its steps with their dates.

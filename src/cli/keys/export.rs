@@ -5,8 +5,9 @@
 use super::super::args::{Export, KeyForm};
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::output::{Output, Tone};
-use super::super::words::zone_stem;
+use crate::cli::screen::output::Output;
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::zone_stem;
 use crate::control::keys_offline::{private_half, read_facts};
 use crate::dns::name::{Name, ROOT};
 use crate::roll::zone::fold::ZoneFacts;

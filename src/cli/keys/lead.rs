@@ -5,7 +5,7 @@
 use super::super::args::Lead;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::output::Output;
+use crate::cli::screen::output::Output;
 use crate::protocol::{LeadAsked, LeadInfo, Request};
 
 /// Says that the server leads.

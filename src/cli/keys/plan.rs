@@ -5,11 +5,12 @@
 use super::super::args::Plan;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::output::{Output, Tone};
-use super::super::svg::{self, Part};
-use super::super::table::{Table, plain};
-use super::super::words::{minute, near, relative};
 use super::calendar;
+use crate::cli::screen::output::Output;
+use crate::cli::screen::svg::{self, Part};
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::{minute, near, relative};
 use crate::protocol::{KeysPlan, PlannedStep, Request};
 use crate::time::UnixTime;
 use std::io::Write;

@@ -5,9 +5,10 @@
 use super::super::args::Simulate;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::output::{Output, Tone};
-use super::super::progress::Bar;
-use super::super::words::{counted, minute, nearest, zone_stem};
+use crate::cli::screen::output::Output;
+use crate::cli::screen::progress::Bar;
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::{counted, minute, nearest, zone_stem};
 use crate::control::keys_offline::{SignedZone, signed_zones};
 use crate::roll::zone::sim::world::Wrong;
 use crate::roll::zone::sim::{Faults, Outcome, Setup, run as live_through};

@@ -4,10 +4,11 @@
 
 use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
-use super::super::output::{Output, Tone};
-use super::super::story::Story;
-use super::super::table::{Table, plain};
-use super::super::words::near;
+use crate::cli::screen::output::Output;
+use crate::cli::screen::story::Story;
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::near;
 use crate::protocol::{KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, Request};
 use crate::time::UnixTime;
 

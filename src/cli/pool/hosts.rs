@@ -2,9 +2,9 @@
 //!
 //! It adds nothing to what the server says.
 
-use super::super::output::Tone;
-use super::super::table::{Table, plain};
-use super::super::words::relative;
+use crate::cli::screen::table::{Table, plain};
+use crate::cli::screen::tone::Tone;
+use crate::cli::screen::words::relative;
 use crate::protocol::HostInfo;
 use crate::time::UnixTime;
 use std::collections::BTreeSet;

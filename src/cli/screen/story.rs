@@ -2,8 +2,8 @@
 //!
 //! It adds nothing to what the server says.
 
-use super::output::Tone;
 use super::table::{Table, plain};
+use super::tone::Tone;
 use super::words::{near, relative};
 use crate::protocol::{BlockerInfo, DoneInfo, WaitInfo};
 use crate::time::UnixTime;

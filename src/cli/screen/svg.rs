@@ -3,7 +3,7 @@
 //! Positions are parts of its width and texts keep their size, so that it reads on a telephone and on a wide screen, in
 //! the light and in the dark. It holds no script, and no text that was not escaped.
 
-use super::output::clean;
+use super::tone::clean;
 use super::words::minute;
 use crate::protocol::{BlockerInfo, CertPlan, KeysPlan, PlannedStep};
 

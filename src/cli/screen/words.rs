@@ -2,7 +2,7 @@
 //!
 //! Pure: the moment that counts as now comes in as an argument.
 
-use super::output::Tone;
+use super::tone::Tone;
 use crate::dns::zone_name;
 use crate::protocol::ZoneStanding;
 use crate::time::{Seconds, UnixTime};

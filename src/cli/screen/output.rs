@@ -2,9 +2,10 @@
 //!
 //! It never prints a control character that came from a file or from the server, and never draws or colours for a pipe.
 
-use super::failure::{Failure, Stop};
 use super::table::Table;
-use crate::render::{self, GREEN, ORANGE, RED, escape};
+use super::tone::{Tone, clean, paint};
+use crate::cli::failure::{Failure, Stop};
+use crate::render::{self, escape};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -27,21 +28,6 @@ pub enum Colour {
     Always,
     /// Never.
     Never,
-}
-
-/// How a word is shown where colour is on. Colour only repeats what the word says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// As it is.
-    Plain,
-    /// A heading.
-    Strong,
-    /// All is well.
-    Good,
-    /// Worth a look.
-    Caution,
-    /// Someone must act.
-    Bad,
 }
 
 /// Where a command prints. Where whoever read it is gone, as after `| head -1`, the command goes on without printing, and
@@ -238,17 +224,6 @@ fn with_rest(mut object: serde_json::Value, failure: &Failure) -> String {
     format!("{}\n", escape::json(&object.to_string()))
 }
 
-fn paint(colour: bool, tone: Tone, text: &str) -> String {
-    let code = match tone {
-        Tone::Plain => return text.to_owned(),
-        Tone::Strong => "1".to_owned(),
-        Tone::Good => format!("38;5;{GREEN}"),
-        Tone::Caution => format!("38;5;{ORANGE}"),
-        Tone::Bad => format!("1;38;5;{RED}"),
-    };
-    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-}
-
 /// Words in lines of so many columns, at most; a longer word is divided.
 fn divided(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -266,23 +241,10 @@ fn divided(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// `text` on one line without control characters: a tenant's file must not move the cursor of whoever lists it, nor
-/// turn the direction of what follows.
-pub fn clean(text: &str) -> String {
-    escape::line(text).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::failure::Exit;
     use super::*;
-
-    #[test]
-    fn control_characters_of_a_file_never_reach_the_terminal() {
-        let shown = clean("a\x1b[2J\u{9b}1m\n\u{202e}b");
-        assert_eq!(shown, "a\\u{1b}[2J\\u{9b}1m\\u{a}\\u{202e}b");
-        assert_eq!(clean("zürich 例え"), "zürich 例え");
-    }
+    use crate::cli::failure::Exit;
 
     #[test]
     fn a_long_record_is_divided_and_loses_nothing() {
@@ -308,27 +270,5 @@ mod tests {
         assert!(wanted(Colour::Always, false));
         assert!(!wanted(Colour::Never, true));
         assert!(!wanted(Colour::Auto, false));
-        assert_eq!(paint(false, Tone::Bad, "x"), "x");
-        assert_eq!(paint(true, Tone::Bad, "x"), "\x1b[1;38;5;160mx\x1b[0m");
-    }
-
-    /// Relative luminance of a colour of the cube 16 to 231 (WCAG 2.2, "relative luminance").
-    fn luminance(colour: u8) -> f64 {
-        let index = usize::from(colour - 16);
-        let part = |step: usize| {
-            let value = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0][step] / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { f64::powf((value + 0.055) / 1.055, 2.4) }
-        };
-        0.2126 * part(index / 36) + 0.7152 * part(index / 6 % 6) + 0.0722 * part(index % 6)
-    }
-
-    #[test]
-    fn each_colour_can_be_read_on_white_and_on_black() {
-        // WCAG 2.2 § 1.4.11 wants a contrast of 3; the same colour on both cannot have more than 4.58.
-        for colour in [GREEN, ORANGE, RED] {
-            let light = luminance(colour);
-            assert!(1.05 / (light + 0.05) > 3.5, "{colour} on white");
-            assert!((light + 0.05) / 0.05 > 3.5, "{colour} on black");
-        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A cell never holds a control character, whatever the server sent.
 
-use super::output::{Tone, clean};
+use super::tone::{Tone, clean};
 use crate::render::{GREEN, ORANGE, RED};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, presets};
 
