@@ -191,7 +191,7 @@ impl Store {
         first: &[Fact],
         now: UnixTime,
     ) -> Result<ZoneKeys, Frozen> {
-        self.zone_keys_if(apex, layout, algorithm, (first, |_| Ok(())), now)
+        self.zone_keys_if(apex, layout, algorithm, first, |_| Ok(()), now)
     }
 
     /// The same, where first keys are made only if `may_begin` has no reason against it. It is told whether they were
@@ -204,7 +204,8 @@ impl Store {
         apex: &[u8],
         layout: KeyLayout,
         algorithm: u8,
-        (first, may_begin): (&[Fact], impl FnOnce(bool) -> Result<(), Frozen>),
+        first: &[Fact],
+        may_begin: impl FnOnce(bool) -> Result<(), Frozen>,
         now: UnixTime,
     ) -> Result<ZoneKeys, Frozen> {
         self.check_is_same()?;
@@ -254,7 +255,7 @@ impl Store {
         algorithm: u8,
         now: UnixTime,
     ) -> Result<(u16, Key), Frozen> {
-        first::one_more(&self.disk, &self.zone_folder(apex), (role, algorithm), journal, now)
+        first::one_more(&self.disk, &self.zone_folder(apex), role, algorithm, journal, now)
     }
 
     /// Wipes the private half of a removed key: said first, so that a start finishes what a crash leaves.
@@ -282,7 +283,7 @@ impl Store {
 
     /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
     /// fact of any zone.
-    pub fn signing_clock(&self, (least, corrected): (UnixTime, Seconds)) -> (SigningClock, Told) {
+    pub fn signing_clock(&self, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
         SigningClock::start(&self.folder, Arc::clone(&self.disk), least, corrected)
     }
 

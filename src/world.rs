@@ -329,7 +329,7 @@ impl World {
         let Some(zone) = self.zones.get_mut(apex) else { return Done::default() };
         self.tenants -= zone.tenants.table.len();
         let room = tenants_max.saturating_sub(self.tenants);
-        let done = zone.with_tenants(now, (&self.files, room), &mut self.pools, act);
+        let done = zone.with_tenants(now, &self.files, room, &mut self.pools, act);
         self.tenants += zone.tenants.table.len();
         done
     }

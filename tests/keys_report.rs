@@ -157,7 +157,7 @@ fn what_freezes_comes_with_its_way_out() {
     assert_eq!(held.state, KeysStanding::Frozen, "by a person");
     assert!(held.blockers.iter().any(|blocker| blocker.freezes && blocker.what.contains("held: a move")), "{held:?}");
     assert_eq!(calendar(&world, 10).blockers.len(), 2);
-    let none = silent(&apex(), "registry", 7, ("its journal is damaged", "restore it"), UnixTime(START));
+    let none = silent(&apex(), "registry", 7, "its journal is damaged", "restore it", UnixTime(START));
     assert_eq!((none.state, none.must.as_slice()), (KeysStanding::Silent, &["restore it".to_owned()][..]));
 }
 

@@ -69,7 +69,7 @@ impl About<'_> {
 }
 
 /// The report of a zone whose keys cannot be used, so that it is silent: nothing is known but why.
-pub fn silent(apex: &Name, policy_name: &str, snapshot: u64, (what, fix): (&str, &str), wall: UnixTime) -> KeysInfo {
+pub fn silent(apex: &Name, policy_name: &str, snapshot: u64, what: &str, fix: &str, wall: UnixTime) -> KeysInfo {
     let blocker = BlockerInfo { what: what.to_owned(), fix: fix.to_owned(), freezes: true };
     KeysInfo {
         zone: apex.to_string(),

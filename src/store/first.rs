@@ -90,13 +90,14 @@ pub fn finish(
 pub fn one_more(
     disk: &Disk,
     folder: &Path,
-    (role, algorithm): (Role, u8),
+    role: Role,
+    algorithm: u8,
     journal: &mut JournalFile,
     now: UnixTime,
 ) -> Result<(u16, Key), Frozen> {
     let begun = key_files(&copies::folder_of(folder))?;
     let there = key_files(folder)?;
-    let made = match begun.iter().find_map(|name| adopt(folder, name, (role, algorithm), journal.facts())) {
+    let made = match begun.iter().find_map(|name| adopt(folder, name, role, algorithm, journal.facts())) {
         Some(made) => made,
         // No file that anyone put there is ever written over.
         None => make(folder, role, algorithm, journal.facts(), |public| {
@@ -126,7 +127,7 @@ fn keep(
 
 /// A key that was being made: it has a copy, which only this program writes, and no fact. None where its file is not that
 /// of a whole key of this kind, or its tag is taken.
-fn adopt(folder: &Path, name: &str, (role, algorithm): (Role, u8), facts: &ZoneFacts) -> Option<Made> {
+fn adopt(folder: &Path, name: &str, role: Role, algorithm: u8, facts: &ZoneFacts) -> Option<Made> {
     let unknown = facts.keys.iter().all(|key| key.file != *name);
     keyfile::parse_name(name).filter(|(r, a, _)| unknown && (*r, *a) == (role, algorithm))?;
     let der = keyfile::read_der(&copies::folder_of(folder).join(name)).ok()?;

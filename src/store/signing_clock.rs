@@ -41,7 +41,7 @@ impl SigningClock {
     /// `corrected` is what zones have recorded of its corrections: where the mark is lost, its credit goes on from there.
     pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
         let now = reading(&machine::boot(), &machine::machine());
-        let (clock, told) = SigningClock::start_at(keys, disk, (least, corrected), now);
+        let (clock, told) = SigningClock::start_at(keys, disk, least, corrected, now);
         time::steer(told.time);
         (clock, told)
     }
@@ -49,7 +49,8 @@ impl SigningClock {
     fn start_at(
         keys: &Path,
         disk: Arc<Disk>,
-        (least, corrected): (UnixTime, Seconds),
+        least: UnixTime,
+        corrected: Seconds,
         now: Reading,
     ) -> (SigningClock, Told) {
         let mut file = file(keys);
@@ -196,7 +197,7 @@ mod tests {
 
     /// The moment told at a start with these readings.
     fn started(keys: &Path, least: u64, now: Reading) -> (SigningClock, Told) {
-        SigningClock::start_at(keys, Arc::default(), (UnixTime(least), 0), now)
+        SigningClock::start_at(keys, Arc::default(), UnixTime(least), 0, now)
     }
 
     #[test]
@@ -290,8 +291,7 @@ mod tests {
             false => Ok(()),
         });
         let disk = Arc::new(Disk::with_failpoint(failpoint));
-        let (mut clock, told) =
-            SigningClock::start_at(keys.path(), disk, (UnixTime(0), 0), reading_of(START, 100, "a"));
+        let (mut clock, told) = SigningClock::start_at(keys.path(), disk, UnixTime(0), 0, reading_of(START, 100, "a"));
         assert_eq!((told.time, clock.findings().len()), (UnixTime(START), 1));
         full.store(false, Ordering::Relaxed);
         assert_eq!(clock.tick_at(&reading_of(START + 60, 160, "a")).time, UnixTime(START + 60));
@@ -302,7 +302,7 @@ mod tests {
     fn what_no_clock_counted_comes_on_top_of_all_that_zones_have_recorded() {
         let keys = tempfile::tempdir().expect("a folder");
         let start = |least: u64, corrected, now| {
-            SigningClock::start_at(keys.path(), Arc::default(), (UnixTime(least), corrected), now).0.credited()
+            SigningClock::start_at(keys.path(), Arc::default(), UnixTime(least), corrected, now).0.credited()
         };
         // The mark is lost: twelve days since the newest fact, beside the ten that zones have recorded before.
         let day = 86_400;
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn facts_of_a_time_when_the_clock_was_far_ahead_do_not_bring_that_time_back() {
         let keys = tempfile::tempdir().expect("a folder");
-        let start = |least, now| SigningClock::start_at(keys.path(), Arc::default(), (UnixTime(least), 0), now).1.time;
+        let start = |least, now| SigningClock::start_at(keys.path(), Arc::default(), UnixTime(least), 0, now).1.time;
         assert_eq!(start(0, reading_of(START, 100, "a")), UnixTime(START));
         let year_ahead = START + 365 * 86_400;
         assert_eq!(start(year_ahead, reading_of(START + 60, 160, "a")), UnixTime(START + 60));

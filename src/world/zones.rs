@@ -323,7 +323,8 @@ impl ZoneState {
     pub fn with_tenants<T>(
         &mut self,
         now: UnixTime,
-        (files, tenants_max): (&FileNames, usize),
+        files: &FileNames,
+        tenants_max: usize,
         pools: &mut PoolTable,
         act: impl FnOnce(&mut Tenants, &Surroundings<'_>, &mut PoolTable) -> T,
     ) -> T {

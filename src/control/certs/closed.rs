@@ -102,7 +102,7 @@ impl Closed {
     }
 
     /// The same for commands, at a moment of the wall clock. `past`: what is served by it.
-    pub fn info(&self, pool: &str, past: Option<&Past>, (snapshot, tenants): (u64, u64), wall: UnixTime) -> CertInfo {
+    pub fn info(&self, pool: &str, past: Option<&Past>, snapshot: u64, tenants: u64, wall: UnixTime) -> CertInfo {
         let published = past.map(Past::published).unwrap_or_default();
         let given_up = past.map(|past| past.given_up.clone()).unwrap_or_default();
         let all: SpkiSet = published.iter().chain(given_up.keys()).copied().collect();

@@ -43,7 +43,8 @@ pub fn findings(
     pool: &str,
     shown: &str,
     life: &Life,
-    (names, webpki): (&[String], bool),
+    names: &[String],
+    webpki: bool,
     clocks: Clocks,
 ) -> Vec<Diagnostic> {
     let now = clocks.signing;
@@ -95,7 +96,7 @@ pub fn findings(
         found.push(Diagnostic::warning(LONG, place(), message, &help));
     }
     for (path, leaf) in &life.certificates {
-        found.extend(certificate(pool, &place(), (path, leaf), names, clocks.wall));
+        found.extend(certificate(pool, &place(), path, leaf, names, clocks.wall));
     }
     if webpki {
         found.extend(life.hosts.iter().flat_map(|(address, host)| untrusted(pool, &place(), *address, host)));
@@ -201,13 +202,7 @@ fn strangers(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagn
     found
 }
 
-fn certificate(
-    pool: &str,
-    place: &Place,
-    (path, leaf): (&str, &Leaf),
-    names: &[String],
-    now: UnixTime,
-) -> Vec<Diagnostic> {
+fn certificate(pool: &str, place: &Place, path: &str, leaf: &Leaf, names: &[String], now: UnixTime) -> Vec<Diagnostic> {
     let about = |what: &str| format!("pool `{pool}`: certificate {path} {what}");
     let mut found = Vec::new();
     let life = leaf.not_after.0.saturating_sub(leaf.not_before.0);
@@ -242,7 +237,7 @@ fn untrusted(pool: &str, place: &Place, address: IpAddr, host: &HostSeen) -> Vec
 }
 
 /// A host at a tenant's own address that shows a key without TLSA: mail to that tenant waits, and nobody else's.
-pub fn strange_apart(pool: &str, (domain, shown): (&str, &str), address: IpAddr, spki: Spki) -> Diagnostic {
+pub fn strange_apart(pool: &str, domain: &str, shown: &str, address: IpAddr, spki: Spki) -> Diagnostic {
     let message = format!(
         "tenant `{domain}` has the TLSA of pool `{pool}`, and its own address {address} shows key {spki}, which is none of \
          them: mail to it waits where DANE is honoured"

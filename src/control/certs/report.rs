@@ -77,7 +77,7 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
         state: state.to_owned(),
         snapshot: around.snapshot,
         tenants: around.tenants,
-        certificates: life.certificates.iter().map(|one| certificate_info(one, around)).collect(),
+        certificates: life.certificates.iter().map(|(file, leaf)| certificate_info(file, leaf, around)).collect(),
         hosts: hosts(life, around.clocks),
         names: around.names.to_vec(),
         done: done(life, around.clocks),
@@ -137,7 +137,7 @@ fn origin(key: &KeyFacts) -> &'static str {
     }
 }
 
-fn certificate_info((file, leaf): &(String, Leaf), around: &Around<'_>) -> CertificateInfo {
+fn certificate_info(file: &str, leaf: &Leaf, around: &Around<'_>) -> CertificateInfo {
     let mut warnings = Vec::new();
     if around.clocks.wall > leaf.not_after {
         warnings.push("it has expired".to_owned());
@@ -146,7 +146,7 @@ fn certificate_info((file, leaf): &(String, Leaf), around: &Around<'_>) -> Certi
     warnings
         .extend(around.names.iter().filter(|name| !is_covered(name)).map(|name| format!("it does not cover {name}")));
     CertificateInfo {
-        file: file.clone(),
+        file: file.to_owned(),
         spki: leaf.spki.to_string(),
         kind: leaf.kind.word().to_owned(),
         names: leaf.names.clone(),
@@ -294,7 +294,7 @@ mod tests {
         let clocks = Clocks::apart(NOW, 100 * i64::try_from(DAY).expect("a day"));
         let life = life(folder.path(), 90, NOW);
         let (info, plan) = (told(&life, clocks), calendar("eu", &life, 120, clocks));
-        let findings = findings::findings("eu", "pools.toml", &life, (&[], false), clocks);
+        let findings = findings::findings("eu", "pools.toml", &life, &[], false, clocks);
         assert_eq!(info.certificates[0].warnings, ["it has expired"]);
         assert!(findings.iter().any(|finding| finding.message.contains("has expired")), "{findings:?}");
         assert!(!plan.steps.iter().any(|step| step.verb == "renew"), "{:?}", plan.steps);
@@ -312,7 +312,7 @@ mod tests {
             texts(&info).contains("a fact is not recorded") && !texts(&info).contains("repair the disk"),
             "{info:?}"
         );
-        let findings = findings::findings("eu", "pools.toml", &life, (&[], false), Clocks::from(NOW));
+        let findings = findings::findings("eu", "pools.toml", &life, &[], false, Clocks::from(NOW));
         let found = |code: &str| findings.iter().filter(|finding| finding.code == code).count();
         assert_eq!(found("MX5616"), 1, "{findings:?}");
         assert!(!findings.iter().any(|finding| finding.help.contains("repair the disk")), "{findings:?}");
@@ -326,7 +326,7 @@ mod tests {
         let mut life = life(folder.path(), 90, NOW);
         life.plan = Some(life.decide(None, NOW));
         life.disk = Some("no space left".to_owned());
-        let findings = findings::findings("eu", "pools.toml", &life, (&[], false), Clocks::from(NOW));
+        let findings = findings::findings("eu", "pools.toml", &life, &[], false, Clocks::from(NOW));
         let told = findings.iter().filter(|finding| finding.message.contains("no space left")).count();
         assert_eq!(told, 1, "{findings:?}");
     }

@@ -41,7 +41,7 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that was just started.
-    pub fn new((clock, told): (SigningClock, Told)) -> Clock {
+    pub fn new(clock: SigningClock, told: Told) -> Clock {
         Clock { clock, told }
     }
 

@@ -351,7 +351,7 @@ impl Rolls {
         };
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).chain(new_keys).collect();
         let may_begin = |begun| self.may_begin(store, zone, begun);
-        let loaded = store.zone_keys_if(&zone.apex, layout, zone.policy.algorithm, (&first, may_begin), now);
+        let loaded = store.zone_keys_if(&zone.apex, layout, zone.policy.algorithm, &first, may_begin, now);
         let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
         if loaded.is_new {
             self.first_made.insert(zone.apex.clone());

@@ -36,22 +36,21 @@ impl Mind {
                 send(reply, &calendar::calendar(pool, life, days, mind.clock.clocks()));
             }),
             Request::CertCsr { pool, kind, names, self_signed } => {
-                self.cert_csr(&pool, (kind.as_deref(), names, self_signed), reply)
+                self.cert_csr(&pool, kind.as_deref(), names, self_signed, reply)
             }
             Request::CertStage { pool, key, dry_run } => self.cert_stage(&pool, &key.0, dry_run, reply),
             Request::CertPermit { pool, spki, emergency, dry_run } => {
-                self.cert_permit(&pool, &spki, (emergency, dry_run), reply)
+                let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
+                self.cert_permit(&pool, &spki, caution, dry_run, reply)
             }
-            Request::CertAdopt { pool, spki, reason, dry_run } => {
-                self.cert_adopt(&pool, (&spki, reason, dry_run), reply)
-            }
+            Request::CertAdopt { pool, spki, reason, dry_run } => self.cert_adopt(&pool, &spki, reason, dry_run, reply),
             Request::CertDrop { pool, spki, emergency, back, reason, dry_run } => {
                 let fact = |spki| match back {
                     true => Fact::KeyTakenBack { spki },
                     false => Fact::KeyGivenUp { spki, emergency, reason: reason.clone() },
                 };
                 let known = self.key_of(&pool, &spki);
-                known.and_then(|spki| self.cert_drop(&pool, (spki, fact(spki), dry_run), reply))
+                known.and_then(|spki| self.cert_drop(&pool, spki, fact(spki), dry_run, reply))
             }
             Request::CertResume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
                 self.cert_begin_again(&pool, &reason, dry_run, reply)
@@ -88,8 +87,8 @@ impl Mind {
 
     /// A pool whose journal cannot be used.
     fn closed_info(&self, pool: &str) -> Option<CertInfo> {
-        let around = (self.version, self.tenants_of(pool));
-        Some(self.certs.broken.get(pool)?.info(pool, self.certs.past(pool), around, time::wall()))
+        let closed = self.certs.broken.get(pool)?;
+        Some(closed.info(pool, self.certs.past(pool), self.version, self.tenants_of(pool), time::wall()))
     }
 
     /// A person says that the past of a pool whose journal cannot be used is known.
@@ -209,7 +208,9 @@ impl Mind {
     fn cert_csr(
         &mut self,
         pool: &str,
-        (kind, names, self_signed): (Option<&str>, Vec<String>, Option<u32>),
+        kind: Option<&str>,
+        names: Vec<String>,
+        self_signed: Option<u32>,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let life = self.life(pool)?;
@@ -279,14 +280,14 @@ impl Mind {
         &mut self,
         pool: &str,
         spki: &str,
-        (emergency, dry_run): (bool, bool),
+        caution: Caution,
+        dry_run: bool,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let spki = self.key_of(pool, spki)?;
         self.is_pool_news |= self.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
         let (clocks, life) = (self.clock.clocks(), self.life(pool)?);
         let now = clocks.signing;
-        let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
         let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
         let name = words::key(life.facts(), spki);
         let is_given_up = life.facts().key(spki).is_some_and(|key| key.given_up.is_some());

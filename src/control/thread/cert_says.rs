@@ -29,7 +29,9 @@ impl Mind {
     pub(super) fn cert_adopt(
         &mut self,
         pool: &str,
-        (key, reason, dry_run): (&str, String, bool),
+        key: &str,
+        reason: String,
+        dry_run: bool,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let now = time::now();
@@ -54,7 +56,9 @@ impl Mind {
     pub(super) fn cert_drop(
         &mut self,
         pool: &str,
-        (spki, fact, dry_run): (Spki, Fact, bool),
+        spki: Spki,
+        fact: Fact,
+        dry_run: bool,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let is_back = matches!(fact, Fact::KeyTakenBack { .. });
@@ -98,7 +102,7 @@ impl Mind {
             for (pool, at) in &strange {
                 for (address, tenants) in self.tenants_at(pool, &at.keys().copied().collect()) {
                     let Some(spki) = at.get(&address) else { continue };
-                    let tell = |whose: &Whose| strange_apart(pool, (&whose.domain, &whose.shown), address, *spki);
+                    let tell = |whose: &Whose| strange_apart(pool, &whose.domain, &whose.shown, address, *spki);
                     found.extend(tenants.iter().take(NAMED_MAX).map(tell));
                 }
             }

@@ -283,7 +283,7 @@ impl Mind {
         for (pool, life) in self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none()) {
             // Only names that an operator wrote are held against certificates: tenants come and go.
             let settings = self.certs.settings(pool);
-            found.extend(findings(pool, &shown, life, (&settings.names, settings.webpki), self.clock.clocks()));
+            found.extend(findings(pool, &shown, life, &settings.names, settings.webpki, self.clock.clocks()));
         }
         found.extend(self.strange_tenants());
         self.pool_gauges();

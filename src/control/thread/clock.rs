@@ -52,7 +52,8 @@ impl Mind {
     ///
     /// # Errors
     /// Exit code and reason, where recorded facts say otherwise and are not overruled, or that time cannot be.
-    pub(super) fn confirm_clock(&mut self, overrule: bool, dry_run: bool) -> Result<(), (u8, String)> {
+    pub(super) fn confirm_clock(&mut self, against: Against, dry_run: bool) -> Result<(), (u8, String)> {
+        let overrule = against == Against::Overruled;
         if let Some(why) = self.clock.refuted(&self.evidence(), overrule) {
             let help = if overrule { "set the clock" } else { OVERRULE };
             return Err((4, format!("{why}\nhelp: {help}")));
@@ -78,6 +79,15 @@ impl Mind {
         let signed = self.rolls.zones.iter().flat_map(|(apex, roll)| windows(&name(apex), roll));
         Evidence { newest, signed: signed.collect() }
     }
+}
+
+/// What becomes of facts that speak against the wall clock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Against {
+    /// The clock is not confirmed.
+    Heeded,
+    /// It is confirmed all the same: they were recorded while it was wrong.
+    Overruled,
 }
 
 /// What a person may do where facts speak against the clock.

@@ -5,6 +5,7 @@
 
 use crate::control::keys_offline::roll_policy;
 use crate::control::rolls::{ZoneRoll, import};
+use crate::control::thread::clock::Against;
 use crate::control::thread::parents::silent_parent;
 use crate::control::thread::{Mind, rolls};
 use crate::dns::name::{Name, ROOT};
@@ -34,6 +35,15 @@ enum Report<'a> {
     Plan { days: u64, with: Option<&'a ZoneFacts> },
 }
 
+/// What an operator ends by `keys resume`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// The doubt about the past, and nothing else.
+    Doubt,
+    /// The hold; where there is none the doubt.
+    HoldFirst,
+}
+
 impl Mind {
     /// Answers a command about keys.
     pub(super) fn keys_request(&mut self, request: Request, reply: &Sender<Line>) {
@@ -45,17 +55,20 @@ impl Mind {
             Request::KeysRoll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
             Request::KeysHold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
             Request::KeysResume { zone, reason, silence: Some(end), dry_run, .. } => {
-                self.end_one_silence(&zone, (end, reason), dry_run, reply)
+                self.end_one_silence(&zone, end, reason, dry_run, reply)
             }
             Request::KeysResume { zone, reason: _, clock: true, overrule, dry_run, .. } => {
-                self.resume_clock(&zone, (overrule, dry_run), reply)
+                let against = if overrule { Against::Overruled } else { Against::Heeded };
+                self.resume_clock(&zone, against, dry_run, reply)
             }
             Request::KeysResume { zone, reason, doubt, dry_run, .. } => {
-                self.resume(&zone, reason, (doubt, dry_run), reply)
+                let ends = if doubt { Ends::Doubt } else { Ends::HoldFirst };
+                self.resume(&zone, reason, ends, dry_run, reply)
             }
             Request::KeysLead(asked) => self.lead(&asked.reason, asked.dry_run).map(|info| item(&info, reply)),
             Request::KeysImport { zone, keys, ttl, life, hold, dry_run } => {
-                self.import(&zone, &keys, (ttl, life), hold, (dry_run, reply))
+                let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
+                self.import(&zone, &keys, from, hold, dry_run, reply)
             }
             // The others are not about keys.
             other => Err((1, format!("{other:?} is not about keys"))),
@@ -85,7 +98,7 @@ impl Mind {
         let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
         let Some(roll) = roll else {
             let ill =
-                |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, (what, fix), time::wall());
+                |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, what, fix, time::wall());
             let info = match &zone.keys {
                 Keys::Frozen(reason) => ill(&reason.message, &reason.help),
                 Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, time::wall()),
@@ -191,16 +204,17 @@ impl Mind {
         &mut self,
         zone: &str,
         reason: String,
-        (doubt, dry_run): (bool, bool),
+        ends: Ends,
+        dry_run: bool,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
         let (_, roll) = self.keys_of(&apex)?;
         let (is_held, is_doubted) = (roll.facts().held.is_some(), roll.facts().doubt.is_some());
         let fact = match (is_held, is_doubted) {
-            (true, true) if doubt => Fact::DoubtEnded { reason },
+            (true, true) if ends == Ends::Doubt => Fact::DoubtEnded { reason },
             (true, true) => Fact::HoldEnded { reason },
-            (true, false) if doubt => {
+            (true, false) if ends == Ends::Doubt => {
                 return Err((4, format!("nothing of {apex} is in doubt; its hold stays")));
             }
             (true, false) | (false, _) => Fact::Resumed { reason },
@@ -209,14 +223,9 @@ impl Mind {
     }
 
     /// The clock's doubt ends for all zones, and no hold or doubt of any.
-    fn resume_clock(
-        &mut self,
-        zone: &str,
-        (overrule, dry_run): (bool, bool),
-        reply: &Sender<Line>,
-    ) -> Result<(), Ended> {
+    fn resume_clock(&mut self, zone: &str, against: Against, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
-        self.confirm_clock(overrule, dry_run)?;
+        self.confirm_clock(against, dry_run)?;
         let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
         self.describe(zone, &Report::Info, reply);
         Ok(())
@@ -225,12 +234,13 @@ impl Mind {
     fn end_one_silence(
         &mut self,
         zone: &str,
-        end: (SilenceEnd, String),
+        end: SilenceEnd,
+        reason: String,
         dry_run: bool,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
-        self.end_silence(&apex, end, dry_run)?;
+        self.end_silence(&apex, end, reason, dry_run)?;
         let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
         self.describe(zone, &Report::Info, reply);
         Ok(())
@@ -241,9 +251,10 @@ impl Mind {
         &mut self,
         zone: &str,
         keys: &[ImportedKey],
-        (ttl, life): (u32, u64),
+        from: Limits,
         hold: Option<String>,
-        (dry_run, reply): (bool, &Sender<Line>),
+        dry_run: bool,
+        reply: &Sender<Line>,
     ) -> Result<(), Ended> {
         let apex = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_lower());
         let apex = apex.map_err(|fault| (1, format!("`{zone}` is not a zone: {fault}")))?;
@@ -255,7 +266,6 @@ impl Mind {
         if let Some(tag) = self.rolls.given_up_among(&self.store, &apex, signing).first() {
             return Err((4, format!("key {tag} of {apex} was given up in an emergency: it never signs again")));
         }
-        let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
         if let Some(reason) = self.clock.silence(&self.config.keys) {
             return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));
         }

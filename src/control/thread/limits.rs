@@ -58,8 +58,7 @@ impl Mind {
                 self.world.pools.ttl_cap = Some(cap.min(zone.caps.data_ttl));
             }
             let (of, why) = (format!("zone {apex}"), roll.unrecorded());
-            let caps = (zone.caps.data_ttl, zone.caps.data_life, zone.caps.dnskey_life);
-            found.push(finding(OF_ZONE, &of, caps, &why));
+            found.push(finding(OF_ZONE, &of, zone.caps, &why));
         }
         found
     }
@@ -73,7 +72,8 @@ impl Mind {
                 zone.caps.data_life = zone.caps.data_life.min(cap.life);
             }
             let why = self.certs.lives.get(&pool).map(Life::unrecorded).unwrap_or_default();
-            found.push(finding(OF_POOL, &format!("pool `{pool}`"), (cap.ttl, cap.life, cap.life), &why));
+            let caps = Limits { dnskey_ttl: cap.ttl, data_ttl: cap.ttl, dnskey_life: cap.life, data_life: cap.life };
+            found.push(finding(OF_POOL, &format!("pool `{pool}`"), caps, &why));
         }
         found
     }
@@ -89,8 +89,9 @@ fn limit(roll: &mut ZoneRoll, wanted: Limits, now: UnixTime) -> Limits {
     if known.max(wanted) == known { Limits::UNBOUNDED } else { known }
 }
 
-/// That something stays as it was: TTL, and the lives of signatures over data and over DNSKEY.
-fn finding(code: &'static str, of: &str, (ttl, life, keys_life): (u32, u64, u64), why: &str) -> Diagnostic {
+/// That something stays within what is recorded of it.
+fn finding(code: &'static str, of: &str, caps: Limits, why: &str) -> Diagnostic {
+    let Limits { data_ttl: ttl, data_life: life, dnskey_life: keys_life, .. } = caps;
     let message = format!(
         "{of}: higher TTLs or longer signatures are not in force yet, since that cannot be recorded: {why}; until then TTLs \
          are {ttl} s at most, and signatures have {life} s left when they are made, those over DNSKEY {keys_life} s"

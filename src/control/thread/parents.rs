@@ -32,7 +32,7 @@ const PARENT_AT_REST: Duration = Duration::from_secs(3600);
 
 impl Mind {
     /// How the parent of a zone is looked at; none where that cannot be said now.
-    pub(super) fn parent_look(&self, (zone, through): (&ZoneState, u64), own: Option<SocketAddr>) -> Option<Look> {
+    pub(super) fn parent_look(&self, zone: &ZoneState, through: u64, own: Option<SocketAddr>) -> Option<Look> {
         let Some(parent) = &zone.parent else {
             let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.anchors.as_ref()?));
             return Some(Look::Parent { parents, anchors, ahead: self.clock.spread() });

@@ -126,7 +126,7 @@ impl Mind {
                 return None;
             };
             let text = words::step(roll.facts(), &step);
-            match take(&self.store, zone, roll, (&step, shift), now) {
+            match take(&self.store, zone, roll, &step, shift, now) {
                 Taken::Quietly => tracing::info!(ZONE = %apex, KEY = keys_of(&step), "{text}"),
                 Taken::Serving(keys) => {
                     let snapshot = self.version + 1;
@@ -219,7 +219,7 @@ impl Mind {
                 asked.push((apex.clone(), true, is_asked));
             }
             if is_due(&roll.parent) {
-                let look = self.parent_look((zone, roll.published), observer.here());
+                let look = self.parent_look(zone, roll.published, observer.here());
                 let is_asked = look.is_some_and(|look| observer.ask(apex, look));
                 asked.push((apex.clone(), false, is_asked));
             }
@@ -241,7 +241,7 @@ impl Mind {
         match seen {
             Seen::Own { through, outcome: Ok(facts) } => {
                 roll.own.answered(Vec::new(), AT_REST);
-                is_ds_seen = own_seen(apex, roll, through, (facts.dnskey_ttl, facts.keys_expire), self.version);
+                is_ds_seen = own_seen(apex, roll, through, facts.dnskey_ttl, facts.keys_expire, self.version);
             }
             Seen::Own { outcome: Err(faults), .. } => {
                 let after = SETTLED * 2u32.saturating_pow(roll.own.failures.min(6));
@@ -285,7 +285,7 @@ impl Mind {
 }
 
 /// Our addresses answer as the facts say; true where a DS set that is wanted was seen for the first time.
-fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, (ttl, expires): (u32, UnixTime), snapshot: u64) -> bool {
+fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, ttl: u32, expires: UnixTime, snapshot: u64) -> bool {
     if through != roll.published {
         // It was published again meanwhile, and that is what must be seen.
         roll.own.within(SETTLED);
@@ -336,7 +336,8 @@ fn take(
     store: &crate::store::Store,
     zone: &ZoneState,
     roll: &mut ZoneRoll,
-    (step, shift): (&Step, Shift),
+    step: &Step,
+    shift: Shift,
     now: UnixTime,
 ) -> Taken {
     if let Step::Create { role, algorithm } = step {

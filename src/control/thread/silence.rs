@@ -17,7 +17,8 @@ impl Mind {
     pub(super) fn end_silence(
         &mut self,
         apex: &Name,
-        (end, reason): (SilenceEnd, String),
+        end: SilenceEnd,
+        reason: String,
         dry_run: bool,
     ) -> Result<(), (u8, String)> {
         let Some(zone) = self.world.zones.get(apex) else { return Err((1, format!("there is no zone {apex} here"))) };

@@ -135,7 +135,9 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let wake = events.clone();
     let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
         .map_err(|cause| StartFault::System { what: "watch the folder of zones", cause })?;
-    let clock = Clock::new(store.signing_clock(store.newest_fact()));
+    let (newest, corrected) = store.newest_fact();
+    let (clock, told) = store.signing_clock(newest, corrected);
+    let clock = Clock::new(clock, told);
     let (mut mind, tell) = Mind::new(options, store, watcher, clock);
     let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;
     let asked = events.clone();
