@@ -14,7 +14,7 @@ mod rolls;
 mod sections;
 
 pub use addresses::Interfaces;
-pub use keys::keys_folder;
+pub use keys::{Whereabouts, whereabouts};
 pub use limits::Limits;
 pub use networks::{Network, Networks, Whose, can_be_looked_at};
 pub use places::Places;
@@ -39,6 +39,8 @@ pub const CONFIG_FILE_MAX: usize = 1024 * 1024;
 const ZONES: &str = "zones";
 /// The default folder of keys, relative to the file.
 pub const KEYS: &str = "keys";
+/// The control socket in the folder of keys, where `[server] socket` names no other place.
+pub const CONTROL_SOCKET: &str = "control.sock";
 /// Where DNS servers answer (RFC 1035 § 4.2).
 const DNS_PORT: u16 = 53;
 
@@ -144,6 +146,7 @@ impl Config {
         let mut config = self.clone();
         config.zones = folder.join(&self.zones);
         config.keys = folder.join(&self.keys);
+        config.server.socket = self.server.socket.as_ref().map(|socket| folder.join(socket));
         config.rolls.anchors = self.rolls.anchors.as_ref().map(|file| folder.join(file));
         config.probe.roots = self.probe.roots.as_ref().map(|file| folder.join(file));
         for install in config.pool.values_mut().filter_map(|pool| pool.install.as_mut()) {
@@ -152,6 +155,11 @@ impl Config {
         }
         config.encrypted.identity = self.encrypted.identity.as_ref().map(|(c, k)| (folder.join(c), folder.join(k)));
         config
+    }
+
+    /// The control socket: commands ask there.
+    pub fn control_socket(&self) -> PathBuf {
+        self.server.socket.clone().unwrap_or_else(|| self.keys.join(CONTROL_SOCKET))
     }
 
     /// What is said about the zone at `apex` (lower case, no final dot), or what holds where nothing is.
@@ -349,6 +357,14 @@ fn check_folders(reader: &mut Reader<'_>, table: &Table, config: &Config) {
         let span = table.locate("keys", None).or_else(|| table.locate("zones", None)).unwrap_or(0..0);
         let message = "the folders `zones` and `keys` lie in each other, so whoever writes tenants could write keys";
         reader.error("MX1015", span, message, "give each a folder of its own");
+    }
+    if let Some(socket) = config.server.socket.as_ref().filter(|socket| socket.starts_with(&config.zones)) {
+        let span = reader.table(table, "server").and_then(|at| at.value.locate("socket", None)).unwrap_or(0..0);
+        let message = format!(
+            "the control socket {} lies in `zones`, where whoever writes tenants could replace it",
+            socket.display()
+        );
+        reader.error("MX1015", span, message, "put it elsewhere, as in socket = \"/run/mxseal/control.sock\"");
     }
 }
 

@@ -19,6 +19,7 @@ mod thread;
 mod waits;
 mod warm;
 
+pub use caller::Readers;
 pub use keys_offline::ds_from_keys;
 pub use outside::{Seen, certificate_folders, examine};
 pub use thread::{Control, Options, ReadConfig, StartFault, start};

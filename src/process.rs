@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod confine;
+pub mod group;
 pub mod machine;
 pub mod notify;
 pub mod peer;

@@ -2,6 +2,7 @@
 //!
 //! One request a connection; then any number of `Line::Item`, then exactly one `Line::End`.
 
+pub mod access;
 pub mod certs;
 pub mod keys;
 pub mod states;

@@ -8,6 +8,7 @@
 mod live;
 
 mod process {
+    mod doors;
     mod fixture;
     mod log;
     mod memory;

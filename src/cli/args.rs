@@ -28,7 +28,8 @@ const SILENT: (u8, &str) = (5, "the server did not answer in time");
 /// Authoritative DNS server that signs mail-flow zones online.
 ///
 /// Tenants (customer domains) are files; each gets a host name of its own below a signed zone, with TLSA that always
-/// matches what the mail hosts present. Commands ask the running server over the control socket in its keys folder.
+/// matches what the mail hosts present. Commands ask the running server over its control socket: as its
+/// user or root, or, to read only, as a member of the group that `socket_group` names.
 #[derive(Debug, Parser)]
 #[command(
     name = "mxseal",

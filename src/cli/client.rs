@@ -4,6 +4,7 @@
 
 use super::failure::{Exit, Failure, Stop};
 use super::starting;
+use crate::config::Config;
 use crate::control::door::holder;
 use crate::protocol::{Line, Request};
 use serde::de::DeserializeOwned;
@@ -36,6 +37,10 @@ pub const PATIENCE_MORE: Duration = Duration::from_secs(10);
 pub struct Client {
     /// The control socket.
     pub socket: PathBuf,
+    /// The folder of keys, which a server holds a lock on.
+    pub keys: PathBuf,
+    /// The group whose members may read.
+    pub readers: Option<String>,
     /// The configuration, for the advice how to start.
     pub config: PathBuf,
 }
@@ -64,6 +69,12 @@ impl End {
 }
 
 impl Client {
+    /// Asks the server of a configuration, whose paths are resolved, and which `file` holds.
+    pub fn new(config: &Config, file: &Path) -> Client {
+        let (socket, keys) = (config.control_socket(), config.keys.clone());
+        Client { socket, keys, readers: config.server.socket_group.clone(), config: file.to_owned() }
+    }
+
     /// Asks, and hands on each item as it comes.
     ///
     /// # Errors
@@ -168,23 +179,29 @@ impl Client {
     }
 
     fn unreachable(&self, error: &io::Error, starting: Option<u32>) -> Failure {
-        let holder = self.socket.parent().and_then(holder);
+        let holder = holder(&self.keys);
         if let Some(pid) = starting.filter(|_| holder.is_none()) {
             let message = format!("the server (process {pid}) has no control socket at {} yet", self.socket.display());
             return Failure::new(Exit::Unreachable, message, "it is starting, or it hangs: see its log, and try again");
         }
         let start = format!("start it with `mxseal --config {} serve`", self.config.display());
         let found = std::fs::metadata(&self.socket).map(|metadata| metadata.file_type().is_socket());
-        let (reason, help) = why_unreachable(error, &found, holder, &start);
+        let (reason, mut help) = why_unreachable(error, &found, holder, &start);
+        if let Some(group) = self.readers.as_ref().filter(|_| help == AS_USER) {
+            help = format!("{help}; members of the group `{group}` may read");
+        }
         let message = format!("the server is not reachable at {}: {reason}", self.socket.display());
         Failure::new(Exit::Unreachable, message, help)
     }
 }
 
+/// What helps whoever may not use the socket.
+const AS_USER: &str = "run this as the user that runs the server, or as root";
+
 /// Tells the reasons apart: `found` is whether the path is a socket, where it could be looked at; `holder` the process that
 /// uses the folder of keys.
 fn why_unreachable(error: &io::Error, found: &io::Result<bool>, holder: Option<u32>, start: &str) -> (String, String) {
-    let user = "run this as the user that runs the server, or as root".to_owned();
+    let user = AS_USER.to_owned();
     let is_lost =
         matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) || matches!(found, Ok(false));
     if let Some(process) = holder.filter(|_| is_lost) {
@@ -204,7 +221,8 @@ fn why_unreachable(error: &io::Error, found: &io::Result<bool>, holder: Option<u
             ("the socket is there, but no server listens: it has ended or crashed".into(), start.into())
         }
         (ErrorKind::InvalidInput, _) => {
-            ("its path is longer than the system allows for sockets".into(), "give `keys` a shorter path".into())
+            let help = "give `keys`, or `socket` of [server], a shorter path";
+            ("its path is longer than the system allows for sockets".into(), help.into())
         }
         // The others are rare faults of the system; its own words serve best.
         _ => (error.to_string(), start.into()),
@@ -222,11 +240,6 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Stop> {
 fn not_understood(error: &serde_json::Error) -> Failure {
     let help = "this program and the server are of different versions: restart the server";
     Failure::new(Exit::Failure, format!("the server's answer cannot be read: {error}"), help)
-}
-
-/// The control socket in the keys folder: one name for the server and for every command.
-pub fn socket_in(keys: &Path) -> PathBuf {
-    keys.join("control.sock")
 }
 
 #[cfg(test)]
@@ -268,7 +281,8 @@ mod tests {
     #[test]
     fn a_server_that_stays_silent_is_a_time_out() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let client = Client { socket: socket_in(folder.path()), config: PathBuf::from("mxseal.toml") };
+        let config = Config { keys: folder.path().to_owned(), ..Config::default() };
+        let client = Client::new(&config, Path::new("mxseal.toml"));
         // The kernel accepts for it, and nothing is ever sent.
         let _listener = std::os::unix::net::UnixListener::bind(&client.socket).expect("it can be bound");
         match client.all::<Value>(&Request::Status, Duration::from_millis(20)) {

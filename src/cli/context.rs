@@ -2,9 +2,9 @@
 //!
 //! It reads the configuration and nothing else.
 
-use super::client::{Client, socket_in};
+use super::client::Client;
 use super::failure::{Exit, Failure};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Whereabouts};
 use crate::diagnostic::{self, Diagnostic};
 use crate::zone::tenant::text_of;
 use std::fs::File;
@@ -38,7 +38,7 @@ impl Context {
     pub fn load(given: Option<&Path>) -> Result<Context, Failure> {
         let file = find(given)?;
         let (config, _) = read(&file)?;
-        let client = Client { socket: socket_in(&config.keys), config: file.clone() };
+        let client = Client::new(&config, &file);
         Ok(Context { file, config, client, broken: None })
     }
 
@@ -55,26 +55,28 @@ impl Context {
 
 /// The first of the places whose configuration is gone while a server that used it is there.
 fn with_socket() -> Option<PathBuf> {
-    let beside = |place: &PathBuf| socket_in(&place.with_file_name(config::KEYS)).exists();
+    let beside = |place: &PathBuf| place.with_file_name(config::KEYS).join(config::CONTROL_SOCKET).exists();
     PLACES.iter().map(PathBuf::from).find(beside)
 }
 
 /// What a file that cannot be used says about where the server is. `why`: what is wrong with it.
 fn salvage(file: &Path, why: Failure) -> Result<Context, Failure> {
     let shown = file.display().to_string();
-    let keys = match octets(file) {
-        Ok(octets) => config::keys_folder(&shown, &String::from_utf8_lossy(&octets)).map_err(|findings| Failure {
+    let found = match octets(file) {
+        Ok(octets) => config::whereabouts(&shown, &String::from_utf8_lossy(&octets)).map_err(|findings| Failure {
             findings,
             ..Failure::new(
                 Exit::Failure,
                 format!("{shown} is wrong, and so nobody knows where the control socket is"),
-                "correct the line of `keys`: the socket lies in that folder; other faults of the file would not matter here",
+                "correct the line of `keys`, where the socket lies, or of `socket`; other faults of the file would not matter here",
             )
         })?,
-        Err(_) => PathBuf::from(config::KEYS),
+        Err(_) => Whereabouts { keys: PathBuf::from(config::KEYS), socket: None },
     };
-    let config = Config { keys, ..Config::default() }.resolve(file.parent().unwrap_or(Path::new("")));
-    let client = Client { socket: socket_in(&config.keys), config: file.to_owned() };
+    let mut config = Config { keys: found.keys, ..Config::default() };
+    config.server.socket = found.socket;
+    let config = config.resolve(file.parent().unwrap_or(Path::new("")));
+    let client = Client::new(&config, file);
     if !client.socket.exists() {
         return Err(why);
     }

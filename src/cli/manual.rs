@@ -22,7 +22,10 @@ const FILES: &[(&str, &str)] = &[
     ("zones/NAME/", "the tenants of that zone: TOML files, and NDJSON files with one tenant a line"),
     ("zones/pools.toml", "the pools of mail hosts"),
     ("keys/", "private keys and journals, mode 0700; copy it, and keep the copy as secret"),
-    ("keys/control.sock", "the control socket, by which commands ask the running server"),
+    (
+        "keys/control.sock",
+        "the control socket, by which commands ask the running server; socket in [server] names another place",
+    ),
 ];
 
 /// Prints the page of a command, as `--help` does.

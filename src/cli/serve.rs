@@ -5,6 +5,7 @@
 
 mod log;
 mod memory;
+mod rights;
 mod signals;
 
 use super::context;
@@ -17,7 +18,7 @@ use crate::control::{self, Control};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::http::health::{self, Health};
 use crate::metrics::Metrics;
-use crate::process::confine::{self, Confinement, InForce};
+use crate::process::confine::{self, InForce};
 use crate::process::{notify, system};
 use crate::protocol::Status;
 use crate::serve::descriptors::{Share, Wanted};
@@ -29,7 +30,6 @@ use arc_swap::ArcSwap;
 use log::Log;
 use ring::rand::{SecureRandom, SystemRandom};
 use signals::{Signals, Told};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -97,7 +97,8 @@ fn begin(
     let log = log.insert(Log::start(&config, Arc::clone(metrics)));
     quiet_panics();
     let bound = bind(&config)?;
-    let confinement = confine(&config, &file)?;
+    let readers = rights::readers(&config);
+    let confinement = rights::confine(&config, &file, readers.as_ref())?;
     log.run().map_err(|fault| failed(format!("cannot start the thread of the log: {fault}")))?;
     let (answering, told) = watch(signals, log.clone())?;
     let metrics = Arc::clone(metrics);
@@ -117,6 +118,7 @@ fn begin(
         identity,
         slot: Arc::clone(&slot),
         metrics: Arc::clone(&metrics),
+        readers,
         tell: Box::new({
             let health = Arc::clone(&health);
             move |line| {
@@ -224,30 +226,6 @@ fn shortage(share: &Share, config: &Config) -> Option<Diagnostic> {
     );
     let place = crate::diagnostic::Place::file("mxseal.toml");
     (!share.is_enough()).then(|| Diagnostic::warning("MX6203", place, message, help))
-}
-
-/// Gives up root, then everything that is not needed, while there is one thread.
-fn confine(config: &Config, file: &Path) -> Result<InForce, Failure> {
-    let user = config.server.user.as_deref().unwrap_or("");
-    confine::make_folder_for(user, &config.keys).map_err(|fault| failed(fault.to_string()))?;
-    let mut in_force = confine::drop_privileges(user).map_err(|fault| failed(fault.to_string()))?;
-    if let Err(fault) = std::fs::create_dir_all(&config.keys) {
-        return Err(failed(format!("the folder of keys {} cannot be made: {fault}", config.keys.display())));
-    }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut read_only: BTreeSet<PathBuf> = [config.zones.clone(), folder.to_owned(), PathBuf::from("/proc")].into();
-    read_only.extend(control::certificate_folders(config));
-    let read_only = read_only.into_iter().filter(|folder| folder.is_dir()).collect();
-    // So that the control socket comes back also where the folder of keys was made anew.
-    let sockets = config.keys.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
-    let sockets = sockets.map(Path::to_owned).into_iter().collect();
-    let more = confine::apply_process(&Confinement { read_only, read_write: vec![config.keys.clone()], sockets });
-    in_force.words.extend(more.words);
-    in_force.warnings.extend(more.warnings);
-    for warning in &in_force.warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(in_force)
 }
 
 /// A caught panic is reported by whoever catches it, at a bounded rate; the standard hook would write a line a packet.

@@ -47,6 +47,8 @@ const SERVER_KEYS: &[&str] = &[
     "workers",
     "nsid",
     "user",
+    "socket",
+    "socket_group",
     "tcp_connections",
     "tcp_connections_per_source",
     "tcp_idle",
@@ -69,6 +71,10 @@ pub struct Server {
     pub nsid: String,
     /// The user to become once the sockets are bound; none: whoever started it.
     pub user: Option<String>,
+    /// The control socket; none: `control.sock` in the folder of keys.
+    pub socket: Option<PathBuf>,
+    /// The group whose members may ask over the control socket, to read only; none: nobody but the server's user and root.
+    pub socket_group: Option<String>,
     /// TCP connections, at most.
     pub tcp_connections: usize,
     /// TCP connections from one IPv4 address or IPv6 /64, at most.
@@ -165,6 +171,8 @@ impl Default for Server {
             workers: 0,
             nsid: String::new(),
             user: None,
+            socket: None,
+            socket_group: None,
             tcp_connections: TCP_CONNECTIONS,
             tcp_connections_per_source: TCP_CONNECTIONS_PER_SOURCE,
             tcp_idle: TCP_IDLE,
@@ -183,7 +191,9 @@ pub fn server(reader: &mut Reader<'_>, table: &Table) -> Server {
         listen: listen(reader, table).unwrap_or(default.listen),
         workers: within(reader, table, "workers", 0, WORKERS_MAX).unwrap_or(default.workers),
         nsid: nsid(reader, table).unwrap_or(default.nsid),
-        user: user(reader, table),
+        user: account(reader, table, "user"),
+        socket: path(reader, table, "socket"),
+        socket_group: account(reader, table, "socket_group"),
         tcp_connections: within(reader, table, "tcp_connections", 1, TCP_CONNECTIONS_MAX)
             .unwrap_or(default.tcp_connections),
         tcp_connections_per_source: per_source(reader, table).unwrap_or(default.tcp_connections_per_source),
@@ -331,14 +341,16 @@ fn nsid(reader: &mut Reader<'_>, table: &Table) -> Option<String> {
     Some(at.value.to_owned())
 }
 
-fn user(reader: &mut Reader<'_>, table: &Table) -> Option<String> {
-    let at = reader.text(table, "user")?;
+/// The name of a user or a group; none where it is empty.
+fn account(reader: &mut Reader<'_>, table: &Table, key: &str) -> Option<String> {
+    let at = reader.text(table, key)?;
     if at.value.is_empty() {
         return None;
     }
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if at.value.len() > 32 || at.value.starts_with('-') || !at.value.bytes().all(allowed) {
-        let message = format!("`{}` is not the name of a user", shown(at.value));
+        let whose = if key == "user" { "user" } else { "group" };
+        let message = format!("`{}` is not the name of a {whose}", shown(at.value));
         reader.error("MX1005", at.span, message, "at most 32 letters, digits, dashes, dots and underscores");
         return None;
     }

@@ -1,6 +1,57 @@
-//! What the log keeps of what is asked over the control socket: each command that changes something.
+//! Who may ask for what over the control socket, and what the log keeps of it: each command that changes something.
 
+use crate::process::peer::Peer;
 use crate::protocol::Request;
+use crate::protocol::access::Access;
+
+/// The group whose members may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readers {
+    /// As the configuration names it.
+    pub name: String,
+    /// Its number; none: there is no such group.
+    pub gid: Option<u32>,
+}
+
+/// Who may ask for what.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    /// The user of this server.
+    pub owner: u32,
+    /// Who may read besides; none: nobody.
+    pub readers: Option<Readers>,
+}
+
+impl Guard {
+    /// The most that this caller may ask for; none: nothing at all.
+    ///
+    /// Where no group may read, the socket is its owner's alone (mode 0600), and the kernel has kept all others away. With a
+    /// group it has let its members through, who may read and no more.
+    pub(super) fn most(&self, caller: Option<&Peer>) -> Option<Access> {
+        let Some(readers) = &self.readers else { return Some(Access::Secret) };
+        let caller = caller?;
+        if caller.uid == 0 || caller.uid == self.owner {
+            return Some(Access::Secret);
+        }
+        readers.gid.is_some_and(|gid| caller.groups.contains(&gid)).then_some(Access::Read)
+    }
+
+    /// Why this caller may not ask for that: who asked, what is allowed, and what to do.
+    pub(super) fn refusal(&self, caller: Option<&Peer>, wanted: Access) -> String {
+        let who = caller.map_or_else(|| "an unknown user".to_owned(), |caller| format!("user id {}", caller.uid));
+        let what = match wanted {
+            Access::Read => "reads",
+            Access::Change => "changes something",
+            Access::Secret => "is about a private key",
+        };
+        let group = self.readers.as_ref().map_or("", |readers| &readers.name);
+        let owner = self.owner;
+        format!(
+            "refused to {who}: this command {what}, and members of the group `{group}` may only read: run it as the \
+             server's user (id {owner}), or as root"
+        )
+    }
+}
 
 /// A command that changes something, in words; none: it only looks, or is a dry run.
 pub(super) fn deed(request: &Request) -> Option<String> {
@@ -43,6 +94,50 @@ pub(super) fn deed(request: &Request) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn guard(readers: Option<Option<u32>>) -> Guard {
+        Guard { owner: 997, readers: readers.map(|gid| Readers { name: "help".to_owned(), gid }) }
+    }
+
+    fn of(uid: u32, groups: &[u32]) -> Option<Peer> {
+        Some(Peer { uid, groups: groups.to_vec() })
+    }
+
+    #[test]
+    fn members_of_the_group_read_the_owner_and_root_do_all_and_nobody_else_anything() {
+        let most = |caller: Option<Peer>| guard(Some(Some(40))).most(caller.as_ref());
+        assert_eq!(most(of(0, &[0])), Some(Access::Secret));
+        assert_eq!(most(of(997, &[997])), Some(Access::Secret));
+        assert_eq!(most(of(1001, &[1001, 40])), Some(Access::Read));
+        assert_eq!(most(of(1001, &[1001, 0, 997, 41])), None);
+        assert_eq!(most(None), None);
+        assert_eq!(guard(Some(None)).most(of(1001, &[40]).as_ref()), None, "no such group");
+        assert_eq!(guard(None).most(of(1001, &[]).as_ref()), Some(Access::Secret), "the file's mode let it through");
+    }
+
+    #[test]
+    fn a_refusal_says_who_what_is_allowed_and_what_to_do() {
+        let text = guard(Some(Some(40))).refusal(of(1001, &[40]).as_ref(), Access::Secret);
+        assert_eq!(
+            text,
+            "refused to user id 1001: this command is about a private key, and members of the group `help` may only read: \
+             run it as the server's user (id 997), or as root"
+        );
+    }
+
+    #[test]
+    fn what_the_log_keeps_as_a_deed_is_never_only_reading() {
+        let zone = || "x.example.".to_owned();
+        for dry_run in [false, true] {
+            let import = Request::KeysImport { zone: zone(), keys: Vec::new(), ttl: 1, life: 1, hold: None, dry_run };
+            assert_eq!(import.access(), Access::Secret, "it holds private keys");
+            let hold = Request::KeysHold { zone: zone(), reason: "r".to_owned(), dry_run };
+            assert_eq!(deed(&hold).is_some(), hold.access() > Access::Read);
+        }
+        let wait = |present| Request::TenantWait { domain: zone(), zone: zone(), present, seconds: 1 };
+        assert!([wait(true), wait(false)].iter().all(|wait| wait.access() == Access::Change));
+        assert_eq!(Request::Status.access(), Access::Read);
+    }
 
     #[test]
     fn what_only_looks_is_no_deed() {

@@ -2,28 +2,28 @@
 //!
 //! A socket that answers is never taken away from whoever listens there.
 
+use super::caller::Readers;
 use crate::diagnostic::passing;
+use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
-use std::fs::{Metadata, Permissions};
+use std::fs::Permissions;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The socket below `keys/`.
-const SOCKET_NAME: &str = "control.sock";
 /// Octets of a socket's path, at most: `sun_path` has 108, and one of them ends it (unix(7)).
 const PATH_OCTETS_MAX: usize = 107;
 /// Only the server's own user, and root, may use it.
 const MODE: u32 = 0o600;
+/// Members of a group may use it, too; what they may ask for is not for the file to say.
+const MODE_OF_GROUP: u32 = 0o660;
+/// Commands that wait to be taken, at most, as the standard library has it.
+const BACKLOG: i32 = 128;
 /// How long a wait for the next command lasts, until its place is looked at.
 const WAIT: Duration = Duration::from_secs(1);
-
-/// The socket of a server that uses this folder of keys.
-pub(super) fn path(keys: &Path) -> PathBuf {
-    keys.join(SOCKET_NAME)
-}
 
 /// A path that the system takes for no socket, as it is too long.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,8 @@ impl PathFault {
     pub(super) fn help(&self) -> String {
         let more = self.octets.saturating_sub(PATH_OCTETS_MAX);
         format!(
-            "set `keys` to a folder whose path is at least {more} octets shorter, as in keys = \"/var/lib/mxseal/keys\""
+            "set `keys`, or `socket` of [server], to a path that is at least {more} octets shorter, as in \
+             keys = \"/var/lib/mxseal/keys\""
         )
     }
 }
@@ -49,9 +50,30 @@ pub(super) fn path_fault(path: &Path) -> Option<PathFault> {
     (octets > PATH_OCTETS_MAX).then(|| PathFault { path: path.to_owned(), octets })
 }
 
-/// The socket and where it is.
+/// What is wrong with the control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorFault {
+    /// The socket.
+    pub path: PathBuf,
+    /// Whom it keeps away.
+    pub kept_away: KeptAway,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Whom a fault of the control socket keeps away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptAway {
+    /// Every command.
+    All,
+    /// Members of the group that may read, of this name.
+    Readers(String),
+}
+
+/// The socket, where it is, and who may use it besides the server's own user.
 pub(super) struct Door {
     path: PathBuf,
+    readers: Option<Readers>,
     open: Option<Open>,
 }
 
@@ -67,15 +89,22 @@ impl Door {
     ///
     /// # Errors
     /// What will not end by itself, such as a path that is too long.
-    pub(super) fn open(keys: &Path) -> io::Result<(Door, Option<String>)> {
-        let mut door = Door { path: path(keys), open: None };
+    pub(super) fn open(path: PathBuf, readers: Option<Readers>) -> io::Result<(Door, Option<DoorFault>)> {
+        let mut door = Door { path, readers, open: None };
         if let Some(fault) = path_fault(&door.path) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{fault}; {}", fault.help())));
         }
         match door.make() {
-            Ok(()) => Ok((door, None)),
-            Err(fault) if passing::is_passing(&fault) => Ok((door, Some(fault.to_string()))),
-            Err(fault) => Err(fault),
+            Ok(()) => {
+                let fault = door.let_in().err();
+                Ok((door, fault))
+            }
+            // A folder that is missing may come, as one below /run does.
+            Err(fault) if passing::is_passing(&fault) || fault.kind() == io::ErrorKind::NotFound => {
+                let fault = door.fault(KeptAway::All, fault.to_string());
+                Ok((door, Some(fault)))
+            }
+            Err(fault) => Err(io::Error::new(fault.kind(), format!("{}: {fault}", door.path.display()))),
         }
     }
 
@@ -103,25 +132,51 @@ impl Door {
     /// Looks whether the socket is at its place, as it was made, and makes it anew where it is not. True where it did.
     ///
     /// # Errors
-    /// Why it cannot be had, in words.
-    pub(super) fn mend(&mut self) -> Result<bool, String> {
+    /// Why it cannot be had, or not by all who should.
+    pub(super) fn mend(&mut self) -> Result<bool, DoorFault> {
         match (std::fs::symlink_metadata(&self.path), &self.open) {
             (Ok(found), Some(open)) if is_at_place(&found, open) => {
-                return self.close_to_others(&found).map(|()| false);
+                return self.let_in().map(|()| false);
             }
             (Ok(found), _) if found.file_type().is_socket() && is_answered(&self.path) => {
-                return Err("another process listens there".to_owned());
+                return Err(self.fault(KeptAway::All, "another process listens there".to_owned()));
             }
             _ => {}
         }
-        self.make().map(|()| true).map_err(|fault| fault.to_string())
+        self.make().map_err(|fault| self.fault(KeptAway::All, fault.to_string()))?;
+        self.let_in().map(|()| true)
     }
 
-    fn close_to_others(&self, found: &Metadata) -> Result<(), String> {
-        if found.mode() & 0o7777 == MODE {
+    fn fault(&self, kept_away: KeptAway, why: String) -> DoorFault {
+        DoorFault { path: self.path.clone(), kept_away, why }
+    }
+
+    /// Gives those the right to connect who shall have it, and nobody else.
+    fn let_in(&self) -> Result<(), DoorFault> {
+        let group = self.readers.as_ref().map(|readers| (readers, self.give_to(readers)));
+        let mode = if matches!(group, Some((_, Ok(())))) { MODE_OF_GROUP } else { MODE };
+        let set = std::fs::symlink_metadata(&self.path).and_then(|found| match found.mode() & 0o7777 == mode {
+            true => Ok(()),
+            false => std::fs::set_permissions(&self.path, Permissions::from_mode(mode)),
+        });
+        set.map_err(|fault| self.fault(KeptAway::All, fault.to_string()))?;
+        match group {
+            Some((readers, Err(why))) => Err(self.fault(KeptAway::Readers(readers.name.clone()), why)),
+            Some((_, Ok(()))) | None => Ok(()),
+        }
+    }
+
+    /// Makes the socket the group's; the error says in words why it is not.
+    fn give_to(&self, readers: &Readers) -> Result<(), String> {
+        let Some(gid) = readers.gid else {
+            return Err("there is no such group; create it, and restart the server".to_owned());
+        };
+        let found = std::fs::symlink_metadata(&self.path).map_err(|fault| fault.to_string())?;
+        if found.gid() == gid {
             return Ok(());
         }
-        std::fs::set_permissions(&self.path, Permissions::from_mode(MODE)).map_err(|fault| fault.to_string())
+        let given = std::os::unix::fs::lchown(&self.path, None, Some(gid));
+        given.map_err(|fault| format!("the server may not give its socket to it: {fault}; make its user a member"))
     }
 
     fn make(&mut self) -> io::Result<()> {
@@ -129,17 +184,21 @@ impl Door {
             Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
             _ => {}
         }
-        let listener = UnixListener::bind(&self.path)?;
-        std::fs::set_permissions(&self.path, Permissions::from_mode(MODE))?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // bind(2) gives the file the mode of the socket: nobody else can connect at any moment, wherever it lies.
+        rustix::fs::fchmod(&socket, Mode::from_raw_mode(MODE))?;
+        socket.bind(&SockAddr::unix(&self.path)?)?;
+        socket.listen(BACKLOG)?;
         // So that a wait for a command ends: accept(2) takes the limit of reading.
-        SockRef::from(&listener).set_read_timeout(Some(WAIT))?;
+        SockRef::from(&socket).set_read_timeout(Some(WAIT))?;
         let made = std::fs::symlink_metadata(&self.path)?;
+        let listener = UnixListener::from(OwnedFd::from(socket));
         self.open = Some(Open { listener, made: (made.dev(), made.ino(), made.uid()) });
         Ok(())
     }
 }
 
-fn is_at_place(found: &Metadata, open: &Open) -> bool {
+fn is_at_place(found: &std::fs::Metadata, open: &Open) -> bool {
     found.file_type().is_socket() && (found.dev(), found.ino(), found.uid()) == open.made
 }
 
@@ -183,9 +242,9 @@ mod tests {
 
     fn opened() -> (tempfile::TempDir, Door, PathBuf) {
         let keys = tempfile::tempdir().expect("a folder");
-        let (door, why) = Door::open(keys.path()).expect("opened");
-        assert_eq!(why, None);
-        let path = keys.path().join(SOCKET_NAME);
+        let path = keys.path().join("control.sock");
+        let (door, why) = Door::open(path.clone(), None).expect("opened");
+        assert_eq!((why, mode(&path)), (None, MODE));
         (keys, door, path)
     }
 
@@ -222,13 +281,14 @@ mod tests {
     fn a_folder_that_was_made_anew_gets_the_socket_and_anothers_socket_stays_anothers() {
         let (keys, mut door, path) = opened();
         std::fs::remove_dir_all(keys.path()).expect("removed");
-        assert!(door.mend().is_err_and(|why| why.contains("No such file")));
+        assert!(door.mend().is_err_and(|fault| fault.why.contains("No such file")));
         std::fs::create_dir(keys.path()).expect("made anew");
         assert_eq!(door.mend(), Ok(true));
         answers(&door, &path);
         std::fs::remove_file(&path).expect("removed");
         let other = UnixListener::bind(&path).expect("another's");
-        assert_eq!(door.mend(), Err("another process listens there".to_owned()));
+        let fault = door.mend().expect_err("another's");
+        assert_eq!((fault.why.as_str(), fault.kept_away), ("another process listens there", KeptAway::All));
         drop(other);
         assert_eq!(door.mend(), Ok(true));
     }
@@ -238,7 +298,27 @@ mod tests {
         let keys = tempfile::tempdir().expect("a folder");
         let long = keys.path().join("x".repeat(150));
         std::fs::create_dir(&long).expect("made");
-        assert!(Door::open(&long).is_err_and(|fault| fault.kind() == io::ErrorKind::InvalidInput));
+        let opened = Door::open(long.join("control.sock"), None);
+        assert!(opened.is_err_and(|fault| fault.kind() == io::ErrorKind::InvalidInput));
+    }
+
+    #[test]
+    fn a_group_gets_the_socket_and_one_that_cannot_leaves_it_to_the_owner() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let path = keys.path().join("control.sock");
+        let readers = |gid| Some(Readers { name: "help".to_owned(), gid });
+        // Its own group is one that every process may give a file to.
+        let own = rustix::process::getegid().as_raw();
+        let (mut door, fault) = Door::open(path.clone(), readers(Some(own))).expect("opened");
+        assert_eq!((fault, mode(&path)), (None, MODE_OF_GROUP));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o666)).expect("opened to all");
+        assert_eq!((door.mend(), mode(&path)), (Ok(false), MODE_OF_GROUP));
+        drop(door);
+        let (mut door, fault) = Door::open(path.clone(), readers(None)).expect("opened");
+        assert_eq!(fault.map(|fault| fault.kept_away), Some(KeptAway::Readers("help".to_owned())));
+        assert_eq!(mode(&path), MODE);
+        assert!(door.mend().is_err_and(|fault| fault.why.contains("no such group")));
+        answers(&door, &path);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! It reads and changes nothing. `check` asks it before anybody starts a server; the server itself reads the lists with it.
 
+mod doors;
+
 use crate::cert::roots::Roots;
 use crate::config::Config;
-use crate::control::door;
 use crate::diagnostic::{self, Diagnostic, Place};
 use crate::resolve::anchors::Anchors;
 use crate::store::ready;
@@ -27,7 +28,7 @@ pub const NO_KEYS: &str = "MX1032";
 pub fn host(config: &Config) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> =
         [zones(config), keys(config), anchors(config).1, named_roots(config)].into_iter().flatten().collect();
-    found.extend(socket_path(config));
+    found.extend(doors::findings(config));
     found
 }
 
@@ -43,19 +44,6 @@ fn keys(config: &Config) -> Option<Diagnostic> {
     let fault = ready::why_unusable(&config.keys, config.server.user.is_some())?;
     let help = "the server does not start without a folder of keys that it can write into, and nobody else can read";
     Some(Diagnostic::error(NO_KEYS, config.places.of("keys"), fault.to_string(), help))
-}
-
-/// The control socket is a file whose path the system bounds. A server may get by with a relative path; whoever asks it
-/// from another folder cannot.
-fn socket_path(config: &Config) -> Option<Diagnostic> {
-    let place = || config.places.of("keys");
-    if let Some(fault) = door::path_fault(&door::path(&config.keys)) {
-        return Some(Diagnostic::error("MX1033", place(), fault.to_string(), fault.help()));
-    }
-    let whole = std::path::absolute(door::path(&config.keys)).ok()?;
-    let fault = door::path_fault(&whole)?;
-    let help = format!("until then commands reach the server from this folder only; {}", fault.help());
-    Some(Diagnostic::warning("MX1034", place(), fault.to_string(), help))
 }
 
 /// Where trust begins when a parent is asked; without it no parent of others is asked.

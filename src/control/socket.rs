@@ -1,15 +1,17 @@
 //! The control socket: commands ask here, one JSON line each way and more.
 //!
-//! Only the owner of `keys/` can reach it. Reports are read from the published view, so that a long list never holds up
-//! the control thread. A lack of descriptors does not silence it: one is kept for a command.
+//! The server's own user, root, and members of a group that may read can reach it. Reports are read from the published
+//! view, so that a long list never holds up the control thread. A lack of descriptors does not silence it: one is kept for a
+//! command.
 
 use crate::answer::Snapshot;
-use crate::control::caller;
-use crate::control::door::Door;
+use crate::control::caller::{self, Guard};
+use crate::control::door::{Door, DoorFault};
 use crate::control::thread::Event;
 use crate::diagnostic::passing;
 use crate::dns::name::{Name, ROOT};
-use crate::process::peer;
+use crate::process::peer::{self, Peer};
+use crate::protocol::access::Access;
 use crate::protocol::{Line, Request, Status, TenantFilter};
 use crate::report::explain::explain;
 use crate::report::view::View;
@@ -26,10 +28,14 @@ use std::time::{Duration, Instant};
 /// Octets of a request, at most: an import of eight keys, each a private and a public file of some kilobytes with their
 /// remarks; all others are a name and a few words.
 const REQUEST_OCTETS_MAX: u64 = 256 * 1024;
+/// Exit code of a command that is refused.
+const EXIT_REFUSED: u8 = 4;
 /// How long a command may take to ask, or to read on.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Commands served at once.
 const CONNECTIONS_MAX: usize = 64;
+/// Of these, commands of callers who may only read: they never take the place of those who may change something.
+const READERS_MAX: usize = 48;
 /// How often a command that waits is looked after.
 const LOOK: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, so that a lack of descriptors does not spin.
@@ -45,19 +51,59 @@ pub struct Desk {
     pub status: Status,
     /// The control thread.
     pub control: Sender<Event>,
+    guard: Guard,
     open: AtomicUsize,
+    readers: AtomicUsize,
 }
 
 impl Desk {
     /// A desk nobody stands at.
-    pub fn new(slot: Arc<ArcSwap<Snapshot>>, view: Arc<ArcSwap<View>>, status: Status, control: Sender<Event>) -> Desk {
-        Desk { slot, view, status, control, open: AtomicUsize::new(0) }
+    pub(super) fn new(
+        slot: Arc<ArcSwap<Snapshot>>,
+        view: Arc<ArcSwap<View>>,
+        status: Status,
+        control: Sender<Event>,
+        guard: Guard,
+    ) -> Desk {
+        Desk { slot, view, status, control, guard, open: AtomicUsize::new(0), readers: AtomicUsize::new(0) }
+    }
+}
+
+/// One command among those that are served at once; its place is free again when it is dropped.
+struct Turn {
+    desk: Arc<Desk>,
+    caller: Option<Peer>,
+    /// The most that it may ask for; none: nothing.
+    most: Option<Access>,
+}
+
+impl Turn {
+    /// A place for a command of whoever is at the other end; none: all are taken.
+    fn take(desk: &Arc<Desk>, stream: &UnixStream) -> Option<Turn> {
+        let caller = peer::of(stream);
+        let turn = Turn { desk: Arc::clone(desk), most: desk.guard.most(caller.as_ref()), caller };
+        let readers = desk.readers.fetch_add(turn.reader(), Ordering::Relaxed);
+        let open = desk.open.fetch_add(1, Ordering::Relaxed);
+        let has_room = open < CONNECTIONS_MAX && (turn.reader() == 0 || readers < READERS_MAX);
+        has_room.then_some(turn)
+    }
+
+    /// 1 where it may change nothing.
+    fn reader(&self) -> usize {
+        usize::from(self.most.is_none_or(|most| most == Access::Read))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.desk.open.fetch_sub(1, Ordering::Relaxed);
+        self.desk.readers.fetch_sub(self.reader(), Ordering::Relaxed);
     }
 }
 
 /// Serves commands until the process ends. The place of the socket is looked at each second: what is wrong with it, where
 /// that changes, goes to the control thread; `why` is what was wrong at the start.
-pub fn run(mut door: Door, mut why: Option<String>, desk: &Arc<Desk>) {
+pub(super) fn run(mut door: Door, mut why: Option<DoorFault>, desk: &Arc<Desk>) {
     let mut reserve = door.reserve();
     let mut looked = Instant::now();
     loop {
@@ -90,38 +136,37 @@ pub fn run(mut door: Door, mut why: Option<String>, desk: &Arc<Desk>) {
 
 /// Serves a command in a thread of its own.
 fn take(stream: UnixStream, desk: &Arc<Desk>) {
-    if desk.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
-        desk.open.fetch_sub(1, Ordering::Relaxed);
-        return;
-    }
-    let served = Arc::clone(desk);
+    let Some(turn) = Turn::take(desk, &stream) else { return };
     let thread = std::thread::Builder::new().name("mxseal-command".to_owned());
-    let spawned = thread.spawn(move || {
-        // A command that went away needs no answer.
-        let _ = serve(&stream, &served);
-        served.open.fetch_sub(1, Ordering::Relaxed);
-    });
-    if spawned.is_err() {
-        desk.open.fetch_sub(1, Ordering::Relaxed);
-    }
+    // A command that went away needs no answer; one that gets no thread is closed.
+    let _ = thread.spawn(move || drop(serve(&stream, &turn)));
 }
 
-fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
+fn serve(stream: &UnixStream, turn: &Turn) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new(stream.take(REQUEST_OCTETS_MAX)).read_line(&mut line)?;
     let mut out = Out(BufWriter::new(stream));
     match serde_json::from_str::<Request>(&line) {
-        Ok(request) => {
-            if let Some(deed) = caller::deed(&request) {
-                tracing::info!(USER = peer::user(stream), "command: {deed}");
-            }
-            answer(request, desk, &mut out)?;
-        }
+        Ok(request) => obey(request, turn, &mut out)?,
         Err(fault) => out.end(1, &format!("the request is not understood: {fault}"))?,
     }
     out.0.flush()
+}
+
+/// Answers what the caller may ask for.
+fn obey(request: Request, turn: &Turn, out: &mut Out<'_>) -> io::Result<()> {
+    let user = turn.caller.as_ref().map(|caller| caller.uid);
+    let (wanted, deed) = (request.access(), caller::deed(&request));
+    if turn.most.is_none_or(|most| wanted > most) {
+        tracing::warn!(USER = user, "refused: {}", deed.as_deref().unwrap_or("a request"));
+        return out.end(EXIT_REFUSED, &turn.desk.guard.refusal(turn.caller.as_ref(), wanted));
+    }
+    if let Some(deed) = deed {
+        tracing::info!(USER = user, "command: {deed}");
+    }
+    answer(request, &turn.desk, out)
 }
 
 struct Out<'a>(BufWriter<&'a UnixStream>);

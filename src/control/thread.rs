@@ -30,6 +30,7 @@ use start::{Tell, spawn};
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::certs::Certs;
+use crate::control::door::DoorFault;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
 use crate::control::outside::Disk;
@@ -81,8 +82,8 @@ pub enum Event {
     KeyFailed(Box<Name>, String),
     /// This zone was looked at from outside.
     Seen(Box<Name>, Box<Seen>),
-    /// Why the control socket cannot be had; none: it can again.
-    Socket(Option<String>),
+    /// What is wrong with the control socket; none: nothing any more.
+    Socket(Option<DoorFault>),
     /// The hosts of a pool were looked at.
     Probed(Box<crate::probe::Seen>),
     /// The process ends.

@@ -32,6 +32,8 @@ pub struct Confinement {
     pub read_write: Vec<PathBuf>,
     /// Folders below which a local socket may be made, and nothing else.
     pub sockets: Vec<PathBuf>,
+    /// Folders below which a local socket may also be removed, to be made anew: of a control socket outside of `keys/`.
+    pub replaced_sockets: Vec<PathBuf>,
 }
 
 /// What confines the process now, in words for the start line and `status`.
@@ -85,12 +87,12 @@ struct Account {
     gid: u32,
 }
 
-/// Becomes `user` (a name or a number of [`PASSWD`]) for good: no group, no capability, no way back, proved. An empty name keeps
-/// the user and gives up capabilities, unless that user is root.
+/// Becomes `user` (a name or a number of [`PASSWD`]) for good: no group but its first one and those to `keep`, no capability, no
+/// way back, proved. An empty name keeps the user and gives up capabilities, unless that user is root.
 ///
 /// # Errors
 /// [`ConfineFault`]: the server must end.
-pub fn drop_privileges(user: &str) -> Result<InForce, ConfineFault> {
+pub fn drop_privileges(user: &str, keep: &[u32]) -> Result<InForce, ConfineFault> {
     let running = system::effective_user();
     if user.is_empty() {
         return keep_user(running);
@@ -101,7 +103,8 @@ pub fn drop_privileges(user: &str) -> Result<InForce, ConfineFault> {
     }
     if running == 0 {
         system::empty_bounding_set();
-        system::become_user(account.uid, account.gid).map_err(|fault| ConfineFault::Refused(user.to_owned(), fault))?;
+        let done = system::become_user(account.uid, account.gid, keep);
+        done.map_err(|fault| ConfineFault::Refused(user.to_owned(), fault))?;
     } else if running != account.uid {
         return Err(ConfineFault::NotRoot { user: user.to_owned(), running });
     }
@@ -198,7 +201,9 @@ fn restrict_files(confinement: &Confinement, now: &mut InForce) {
     let mut rules = Vec::new();
     let wanted = confinement.read_only.iter().map(|path| (path, read));
     let wanted = wanted.chain(confinement.read_write.iter().map(|path| (path, write)));
-    for (path, access) in wanted.chain(confinement.sockets.iter().map(|path| (path, AccessFs::MakeSock.into()))) {
+    let wanted = wanted.chain(confinement.sockets.iter().map(|path| (path, AccessFs::MakeSock.into())));
+    let replace = AccessFs::MakeSock | AccessFs::RemoveFile;
+    for (path, access) in wanted.chain(confinement.replaced_sockets.iter().map(|path| (path, replace))) {
         match PathFd::new(path) {
             Ok(folder) => rules.push(Ok(PathBeneath::new(folder, access))),
             Err(PathFdError::OpenCall { source, path, .. }) => {

@@ -19,13 +19,14 @@ pub fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Leaves all supplementary groups, then changes group and user (real, effective and saved).
+/// Leaves all supplementary groups but these, then changes group and user (real, effective and saved).
 ///
 /// # Errors
 /// What the kernel says; the process must then not go on.
-pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
+pub fn become_user(uid: u32, gid: u32, keep: &[u32]) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    rustix::thread::set_thread_groups(&[])?;
+    let keep: Vec<Gid> = keep.iter().map(|gid| Gid::from_raw(*gid)).collect();
+    rustix::thread::set_thread_groups(&keep)?;
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     Ok(rustix::thread::set_thread_res_uid(uid, uid, uid)?)
 }

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,12 +16,12 @@ const USER: &str = "nobody";
 /// Names the folder of a child's files.
 const FOLDER: &str = "MXSEAL_OPS_FOLDER";
 
-/// Folders of a test: `read` and `write` are allowed, `outside` is not.
+/// Folders of a test: `read` and `write` are allowed, in `sockets` only sockets are made anew, `outside` is not.
 fn folders() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("set");
     open(folder.path());
-    for name in ["read", "write", "write/empty", "outside"] {
+    for name in ["read", "write", "write/empty", "sockets", "outside"] {
         let path = folder.path().join(name);
         fs::create_dir(&path).expect("made");
         open(&path);
@@ -35,7 +36,7 @@ fn confine_all() -> (PathBuf, InForce) {
     let mut status = String::new();
     File::open("/proc/self/status").and_then(|mut f| f.read_to_string(&mut status)).expect("read");
     let root = status.contains("Uid:\t0\t");
-    let dropped = confine::drop_privileges(if root { USER } else { "" }).expect("root is given up");
+    let dropped = confine::drop_privileges(if root { USER } else { "" }, &[]).expect("root is given up");
     if !root {
         eprintln!("skipped: giving up root, as the test does not run as root");
     }
@@ -43,6 +44,7 @@ fn confine_all() -> (PathBuf, InForce) {
         read_only: vec![folder.join("read")],
         read_write: vec![folder.join("write")],
         sockets: vec![folder.join("read")],
+        replaced_sockets: vec![folder.join("sockets")],
     };
     let mut now = confine::apply_process(&allowed);
     now.words.extend(dropped.words);
@@ -92,7 +94,12 @@ fn reach_nothing_else() {
         assert_eq!(errno(File::open(folder.join("outside/file"))), Some(libc::EACCES));
         assert_eq!(errno(File::open("/etc/passwd")), Some(libc::EACCES));
         assert!(fs::rename(folder.join("write/file"), folder.join("outside/file2")).is_err());
+        assert_eq!(errno(fs::write(folder.join("sockets/new"), "")), Some(libc::EACCES));
+        assert_eq!(errno(File::open(folder.join("sockets/file"))), Some(libc::EACCES));
     }
+    let door = folder.join("sockets/door");
+    drop(UnixListener::bind(&door).expect("the control socket is made"));
+    fs::remove_file(&door).expect("and made anew");
     let mut text = String::new();
     status.rewind().and_then(|()| status.read_to_string(&mut text)).expect("still readable");
     let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("").trim().to_owned();
@@ -205,7 +212,7 @@ fn commit(task: &str) {
 fn a_user_that_cannot_be_become_is_an_error_that_says_what_to_do() {
     if alone::task().is_some() {
         for (user, word) in [("no-such-user", "create it"), ("root", "still become root"), ("0", "still become root")] {
-            let text = confine::drop_privileges(user).expect_err("refused").to_string();
+            let text = confine::drop_privileges(user, &[]).expect_err("refused").to_string();
             assert!(text.contains(word) && text.contains(user), "{text}");
         }
         return;

@@ -29,7 +29,7 @@ pub fn become_server(config: &Config) -> Vec<Diagnostic> {
     };
     let Some((uid, gid)) = wanted.filter(|(uid, _)| *uid != running) else { return Vec::new() };
     let fault = match running {
-        0 => system::become_user(uid, gid).err().map(|fault| fault.to_string()),
+        0 => system::become_user(uid, gid, &[]).err().map(|fault| fault.to_string()),
         _ => Some(format!("only root can, and this is user {running}")),
     };
     fault.map(|why| Diagnostic::warning("MX1036", place, in_doubt(config, uid, &why), CURE)).into_iter().collect()

@@ -3,6 +3,7 @@
 //! It tries as a reload does, so nothing is believed that a reload would not believe. What only a person can judge, such as
 //! a journal that is damaged, waits for one.
 
+use crate::control::door::{DoorFault, KeptAway};
 use crate::control::foresee::BAD_ANCHORS;
 use crate::control::thread::{Mind, disk};
 use crate::diagnostic::{Diagnostic, Place};
@@ -11,7 +12,6 @@ use crate::observe::addresses::Addresses;
 use crate::store::frozen;
 use crate::world::zones::{Keys, ZoneState};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often this host is looked at, and the first pause before keys are tried again.
@@ -25,7 +25,7 @@ pub(super) struct Again {
     /// What the start found of this host, for good.
     of_start: Vec<Diagnostic>,
     /// Why commands do not reach the server.
-    socket: Option<String>,
+    socket: Option<DoorFault>,
     looked: Option<Instant>,
     tried: Instant,
     pause: Duration,
@@ -43,8 +43,8 @@ impl Again {
 
 impl Mind {
     /// The control socket was lost, or is there again.
-    pub(super) fn socket_is(&mut self, why: Option<String>) {
-        self.again.socket = why;
+    pub(super) fn socket_is(&mut self, fault: Option<DoorFault>) {
+        self.again.socket = fault;
         self.look_at_host();
     }
 
@@ -66,7 +66,7 @@ impl Mind {
         self.again.looked = Some(Instant::now());
         let mut found = self.again.of_start.clone();
         found.extend(self.again.addresses.findings());
-        found.extend(self.again.socket.as_deref().map(|why| socket_lost(why, &self.config.keys)));
+        found.extend(self.again.socket.as_ref().map(of_socket));
         if found != self.again.findings {
             self.again.findings = found;
             self.report();
@@ -132,9 +132,18 @@ impl Mind {
     }
 }
 
-fn socket_lost(why: &str, keys: &Path) -> Diagnostic {
-    let message = format!("commands do not reach the server, since its control socket is lost: {why}");
-    let help = "repair this; it is made anew by itself then";
-    let place = Place::file(keys.join("control.sock").display().to_string());
-    Diagnostic::error("MX6202", place, message, help)
+fn of_socket(fault: &DoorFault) -> Diagnostic {
+    let (place, why) = (Place::file(fault.path.display().to_string()), &fault.why);
+    match &fault.kept_away {
+        KeptAway::All => {
+            let message = format!("commands do not reach the server, since its control socket is lost: {why}");
+            Diagnostic::error("MX6202", place, message, "repair this; it is made anew by itself then")
+        }
+        KeptAway::Readers(group) => {
+            let message =
+                format!("members of the group `{group}` ([server] socket_group) cannot ask this server: {why}");
+            let help = "with systemd, name it in SupplementaryGroups= of the unit; until then the server's user and root can ask";
+            Diagnostic::warning("MX6204", place, message, help)
+        }
+    }
 }

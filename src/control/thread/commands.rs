@@ -26,8 +26,12 @@ impl Mind {
             }
         };
         self.findings.of_configuration.clear();
-        if (&config.zones, &config.keys) != (&self.config.zones, &self.config.keys) {
-            tracing::warn!("the folders of zones and keys change at a restart only");
+        let of_start = |config: &Config| {
+            let (socket, group) = (config.control_socket(), config.server.socket_group.clone());
+            (config.zones.clone(), config.keys.clone(), socket, group)
+        };
+        if of_start(&config) != of_start(&self.config) {
+            tracing::warn!("the folders of zones and keys, the control socket and its group change at a restart only");
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
         self.rolls.read_again(&self.store);

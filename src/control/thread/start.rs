@@ -2,6 +2,7 @@
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
+use crate::control::caller::{Guard, Readers};
 use crate::control::door::Door;
 use crate::control::rolls::clock::Clock;
 use crate::control::socket::{self, Desk};
@@ -10,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::feed::watch::Watcher;
 use crate::metrics::Metrics;
 use crate::metrics::progress::Progress;
+use crate::process::system;
 use crate::protocol::Status;
 use crate::store::{Store, StoreFault};
 use arc_swap::ArcSwap;
@@ -52,6 +54,8 @@ pub struct Options {
     pub of_host: Vec<Diagnostic>,
     /// Octets of memory for zones and tenants; none: nobody knows.
     pub memory: Option<usize>,
+    /// The group whose members may read over the control socket; none: nobody but the server's user and root.
+    pub readers: Option<Readers>,
     /// Told each second of a long start how far it is.
     pub tell: Box<Tell>,
 }
@@ -129,7 +133,8 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let folder = options.config.zones.clone();
     std::fs::read_dir(&folder).map_err(|cause| StartFault::Zones { folder: folder.clone(), cause })?;
     let store = Store::open(&options.config.keys)?;
-    let (door, no_door) = Door::open(&options.config.keys)
+    let guard = Guard { owner: system::effective_user(), readers: options.readers.clone() };
+    let (door, no_door) = Door::open(options.config.control_socket(), options.readers.clone())
         .map_err(|cause| StartFault::System { what: "open the control socket", cause })?;
     let (events, inbox) = channel();
     let wake = events.clone();
@@ -145,7 +150,7 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     mind.first_scan();
     mind.socket_is(no_door.clone());
     drop(teller);
-    let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone());
+    let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone(), guard);
     let stop_warm = mind.start_warm(&events)?;
     mind.start_observer(&events)?;
     mind.start_prober(&events)?;
