@@ -111,17 +111,11 @@ pub fn start(
     let tcp = listeners.tcp;
     for listener in listeners.udp {
         for (socket, signatures) in listener.sockets.into_iter().zip(&budgets) {
-            let counters = running.new_counters();
-            let shield = Shield::new(respond, Arc::clone(&counters));
+            let shield = Shield::new(respond, running.new_counters());
             let rates = Rates::new(settings.rates.clone(), rate_key());
             let stop = Arc::clone(&running.stop);
-            let worker = udp::Worker::new(
-                (socket, listener.address),
-                Arc::clone(slot),
-                (shield, counters),
-                (rates, signatures.clone()),
-                stop,
-            );
+            let worker =
+                udp::Worker::new(socket, listener.address, Arc::clone(slot), shield, rates, signatures.clone(), stop);
             running.spawn("udp", settings.prepare_thread, move || run_udp(worker))?;
         }
     }

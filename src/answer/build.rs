@@ -34,13 +34,38 @@ pub enum Stop {
     Failed,
 }
 
+/// A DNAME that stands above the name that is asked for.
+struct Dname<'a> {
+    owner: &'a [u8],
+    set: RrsetView<'a>,
+    slot: &'a Slot,
+}
+
+/// What an NSEC says: which types there are at a name, and which name comes next.
+struct Gap<'n, 'a> {
+    name: &'n [u8],
+    owner: Owner<'a>,
+    next: &'n NextName,
+    bitmap: &'n [u8],
+}
+
+/// What of DNSSEC whoever asks can do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dnssec {
+    /// Nothing: DO is clear.
+    Unwanted,
+    /// Signatures and proofs (RFC 3225).
+    Wanted,
+    /// The same, and compact denials with the code NXDOMAIN (CO, RFC 9824 § 5.1).
+    CompactToo,
+}
+
 /// Builds one answer.
 pub struct Builder<'q> {
     query: &'q Query<'q>,
     now: UnixTime,
     effort: Effort,
-    dnssec_ok: bool,
-    compact_ok: bool,
+    dnssec: Dnssec,
     recent: &'q Recent,
     /// Signatures made.
     pub signed: u8,
@@ -77,13 +102,20 @@ impl<'q> Builder<'q> {
             query,
             now: asked.now,
             effort: asked.effort,
-            dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
-            compact_ok: query.edns.is_some_and(|edns| edns.compact_ok),
+            dnssec: match query.edns {
+                Some(edns) if edns.dnssec_ok && edns.compact_ok => Dnssec::CompactToo,
+                Some(edns) if edns.dnssec_ok => Dnssec::Wanted,
+                Some(_) | None => Dnssec::Unwanted,
+            },
             recent,
             signed: 0,
             kept: 0,
             account: Account::default(),
         }
+    }
+
+    fn wants_dnssec(&self) -> bool {
+        self.dnssec != Dnssec::Unwanted
     }
 
     /// Fills `answer` from `zone`, and from the zones that aliases lead to.
@@ -135,7 +167,9 @@ impl<'q> Builder<'q> {
                 Ok(None)
             }
             Found::Alias(set, slot) => self.alias(zone, name, owner, set, slot, answer),
-            Found::Redirect(from, set, slot) => self.redirect(zone, name, owner, (from, set, slot), answer),
+            Found::Redirect(from, set, slot) => {
+                self.redirect(zone, name, owner, Dname { owner: from, set, slot }, answer)
+            }
             Found::Nsec(bitmap, slot) => {
                 let first = answer.items.len();
                 self.nsec(zone, name, owner, bitmap, slot, answer)?;
@@ -178,10 +212,10 @@ impl<'q> Builder<'q> {
         zone: &'a Zone,
         name: &[u8],
         owner: Owner<'a>,
-        dname: (&'a [u8], RrsetView<'a>, &'a Slot),
+        dname: Dname<'a>,
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
-        let (from, set, slot) = dname;
+        let Dname { owner: from, set, slot } = dname;
         // A DNAME that redirects twice is given once: an RRset holds no record twice (RFC 2181 § 5).
         if given(from, answer).is_none() {
             self.set(zone, from, Owner::Name(from), set, Some(slot), answer)?;
@@ -227,7 +261,7 @@ impl<'q> Builder<'q> {
     ) -> Result<Option<Next<'a>>, Stop> {
         answer.begin_authority();
         self.soa(zone, answer)?;
-        if self.dnssec_ok && zone.signing.is_some() {
+        if self.wants_dnssec() && zone.signing.is_some() {
             self.nsec(zone, name, owner, bitmap, slot, answer)?;
         }
         answer.begin_additional();
@@ -242,11 +276,11 @@ impl<'q> Builder<'q> {
         owner: Owner<'a>,
         answer: &mut Answer<'a>,
     ) -> Result<Option<Next<'a>>, Stop> {
-        let compact = self.dnssec_ok && zone.signing.is_some();
-        if !compact || self.compact_ok {
+        let compact = self.wants_dnssec() && zone.signing.is_some();
+        if !compact || self.dnssec == Dnssec::CompactToo {
             answer.rcode = rcode::NXDOMAIN;
         }
-        answer.compact = compact && self.compact_ok;
+        answer.compact = compact && self.dnssec == Dnssec::CompactToo;
         self.deny(zone, name, owner, denial::nxname(), None, answer)
     }
 
@@ -276,20 +310,21 @@ impl<'q> Builder<'q> {
         if let Some((set, ..)) = servers {
             answer.push(plain(owner, set));
         }
-        if self.dnssec_ok && zone.signing.is_some() {
+        if self.wants_dnssec() && zone.signing.is_some() {
             match cut.node.set(rt::DS) {
                 Some((set, slot)) => self.set(zone, cut.owner, owner, set, Some(slot), answer)?,
                 None => {
                     let next = denial::next_past_subtree(cut.owner, &zone.apex);
                     let slot = Some(cut.node.denial_slot());
-                    self.nsec_with(zone, (cut.owner, owner), (&next, cut.node.bitmap()), slot, answer)?
+                    let gap = Gap { name: cut.owner, owner, next: &next, bitmap: cut.node.bitmap() };
+                    self.nsec_of(zone, gap, slot, answer)?
                 }
             };
         }
         answer.begin_additional();
         let hosts = servers.map_or(&[][..], |(_, _, hosts)| hosts);
         // RFC 9471 § 3: without addresses of servers within the cut it is of no use; all other addresses are a help.
-        let (needed, others) = hosts.split_at(hosts.partition_point(|host| host.is_needed));
+        let (needed, others) = hosts.split_at(hosts.partition_point(|host| host.is_needed()));
         self.hosts(zone, needed, answer)?;
         if !others.is_empty() {
             answer.begin_optional();
@@ -328,14 +363,13 @@ impl<'q> Builder<'q> {
         let at_cut = denial::has_type(bitmap, rt::NS) && !denial::has_type(bitmap, rt::SOA);
         let next =
             if at_cut { denial::next_past_subtree(name, &zone.apex) } else { denial::next_name(name, &zone.apex) };
-        self.nsec_with(zone, (name, owner), (&next, bitmap), slot, answer)
+        self.nsec_of(zone, Gap { name, owner, next: &next, bitmap }, slot, answer)
     }
 
-    fn nsec_with<'a>(
+    fn nsec_of<'a>(
         &mut self,
         zone: &'a Zone,
-        (name, owner): (&[u8], Owner<'a>),
-        (next, bitmap): (&NextName, &[u8]),
+        Gap { name, owner, next, bitmap }: Gap<'_, 'a>,
         slot: Option<&'a Slot>,
         answer: &mut Answer<'a>,
     ) -> Result<(), Stop> {

@@ -3,7 +3,7 @@
 //! It must never be longer than the query but for a cookie, so that nobody is hit by more than what was sent.
 
 use super::{Asked, Outcome, Reply, Snapshot, judge_cookie, limit};
-use crate::dns::query::{self, Edns, Header, Parsed, rcode};
+use crate::dns::query::{self, Parsed, rcode};
 use crate::dns::reply::{self, Answer, OptData};
 
 /// Answers without an answer. A real source comes back over TCP, or with the cookie that it gets here: without TC, as a
@@ -27,20 +27,9 @@ pub fn limited(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply 
             (query.header, query.question, query.edns, answer, query.qtype)
         }
     };
-    write(snapshot, asked, (header, question, edns), &answer, qtype, out)
-}
-
-fn write(
-    snapshot: &Snapshot,
-    asked: &Asked<'_>,
-    (header, question, edns): (Header, &[u8], Option<Edns>),
-    answer: &Answer<'_>,
-    qtype: u16,
-    out: &mut [u8],
-) -> Reply {
     let cookie = judge_cookie(snapshot, asked, edns);
     // NSID and the like would only make it longer.
     let opt = OptData { cookie: cookie.reply, ..OptData::default() };
-    let (length, truncated) = reply::write(header, question, edns, opt, answer, limit(snapshot, asked, edns), out);
+    let (length, truncated) = reply::write(header, question, edns, opt, &answer, limit(snapshot, asked, edns), out);
     Reply::Send(Outcome { length, rcode: answer.rcode, qtype, truncated, ..Outcome::default() })
 }

@@ -53,7 +53,7 @@ pub fn run(config_path: Option<&Path>, strict: bool) -> ExitCode {
     let mut log = None;
     let done = Signals::take()
         .map_err(|fault| failed(format!("cannot take signals: {fault}")))
-        .and_then(|signals| begin(config_path, strict, signals, (&metrics, &mut log)))
+        .and_then(|signals| begin(config_path, strict, signals, &metrics, &mut log))
         .map(Server::wait);
     if let Some(log) = log {
         log.end();
@@ -90,7 +90,8 @@ fn begin(
     config_path: Option<&Path>,
     strict: bool,
     signals: Signals,
-    (metrics, log): (&Arc<Metrics>, &mut Option<Log>),
+    metrics: &Arc<Metrics>,
+    log: &mut Option<Log>,
 ) -> Result<Server, Failure> {
     let file = context::find(config_path)?;
     let (config, warnings) = context::read(&file)?;
@@ -136,11 +137,11 @@ fn begin(
     let running = serve::start(bound.listeners, &slot, &settings, respond)
         .map_err(|f| failed(format!("cannot start threads: {f}")))?;
     metrics.add(running.counters());
-    let encrypted =
-        start_encrypted(bound.sockets, bound.certificate, &bound.descriptors, &slot, (&metrics, &settings))?;
+    let encrypted = start_encrypted(bound.sockets, bound.certificate, &bound.descriptors, &slot, &metrics, &settings)?;
     health.set_not_ready(Vec::new());
     answering.store(true, Ordering::Release);
-    let line = start_line(&addresses, control.served, &confinement);
+    let (tenants, zones) = control.served;
+    let line = start_line(&addresses, tenants, zones, &confinement);
     notify::ready(&line);
     tracing::info!("{line}");
     Ok(Server { control, running, health, told, _monitoring: monitoring, _encrypted: encrypted })
@@ -281,7 +282,8 @@ fn start_encrypted(
     certificate: Option<Arc<rustls::sign::CertifiedKey>>,
     descriptors: &Share,
     slot: &Arc<ArcSwap<Snapshot>>,
-    (metrics, settings): (&Arc<Metrics>, &Settings),
+    metrics: &Arc<Metrics>,
+    settings: &Settings,
 ) -> Result<Option<Encrypted>, Failure> {
     let Some(certificate) = certificate else { return Ok(None) };
     let started = encrypted::start(encrypted::Options {
@@ -332,7 +334,7 @@ fn status(addresses: &[String], confinement: &InForce) -> Status {
     }
 }
 
-fn start_line(addresses: &[String], (tenants, zones): (usize, usize), confinement: &InForce) -> String {
+fn start_line(addresses: &[String], tenants: usize, zones: usize, confinement: &InForce) -> String {
     let confined = if confinement.words.is_empty() { "nothing".to_owned() } else { confinement.words.join(", ") };
     let (zones, tenants) = (counted(zones, "zone"), counted(tenants, "tenant"));
     format!("answering on {} for {zones} and {tenants}; confined by {confined}", addresses.join(", "))

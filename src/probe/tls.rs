@@ -27,8 +27,10 @@ struct AnyCertificate {
 impl AnyCertificate {
     fn verify(
         &self,
-        (certificate, signed): (&CertificateDer<'_>, &DigitallySignedStruct),
-        (message, is_newest): (&[u8], bool),
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        message: &[u8],
+        is_newest: bool,
     ) -> Result<HandshakeSignatureValid, Error> {
         if !self.schemes.contains(&signed.scheme) {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
@@ -58,7 +60,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify((cert, dss), (message, false))
+        self.verify(cert, dss, message, false)
     }
 
     fn verify_tls13_signature(
@@ -67,7 +69,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify((cert, dss), (message, true))
+        self.verify(cert, dss, message, true)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

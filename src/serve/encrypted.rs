@@ -158,7 +158,7 @@ pub fn start(options: Options) -> Result<Encrypted, EncryptedFault> {
         }
         if let Some(socket) = doq {
             let (config, metrics) = (doq_config.clone(), Arc::clone(&options.metrics));
-            runtime.spawn(keep_doq(socket, config, metrics, (Arc::clone(&desk), Arc::clone(&doq_guests))));
+            runtime.spawn(keep_doq(socket, config, metrics, Arc::clone(&desk), Arc::clone(&doq_guests)));
         }
     }
     Ok(Encrypted { runtime: Some(runtime) })
@@ -169,7 +169,8 @@ async fn keep_doq(
     socket: UdpSocket,
     config: quinn::ServerConfig,
     metrics: Arc<Metrics>,
-    (desk, guests): (Arc<Desk>, Arc<Guests>),
+    desk: Arc<Desk>,
+    guests: Arc<Guests>,
 ) {
     loop {
         let ended = match socket.try_clone() {

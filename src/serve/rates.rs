@@ -6,7 +6,7 @@
 //! It must never limit a source that stays below its rates because of what sources outside its prefixes do.
 
 use super::ledger::{Ledger, Place};
-use crate::answer::Account;
+use crate::answer::{Account, Class};
 use foldhash::quality::SeedableRandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
@@ -106,8 +106,8 @@ impl Rates {
         };
         let mut places = [Place::default(); IPV6.len()];
         for (at, (place, prefix)) in places.iter_mut().zip(prefixes).enumerate() {
-            let of_address = if at == 0 { (account.zone, account.name) } else { (0, 0) };
-            *place = self.debts.find(self.hash(address, prefix, account, of_address));
+            let (zone, name) = if at == 0 { (account.zone, account.name) } else { (0, 0) };
+            *place = self.debts.find(self.hash(address, prefix, account.class, zone, name));
             if place.debt(now.0).saturating_add(prefix.cost) > second {
                 return false;
             }
@@ -123,12 +123,12 @@ impl Rates {
         u64::from(self.limit.answers_per_second) * UNITS
     }
 
-    fn hash(&self, address: u128, prefix: &Prefix, account: &Account, (zone, name): (u64, u64)) -> u64 {
+    fn hash(&self, address: u128, prefix: &Prefix, class: Class, zone: u64, name: u64) -> u64 {
         let mut hasher = self.key.build_hasher();
         hasher.write_u128(address & prefix.mask);
         hasher.write_u64(zone);
         hasher.write_u64(name);
-        hasher.write_u64(u64::from(prefix.kind) << 32 | account.class as u64);
+        hasher.write_u64(u64::from(prefix.kind) << 32 | class as u64);
         hasher.finish()
     }
 }
@@ -136,7 +136,6 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Class;
     use foldhash::SharedSeed;
 
     static SEED: SharedSeed = SharedSeed::from_u64(1);

@@ -39,6 +39,11 @@ impl Shield {
         Shield { respond, counters, alarm: Alarm::default() }
     }
 
+    /// What it counts in.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     /// Answers one query and counts the answer.
     pub fn answer(&mut self, snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
         let reply = self.ask(snapshot, asked, out);

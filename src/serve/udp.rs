@@ -48,12 +48,15 @@ pub(super) struct Worker {
 impl Worker {
     /// A worker for `socket`, which is bound to `address`.
     pub(super) fn new(
-        (socket, address): (Socket, SocketAddr),
+        socket: Socket,
+        address: SocketAddr,
         slot: Arc<ArcSwap<Snapshot>>,
-        (shield, counters): (Shield, Arc<Counters>),
-        (rates, signatures): (Rates, Signatures),
+        shield: Shield,
+        rates: Rates,
+        signatures: Signatures,
         stop: Arc<AtomicBool>,
     ) -> Worker {
+        let counters = Arc::clone(shield.counters());
         let batch = Batch::new(address.ip().is_unspecified());
         let (deferred, started, moment, alarm) = (ArrayVec::new(), Instant::now(), None, Alarm::default());
         Worker {

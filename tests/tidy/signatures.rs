@@ -5,48 +5,21 @@ use crate::source::{below, line_of, places};
 use std::collections::BTreeMap;
 
 /// Functions that still take a tuple of unlike things.
-const TUPLES_LEFT: &[&str] = &[
-    "admit",
-    "adopt",
-    "answer",
-    "begin",
-    "disk",
-    "failure_text",
-    "hash",
-    "held",
-    "is_news",
-    "keep_doq",
-    "new",
-    "nsec_with",
-    "of",
-    "own",
-    "phase_piece",
-    "redirect",
-    "report",
-    "start_encrypted",
-    "start_line",
-    "verify",
-    "write",
-];
+const TUPLES_LEFT: &[&str] = &["admit", "adopt", "disk", "held", "is_news", "of", "own"];
 
 /// Functions that still take two `bool` in a row.
-const BOOLS_LEFT: &[&str] = &["flags"];
+const BOOLS_LEFT: &[&str] = &[];
 
 /// Structs that still hold two `bool` in a row.
 const FLAGS_LEFT: &[&str] = &[
-    "Builder",
     "Dirty",
     "Faults",
-    "Host",
     "Instance",
-    "Listener",
     "Manager",
-    "Output",
     "Part",
     "Policy",
     "PoolTable",
     "Said",
-    "State",
     "Waiting",
     "Way",
     "World",

@@ -24,7 +24,7 @@ impl Builder<'_> {
         let mut item = Item { owner, data, ttl: subject.ttl, signature: None, signature_only: false };
         // Without DO a signature is sent only where it is what was asked for (RFC 4035 § 3.1): that of the name's NSEC.
         let asked_for = self.query.qtype == rt::RRSIG && subject.rtype == rt::NSEC;
-        let Some(signing) = zone.signing.as_deref().filter(|_| self.dnssec_ok || asked_for) else {
+        let Some(signing) = zone.signing.as_deref().filter(|_| self.wants_dnssec() || asked_for) else {
             return Ok(item);
         };
         let place = slot.map_or(Place::Recent(self.recent), Place::Own);

@@ -39,7 +39,7 @@ pub fn run(context: &Context, asked: &Rm, output: &mut Output) -> Result<Exit, S
     // All of it must be possible before any of it is done.
     let all = entries.iter().map(|entry| plan(context, &domain, &entry.source)).collect::<Result<Vec<_>, _>>()?;
     if asked.dry_run {
-        return report(&all, (&domain, &zone), output, true);
+        return report(&all, &domain, &zone, output, true);
     }
     let permit = Request::TenantPermitRemoval { domain: domain.clone(), zone: zone.clone() };
     context.client.all::<serde_json::Value>(&permit, PATIENCE)?.1.check()?;
@@ -56,7 +56,7 @@ pub fn run(context: &Context, asked: &Rm, output: &mut Output) -> Result<Exit, S
         return Err(change.late().into());
     }
     end.check()?;
-    report(&all, (&domain, &zone), output, false)
+    report(&all, &domain, &zone, output, false)
 }
 
 /// The entries of the zone that is meant; of one file the last first, so that the lines of the others stay true.
@@ -201,7 +201,7 @@ fn stamp(metadata: &Metadata) -> (u64, u64, u64, i64, i64, i64, i64) {
     (metadata.dev(), metadata.ino(), metadata.size(), changed.0, changed.1, changed.2, changed.3)
 }
 
-fn report(all: &[Removal], (domain, zone): (&str, &str), output: &mut Output, dry_run: bool) -> Result<Exit, Stop> {
+fn report(all: &[Removal], domain: &str, zone: &str, output: &mut Output, dry_run: bool) -> Result<Exit, Stop> {
     let places =
         all.iter().map(|removal| (removal.file.display().to_string(), removal.rest.as_ref().map(|rest| rest.0)));
     if output.is_json() {

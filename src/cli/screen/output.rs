@@ -36,7 +36,8 @@ pub struct Output {
     is_reader_gone: bool,
     form: Form,
     colour: bool,
-    colour_errors: bool,
+    /// When to colour what goes to standard error.
+    when: Colour,
     /// Columns of the terminal; `None` in a pipe, where nothing is cut or folded.
     width: Option<u16>,
     stdout: BufWriter<StdoutLock<'static>>,
@@ -50,7 +51,7 @@ impl Output {
             is_reader_gone: false,
             form,
             colour: wanted(colour, terminal),
-            colour_errors: wanted(colour, io::stderr().is_terminal()),
+            when: colour,
             width: terminal.then(super::table::terminal_columns).flatten(),
             stdout: BufWriter::new(io::stdout().lock()),
         }
@@ -165,7 +166,7 @@ impl Output {
     pub fn failure(&self, failure: &Failure) {
         self.complain(match self.form {
             Form::Json => failure_json(failure),
-            Form::Table => failure_text(failure, ("error", Tone::Bad), self.colour_errors),
+            Form::Table => failure_text(failure, "error", Tone::Bad, self.colours_errors()),
         });
     }
 
@@ -174,8 +175,12 @@ impl Output {
         let failure = Failure { help: help.to_owned(), ..failure.clone() };
         self.complain(match self.form {
             Form::Json => warning_json(&failure),
-            Form::Table => failure_text(&failure, ("warning", Tone::Caution), self.colour_errors),
+            Form::Table => failure_text(&failure, "warning", Tone::Caution, self.colours_errors()),
         });
+    }
+
+    fn colours_errors(&self) -> bool {
+        wanted(self.when, io::stderr().is_terminal())
     }
 
     fn complain(&self, text: String) {
@@ -195,7 +200,7 @@ fn wanted(colour: Colour, terminal: bool) -> bool {
     }
 }
 
-fn failure_text(failure: &Failure, (word, tone): (&str, Tone), colour: bool) -> String {
+fn failure_text(failure: &Failure, word: &str, tone: Tone, colour: bool) -> String {
     let mut text = render::text(&failure.findings, colour);
     text.push_str(&format!("{}: {}\n", paint(colour, tone, word), escape::lines(&failure.message)));
     if !failure.help.is_empty() {

@@ -6,6 +6,7 @@
 use super::tone::clean;
 use super::words::minute;
 use crate::protocol::{BlockerInfo, CertPlan, KeysPlan, PlannedStep};
+use std::ops::Range;
 
 /// Left of now, in per cent of the width: room to see what began before.
 const BEFORE: f64 = 3.0;
@@ -207,16 +208,17 @@ fn key(body: &mut String, plan: &Part<'_>, bar: &Bar<'_>, y: u32) {
         }
         // What is there now began before.
         let left = if count == 0 && *begin <= plan.from { 0.0 } else { place(plan, *begin) };
-        phase_piece(body, (left, place(plan, end)), (*begin, end), phase, y + LINE);
+        phase_piece(body, left..place(plan, end), *begin..end, phase, y + LINE);
     }
 }
 
-fn phase_piece(body: &mut String, (left, right): (f64, f64), (begin, end): (u64, u64), phase: &str, y: u32) {
-    let width = right - left;
+/// A phase: where it lies in per cent of the width, and when it is.
+fn phase_piece(body: &mut String, across: Range<f64>, during: Range<u64>, phase: &str, y: u32) {
+    let (left, width) = (across.start, across.end - across.start);
     body.push_str(&format!(
         "<svg x=\"{left:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{BAR}\"><title>{phase}: {} to {}</title>",
-        minute(begin),
-        minute(end)
+        minute(during.start),
+        minute(during.end)
     ));
     let (height, top) = if phase == "removed" { (6, 8) } else { (BAR, 0) };
     piece(body, phase, "0", "100%", height, top);

@@ -45,14 +45,23 @@ enum Form {
     Json,
 }
 
+/// Who writes the lines.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Writer {
+    /// Nobody yet; at the end whoever ends the log.
+    #[default]
+    Nobody,
+    /// The thread of the log.
+    Thread,
+}
+
 #[derive(Default)]
 struct State {
     lines: VecDeque<Vec<u8>>,
     octets: usize,
     /// A line is being written now.
     busy: bool,
-    /// The thread runs.
-    threaded: bool,
+    writer: Writer,
 }
 
 impl Log {
@@ -97,7 +106,7 @@ impl Log {
 
     fn run_to(&self, to: Box<dyn Write + Send>) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        self.shared.hold().threaded = true;
+        self.shared.hold().writer = Writer::Thread;
         let write = move || {
             if let Err(fault) = confine::apply_worker() {
                 tracing::warn!("the thread of the log is not confined further: {fault}");
@@ -105,7 +114,7 @@ impl Log {
             shared.write_all(to);
         };
         std::thread::Builder::new().name("log".to_owned()).spawn(write).map(drop).inspect_err(|_| {
-            self.shared.hold().threaded = false;
+            self.shared.hold().writer = Writer::Nobody;
         })
     }
 
@@ -113,7 +122,7 @@ impl Log {
     pub fn end(&self) {
         let until = Instant::now() + END_PATIENCE;
         let mut state = self.shared.hold();
-        if !state.threaded {
+        if state.writer == Writer::Nobody {
             drop(state);
             return self.shared.write_waiting(&mut Paper::new(standard_error()));
         }

@@ -124,14 +124,14 @@ enum Ended {
 /// Answers until the client ends, is silent for too long, or breaks a rule.
 async fn talk(connection: &Connection, desk: &Arc<Desk>, guest: &Guest) {
     let source = connection.remote_address().ip();
-    let limits = (guest.limits().message, guest.limits().write);
+    let (message, write) = (guest.limits().message, guest.limits().write);
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
             opened = connection.accept_bi() => {
                 let Ok((send, receive)) = opened else { return };
                 guest.note(Doing::Working);
-                streams.spawn(answer(send, receive, source, Arc::clone(desk), limits));
+                streams.spawn(answer(send, receive, source, Arc::clone(desk), message, write));
             }
             Some(ended) = streams.join_next() => {
                 if let Ok(Ended::Broken(rule)) = ended {
@@ -157,7 +157,8 @@ async fn answer(
     mut receive: RecvStream,
     source: IpAddr,
     desk: Arc<Desk>,
-    (message, write): (Duration, Duration),
+    message: Duration,
+    write: Duration,
 ) -> Ended {
     let octets = match timeout(message, receive.read_to_end(MESSAGE_OCTETS_MAX + 2)).await {
         Ok(Ok(octets)) => octets,

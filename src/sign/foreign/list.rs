@@ -55,7 +55,7 @@ fn of_list_keys(line: &str) -> Option<Listed> {
     let role = words.iter().position(|word| is_role(word)).filter(|at| *at <= 1)?;
     let tag = words.last()?.parse().ok()?;
     let has = |flag| words.iter().skip(role).take(3).any(|word| *word == flag);
-    Some(Listed { tag, usage: flags(has("Act"), has("Pub")) })
+    Some(Listed { tag, usage: Usage { published: Some(has("Pub")), signs: Some(has("Act")), revoked: false } })
 }
 
 /// `ID = 1 (CSK), flags = 257, tag = 12345, algo = 13, bits = 256 Active Published`.
@@ -63,11 +63,10 @@ fn of_show_zone(line: &str) -> Option<Listed> {
     let (_, rest) = line.split_once("tag = ")?;
     let tag = rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()?;
     let has = |flag| line.split_ascii_whitespace().any(|word| word == flag);
-    Some(Listed { tag, usage: flags(has("Active"), !has("Unpublished")) })
-}
-
-fn flags(active: bool, published: bool) -> Usage {
-    Usage { published: Some(published), signs: Some(active), revoked: false }
+    Some(Listed {
+        tag,
+        usage: Usage { published: Some(!has("Unpublished")), signs: Some(has("Active")), revoked: false },
+    })
 }
 
 fn is_role(word: &str) -> bool {

@@ -17,23 +17,36 @@ use std::sync::Arc;
 pub struct Host {
     /// Its name.
     pub name: Box<[u8]>,
-    /// Without its addresses nobody can follow the delegation that names it (RFC 9471 § 2).
-    pub is_needed: bool,
-    /// Its addresses are this zone's own, not glue.
-    is_ours: bool,
+    given: Given,
     sets: [Option<Arc<KeptSet>>; Family::ALL.len()],
 }
 
+/// As what a zone gives the addresses of a host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Given {
+    /// Glue without which nobody can follow the delegation that names the host (RFC 9471 § 2).
+    NeededGlue,
+    /// Glue that spares whoever asks another question.
+    Glue,
+    /// The zone's own, which are signed.
+    Ours,
+}
+
 impl Host {
+    /// Whether nobody can follow the delegation that names it without its addresses (RFC 9471 § 2).
+    pub fn is_needed(&self) -> bool {
+        self.given == Given::NeededGlue
+    }
+
     /// Its addresses of one family in the master file; with the place of their signature where they are ours to sign.
     pub fn set(&self, family: Family) -> Option<(RrsetView<'_>, Option<&Slot>)> {
         let kept = self.sets.get(family.index())?.as_deref()?;
-        Some((kept.set.view(), self.is_ours.then_some(&kept.slot)))
+        Some((kept.set.view(), (self.given == Given::Ours).then_some(&kept.slot)))
     }
 
     /// RRsets that have to go with each referral.
     pub(super) fn glue(&self) -> usize {
-        if self.is_needed { self.sets.iter().flatten().count() } else { 0 }
+        if self.is_needed() { self.sets.iter().flatten().count() } else { 0 }
     }
 }
 
@@ -95,7 +108,7 @@ impl<'n> Hosts<'n> {
             let is_needed = role == Role::Cut && name::is_within(name, owner);
             hosts.extend(self.host(name, rtype, is_needed)?);
         }
-        hosts.sort_by_key(|host: &Host| !host.is_needed);
+        hosts.sort_by_key(|host: &Host| !host.is_needed());
         Ok(hosts.into())
     }
 
@@ -110,10 +123,11 @@ impl<'n> Hosts<'n> {
     }
 
     fn host(&mut self, name: &[u8], rtype: u16, is_needed: bool) -> Result<Option<Host>, RrsetFault> {
-        let (at, is_ours) = match self.standing(name) {
-            Standing::Ours(at) => (at.unwrap_or(name), true),
+        let (at, given) = match self.standing(name) {
+            Standing::Ours(at) => (at.unwrap_or(name), Given::Ours),
             // Only a name server is asked for at an address that is not the zone's own to give.
-            Standing::Glue if rtype == rt::NS => (name, false),
+            Standing::Glue if rtype == rt::NS && is_needed => (name, Given::NeededGlue),
+            Standing::Glue if rtype == rt::NS => (name, Given::Glue),
             Standing::Glue | Standing::Nothing => return Ok(None),
         };
         let [four, six] = Family::ALL.map(|family| self.make(name, at, family.rtype()));
@@ -121,7 +135,7 @@ impl<'n> Hosts<'n> {
         // A tenant's endpoint is a name just below the apex, which the master file does not have.
         let may_be_tenant = name::parent(name) == Some(self.apex) && !self.names.contains_key(name);
         let is_known = may_be_tenant || sets.iter().any(Option::is_some);
-        Ok(is_known.then(|| Host { name: name.into(), is_needed, is_ours, sets }))
+        Ok(is_known.then(|| Host { name: name.into(), given, sets }))
     }
 
     /// The RRset at `at` under the name of a host, made once however often that host is named.
