@@ -6,6 +6,7 @@
 mod caller;
 pub mod certs;
 pub mod door;
+mod event;
 mod excerpts;
 mod findings;
 pub mod foresee;

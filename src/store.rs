@@ -27,6 +27,7 @@ pub mod keyfile;
 mod last_good;
 pub(crate) mod load;
 mod moment;
+pub mod offline;
 pub mod pools;
 pub(crate) mod proof;
 pub mod ready;

@@ -1,25 +1,18 @@
-//! Keys of zones as their journals tell them, for commands that run without a server or beside one.
+//! The signed zones of a configuration, for commands that run without a server or beside one.
 //!
-//! Nothing is locked, made or changed here, and a private half is read only where a command is to write it elsewhere.
+//! Nothing is locked, made or changed here.
 
-use super::rolls::{Shift, limits};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::control::outside;
+use crate::control::rolls::build::roll_policy;
+use crate::control::rolls::{Shift, limits};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::zone::Policy;
 use crate::roll::zone::facts::Limits;
-use crate::sign::key::Key;
-pub(crate) use crate::store::folder::{is_there, zone_folder};
-use crate::store::frozen::Frozen;
-pub(crate) use crate::store::frozen::check_folder;
-use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
-use crate::store::journal::{KeyFacts, KeyLayout, ZoneFacts};
-use crate::store::keyfile;
-use crate::store::keyfile::KeyFileFault;
+use crate::store::journal::ZoneFacts;
+use crate::store::offline::read_facts;
 use std::path::Path;
-use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// A signed zone as files tell it.
 #[derive(Clone, Debug)]
@@ -34,34 +27,6 @@ pub struct SignedZone {
     pub own_parent: bool,
     /// What its journal adds up to; none: it never started.
     pub facts: Option<ZoneFacts>,
-}
-
-/// What a zone's journal adds up to; none where it has none, or its first keys are not complete.
-///
-/// # Errors
-/// [`Frozen`] where the journal cannot be believed.
-pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Frozen> {
-    let folder = zone_folder(keys, apex);
-    if is_there(&folder) {
-        check_folder(&folder)?;
-    }
-    let path = folder.join(JOURNAL_NAME);
-    let read =
-        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
-    Ok(read.map(|journal| journal.facts().clone()).filter(|facts| facts.first_keys_done))
-}
-
-/// The private half of a key as PKCS#8 DER, proved to be that of its public half.
-///
-/// # Errors
-/// [`KeyFileFault`].
-pub fn private_half(keys: &Path, apex: &[u8], key: &KeyFacts) -> Result<Zeroizing<Vec<u8>>, KeyFileFault> {
-    let path = zone_folder(keys, apex).join(&key.file);
-    let der = keyfile::read_der(&path)?;
-    let as_key = |fault| KeyFileFault::Key { file: path.clone(), fault };
-    let read = Key::from_pkcs8(key.public.flags, key.public.algorithm, &der).map_err(as_key)?;
-    keyfile::prove(&path, &read, &key.public)?;
-    Ok(der)
 }
 
 /// All signed zones that a configuration with resolved paths names, and what is wrong with files or journals; a zone whose
@@ -91,21 +56,6 @@ pub fn signed_zones(config: &Config) -> (Vec<SignedZone>, Vec<Diagnostic>) {
     (zones, findings)
 }
 
-/// What a policy of the configuration wants of keys.
-pub fn roll_policy(policy: &config::Policy) -> Policy {
-    Policy {
-        layout: match policy.keys {
-            config::KeyLayout::Csk => KeyLayout::Csk,
-            config::KeyLayout::KskZsk => KeyLayout::KskAndZsk,
-        },
-        algorithm: policy.algorithm,
-        ksk_lifetime: policy.ksk_lifetime,
-        zsk_lifetime: policy.zsk_lifetime,
-        csk_lifetime: policy.csk_lifetime,
-        margin: policy.margin,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +81,7 @@ margin           = "1s"
         let place = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(place.path().join("zones")).expect("a folder");
         std::fs::write(place.path().join("zones/mx.example.zone"), MASTER).expect("a file");
-        let (config, _) = config::parse("mxseal.toml", CONFIG).expect("a configuration");
+        let (config, _) = crate::config::parse("mxseal.toml", CONFIG).expect("a configuration");
         let config = Config { zones: place.path().join("zones"), keys: place.path().join("keys"), ..config };
         let (zones, findings) = signed_zones(&config);
         assert_eq!(zones.len(), 1, "{findings:?}");

@@ -142,7 +142,7 @@ impl Outside for ReadOnly<'_> {
     fn keys(&mut self, zone: &ZoneState) -> Keys {
         let (keys, apex) = (&self.config.keys, &zone.apex);
         let checked = store::check_keys(keys, apex).and_then(|()| {
-            let facts = crate::control::keys_offline::read_facts(keys, apex)?;
+            let facts = store::offline::read_facts(keys, apex)?;
             let folder = zone_folder(keys, apex);
             past::check(&self.records, &folder, &apex.to_string(), facts.as_ref(), time::now())
         });
@@ -157,7 +157,7 @@ impl Outside for ReadOnly<'_> {
     }
 
     fn is_unsigned(&mut self, apex: &Name) -> bool {
-        let facts = crate::control::keys_offline::read_facts(&self.config.keys, apex);
+        let facts = store::offline::read_facts(&self.config.keys, apex);
         facts.is_ok_and(|facts| facts.is_some_and(|facts| facts.unsigned))
     }
 

@@ -7,7 +7,7 @@
 use crate::answer::Snapshot;
 use crate::control::caller::{self, Guard};
 use crate::control::door::{Door, DoorFault};
-use crate::control::thread::Event;
+use crate::control::event::Event;
 use crate::diagnostic::passing;
 use crate::dns::name::{Name, ROOT};
 use crate::process::peer::{self, Peer};

@@ -30,7 +30,7 @@ use start::{Tell, spawn};
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
 use crate::control::certs::Certs;
-use crate::control::door::DoorFault;
+use crate::control::event::Event;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
 use crate::control::outside::Disk;
@@ -46,7 +46,7 @@ use crate::feed::{Changes, Files};
 use crate::metrics::Metrics;
 use crate::observe::addresses::Addresses;
 use crate::observe::observer::{Observer, Seen};
-use crate::protocol::{Line, Request, Status};
+use crate::protocol::{Line, Status};
 use crate::report::view::View;
 use crate::resolve::anchors::Anchors;
 use crate::store::Store;
@@ -67,28 +67,6 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 const RESCAN_PAUSE: Duration = Duration::from_millis(200);
 /// How long a reload waits for files that are still being written, beyond what is there.
 const RELOAD_WAIT_MAX: Duration = Duration::from_secs(3);
-
-/// What wakes the control thread.
-pub enum Event {
-    /// Files may have changed.
-    Files,
-    /// A command.
-    Request(Request, Sender<Line>),
-    /// SIGHUP.
-    Reload,
-    /// A parent was asked, before first keys are made.
-    Asked,
-    /// A key of this zone failed, with the reason.
-    KeyFailed(Box<Name>, String),
-    /// This zone was looked at from outside.
-    Seen(Box<Name>, Box<Seen>),
-    /// What is wrong with the control socket; none: nothing any more.
-    Socket(Option<DoorFault>),
-    /// The hosts of a pool were looked at.
-    Probed(Box<crate::probe::Seen>),
-    /// The process ends.
-    Stop,
-}
 
 /// A reload that ends when files that are being written now have been read, too.
 struct Reload {

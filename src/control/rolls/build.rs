@@ -5,6 +5,7 @@
 use crate::config::{self, Policy};
 use crate::control::rolls::{Shift, limits};
 use crate::observe::own::OwnExpected;
+use crate::roll;
 use crate::roll::zone::facts::KeyLayout;
 use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::key::Key;
@@ -21,6 +22,18 @@ pub fn layout(policy: &Policy) -> KeyLayout {
     match policy.keys {
         config::KeyLayout::Csk => KeyLayout::Csk,
         config::KeyLayout::KskZsk => KeyLayout::KskAndZsk,
+    }
+}
+
+/// What a policy of the configuration wants of keys.
+pub fn roll_policy(policy: &Policy) -> roll::zone::Policy {
+    roll::zone::Policy {
+        layout: layout(policy),
+        algorithm: policy.algorithm,
+        ksk_lifetime: policy.ksk_lifetime,
+        zsk_lifetime: policy.zsk_lifetime,
+        csk_lifetime: policy.csk_lifetime,
+        margin: policy.margin,
     }
 }
 

@@ -3,10 +3,11 @@
 //! A look that failed never counts as seen. Whatever a host that senders may meet was seen to show is served at once.
 
 use super::certs::RETRY;
-use super::{Event, Mind, StartFault};
+use super::{Mind, StartFault};
 use crate::cert::chain::{Chain, Expected};
 use crate::config::Networks;
 use crate::control::certs::Life;
+use crate::control::event::Event;
 use crate::control::foresee;
 use crate::dns::name::Name;
 use crate::probe::{self, Manner, Prober, Round, Seen};

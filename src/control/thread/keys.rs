@@ -3,7 +3,7 @@
 //! A command only records what is wanted; whether and when a step is taken is decided as for all others. A dry run records
 //! nothing.
 
-use crate::control::keys_offline::roll_policy;
+use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::{ZoneRoll, import};
 use crate::control::thread::clock::Against;
 use crate::control::thread::parents::silent_parent;

@@ -3,10 +3,11 @@
 //! A step's key set proves itself first, then its fact is made durable, and only then is it served. What was not seen is
 //! never taken for done, however long ago it was published.
 
-use crate::control::keys_offline::roll_policy;
+use crate::control::event::Event;
+use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::findings::findings;
 use crate::control::rolls::{Shift, ZoneRoll, build};
-use crate::control::thread::{Event, Mind, StartFault, disk, parents};
+use crate::control::thread::{Mind, StartFault, disk, parents};
 use crate::dns::name::Name;
 use crate::observe::observer::{Look, Observer, Seen, reachable};
 use crate::resolve::walk::Ways;

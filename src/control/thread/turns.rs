@@ -2,8 +2,8 @@
 //!
 //! It never stops a roll that has begun, nor one that a person asked for.
 
-use crate::control::keys_offline::roll_policy;
 use crate::control::rolls::ZoneRoll;
+use crate::control::rolls::build::roll_policy;
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::roll::zone::plan::Blocker;
