@@ -16,7 +16,7 @@ use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::goal::Focus;
 use crate::roll::zone::parent::Server;
 use crate::roll::zone::phase::Phase;
-use crate::roll::zone::plan::{Blocker, Plan, Wait, Why};
+use crate::roll::zone::plan::{Awaited, Block, Blocker, Plan, Wait, Why};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Policy, words};
 use crate::sign::handover::handover;
@@ -215,8 +215,8 @@ fn will(about: &About<'_>) -> String {
         format!("ask {addresses}, and once {shown} is there and old copies have left caches")
     };
     match (timed, plan.waits.first()) {
-        (Some(wait), _) if !is_stopped || wait.why == Why::Lifetime => step(wait),
-        (_, Some(wait)) if wait.why == Why::Parent => format!("{}: {}", asks(), step(wait)),
+        (Some(wait), _) if !is_stopped || wait.why == Why::Own(Awaited::Lifetime) => step(wait),
+        (_, Some(wait)) if wait.why == Why::Own(Awaited::Parent) => format!("{}: {}", asks(), step(wait)),
         (_, Some(Wait { why: Why::Unseen(_), step: next, .. })) => {
             format!("look at what is served, and once it is seen: {}", words::step(facts, next))
         }
@@ -228,7 +228,7 @@ fn will(about: &About<'_>) -> String {
 
 /// What a person must do now.
 fn must(about: &About<'_>, blockers: &[BlockerInfo]) -> Vec<String> {
-    let is_silence = |what: &Blocker| matches!(what, Blocker::Silent(_));
+    let is_silence = |what: &Blocker| matches!(what, Blocker::Own(Block::Silent(_)));
     let named =
         about.plan.blockers.iter().zip(blockers).filter(|(what, info)| !info.fix.is_empty() && !is_silence(what));
     let mut must: Vec<String> = named.map(|(_, info)| info.fix.clone()).collect();

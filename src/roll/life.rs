@@ -2,10 +2,15 @@
 //!
 //! Pure. Each subject has facts of its own kinds; their journals have one form.
 
+pub mod plan;
+pub mod refusal;
+
 use crate::time::{Seconds, UnixTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+/// How long the private half of a removed key is kept: time to bring it back by hand, and of a zone's key its tag stays taken.
+pub const TOMBSTONE: Seconds = 30 * 86_400;
 /// Records of one instance carry this generation; it grows when instances share a journal.
 const GENERATION: u64 = 1;
 

@@ -4,7 +4,7 @@
 
 use super::lab::{DAY, HOUR, blockers, finish, in_use, pass, registry, resume, roll, shard, told};
 use mxseal::roll::zone::facts::Fact;
-use mxseal::roll::zone::plan::Blocker;
+use mxseal::roll::zone::plan::{Block, Blocker};
 use mxseal::sign::key::Role;
 
 #[test]
@@ -31,7 +31,7 @@ fn s27_a_restored_backup_is_told_by_the_ds_of_the_parent() {
     (world.is_excused, world.parent.delay) = (true, None);
     roll(&mut world, Role::Zsk);
     let plan = pass(&mut world, 30);
-    assert!(plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::UnknownDs(..))), "{plan:?}");
+    assert!(plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Own(Block::UnknownDs(..)))), "{plan:?}");
     assert_eq!(world.facts.keys.iter().filter(|key| key.removed.is_some()).count(), 0);
 }
 

@@ -3,7 +3,7 @@
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, TTL, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind};
 use mxseal::roll::hosts::facts::{Fact, Origin};
-use mxseal::roll::hosts::plan::Blocker;
+use mxseal::roll::hosts::plan::{Block, Blocker};
 use mxseal::roll::hosts::step::permit_deploy;
 use mxseal::roll::item::Caution;
 use mxseal::time::Seconds;
@@ -35,7 +35,7 @@ fn s45_a_planned_roll_with_two_of_eight_hosts_away_for_four_days() {
     roll(&mut world, &[1, 2, 3, 4, 5, 6]);
     world.run(4 * DAY);
     assert!(world.facts.served_keys().contains(&key("first")), "two hosts were not seen to have changed");
-    let silent = |blocker: &Blocker| matches!(blocker, Blocker::Silent(address, _) if *address == host(7));
+    let silent = |blocker: &Blocker| matches!(blocker, Blocker::Own(Block::Silent(address, _)) if *address == host(7));
     assert!(world.plan.as_ref().unwrap().blockers.iter().any(silent), "{:?}", world.plan);
     for number in [7, 8] {
         world.hosts.get_mut(&host(number)).unwrap().up = true;
@@ -114,7 +114,7 @@ fn s48_only_one_of_two_kinds_is_rolled() {
     let mut world = World::empty(3, &[(P256, "first"), (KeyKind::Rsa, "rsa")]);
     world.turn();
     world.run(5 * DAY);
-    let needs = |blocker: &Blocker| *blocker == Blocker::NeedsKey(KeyKind::Rsa);
+    let needs = |blocker: &Blocker| *blocker == Blocker::Own(Block::NeedsKey(KeyKind::Rsa));
     assert!(world.plan.as_ref().unwrap().blockers.iter().any(needs), "no RSA key is made here");
     let staged =
         Fact::KeyKnown { spki: key("rsa next"), kind: Some(KeyKind::Rsa), origin: Origin::Staged, file: "f".into() };

@@ -7,7 +7,7 @@ use super::world::{DAY, EVERY, HOUR, Host, LIFE, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind, Spki};
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
-use mxseal::roll::hosts::plan::{Blocker, Why};
+use mxseal::roll::hosts::plan::{Awaited, Block, Blocker, Why};
 use mxseal::roll::hosts::sights::has_room;
 use mxseal::roll::hosts::step::permit_deploy;
 use mxseal::roll::hosts::{KEYS_MAX, UNNAMED_MAX};
@@ -98,7 +98,10 @@ fn a_strangers_host_at_a_tenants_own_address_changes_nothing_for_the_pool() {
     world.run(20 * DAY);
     assert!(serves(&world, "first"), "it is held");
     let waits = &world.plan.as_ref().unwrap().waits;
-    assert!(waits.iter().any(|wait| matches!(&wait.why, Why::Apart(hosts) if hosts.contains(&host(9)))), "{waits:?}");
+    assert!(
+        waits.iter().any(|wait| matches!(&wait.why, Why::Own(Awaited::Apart(hosts)) if hosts.contains(&host(9)))),
+        "{waits:?}"
+    );
     drop_key(&mut world, key("first"), false);
     world.run(HOUR);
     assert!(!serves(&world, "first"), "{:#?}", world.plan);
@@ -268,7 +271,7 @@ fn what_looks_adopt_never_takes_the_places_of_files() {
         adopt(&mut world, &name);
     }
     assert_eq!(world.facts.served_keys().len(), 2 + UNNAMED_MAX);
-    assert!(world.plan.as_ref().unwrap().blockers.contains(&Blocker::Full));
+    assert!(world.plan.as_ref().unwrap().blockers.contains(&Blocker::Own(Block::Full)));
     world.wanted.given.insert(key("named"));
     world.run(60);
     assert!(serves(&world, "named"));
@@ -345,7 +348,9 @@ fn an_alarm_holds_no_emergency_and_a_resume_releases_the_rest() {
     assert!(world.record(Fact::Resumed { reason: "that host is gone for good".into() }));
     world.run(DAY);
     assert!(!serves(&world, "first") && !is_frozen(&world), "{:#?}", world.plan);
-    assert!(world.plan.as_ref().unwrap().blockers.iter().any(|blocker| matches!(blocker, Blocker::Accepted(_))));
+    assert!(
+        world.plan.as_ref().unwrap().blockers.iter().any(|blocker| matches!(blocker, Blocker::Own(Block::Accepted(_))))
+    );
     // What begins later is another alarm.
     hijack(&mut world, 2, "stranger");
     world.run(EVERY);

@@ -8,7 +8,7 @@ use crate::control::certs::Life;
 use crate::control::certs::hosts::HostSeen;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::hosts::fold::KeyFacts;
-use crate::roll::hosts::plan::{Blocker, is_known_here};
+use crate::roll::hosts::plan::{Block, Blocker, is_known_here};
 use crate::roll::hosts::step::ready_at;
 use crate::roll::hosts::{fold::Caution, words};
 use crate::store::journal::file::LONG_SHARE;
@@ -38,6 +38,16 @@ const REFUSED: &str = "MX5616";
 /// Share of its life that a certificate has left when it is to be renewed: as Let's Encrypt asks.
 const RENEW_SHARE: u64 = 3;
 
+/// Whether what stands in the way is worth a look, and nothing that somebody must end now.
+fn can_wait(blocker: &Blocker) -> bool {
+    let Blocker::Own(block) = blocker else { return false };
+    match block {
+        Block::Silent(..) | Block::NeedsKey(_) | Block::Full | Block::Accepted(_) | Block::LeftOut(_) => true,
+        Block::GivenUp { emergency, .. } => !emergency,
+        Block::NotAdmitted(..) => false,
+    }
+}
+
 /// All that stands against a pool: waits go by the signing clock, certificates by the wall clock; `names`: what its certificates should cover; `webpki`: whether MTA-STS senders matter.
 pub fn findings(
     pool: &str,
@@ -55,14 +65,9 @@ pub fn findings(
     for blocker in blockers {
         let (what, fix) = words::blocker(life.facts(), blocker);
         let message = format!("pool `{pool}`: {what}");
-        found.push(match blocker {
-            Blocker::Silent(..)
-            | Blocker::NeedsKey(_)
-            | Blocker::Full
-            | Blocker::Accepted(_)
-            | Blocker::LeftOut(_)
-            | Blocker::GivenUp { emergency: false, .. } => Diagnostic::warning(BLOCKED, place(), message, &fix),
-            _ => Diagnostic::error(BLOCKED, place(), message, &fix),
+        found.push(match can_wait(blocker) {
+            true => Diagnostic::warning(BLOCKED, place(), message, &fix),
+            false => Diagnostic::error(BLOCKED, place(), message, &fix),
         });
     }
     if let Some((what, fix)) = refused(life) {

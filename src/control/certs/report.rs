@@ -9,7 +9,7 @@ use crate::control::certs::{Life, findings};
 use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo, CertificateInfo, DoneInfo, HostInfo, ShownInfo, WaitInfo};
 use crate::roll::hosts::fold::{Caution, KeyFacts};
 use crate::roll::hosts::phase::HostKeyPhase;
-use crate::roll::hosts::plan::{Blocker, Plan, desired, is_next};
+use crate::roll::hosts::plan::{Block, Blocker, Plan, desired, is_next};
 use crate::roll::hosts::step::ready_at;
 use crate::roll::hosts::words;
 use crate::time::{Clocks, UnixTime};
@@ -47,7 +47,9 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
     let is_waiting = |phase: HostKeyPhase| keys.iter().any(|key| key.phase == phase.word());
     let state = if plan.blockers.iter().any(Blocker::freezes) {
         "frozen"
-    } else if !plan.waits.is_empty() || plan.blockers.iter().any(|what| matches!(what, Blocker::GivenUp { .. })) {
+    } else if !plan.waits.is_empty()
+        || plan.blockers.iter().any(|what| matches!(what, Blocker::Own(Block::GivenUp { .. })))
+    {
         "rolling"
     } else if is_waiting(HostKeyPhase::Rumoured) || is_waiting(HostKeyPhase::Staged) {
         "staging"

@@ -4,7 +4,7 @@
 
 use crate::control::rolls::ZoneRoll;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::zone::plan::Blocker;
+use crate::roll::zone::plan::{Block, Blocker};
 use crate::roll::zone::words;
 use crate::store::journal::file::LONG_SHARE;
 
@@ -66,15 +66,15 @@ fn code(blocker: &Blocker) -> Option<&'static str> {
         Blocker::Doubt(_) => "MX5502",
         Blocker::Clock(_) => "MX5503",
         Blocker::Disk(_) => "MX5504",
-        Blocker::Unreadable(..) => "MX5505",
-        Blocker::UnknownDs(..) => "MX5506",
-        Blocker::MissingDs(_) => "MX5507",
+        Blocker::Own(Block::Unreadable(..)) => "MX5505",
+        Blocker::Own(Block::UnknownDs(..)) => "MX5506",
+        Blocker::Own(Block::MissingDs(_)) => "MX5507",
         Blocker::Broken(_) => "MX5508",
-        Blocker::Silent(_) => "MX5509",
-        Blocker::ParentSilent(_) => "MX5517",
-        Blocker::Full => "MX5510",
+        Blocker::Own(Block::Silent(_)) => "MX5509",
+        Blocker::Own(Block::ParentSilent(_)) => "MX5517",
+        Blocker::Own(Block::Full) => "MX5510",
         // It is told once for all zones.
         Blocker::Elsewhere(_) => return None,
-        Blocker::Turn(_) => return None,
+        Blocker::Own(Block::Turn(_)) => return None,
     })
 }

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::roll::zone::facts::{Fact, KeyLayout};
     use crate::roll::zone::invented;
-    use crate::roll::zone::plan::{Wait, Why};
+    use crate::roll::zone::plan::{Block, Wait, Why};
     use crate::roll::zone::step::Step;
     use crate::sign::key::Role;
 
@@ -141,7 +141,7 @@ mod tests {
             plan.blockers = vec![blocker];
             gauges(&facts, Some(&plan), at()).roll_blocked
         };
-        assert!(blocked(Blocker::Unreadable(tag, String::new())));
+        assert!(blocked(Blocker::Own(Block::Unreadable(tag, String::new()))));
         assert!(!blocked(Blocker::Held(String::new())));
     }
 

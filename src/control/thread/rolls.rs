@@ -14,7 +14,7 @@ use crate::resolve::walk::Ways;
 use crate::roll::life::Facts;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::ZoneFacts;
-use crate::roll::zone::plan::{Blocker, plan};
+use crate::roll::zone::plan::{Block, Blocker, plan};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Conditions, words};
 use crate::time::{self, UnixTime};
@@ -190,7 +190,7 @@ impl Mind {
         for (apex, roll) in &mut self.rolls.zones {
             let zone = self.world.zones.get(apex);
             let is_silent = zone.is_some_and(|zone| parents::silent_parent(&self.world, zone).is_some());
-            let is_told = |blocker: &Blocker| matches!(blocker, Blocker::ParentSilent(_));
+            let is_told = |blocker: &Blocker| matches!(blocker, Blocker::Own(Block::ParentSilent(_)));
             if roll.plan.as_ref().is_some_and(|plan| plan.blockers.iter().any(is_told) != is_silent) {
                 roll.due = Instant::now();
             }

@@ -6,7 +6,7 @@ use crate::control::rolls::ZoneRoll;
 use crate::control::rolls::build::roll_policy;
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
-use crate::roll::zone::plan::Blocker;
+use crate::roll::zone::plan::{Block, Blocker};
 use crate::roll::zone::turn;
 use crate::time;
 use crate::world::zones::ZoneState;
@@ -32,7 +32,10 @@ impl Mind {
     /// A roll has ended: those that waited for it look again.
     pub(super) fn next_turns(&mut self) {
         let waits = |roll: &&mut ZoneRoll| {
-            roll.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Turn(_)))
+            roll.plan
+                .iter()
+                .flat_map(|plan| &plan.blockers)
+                .any(|blocker| matches!(blocker, Blocker::Own(Block::Turn(_))))
         };
         self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
     }

@@ -1,6 +1,7 @@
 //! What will be done next with a pool, when to look again, what is waited for, and what a person must do.
 //!
-//! It decides and never acts: a dry run is deciding without acting.
+//! It decides and never acts: a dry run is deciding without acting. How the first step that is permitted is chosen, is written
+//! in [`crate::roll::life::plan`]; here is what is a pool's own.
 
 mod admit;
 mod withdraw;
@@ -11,71 +12,40 @@ use super::fold::{Caution, KeyFacts, PoolFacts};
 use super::step::{Refusal, Step, permit};
 use super::{Conditions, KEYS_MAX, Policy, UNNAMED_MAX, Wanted};
 use crate::cert::{KeyKind, Spki};
-use crate::roll::item::{Span, spans};
-use crate::roll::zone::goal::TOMBSTONE;
+use crate::roll::item::{Span, Version, spans};
+use crate::roll::life::TOMBSTONE;
+use crate::roll::life::plan::{self as life, Kept, Stage, Subject, decide};
 use crate::time::UnixTime;
-use admit::{admit, drained};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 pub use withdraw::is_disowned;
-use withdraw::{held, stopped};
-
-/// When to look again where nothing is known to happen.
-const LOOK_AGAIN: u64 = 86_400;
 
 /// What comes next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The step that may be taken now, proved.
-    pub next: Option<Step>,
-    /// When to look again; things that are seen meanwhile may bring it forward.
-    pub wake_at: UnixTime,
-    /// Steps that are to come and may not be taken yet.
-    pub waits: Vec<Wait>,
-    /// What stands in the way, and what a person must do about it.
-    pub blockers: Vec<Blocker>,
-}
-
+pub type Plan = life::Plan<HostKeys>;
 /// A step that may not be taken yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// The step.
-    pub step: Step,
-    /// Until when; none: until something is seen.
-    pub until: Option<UnixTime>,
-    /// Why.
-    pub why: Why,
-}
-
+pub type Wait = life::Wait<HostKeys>;
 /// Why a step waits.
+pub type Why = life::Why<HostKeys>;
+/// Something that stops steps.
+pub type Blocker = life::Blocker<HostKeys>;
+
+/// TLSA records, addresses and keys of a pool's hosts, as a kind of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostKeys;
+
+/// What only a pool waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Senders may hold, or meet, what would not fit.
-    Caches(Box<Conflict>),
-    /// Hosts were not seen to have changed yet, or what was published was not seen on the wire.
-    Unseen(Box<Conflict>),
+pub enum Awaited {
     /// Hosts that were not looked at yet, or whose last look failed.
     Looks(AddressSet),
     /// Hosts at tenants' own addresses show it, or could not be looked at; and until when it is minded that they did.
     Apart(AddressSet),
-    /// Something is in doubt, and nothing is removed meanwhile.
-    Frozen,
 }
 
-/// Something that stops steps. Names the fact, and what to do.
+/// What stops only steps of a pool. Names the fact, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blocker {
-    /// The past is not certain.
-    Doubt(String),
-    /// The clock cannot be trusted now.
-    Clock(String),
-    /// Another server may change this pool; why.
-    Elsewhere(String),
-    /// The disk takes no facts.
-    Disk(String),
-    /// What senders hold and meet now does not fit already.
-    Broken(Box<Conflict>),
-    /// The same, and an operator has said since that all may go on.
+pub enum Block {
+    /// What senders hold and meet does not fit already, and an operator has said since that all may go on.
     Accepted(Box<Conflict>),
     /// A host whose last look failed, and why.
     Silent(IpAddr, String),
@@ -100,78 +70,93 @@ pub enum Blocker {
     LeftOut(usize),
 }
 
-impl Blocker {
-    /// Whether nothing is removed while it stands.
-    pub fn freezes(&self) -> bool {
-        match self {
-            Blocker::Doubt(_) | Blocker::Clock(_) | Blocker::Elsewhere(_) | Blocker::Disk(_) | Blocker::Broken(_) => {
-                true
-            }
-            Blocker::Silent(..)
-            | Blocker::NotAdmitted(..)
-            | Blocker::NeedsKey(_)
-            | Blocker::Accepted(_)
-            | Blocker::LeftOut(_)
-            | Blocker::GivenUp { .. }
-            | Blocker::Full => false,
-        }
+/// All that one decision goes by.
+pub struct Look<'a> {
+    facts: &'a PoolFacts,
+    wanted: &'a Wanted,
+    policy: &'a Policy,
+    conditions: &'a Conditions,
+    /// What hosts show.
+    shows: &'a [Version<Showing>],
+    /// All that senders may hold and meet.
+    whole: &'a History,
+    /// The keys whose TLSA should be served.
+    desired: &'a SpkiSet,
+    now: UnixTime,
+}
+
+impl Look<'_> {
+    /// Keys whose TLSA is served and should not be.
+    fn outgoing(&self) -> impl Iterator<Item = &KeyFacts> {
+        self.facts.keys.iter().filter(|key| key.is_served() && !self.desired.contains(&key.spki))
+    }
+}
+
+impl Subject for HostKeys {
+    type Facts = PoolFacts;
+    type Step = Step;
+    type Conflict = Conflict;
+    type Block = Block;
+    type Awaited = Awaited;
+    type Focus = ();
+    type Look<'a> = Look<'a>;
+
+    const STAGES: &'static [Stage<HostKeys>] = &[publish, admit::admit, create, withdraw, destroy];
+
+    fn now(look: &Look<'_>) -> UnixTime {
+        look.now
     }
 
-    /// Whether even in an emergency nothing is removed while it stands: what hosts show is an alarm, and holds up no command.
-    fn freezes_emergencies(&self) -> bool {
-        self.freezes() && !matches!(self, Blocker::Broken(_))
+    fn freezes(_: &Block) -> bool {
+        // Whatever else is wrong with a pool holds up what it is about, and no more.
+        false
+    }
+
+    fn keeps(look: &Look<'_>, step: &Step, plan: &Plan) -> Option<Kept<HostKeys>> {
+        withdraw::stopped(look, outgoing(look, step)?, plan)
+    }
+
+    /// More TLSA never break a match, and the addresses to admit were proved one by one ([`admit`]). What a person has
+    /// disowned goes, whoever shows it.
+    fn permit(look: &Look<'_>, step: &Step) -> Result<(), Refusal> {
+        let Some(key) = outgoing(look, step).filter(|key| !is_disowned(key, look.wanted)) else { return Ok(()) };
+        let (facts, margin, now) = (look.facts, look.policy.margin, look.now);
+        let is_emergency = key.given_up.as_ref().is_some_and(|given| given.emergency);
+        let caution = if is_emergency { Caution::Ttl } else { Caution::Expiry };
+        let lingering = spans(&facts.met(look.shows, key), caution, margin, now);
+        permit(facts, &facts.history(look.shows, caution, margin, now), &lingering, step, now)
+    }
+
+    fn keeps_proved(look: &Look<'_>, step: &Step) -> Option<Kept<HostKeys>> {
+        withdraw::held(look, outgoing(look, step).filter(|key| !is_disowned(key, look.wanted))?)
+    }
+}
+
+/// The key whose TLSA a step takes away; none: it takes none away.
+fn outgoing<'l>(look: &'l Look<'_>, step: &Step) -> Option<&'l KeyFacts> {
+    match step {
+        Step::Withdraw(spki) => look.facts.key(*spki),
+        Step::Create(_) | Step::Publish(_) | Step::Admit(_) | Step::Destroy(_) => None,
     }
 }
 
 /// Decides what comes next.
 pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Conditions, now: UnixTime) -> Plan {
-    let mut blockers = blockers(facts, conditions);
-    blockers.extend(Some(Blocker::LeftOut(wanted.left_out)).filter(|_| wanted.left_out > 0 && policy.probed));
-    blockers.extend(given_up(facts, wanted));
-    let mut plan = Plan { next: None, wake_at: now.after(LOOK_AGAIN), waits: Vec::new(), blockers };
     let shows = conditions.shows.clone().unwrap_or_else(|| facts.showings(policy.probed));
-    let history = |caution| facts.history(&shows, caution, policy.margin, now);
-    let whole = history(Caution::Expiry);
+    let whole = facts.history(&shows, Caution::Expiry, policy.margin, now);
+    let mut blockers = blockers(facts, conditions);
+    let is_left_out = wanted.left_out > 0 && policy.probed;
+    blockers.extend(is_left_out.then_some(Blocker::Own(Block::LeftOut(wanted.left_out))));
+    blockers.extend(given_up(facts, wanted));
     // A rule that is broken already must not let through what would break it further (BIND GL#5458).
-    plan.blockers.extend(broken(facts, &whole));
-    let desired = desired(facts, wanted, policy, now);
-    if let Some(step) = publish(facts, wanted, &desired, &mut plan) {
-        return taken(plan, step, now);
-    }
-    let drained = drained(facts, policy, conditions, &mut plan, now);
-    if let Some(step) = admit(facts, wanted, (policy, conditions), (&whole, &shows, &drained), &mut plan, now) {
-        return taken(plan, step, now);
-    }
-    let outgoing: Vec<&KeyFacts> =
-        facts.keys.iter().filter(|key| key.is_served() && !desired.contains(&key.spki)).collect();
-    if let Some(step) = create(facts, wanted, policy, &outgoing, &mut plan) {
-        return taken(plan, step, now);
-    }
-    for key in outgoing {
-        let caution =
-            if key.given_up.as_ref().is_some_and(|given| given.emergency) { Caution::Ttl } else { Caution::Expiry };
-        let step = Step::Withdraw(key.spki);
-        if is_disowned(key, wanted) {
-            return taken(plan, step, now);
-        }
-        if let Some(wait) = stopped(key, conditions, policy, &plan) {
-            plan.waits.push(wait);
-            continue;
-        }
-        let lingering = spans(&facts.met(&shows, key), caution, policy.margin, now);
-        match permit(facts, &history(caution), &lingering, &step, now) {
-            Err(refusal) => wait(&mut plan, step, refusal, now),
-            Ok(()) => match held((facts, wanted), key, (policy, conditions), now) {
-                None => return taken(plan, step, now),
-                Some(held) => {
-                    let until = held.until.map_or(plan.wake_at, |until| until.after(1));
-                    plan.wake_at = plan.wake_at.min(until).max(now);
-                    plan.waits.push(held);
-                }
-            },
-        }
-    }
-    destroy(facts, plan, now)
+    blockers.extend(broken(facts, &whole));
+    let desired = &desired(facts, wanted, policy, now);
+    decide(&Look { facts, wanted, policy, conditions, shows: &shows, whole: &whole, desired, now }, blockers)
+}
+
+/// TLSA that nobody wants any more.
+fn withdraw(look: &Look<'_>, _: &mut Plan) -> Vec<Step> {
+    look.outgoing().map(|key| Step::Withdraw(key.spki)).collect()
 }
 
 /// Keys that are not to be used any more, and that only a person can end: no TLSA goes that files name or hosts show.
@@ -181,13 +166,9 @@ fn given_up(facts: &PoolFacts, wanted: &Wanted) -> Vec<Blocker> {
         let (given, hosts) = (key.given_up.as_ref()?, facts.shown_by(key.spki));
         let (spki, is_named) = (key.spki, wanted.names(key.spki));
         let is_used = is_named || (!hosts.is_empty() && !is_disowned(key, wanted));
-        is_used.then_some(Blocker::GivenUp { spki, emergency: given.emergency, is_named, hosts })
+        is_used.then_some(Blocker::Own(Block::GivenUp { spki, emergency: given.emergency, is_named, hosts }))
     });
     stays.collect()
-}
-
-fn taken(plan: Plan, step: Step, now: UnixTime) -> Plan {
-    Plan { next: Some(step), wake_at: now, ..plan }
 }
 
 /// What does not fit already. What an operator has looked at since it began is an alarm, and freezes nothing.
@@ -197,7 +178,7 @@ fn broken(facts: &PoolFacts, whole: &History) -> Option<Blocker> {
     let shows = whole.shows.iter().filter(is_new).cloned().collect();
     Some(match dane_ok(&History { shows, ..whole.clone() }) {
         Err(conflict) => Blocker::Broken(conflict),
-        Ok(()) => Blocker::Accepted(conflict),
+        Ok(()) => Blocker::Own(Block::Accepted(conflict)),
     })
 }
 
@@ -256,11 +237,12 @@ fn kinds(facts: &PoolFacts, wanted: &Wanted) -> BTreeSet<KeyKind> {
 }
 
 /// TLSA that are missing are served at once: more of them never break a match (RFC 7671 § 8).
-fn publish(facts: &PoolFacts, wanted: &Wanted, desired: &SpkiSet, plan: &mut Plan) -> Option<Step> {
+fn publish(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+    let (facts, wanted, desired) = (look.facts, look.wanted, look.desired);
     let served = facts.served_keys();
     let missing: SpkiSet = desired.difference(&served).filter(|spki| facts.key(**spki).is_some()).copied().collect();
     if missing.is_empty() {
-        return None;
+        return Vec::new();
     }
     // What files name comes first, then what may be needed later, then what no file names: that leaves places to the others.
     let (next, needed): (Vec<Spki>, Vec<Spki>) =
@@ -272,11 +254,11 @@ fn publish(facts: &PoolFacts, wanted: &Wanted, desired: &SpkiSet, plan: &mut Pla
     let is_first = facts.tlsa.is_empty() && !needed.is_empty();
     let room = KEYS_MAX.saturating_sub(served.len());
     if missing.len() > room || named.len() + unnamed.len() < needed.len() {
-        plan.blockers.push(Blocker::Full);
+        plan.blockers.push(Blocker::Own(Block::Full));
     }
     let chosen = named.into_iter().chain(unnamed).chain(next.into_iter().filter(|_| !is_first));
     let chosen: SpkiSet = chosen.take(room).collect();
-    (!chosen.is_empty()).then_some(Step::Publish(chosen))
+    (!chosen.is_empty()).then_some(Step::Publish(chosen)).into_iter().collect()
 }
 
 /// Whether a key is there by looks alone.
@@ -285,17 +267,12 @@ fn is_unnamed(facts: &PoolFacts, wanted: &Wanted, spki: Spki) -> bool {
 }
 
 /// A next key for each kind, once the roll before has ended.
-fn create(
-    facts: &PoolFacts,
-    wanted: &Wanted,
-    policy: &Policy,
-    outgoing: &[&KeyFacts],
-    plan: &mut Plan,
-) -> Option<Step> {
+fn create(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+    let (facts, wanted) = (look.facts, look.wanted);
     let is_elsewhere = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Elsewhere(_)));
     // A next key that one of two servers made would be in the answers of that one alone.
-    if !policy.makes_next || facts.between.is_some() || is_elsewhere {
-        return None;
+    if !look.policy.makes_next || facts.between.is_some() || is_elsewhere {
+        return Vec::new();
     }
     for kind in kinds(facts, wanted) {
         let has_next = facts.keys.iter().any(|key| is_next(key) && key.kind == Some(kind));
@@ -303,34 +280,23 @@ fn create(
         // Keys that no file names are no part of that.
         let is_used = |key: &&KeyFacts| key.is_served() && !is_next(key) && !is_unnamed(facts, wanted, key.spki);
         let used = facts.keys.iter().filter(|key| is_used(key) && key.kind == Some(kind)).count();
-        let is_going = |key: &&&KeyFacts| key.kind == Some(kind) && !is_unnamed(facts, wanted, key.spki);
+        let is_going = |key: &KeyFacts| key.kind == Some(kind) && !is_unnamed(facts, wanted, key.spki);
         let named = wanted.current.values().filter(|named| **named == kind).count().max(1);
-        if has_next || used > named || outgoing.iter().any(|key| is_going(&key)) {
+        if has_next || used > named || look.outgoing().any(is_going) {
             continue;
         }
         if facts.served_keys().len() >= KEYS_MAX {
-            plan.blockers.push(Blocker::Full);
+            plan.blockers.push(Blocker::Own(Block::Full));
             continue;
         }
         match kind {
-            KeyKind::Rsa => plan.blockers.push(Blocker::NeedsKey(kind)),
-            KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::Ed25519 => return Some(Step::Create(kind)),
+            KeyKind::Rsa => plan.blockers.push(Blocker::Own(Block::NeedsKey(kind))),
+            KeyKind::EcdsaP256 | KeyKind::EcdsaP384 | KeyKind::Ed25519 => return vec![Step::Create(kind)],
             // Private halves of these are kept elsewhere: files name the next certificate before hosts show it.
             KeyKind::EcdsaP521 | KeyKind::RsaPss | KeyKind::Other => {}
         }
     }
-    None
-}
-
-fn wait(plan: &mut Plan, step: Step, refusal: Refusal, now: UnixTime) {
-    let Refusal { until, conflict } = refusal;
-    match until {
-        Some(until) => {
-            plan.wake_at = plan.wake_at.min(until.after(1)).max(now);
-            plan.waits.push(Wait { step, until: Some(until), why: Why::Caches(conflict) });
-        }
-        None => plan.waits.push(Wait { step, until: None, why: Why::Unseen(conflict) }),
-    }
+    Vec::new()
 }
 
 fn blockers(facts: &PoolFacts, conditions: &Conditions) -> Vec<Blocker> {
@@ -339,25 +305,26 @@ fn blockers(facts: &PoolFacts, conditions: &Conditions) -> Vec<Blocker> {
     blockers.extend(conditions.clock.clone().map(Blocker::Clock));
     blockers.extend(conditions.elsewhere.clone().map(Blocker::Elsewhere));
     blockers.extend(conditions.disk.clone().map(Blocker::Disk));
-    blockers.extend(conditions.silent.iter().map(|(address, why)| Blocker::Silent(*address, why.clone())));
+    blockers.extend(conditions.silent.iter().map(|(address, why)| Blocker::Own(Block::Silent(*address, why.clone()))));
     blockers
 }
 
 /// Private halves of keys that left long ago are wiped; permits that end are looked at.
-fn destroy(facts: &PoolFacts, plan: Plan, now: UnixTime) -> Plan {
-    let mut plan = plan;
-    for key in facts.keys.iter().filter(|key| !key.file.is_empty() && key.destroyed.is_none()) {
+fn destroy(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for key in look.facts.keys.iter().filter(|key| !key.file.is_empty() && key.destroyed.is_none()) {
         // One that was given up before it was ever published leaves nothing behind in caches.
         let unused = key.given_up.as_ref().filter(|_| key.published.is_none()).map(|given| given.since);
         let Some(at) = key.removed.or(unused).map(|gone| gone.after(TOMBSTONE)) else { continue };
-        if at <= now {
-            return taken(plan, Step::Destroy(key.spki), now);
+        if at <= look.now {
+            steps.push(Step::Destroy(key.spki));
+        } else {
+            plan.wake_at = plan.wake_at.min(at);
         }
-        plan.wake_at = plan.wake_at.min(at);
     }
-    let permits = facts.keys.iter().filter_map(|key| key.permitted).filter(|until| *until >= now);
-    plan.wake_at = permits.map(|until| until.after(1)).chain([plan.wake_at]).min().unwrap_or(now);
-    plan
+    let permits = look.facts.keys.iter().filter_map(|key| key.permitted).filter(|until| *until >= look.now);
+    plan.wake_at = permits.map(|until| until.after(1)).chain([plan.wake_at]).min().unwrap_or(look.now);
+    steps
 }
 
 /// Whether a key was made or brought in here, so that nobody is surprised by it.

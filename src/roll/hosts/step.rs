@@ -7,7 +7,11 @@ use super::fold::PoolFacts;
 use crate::cert::{KeyKind, Spki};
 use crate::roll::item::Span;
 use crate::roll::item::{Caution, Version};
+use crate::roll::life::refusal::{self, prove};
 use crate::time::UnixTime;
+
+/// Why a step may not be taken now.
+pub type Refusal = refusal::Refusal<Conflict>;
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +26,6 @@ pub enum Step {
     Withdraw(Spki),
     /// The private half of a key that was removed long ago is wiped.
     Destroy(Spki),
-}
-
-/// Why a step may not be taken now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// When it may be; none: when something is seen that was not yet.
-    pub until: Option<UnixTime>,
-    /// What would not fit, if it were.
-    pub conflict: Box<Conflict>,
 }
 
 impl Step {
@@ -82,11 +77,7 @@ pub fn permit(
             refuse(&History { addresses: vec![span], ..history.clone() }, now)?;
         }
     }
-    // Where it does not hold already, no step is at fault; what takes away is stopped elsewhere then.
-    match (dane_ok(&after), dane_ok(history)) {
-        (Err(conflict), Ok(())) => Err(Refusal { until: None, conflict }),
-        (Ok(()), _) | (Err(_), Err(_)) => Ok(()),
-    }
+    prove(dane_ok(history), dane_ok(&after))
 }
 
 /// Whether hosts may begin to show a key now: whether each TLSA set that a sender may hold has it.
@@ -118,24 +109,18 @@ pub fn ready_at(facts: &PoolFacts, spki: Spki, caution: Caution, policy: &Policy
     lacking.collect::<Option<Vec<UnixTime>>>().map(|all| all.into_iter().max().unwrap_or(UnixTime(0)))
 }
 
-/// Looks at all that senders may hold and meet, so that the refusal names the last moment.
+/// Looks at all that senders may hold and meet.
 fn refuse(history: &History, now: UnixTime) -> Result<(), Refusal> {
-    let mut refusal: Option<Refusal> = None;
+    let mut conflicts = Vec::new();
     for shown in &history.shows {
         for addresses in history.addresses.iter().filter(|set| set.what.contains(&shown.what.address)) {
             for tlsa in &history.tlsa {
                 let Err(conflict) = fits(&tlsa.what, &shown.what) else { continue };
                 let until = [shown.until, addresses.until, tlsa.until].into_iter().flatten().min();
-                if until.is_some_and(|until| until < now) {
-                    continue;
-                }
-                let until = match &refusal {
-                    None => until,
-                    Some(before) => before.until.zip(until).map(|(a, b)| a.max(b)),
-                };
-                refusal = Some(Refusal { until, conflict });
+                conflicts.push((until, conflict));
             }
         }
     }
-    refusal.map_or(Ok(()), Err)
+    // What has ended is met no more.
+    refusal::refuse(conflicts.into_iter().filter(|(until, _)| until.is_none_or(|until| until >= now)))
 }

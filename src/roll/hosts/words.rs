@@ -4,7 +4,7 @@
 
 use super::check::{AddressSet, Conflict, Offer};
 use super::fold::PoolFacts;
-use super::plan::{Blocker, Why};
+use super::plan::{Awaited, Block, Blocker, Why};
 use super::step::Step;
 use crate::cert::Spki;
 
@@ -46,11 +46,11 @@ pub fn why(facts: &PoolFacts, why: &Why) -> String {
     match why {
         Why::Caches(conflict) => format!("until then {}", conflict_in_words(facts, conflict)),
         Why::Unseen(conflict) => conflict_in_words(facts, conflict),
-        Why::Looks(hosts) => format!("not all hosts could be looked at: {}", list(hosts)),
-        Why::Apart(hosts) if hosts.is_empty() => {
+        Why::Own(Awaited::Looks(hosts)) => format!("not all hosts could be looked at: {}", list(hosts)),
+        Why::Own(Awaited::Apart(hosts)) if hosts.is_empty() => {
             "not all hosts at tenants' own addresses could be looked at".to_owned()
         }
-        Why::Apart(hosts) => {
+        Why::Own(Awaited::Apart(hosts)) => {
             format!(
                 "hosts at tenants' own addresses show it, did so lately, or could not be looked at: {}",
                 list(hosts)
@@ -74,6 +74,8 @@ fn conflict_in_words(facts: &PoolFacts, conflict: &Conflict) -> String {
 /// What stands in the way, and what a person must do about it; empty: nothing.
 pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
     match blocker {
+        // No command holds a pool.
+        Blocker::Held(reason) => (format!("all steps are held: {reason}"), String::new()),
         Blocker::Doubt(reason) => (
             format!("the past is not certain: {reason}"),
             "look at what happened, then `mxseal cert resume POOL --reason WHY`".to_owned(),
@@ -87,36 +89,36 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
             (format!("no fact can be recorded: {reason}"), "repair the disk below `keys/`".to_owned())
         }
         Blocker::Broken(conflict) => (format!("mail may wait now: {}", conflict_in_words(facts, conflict)), cure(conflict)),
-        Blocker::Accepted(conflict) => (
+        Blocker::Own(Block::Accepted(conflict)) => (
             format!("mail may wait now, and all goes on all the same, as asked: {}", conflict_in_words(facts, conflict)),
             cure(conflict),
         ),
-        Blocker::Silent(address, why) => (
+        Blocker::Own(Block::Silent(address, why)) => (
             format!("{address} could not be looked at: {why}"),
             "repair that host, or take its address out of pools.toml".to_owned(),
         ),
-        Blocker::NotAdmitted(address, None) if facts.is_plain(*address) => (
+        Blocker::Own(Block::NotAdmitted(address, None)) if facts.is_plain(*address) => (
             format!("{address} is not served: it offers no STARTTLS"),
             "start TLS there; it is served again once it was seen to show a key that is published".to_owned(),
         ),
-        Blocker::NotAdmitted(address, None) => (
+        Blocker::Own(Block::NotAdmitted(address, None)) => (
             format!("{address} is not served yet: it was not seen to show a key that is published"),
             "wait for the next look; then `mxseal pool show` says why".to_owned(),
         ),
-        Blocker::NotAdmitted(address, Some(Offer::Key(spki))) => (
+        Blocker::Own(Block::NotAdmitted(address, Some(Offer::Key(spki)))) => (
             format!("{address} is not served yet: it shows {}, which not all TLSA in caches have", key(facts, *spki)),
             "give it a certificate for a key of the pool".to_owned(),
         ),
-        Blocker::NotAdmitted(address, Some(Offer::Other | Offer::Plain)) => (
+        Blocker::Own(Block::NotAdmitted(address, Some(Offer::Other | Offer::Plain))) => (
             format!("{address} is not served: it shows a key that nobody announced"),
             format!("give it a certificate for a key of the pool; {IF_OURS}"),
         ),
-        Blocker::NeedsKey(kind) => (
+        Blocker::Own(Block::NeedsKey(kind)) => (
             format!("there is no next {} key, and none can be made here", kind.word()),
             "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072`, then `mxseal cert stage`"
                 .to_owned(),
         ),
-        Blocker::GivenUp { spki, is_named, hosts, .. } => {
+        Blocker::Own(Block::GivenUp { spki, is_named, hosts, .. }) => {
             let why = match (is_named, hosts.is_empty()) {
                 (true, true) => "pools.toml names it".to_owned(),
                 (true, false) => format!("pools.toml names it, and {} shows it", list(hosts)),
@@ -124,12 +126,12 @@ pub fn blocker(facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
             };
             (format!("{} was given up, and its TLSA stays: {why}", key(facts, *spki)), INSTEAD.to_owned())
         }
-        Blocker::LeftOut(count) => (
+        Blocker::Own(Block::LeftOut(count)) => (
             format!("tenants have {count} more addresses of their own with its TLSA than can be looked at"),
             "write `tlsa` for these tenants, too, or make pools of their addresses; no TLSA goes until then, but by `mxseal cert drop`"
                 .to_owned(),
         ),
-        Blocker::Full => (
+        Blocker::Own(Block::Full) => (
             format!("there are {} TLSA already, which is all that an answer may hold", super::KEYS_MAX),
             "take written `tlsa` out of pools.toml that no host uses; `mxseal cert drop` ends those that no file names"
                 .to_owned(),

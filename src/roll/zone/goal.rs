@@ -7,11 +7,9 @@ use super::Policy;
 use super::facts::KeyLayout;
 use super::fold::{KeyFacts, ZoneFacts};
 use super::step::Step;
+use crate::roll::life::TOMBSTONE;
 use crate::sign::key::Role;
-use crate::time::{Seconds, UnixTime};
-
-/// How long the private half of a removed key is kept: time to bring it back by hand, and its tag stays taken.
-pub const TOMBSTONE: Seconds = 30 * 86_400;
+use crate::time::UnixTime;
 
 /// The keys that a zone should have in the end.
 pub struct Goal<'f> {
@@ -29,9 +27,10 @@ pub struct Goal<'f> {
 }
 
 /// Which keys are being changed: one kind at a time, unless all have to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Focus {
     /// None.
+    #[default]
     Rest,
     /// The keys that the DS names.
     Entry,

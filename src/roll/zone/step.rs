@@ -4,8 +4,12 @@ use super::check::{Conflict, History, KeySet, Keys, data_signed, entry, never_bo
 use super::facts::Fact;
 use super::fold::ZoneFacts;
 use crate::roll::item::Span;
+use crate::roll::life::refusal::{self, prove};
 use crate::sign::key::Role;
 use crate::time::UnixTime;
+
+/// Why a step may not be taken now.
+pub type Refusal = refusal::Refusal<Conflict>;
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +44,6 @@ pub enum Step {
     Retire(Vec<u16>, String),
     /// The zone is served without signatures.
     Unsign,
-}
-
-/// Why a step may not be taken now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// When it may be; none: when something is seen that was not yet.
-    pub until: Option<UnixTime>,
-    /// What would not fit, if it were.
-    pub conflict: Box<Conflict>,
 }
 
 impl Step {
@@ -108,11 +103,7 @@ pub fn permit(facts: &ZoneFacts, history: &History, step: &Step, now: UnixTime) 
             after.ds.push(Span { what: ds, from: now, until: None });
         }
     }
-    // Where it does not hold already, no step is at fault; what takes away is stopped elsewhere then.
-    match (never_bogus(&after), never_bogus(history)) {
-        (Err(conflict), Ok(())) => Err(Refusal { until: None, conflict }),
-        (Ok(()), _) | (Err(_), Err(_)) => Ok(()),
-    }
+    prove(never_bogus(history), never_bogus(&after))
 }
 
 /// What a step changes in what caches will hold.
@@ -184,16 +175,7 @@ fn for_ds(history: &History, ds: &KeySet) -> Result<(), Refusal> {
     history.keys.iter().try_for_each(|keys| refuse(&history.data, |signers| data_signed(&keys.what, signers)))
 }
 
-/// Looks at all that caches may hold, so that the refusal names the last moment.
+/// Looks at all that caches may hold.
 fn refuse<T>(spans: &[Span<T>], fits: impl Fn(&T) -> Result<(), Box<Conflict>>) -> Result<(), Refusal> {
-    let mut refusal: Option<Refusal> = None;
-    for span in spans {
-        let Err(conflict) = fits(&span.what) else { continue };
-        let until = match &refusal {
-            None => span.until,
-            Some(before) => before.until.zip(span.until).map(|(a, b)| a.max(b)),
-        };
-        refusal = Some(Refusal { until, conflict });
-    }
-    refusal.map_or(Ok(()), Err)
+    refusal::refuse(spans.iter().filter_map(|span| Some((span.until, fits(&span.what).err()?))))
 }

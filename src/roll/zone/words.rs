@@ -3,7 +3,7 @@
 use super::check::{Conflict, KeySet};
 use super::facts::Fact;
 use super::fold::ZoneFacts;
-use super::plan::{Blocker, Wait, Why};
+use super::plan::{Awaited, Block, Blocker, Wait, Why};
 use super::step::Step;
 use crate::sign::key::Role;
 
@@ -107,11 +107,11 @@ pub fn wait(facts: &ZoneFacts, wait: &Wait) -> String {
     match &wait.why {
         Why::Caches(conflict) => format!("caches may still hold {}", conflict_words(conflict, true)),
         Why::Unseen(conflict) => format!("it is not seen yet that {}", conflict_words(conflict, false)),
-        Why::Parent => format!(
+        Why::Own(Awaited::Parent) => format!(
             "the parent does not show {} at all of its addresses yet",
             if facts.ds_wanted.is_empty() { "that there is no DS".to_owned() } else { ds(&facts.ds_wanted) }
         ),
-        Why::Lifetime => "its life has not ended".to_owned(),
+        Why::Own(Awaited::Lifetime) => "its life has not ended".to_owned(),
         Why::Frozen => "nothing is taken away while something is in doubt".to_owned(),
     }
 }
@@ -155,20 +155,24 @@ pub fn blocker(facts: &ZoneFacts, blocker: &Blocker) -> String {
         Blocker::Clock(reason) => format!("the clock cannot be trusted: {reason}"),
         Blocker::Elsewhere(reason) => format!("the folder of keys is not this server's alone: {reason}"),
         Blocker::Disk(reason) => format!("nothing can be recorded: {reason}"),
-        Blocker::Unreadable(tag, reason) => {
+        Blocker::Own(Block::Unreadable(tag, reason)) => {
             format!("the private half of {} cannot be used: {reason}", key(facts, *tag))
         }
-        Blocker::UnknownDs(address, data) => {
+        Blocker::Own(Block::UnknownDs(address, data)) => {
             format!("{address} has a DS that names no key of this zone: {}", ds_words(data))
         }
-        Blocker::MissingDs(address) => format!("{address} has no DS, although the zone had one there"),
+        Blocker::Own(Block::MissingDs(address)) => format!("{address} has no DS, although the zone had one there"),
         Blocker::Broken(conflict) => {
             format!("what caches may hold does not fit already: {}", conflict_words(conflict, true))
         }
-        Blocker::Silent(addresses) => format!("no answer that validates from the parent at {}", addresses.join(", ")),
-        Blocker::ParentSilent(why) => format!("nobody sees what its parent has, which is served here: {why}"),
-        Blocker::Turn(zone) => format!("it is the turn of {zone}"),
-        Blocker::Full => "DNSKEY has as many keys as fit one answer".to_owned(),
+        Blocker::Own(Block::Silent(addresses)) => {
+            format!("no answer that validates from the parent at {}", addresses.join(", "))
+        }
+        Blocker::Own(Block::ParentSilent(why)) => {
+            format!("nobody sees what its parent has, which is served here: {why}")
+        }
+        Blocker::Own(Block::Turn(zone)) => format!("it is the turn of {zone}"),
+        Blocker::Own(Block::Full) => "DNSKEY has as many keys as fit one answer".to_owned(),
     }
 }
 
@@ -198,26 +202,26 @@ pub fn remedy(zone: &str, blocker: &Blocker) -> String {
             "let one server alone roll the keys; if it is this one, `mxseal keys lead --reason WHY`".to_owned()
         }
         Blocker::Disk(_) => "free the disk or make it writable; it is tried again by itself".to_owned(),
-        Blocker::Unreadable(tag, _) => {
+        Blocker::Own(Block::Unreadable(tag, _)) => {
             format!(
                 "restore the file of key {tag} from a backup, then `mxseal reload`; no other key is made in its place"
             )
         }
-        Blocker::UnknownDs(..) => {
+        Blocker::Own(Block::UnknownDs(..)) => {
             format!("have the registry remove it, unless it is yours: then `mxseal keys import {zone}` its key")
         }
-        Blocker::MissingDs(_) => format!("have the registry publish `mxseal zone ds {zone}`"),
+        Blocker::Own(Block::MissingDs(_)) => format!("have the registry publish `mxseal zone ds {zone}`"),
         Blocker::Broken(_) => {
             format!("wait; if it does not end, `mxseal keys status {zone}` says since when, and a person must look")
         }
-        Blocker::Silent(_) => {
+        Blocker::Own(Block::Silent(_)) => {
             "nothing, if they come back; else look at the network, or at `parents` of the zone".to_owned()
         }
-        Blocker::ParentSilent(_) => {
+        Blocker::Own(Block::ParentSilent(_)) => {
             "end the silence of the parent zone: `mxseal zone show` of it says how; this zone goes on by itself then"
                 .to_owned()
         }
-        Blocker::Turn(_) => String::new(),
-        Blocker::Full => format!("let rolls under way end; `mxseal keys plan {zone}` says when"),
+        Blocker::Own(Block::Turn(_)) => String::new(),
+        Blocker::Own(Block::Full) => format!("let rolls under way end; `mxseal keys plan {zone}` says when"),
     }
 }

@@ -1,23 +1,16 @@
 //! Which addresses come and go: hosts to come are seen first, and hosts that would fail senders go while good ones are left.
 
-use super::{Blocker, Plan, wait};
-use crate::roll::hosts::check::{AddressSet, History, Offer, Showing, SpkiSet, fits};
-use crate::roll::hosts::fold::PoolFacts;
+use super::{Block, Blocker, Look, Plan};
+use crate::roll::hosts::Conditions;
+use crate::roll::hosts::check::{AddressSet, Offer, Showing, SpkiSet, fits};
 use crate::roll::hosts::step::{Step, permit};
-use crate::roll::hosts::{Conditions, Policy, Wanted};
 use crate::roll::item::Version;
-use crate::time::UnixTime;
 use std::net::IpAddr;
 
 /// Hosts whose addresses are to go because they offer no STARTTLS, or show a key that is not published: mail finds the others
 /// then, and TLSA stay. None is where no host with a published key would be left.
-pub(super) fn drained(
-    facts: &PoolFacts,
-    policy: &Policy,
-    conditions: &Conditions,
-    plan: &mut Plan,
-    now: UnixTime,
-) -> AddressSet {
+fn drained(look: &Look<'_>, plan: &mut Plan) -> AddressSet {
+    let Look { facts, policy, conditions, now, .. } = *look;
     let (mut drained, served) = (AddressSet::new(), facts.served_keys());
     let Some(after) = policy.drain.filter(|_| policy.probed && !served.is_empty()) else { return drained };
     let open = || facts.shows.iter().filter(|version| version.last.is_none());
@@ -35,20 +28,15 @@ pub(super) fn drained(
 }
 
 /// Addresses that are gone from the files go at once, and new ones come once their hosts fit what senders may hold.
-pub(super) fn admit(
-    facts: &PoolFacts,
-    wanted: &Wanted,
-    (policy, conditions): (&Policy, &Conditions),
-    (history, shows, drained): (&History, &[Version<Showing>], &AddressSet),
-    plan: &mut Plan,
-    now: UnixTime,
-) -> Option<Step> {
+pub(super) fn admit(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+    let Look { facts, wanted, policy, conditions, shows, now, .. } = *look;
+    let drained = &drained(look, plan);
     let served = facts.served_addresses();
     if served == wanted.addresses && drained.is_empty() {
-        return None;
+        return Vec::new();
     }
     if facts.addresses.is_empty() {
-        return Some(Step::Admit(wanted.addresses.clone()));
+        return vec![Step::Admit(wanted.addresses.clone())];
     }
     let left: AddressSet = served.intersection(&wanted.addresses).copied().collect();
     let mut set: AddressSet = left.difference(drained).copied().collect();
@@ -63,22 +51,22 @@ pub(super) fn admit(
         // Where DANE is not wanted, nobody minds what a host shows that nobody looks at.
         let is_free = !policy.probed || (facts.between.is_some() && wanted.given.is_empty());
         let is_known = is_free || is_known(shows, conditions, *address);
-        match permit(facts, history, &[], &step, now) {
+        match permit(facts, look.whole, &[], &step, now) {
             Ok(()) if is_known => drop(set.insert(*address)),
-            Ok(()) => plan.blockers.push(Blocker::NotAdmitted(*address, None)),
+            Ok(()) => plan.blockers.push(Blocker::Own(Block::NotAdmitted(*address, None))),
             Err(refusal) => {
                 let shown = Some(refusal.conflict.showing.offer).filter(|offer| *offer != Offer::Plain);
                 // Where nobody looks, nothing is wrong with it: it is only early.
                 if facts.between.is_none() && policy.probed {
-                    plan.blockers.push(Blocker::NotAdmitted(*address, shown));
+                    plan.blockers.push(Blocker::Own(Block::NotAdmitted(*address, shown)));
                 }
-                wait(plan, step, refusal, now);
+                plan.refused(step, refusal, now);
             }
         }
     }
     // The last hosts stay until others can take their place.
     let is_good = set != served && (!set.is_empty() || wanted.addresses.is_empty());
-    is_good.then_some(Step::Admit(set))
+    is_good.then_some(Step::Admit(set)).into_iter().collect()
 }
 
 /// Whether a host was looked at since the start, and shows a key.
