@@ -14,5 +14,7 @@ mod crashes;
 mod lab;
 #[path = "rollover/scenarios.rs"]
 mod scenarios;
+#[path = "rollover/table.rs"]
+mod table;
 #[path = "rollover/troubles.rs"]
 mod troubles;

@@ -13,5 +13,6 @@ mod tlsa_rolls {
     mod moves;
     mod scenarios;
     mod strangers;
+    mod table;
     mod world;
 }

@@ -18,6 +18,17 @@
 //! | retiring | its TLSA is served, and no host shows it | all | a wait, then `withdraw` |
 //! | removed | no TLSA; its private half is kept for 30 days | nobody | `destroy` |
 //! | destroyed | nothing | nobody | nothing |
+//!
+//! Each step is one fact. What it waits for is a fact, too, and then for as long as caches may hold what was there before it;
+//! a TLSA goes only while nothing is in doubt:
+//!
+//! | step | recorded as | waits for | by |
+//! |---|---|---|---|
+//! | publish | tlsa | nothing | more TLSA never break a match (RFC 7671 § 8) |
+//! | admit | addresses | host_shows, pool_served | each TLSA set in caches has the key that the host shows (RFC 7671 § 8) |
+//! | create | key_known | nothing | nobody sees it yet |
+//! | withdraw | tlsa | host_shows, pool_served, apart_shows | nobody meets a host with the key (RFC 7671 § 8.1), also at tenants' own addresses |
+//! | destroy | key_destroyed | nothing | it was removed 30 days ago ([`crate::roll::life::TOMBSTONE`]) |
 
 pub mod check;
 pub mod condense;

@@ -17,6 +17,22 @@
 //! | retiring | published, used no more | all; its signatures or DS too | a wait, then `remove` |
 //! | removed | tag taken, private half kept for 30 days | nobody | `destroy` |
 //! | destroyed | tag taken | nobody | nothing |
+//!
+//! Each step is one fact. What it waits for is a fact, too, and then for as long as caches may hold what was there before it;
+//! what takes away waits besides while anything is in doubt:
+//!
+//! | step | recorded as | waits for | by |
+//! |---|---|---|---|
+//! | create | key_created | nothing | nobody sees it yet |
+//! | publish | key_published | zone_served | each algorithm of DNSKEY signs the data (RFC 4035 § 2.2) |
+//! | sign | key_activated | nothing | more signatures break no chain (RFC 6781 § 4.1.4) |
+//! | switch | key_switched | zone_served | each DNSKEY RRset in caches has the key (RFC 6781 § 4.1.1.1) |
+//! | want-ds | ds_wanted | zone_served | each DNSKEY RRset in caches is signed by the key (RFC 6781 § 4.1.2) |
+//! | remove | key_removed | parent_saw, zone_served | no DS leads to the key, and no data is signed by it alone (RFC 4035 § 2.2, § 5.2) |
+//! | stop-signing | key_retired | zone_served | no DNSKEY RRset in caches has its algorithm alone (RFC 6781 § 4.1.4) |
+//! | destroy | key_destroyed | nothing | it was removed 30 days ago ([`crate::roll::life::TOMBSTONE`]) |
+//! | begin | roll_wanted | the end of a life | the policy of the zone, and its turn ([`turn`]) |
+//! | unsign | unsigned | parent_saw | no cache has a DS (RFC 8078 § 4) |
 
 pub mod check;
 pub mod facts;
