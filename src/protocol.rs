@@ -7,6 +7,7 @@ pub mod certs;
 pub mod keys;
 pub mod states;
 pub mod tenants;
+pub mod words;
 
 pub use crate::protocol::keys::{
     BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, LeadAsked, LeadInfo, ParentServerInfo,
@@ -16,7 +17,12 @@ pub use crate::protocol::keys::{
 pub use crate::protocol::certs::{
     CertBar, CertInfo, CertKeyInfo, CertPlan, CertificateInfo, CsrInfo, HostInfo, PermitInfo, ShownInfo,
 };
-pub use crate::protocol::states::{KeysStanding, ZoneStanding};
+pub use crate::protocol::states::{
+    CertStanding, HostStanding, KeyPhase, KeysStanding, PoolStanding, TenantStanding, ZoneStanding,
+};
+pub use crate::protocol::words::{
+    CertKeyClass, CertKeyKind, CertKeyOrigin, FindingSeverity, KeyRole, ParentKind, Verb,
+};
 
 pub use crate::protocol::tenants::{TenantDraft, TenantFilter, TenantInfo};
 
@@ -292,7 +298,7 @@ pub struct ZoneInfo {
     pub zone: String,
     /// Whether it is signed.
     pub signed: bool,
-    /// How it stands: `serving`, `last good`, `frozen`, `silent`, `waiting`.
+    /// How it stands.
     pub state: ZoneStanding,
     /// SOA serial.
     pub serial: u32,
@@ -319,8 +325,8 @@ pub struct ZoneInfo {
 pub struct PoolInfo {
     /// Name.
     pub pool: String,
-    /// `served`, `last good`, `broken`.
-    pub state: String,
+    /// How it stands.
+    pub state: PoolStanding,
     /// Addresses.
     pub addresses: Vec<String>,
     /// TLSA in presentation form.
@@ -341,8 +347,8 @@ pub struct PoolInfo {
 /// Something an operator should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Finding {
-    /// `error` or `warning`.
-    pub severity: String,
+    /// How much it matters.
+    pub severity: FindingSeverity,
     /// Stable code.
     pub code: String,
     /// `file:line:column`.

@@ -2,4 +2,5 @@
 
 pub mod explain;
 pub mod keys;
+pub mod plain;
 pub(crate) mod view;

@@ -8,14 +8,17 @@ mod fake;
 mod keys;
 
 use fake::{Place, Ran, tenant, zone};
-use mxseal::protocol::{Explained, Finding, Line, PoolInfo, Request, TenantFilter, ZoneStanding};
+use mxseal::protocol::{
+    Explained, Finding, FindingSeverity, Line, PoolInfo, PoolStanding, Request, TenantFilter, TenantStanding,
+    ZoneStanding,
+};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-fn finding(severity: &str, message: &str) -> Finding {
+fn finding(severity: FindingSeverity, message: &str) -> Finding {
     Finding {
-        severity: severity.to_owned(),
+        severity,
         code: "MX4001".to_owned(),
         place: "zones/a-v1.mx.example/x.toml:3:4".to_owned(),
         message: message.to_owned(),
@@ -41,7 +44,7 @@ fn place() -> Place {
         ];
         world.pools = vec![PoolInfo {
             pool: "eu-1".to_owned(),
-            state: "served".to_owned(),
+            state: PoolStanding::Served,
             addresses: vec!["192.0.2.25".to_owned()],
             tlsa: vec!["3 1 1 aa".to_owned()],
             tenants: 2,
@@ -59,7 +62,7 @@ fn place() -> Place {
 fn broken(place: &Place, domain: &str) {
     let mut world = place.world();
     let tenant = world.tenants.iter_mut().find(|tenant| tenant.domain == domain).expect("it is there");
-    tenant.state = "last good".to_owned();
+    tenant.state = TenantStanding::LastGood;
     tenant.reasons = vec!["pool `x` does not exist".to_owned()];
 }
 
@@ -82,7 +85,7 @@ fn status_fits_one_screen_and_is_one_json_object() {
 fn status_says_what_is_not_ready_and_ends_with_1_where_there_are_errors() {
     let place = place();
     place.world().status.not_ready = vec!["zone mx.example. has no keys".to_owned()];
-    place.world().status.findings = vec![finding("warning", "the TTL is long")];
+    place.world().status.findings = vec![finding(FindingSeverity::Warning, "the TTL is long")];
     let ran = place.run(&["status"]).ends(0);
     assert!(ran.out.contains("not ready") && ran.out.contains("zone mx.example. has no keys"), "{}", ran.out);
     assert!(
@@ -90,7 +93,7 @@ fn status_says_what_is_not_ready_and_ends_with_1_where_there_are_errors() {
         "{}",
         ran.out
     );
-    place.world().status.findings.push(finding("error", "the pool is gone"));
+    place.world().status.findings.push(finding(FindingSeverity::Error, "the pool is gone"));
     let ran = place.run(&["status"]).ends(1);
     assert!(ran.out.find("error[MX4001]") < ran.out.find("warning[MX4001]"), "errors come first: {}", ran.out);
     place.run(&["status", "-o", "json"]).ends(1);
@@ -118,7 +121,7 @@ fn a_zone_is_shown_with_what_is_wrong_with_it() {
     let place = place();
     let ran = place.run(&["zone", "show", "A-v1.mx.example"]).ends(0);
     assert!(ran.out.contains("12345") && ran.out.contains("IN DS") && ran.out.contains("mx.example."), "{}", ran.out);
-    place.world().zone_findings = vec![finding("error", "line 3 is no record")];
+    place.world().zone_findings = vec![finding(FindingSeverity::Error, "line 3 is no record")];
     assert!(place.run(&["zone", "show", "a-v1.mx.example."]).ends(1).out.contains("line 3 is no record"));
     let object = place.run(&["zone", "show", "a-v1.mx.example", "-o", "json"]).ends(1).object();
     assert_eq!(object["zone"], "a-v1.mx.example.");
@@ -256,7 +259,7 @@ fn tenant_mx_prints_the_record_and_nothing_else() {
             "preference": 0, "ttl": 3600, "endpoint": "contoso-com.a-v1.mx.example.",
         })
     );
-    place.world().tenants[0].state = "broken".to_owned();
+    place.world().tenants[0].state = TenantStanding::Broken;
     assert!(place.run(&["tenant", "mx", "contoso.com"]).ends(1).err.contains("is not served"));
 }
 
@@ -333,11 +336,11 @@ fn reload_tells_the_new_snapshot() {
 #[test]
 fn reload_prints_findings_and_ends_with_1_where_there_are_errors() {
     let place = place();
-    place.world().reload = (vec![finding("error", "the pool is gone")], 1, "1 error".to_owned());
+    place.world().reload = (vec![finding(FindingSeverity::Error, "the pool is gone")], 1, "1 error".to_owned());
     let ran = place.run(&["reload"]).ends(1);
     assert!(ran.out.starts_with("error[MX4001]: the pool is gone"), "{}", ran.out);
     assert_eq!(place.run(&["reload", "-o", "json"]).ends(1).object()["message"], "the pool is gone");
-    place.world().reload = (vec![finding("warning", "the TTL is long")], 0, String::new());
+    place.world().reload = (vec![finding(FindingSeverity::Warning, "the TTL is long")], 0, String::new());
     assert!(place.run(&["reload"]).ends(0).out.contains("warning[MX4001]"));
     place.world().reload = (Vec::new(), 1, "the disk is full".to_owned());
     assert!(place.run(&["reload"]).ends(1).err.contains("the disk is full"));
@@ -361,7 +364,7 @@ fn a_held_removal_is_exit_4_with_zone_counts_and_the_way_out() {
 fn a_refusal_that_is_no_removal_is_not_told_to_allow_removals() {
     let place = place();
     let refused = "`signed = false` for a-v1.mx.example, but it has keys";
-    place.world().reload = (vec![finding("error", refused)], 4, refused.to_owned());
+    place.world().reload = (vec![finding(FindingSeverity::Error, refused)], 4, refused.to_owned());
     let ran = place.run(&["reload"]).ends(4);
     assert!(ran.err.contains(refused) && !ran.err.contains("--allow-shrink"), "{}", ran.err);
 }
@@ -433,7 +436,7 @@ fn add_names_the_nearest_pool_and_zone_and_refuses_a_broken_pool_and_a_wrong_end
     let ran = place.run(&[&base[..], &["eu-1", "--zone", "b-v1.mx.exmple"]].concat()).ends(1);
     assert!(ran.err.contains("did you mean `b-v1.mx.example`?"), "{}", ran.err);
     place.run(&[&base[..], &["eu-1", "--endpoint", "two.labels"]].concat()).ends(2);
-    place.world().pools[0].state = "broken".to_owned();
+    place.world().pools[0].state = PoolStanding::Broken;
     place.world().pools[0].reasons = vec!["no addresses".to_owned()];
     assert!(place.run(&[&base[..], &["eu-1"]].concat()).ends(1).err.contains("no addresses"));
     assert!(place.files("zones").is_empty());
@@ -732,9 +735,9 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
 #[test]
 fn a_closed_pipe_never_changes_how_a_command_ends() {
     let place = place();
-    place.world().status.findings = (0..50_000).map(|_| finding("error", "the pool is gone")).collect();
+    place.world().status.findings = (0..50_000).map(|_| finding(FindingSeverity::Error, "the pool is gone")).collect();
     place.world().reload =
-        ((0..50_000).map(|_| finding("error", "the pool is gone")).collect(), 1, "errors".to_owned());
+        ((0..50_000).map(|_| finding(FindingSeverity::Error, "the pool is gone")).collect(), 1, "errors".to_owned());
     for command in ["status", "reload"] {
         for form in ["json", "table"] {
             place.run_and_read_one_line(&[command, "-o", form]).ends(1);
@@ -751,7 +754,7 @@ fn a_closed_pipe_never_changes_how_a_command_ends() {
 fn nothing_from_a_file_moves_the_cursor() {
     let place = place();
     place.world().tenants[0].reasons = vec!["bad \x1b[2J\u{9b}2J \r\n forged".to_owned()];
-    place.world().status.findings = vec![finding("error", "bad \x1b[2J")];
+    place.world().status.findings = vec![finding(FindingSeverity::Error, "bad \x1b[2J")];
     for args in [&["tenant", "list"][..], &["tenant", "show", "contoso.com"], &["status"]] {
         let ran = place.run(args);
         assert!(!ran.out.contains(['\x1b', '\u{9b}', '\r']), "{}", ran.out);

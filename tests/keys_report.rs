@@ -1,6 +1,7 @@
 //! What people are told about keys, and which rolls are refused: from facts of a zone in virtual time.
 
 use mxseal::dns::name::{Name, ROOT};
+use mxseal::protocol::{KeyPhase, KeyRole, ParentKind, Verb};
 use mxseal::protocol::{KeysInfo, KeysPlan, KeysStanding, RollAsked};
 use mxseal::report::keys::{
     About, Refused, after, insecure_code, insecure_request, keys_info, keys_plan, roll_request, silent,
@@ -96,11 +97,17 @@ fn only_steps_that_need_the_ds_say_that_they_rest_on_the_registry() {
 fn at_rest_nobody_needs_to_act() {
     let world = world(KeyLayout::KskAndZsk);
     let info = info(&world);
-    assert_eq!((info.state.word(), info.parent.as_str(), info.zone.as_str()), ("at rest", "registry", "mx.example."));
+    assert_eq!(
+        (info.state, info.parent, info.zone.as_str()),
+        (KeysStanding::AtRest, ParentKind::Registry, "mx.example.")
+    );
     assert_eq!((&info.must, &info.blockers), (&Vec::new(), &Vec::new()));
     assert_eq!(info.ds_wanted, [tag(&world, Role::Ksk)]);
-    let phases: Vec<_> = info.keys.iter().map(|key| (key.role.as_str(), key.phase.as_str())).collect();
-    assert_eq!(phases, [("ksk", "active"), ("zsk", "active"), ("zsk", "ready")]);
+    let phases: Vec<_> = info.keys.iter().map(|key| (key.role, key.phase)).collect();
+    assert_eq!(
+        phases,
+        [(KeyRole::Ksk, KeyPhase::Active), (KeyRole::Zsk, KeyPhase::Active), (KeyRole::Zsk, KeyPhase::Ready)]
+    );
     assert!(info.keys[0].ds.as_ref().is_some_and(|ds| ds.starts_with("mx.example. IN DS ")));
     assert!(info.keys[1].ds.is_none() && info.keys[1].dnskey.starts_with("mx.example. IN DNSKEY 256 3 13 "));
     assert!(info.will.starts_with("begin to replace ZSK") && info.next_at == Some(START + 90 * DAY), "{info:?}");
@@ -132,14 +139,14 @@ fn a_registry_that_does_not_act_is_what_a_person_must_see_to() {
     want(&mut world, Role::Ksk, false);
     go(&mut world, 3 * DAY);
     let waiting = info(&world);
-    assert_eq!((waiting.state.word(), waiting.must.len()), ("rolling", 0), "{waiting:?}");
-    assert!(waiting.waits.iter().any(|wait| wait.verb == "want-ds" && wait.until.is_some()), "{waiting:?}");
+    assert_eq!((waiting.state, waiting.must.len()), (KeysStanding::Rolling, 0), "{waiting:?}");
+    assert!(waiting.waits.iter().any(|wait| wait.verb == Verb::WantDs && wait.until.is_some()), "{waiting:?}");
     go(&mut world, 20 * DAY);
     let asked = info(&world);
     let new = asked.ds_wanted[0];
     assert!(new != old && asked.must[0].starts_with(&format!("give the DS of {new} to the registry")), "{asked:?}");
     assert!(asked.will.starts_with("ask all 4 addresses of the parent"), "{asked:?}");
-    assert!(asked.waits.iter().any(|wait| wait.verb == "remove" && wait.until.is_none()));
+    assert!(asked.waits.iter().any(|wait| wait.verb == Verb::Remove && wait.until.is_none()));
     world.parent.delay = Some(0);
     go(&mut world, 3 * DAY);
     assert_eq!(info(&world).must, Vec::<String>::new(), "the rest comes by itself");
@@ -192,7 +199,7 @@ fn a_bar_shows_waits_that_end_without_a_fact() {
     want(&mut world, Role::Zsk, false);
     let plan = calendar(&world, 120);
     let made = plan.bars.iter().find(|bar| bar.tag.is_none()).expect("a new ZSK");
-    let words: Vec<&str> = made.phases.iter().map(|(_, phase)| phase.as_str()).collect();
+    let words: Vec<String> = made.phases.iter().map(|(_, phase)| phase.to_string()).collect();
     // It is made and published in one second.
     assert_eq!(words[..3], ["rumoured", "ready", "active"], "{made:?}");
     let rumoured = made.phases[1].0 - made.phases[0].0;
@@ -201,8 +208,8 @@ fn a_bar_shows_waits_that_end_without_a_fact() {
 
 // --- requests ---
 
-fn asked(role: Option<&str>) -> RollAsked {
-    RollAsked { role: role.map(str::to_owned), ..RollAsked::default() }
+fn asked(role: Option<KeyRole>) -> RollAsked {
+    RollAsked { role, ..RollAsked::default() }
 }
 
 fn request(world: &World, asked: &RollAsked) -> Result<Vec<Fact>, Refused> {
@@ -221,10 +228,10 @@ fn marks(facts: &[Fact]) -> Vec<(Vec<u16>, bool)> {
 fn a_roll_marks_the_key_of_its_role_that_is_in_use() {
     for (layout, role, expected) in [
         (KeyLayout::KskAndZsk, None, Role::Zsk),
-        (KeyLayout::KskAndZsk, Some("zsk"), Role::Zsk),
-        (KeyLayout::KskAndZsk, Some("ksk"), Role::Ksk),
+        (KeyLayout::KskAndZsk, Some(KeyRole::Zsk), Role::Zsk),
+        (KeyLayout::KskAndZsk, Some(KeyRole::Ksk), Role::Ksk),
         (KeyLayout::Csk, None, Role::Csk),
-        (KeyLayout::Csk, Some("csk"), Role::Csk),
+        (KeyLayout::Csk, Some(KeyRole::Csk), Role::Csk),
     ] {
         let world = world(layout);
         for emergency in [false, true] {
@@ -243,8 +250,8 @@ fn rolls_are_refused_with_their_reason_and_what_is_missing() {
         refused
     };
     let csk = world(KeyLayout::Csk);
-    refused(&csk, &asked(Some("zsk")), "has no ZSK by its policy", "csk");
-    refused(&csk, &asked(Some("none")), "no role `none`", "ksk, zsk or csk");
+    refused(&csk, &asked(Some(KeyRole::Zsk)), "has no ZSK by its policy", "csk");
+    refused(&csk, &asked(Some(KeyRole::Unknown)), "no such role", "ksk, zsk or csk");
     refused(&csk, &RollAsked { algorithm: Some(8), ..asked(None) }, "algorithm 8", "13 or 15");
     refused(&csk, &RollAsked { algorithm: Some(13), ..asked(None) }, "of algorithm 13 already", "");
     refused(&csk, &RollAsked { back: true, ..asked(None) }, "no roll that could be taken back", "still published");
@@ -265,7 +272,7 @@ fn rolls_are_refused_with_their_reason_and_what_is_missing() {
         "{}",
         again.message(again_at)
     );
-    assert!(request(&rolling, &asked(Some("ksk"))).is_ok(), "the other role may wait for its turn");
+    assert!(request(&rolling, &asked(Some(KeyRole::Ksk))).is_ok(), "the other role may wait for its turn");
     let wait = allowed - rolling.time + DAY;
     go(&mut rolling, wait);
     assert!(request(&rolling, &asked(None)).is_ok(), "when it was said, it is allowed");
@@ -295,7 +302,7 @@ fn a_roll_is_taken_back_as_long_as_the_old_key_is_there() {
         let old = tag(&world, role);
         want(&mut world, role, false);
         go(&mut world, 3 * DAY);
-        let back = RollAsked { back: true, ..asked(Some(role.word())) };
+        let back = RollAsked { back: true, ..asked(Some(role.into())) };
         let facts = request(&world, &back).expect("it is allowed");
         assert_eq!(facts[0], Fact::RollTakenBack { tags: vec![old] });
         let new = marks(&facts);
@@ -304,12 +311,12 @@ fn a_roll_is_taken_back_as_long_as_the_old_key_is_there() {
         go(&mut world, 60 * DAY);
         let info = info(&world);
         let key = info.keys.iter().find(|key| key.tag == old).expect("it stays");
-        assert_eq!((key.phase.as_str(), info.state.word()), ("active", "at rest"), "{info:?}");
+        assert_eq!((key.phase, info.state), (KeyPhase::Active, KeysStanding::AtRest), "{info:?}");
     }
     let mut world = world(KeyLayout::KskAndZsk);
     want(&mut world, Role::Ksk, false);
     go(&mut world, 60 * DAY);
-    let back = RollAsked { back: true, ..asked(Some("ksk")) };
+    let back = RollAsked { back: true, ..asked(Some(KeyRole::Ksk)) };
     assert!(request(&world, &back).is_err(), "the old key is gone");
 }
 

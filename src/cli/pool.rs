@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure, Stop};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
-use crate::cli::screen::words::{nearest, tone_of_state};
+use crate::cli::screen::words::{nearest, tone_of_pool};
 use crate::protocol::{PoolInfo, Request};
 
 /// Prints all pools.
@@ -25,7 +25,7 @@ pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
     for pool in &pools {
         table.row(vec![
             plain(&pool.pool),
-            (tone_of_state(&pool.state), pool.state.clone()),
+            (tone_of_pool(pool.state), pool.state.to_string()),
             plain(pool.tenants.to_string()),
             plain(pool.addresses.join(" ")),
             plain(pool.tlsa.len().to_string()),
@@ -51,7 +51,7 @@ pub fn show(context: &Context, pool: &str, output: &mut Output) -> Result<Exit, 
     let mut table = Table::plain(2);
     let mut row = |label: &str, cell: (Tone, String)| table.row(vec![(Tone::Strong, label.to_owned()), cell]);
     row("pool", plain(&info.pool));
-    row("state", (tone_of_state(&info.state), info.state.clone()));
+    row("state", (tone_of_pool(info.state), info.state.to_string()));
     row("source", plain(&info.source));
     row("tenants", plain(info.tenants.to_string()));
     info.addresses.iter().for_each(|address| row("address", plain(address)));

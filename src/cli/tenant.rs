@@ -10,8 +10,8 @@ use super::pool;
 use crate::cli::screen::output::Output;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
-use crate::cli::screen::words::{tone_of_state, zone_stem};
-use crate::protocol::{PoolInfo, Request, TenantFilter, TenantInfo};
+use crate::cli::screen::words::{tone_of_tenant, zone_stem};
+use crate::protocol::{PoolInfo, Request, TenantFilter, TenantInfo, TenantStanding};
 use crate::zone::tenant::normal_domain;
 use serde::Serialize;
 
@@ -149,7 +149,7 @@ fn refuse_unknown_pool(context: &Context, name: &str) -> Result<(), Stop> {
 fn row(tenant: &TenantInfo) -> Vec<(Tone, String)> {
     vec![
         plain(&tenant.domain),
-        (tone_of_state(&tenant.state), tenant.state.clone()),
+        (tone_of_tenant(tenant.state), tenant.state.to_string()),
         plain(tenant.pool.as_deref().unwrap_or("-")),
         plain(&tenant.source),
         plain(tenant.reasons.join("; ")),
@@ -178,7 +178,7 @@ fn card(tenant: &TenantInfo) -> Table {
     let mut row = |label: &str, cell: (Tone, String)| table.row(vec![(Tone::Strong, label.to_owned()), cell]);
     row("domain", plain(&tenant.domain));
     row("zone", plain(&tenant.zone));
-    row("state", (tone_of_state(&tenant.state), tenant.state.clone()));
+    row("state", (tone_of_tenant(tenant.state), tenant.state.to_string()));
     row("endpoint", plain(&tenant.endpoint));
     row("pool", plain(tenant.pool.as_deref().unwrap_or("none: addresses and TLSA of its own")));
     tenant.addresses.iter().for_each(|address| row("address", plain(address)));
@@ -211,7 +211,7 @@ pub fn mx(context: &Context, domain: &str, output: &mut Output) -> Result<Exit, 
 
 /// Whether mail that follows its MX record finds a host: `broken` was never good.
 fn is_answered(tenant: &TenantInfo) -> bool {
-    tenant.state != "broken" && !tenant.endpoint.is_empty()
+    tenant.state != TenantStanding::Broken && !tenant.endpoint.is_empty()
 }
 
 /// The domain as an A-label in lower case; a wrong one is a wrong argument.

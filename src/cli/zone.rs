@@ -34,7 +34,7 @@ pub fn overview(zones: &[ZoneInfo]) -> Table {
         table.row(vec![
             plain(&zone.zone),
             plain(yes(zone.signed)),
-            (tone_of_zone(zone.state), zone.state.word().to_owned()),
+            (tone_of_zone(zone.state), zone.state.to_string()),
             plain(zone.tenants.to_string()),
             worry(zone.broken),
             worry(zone.held),
@@ -56,7 +56,7 @@ pub fn show(context: &Context, zone: &str, output: &mut Output) -> Result<Exit, 
     let mut table = Table::plain(2);
     let mut row = |label: &str, cell: (Tone, String)| table.row(vec![(Tone::Strong, label.to_owned()), cell]);
     row("zone", plain(&info.zone));
-    row("state", (tone_of_zone(info.state), info.state.word().to_owned()));
+    row("state", (tone_of_zone(info.state), info.state.to_string()));
     row("file", plain(&info.file));
     row("serial", plain(info.serial.to_string()));
     row("records", plain(info.records.to_string()));

@@ -11,6 +11,7 @@ use crate::control::event::Event;
 use crate::diagnostic::passing;
 use crate::dns::name::{Name, ROOT};
 use crate::process::peer::{self, Peer};
+use crate::protocol::FindingSeverity;
 use crate::protocol::access::Access;
 use crate::protocol::{Line, Request, Status, TenantFilter};
 use crate::report::explain::explain;
@@ -192,7 +193,7 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
     match request {
         Request::Status => {
             out.item(&status(desk, &view))?;
-            let errors = view.findings.iter().any(|finding| finding.severity == "error");
+            let errors = view.findings.iter().any(|finding| finding.severity == FindingSeverity::Error);
             out.end(u8::from(errors), "")
         }
         Request::ZoneList => {
@@ -207,7 +208,7 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
             out.item(info)?;
             let about = view.findings_about(info);
             about.iter().try_for_each(|finding| out.item(finding))?;
-            let bad = about.iter().any(|finding| finding.severity == "error");
+            let bad = about.iter().any(|finding| finding.severity == FindingSeverity::Error);
             out.end(u8::from(bad), "")
         }
         Request::TenantList(filter) => list_tenants(desk, &view, &filter, out),

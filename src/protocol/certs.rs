@@ -2,6 +2,8 @@
 //!
 //! No private key ever leaves the server this way; `cert stage` brings one in, over a socket that only its owner can use.
 
+use super::states::{CertStanding, HostStanding, KeyPhase};
+use super::words::{CertKeyClass, CertKeyKind, CertKeyOrigin};
 use crate::protocol::keys::{BlockerInfo, DoneInfo, PlannedStep, WaitInfo};
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct CertInfo {
     /// Name of the pool.
     pub pool: String,
-    /// `at rest`, `rolling` (something is to be withdrawn or admitted), `staging` (a next key is not ready yet), `frozen`
-    /// (nothing is taken away), `broken` (no facts can be read).
-    pub state: String,
+    /// How they stand; `blockers` say why.
+    pub state: CertStanding,
     /// Version of the snapshot that answers.
     pub snapshot: u64,
     /// Tenants that refer to it.
@@ -27,7 +28,7 @@ pub struct CertInfo {
     pub names: Vec<String>,
     /// What was done lately, newest last.
     pub done: Vec<DoneInfo>,
-    /// Steps that are to come and may not be taken yet; verbs `create`, `publish`, `admit`, `withdraw`, `destroy`.
+    /// Steps that are to come and may not be taken yet.
     pub waits: Vec<WaitInfo>,
     /// What stands in the way.
     pub blockers: Vec<BlockerInfo>,
@@ -51,12 +52,12 @@ pub struct CertInfo {
 pub struct CertKeyInfo {
     /// SHA-256 of its SubjectPublicKeyInfo in hex: what TLSA `3 1 1` holds.
     pub spki: String,
-    /// `rsa`, `ecdsa-p256`, `ecdsa-p384`, `ed25519`; empty: only the digest is known.
-    pub kind: String,
-    /// `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
-    pub phase: String,
-    /// `made`, `staged`, `file`, `given`, `adopted`, `seen`, `host`.
-    pub origin: String,
+    /// Its kind.
+    pub kind: CertKeyKind,
+    /// How far it has come.
+    pub phase: KeyPhase,
+    /// Where it is known from.
+    pub origin: CertKeyOrigin,
     /// Whether only a host showed it, and nobody ever said that it is one of the pool's.
     #[serde(default)]
     pub unconfirmed: bool,
@@ -90,7 +91,7 @@ pub struct CertificateInfo {
     /// Digest of its key.
     pub spki: String,
     /// Kind of its key.
-    pub kind: String,
+    pub kind: CertKeyKind,
     /// Names.
     pub names: Vec<String>,
     /// Who signed it.
@@ -108,9 +109,8 @@ pub struct CertificateInfo {
 pub struct HostInfo {
     /// Its address.
     pub address: String,
-    /// `served`, `leaving` (gone from pools.toml; caches may hold its address), `candidate` (not served yet),
-    /// `drained` (not served for as long as it offers no STARTTLS), `tenant's` (a tenant's own address with the pool's TLSA).
-    pub state: String,
+    /// How it stands.
+    pub state: HostStanding,
     /// When it was last looked at, seconds since 1970; none: not yet.
     pub looked_at: Option<u64>,
     /// Why the last look failed; empty: it did not.
@@ -126,8 +126,8 @@ pub struct HostInfo {
 /// What a host showed to one way of asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownInfo {
-    /// `rsa`, `ecdsa`, `ed25519`.
-    pub class: String,
+    /// How it was asked.
+    pub class: CertKeyClass,
     /// The name that was asked for; empty: none (no SNI).
     pub sni: String,
     /// Digest of the key; none: no certificate of this kind.
@@ -165,7 +165,7 @@ pub struct CsrInfo {
     /// Digest of the key.
     pub spki: String,
     /// Kind of the key.
-    pub kind: String,
+    pub kind: CertKeyKind,
     /// Names.
     pub names: Vec<String>,
     /// The request (PKCS#10) in PEM; for a self-signed one, the certificate.
@@ -183,7 +183,7 @@ pub struct CertPlan {
     pub from: u64,
     /// See `from`.
     pub until: u64,
-    /// Steps to come; verbs as in [`CertInfo::waits`], and `permit`, `deploy`, `renew` (a certificate ends).
+    /// Steps to come, and what is to be done with certificates.
     pub steps: Vec<PlannedStep>,
     /// A bar for each key, for pictures.
     pub bars: Vec<CertBar>,
@@ -197,7 +197,7 @@ pub struct CertBar {
     /// Digest of the key; of one that is still to be made: none.
     pub spki: Option<String>,
     /// Kind of the key.
-    pub kind: String,
+    pub kind: CertKeyKind,
     /// Moments, seconds since 1970, from which on each phase holds.
-    pub phases: Vec<(u64, String)>,
+    pub phases: Vec<(u64, KeyPhase)>,
 }

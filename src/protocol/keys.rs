@@ -2,6 +2,8 @@
 //!
 //! No private key ever leaves the server this way; an import brings some in, over a socket that only its owner can use.
 
+use super::states::KeyPhase;
+use super::words::{KeyRole, ParentKind, Verb};
 use crate::protocol::states::KeysStanding;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct RollAsked {
     /// `ksk`, `zsk`, `csk`; none: the keys that sign data (a CSK, or the ZSK).
-    pub role: Option<String>,
+    pub role: Option<KeyRole>,
     /// Waits are those of honest caches only.
     pub emergency: bool,
     /// Another algorithm for all keys.
@@ -59,14 +61,14 @@ pub struct LeadInfo {
 pub struct KeysInfo {
     /// Apex with final dot.
     pub zone: String,
-    /// How they stand: `at rest`, `rolling`, `frozen`, `insecure`, `silent`; `blockers` say why.
+    /// How they stand; `blockers` say why.
     pub state: KeysStanding,
     /// Version of the snapshot that answers.
     pub snapshot: u64,
     /// Name of the policy.
     pub policy: String,
-    /// `served here` or `registry`.
-    pub parent: String,
+    /// Who serves its parent.
+    pub parent: ParentKind,
     /// All keys that are there, and those removed whose private half is still kept.
     pub keys: Vec<KeyInfo>,
     /// What was done lately, newest last.
@@ -96,12 +98,12 @@ pub struct KeysInfo {
 pub struct KeyInfo {
     /// Key tag.
     pub tag: u16,
-    /// `ksk`, `zsk`, `csk`.
-    pub role: String,
+    /// What it is for.
+    pub role: KeyRole,
     /// Algorithm number.
     pub algorithm: u8,
-    /// `staged`, `rumoured`, `ready`, `active`, `retiring`, `removed`, `destroyed`.
-    pub phase: String,
+    /// How far it has come.
+    pub phase: KeyPhase,
     /// Seconds since 1970 when it was made.
     pub created: u64,
     /// When its DNSKEY was first to be served.
@@ -134,8 +136,8 @@ pub struct DoneInfo {
 /// A step that may not be taken yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitInfo {
-    /// `create`, `publish`, `sign`, `switch`, `want-ds`, `remove`, `stop-signing`, `destroy`, `begin`, `unsign`.
-    pub verb: String,
+    /// What it does.
+    pub verb: Verb,
     /// The step in words.
     pub step: String,
     /// Until when, seconds since 1970; none: until something is seen.
@@ -192,8 +194,8 @@ pub struct KeysPlan {
 pub struct PlannedStep {
     /// Seconds since 1970, at the earliest.
     pub at: u64,
-    /// As in [`WaitInfo`].
-    pub verb: String,
+    /// What it does.
+    pub verb: Verb,
     /// In words.
     pub text: String,
     /// What it is assumed that others do before; empty: nothing.
@@ -205,12 +207,12 @@ pub struct PlannedStep {
 pub struct KeyBar {
     /// Key tag; of a key that is still to be made: none.
     pub tag: Option<u16>,
-    /// `ksk`, `zsk`, `csk`.
-    pub role: String,
+    /// What it is for.
+    pub role: KeyRole,
     /// Algorithm number.
     pub algorithm: u8,
     /// Moments, seconds since 1970, from which on each phase holds.
-    pub phases: Vec<(u64, String)>,
+    pub phases: Vec<(u64, KeyPhase)>,
 }
 
 /// A key that is brought in: the texts of its files.
@@ -222,7 +224,7 @@ pub struct ImportedKey {
     /// The `.key` file.
     pub public: Option<String>,
     /// `ksk`, `zsk`, `csk`; none: by its flags and the others.
-    pub role: Option<String>,
+    pub role: Option<KeyRole>,
     /// Whether it signs there now; none: not known.
     #[serde(default)]
     pub signs: Option<bool>,

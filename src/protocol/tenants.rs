@@ -1,5 +1,6 @@
 //! What commands ask about tenants, and what they are answered.
 
+use super::states::TenantStanding;
 use serde::{Deserialize, Serialize};
 
 /// Which tenants a list shows; empty: all.
@@ -47,8 +48,8 @@ pub struct TenantInfo {
     pub zone: String,
     /// Endpoint with final dot; the target of the MX record.
     pub endpoint: String,
-    /// `served`, `last good` (file broken, the last good answer stays), `broken` (never good), `held` (removal held back).
-    pub state: String,
+    /// How it stands.
+    pub state: TenantStanding,
     /// Pool.
     pub pool: Option<String>,
     /// Addresses that are answered.

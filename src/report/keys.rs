@@ -11,6 +11,7 @@ pub use request::{Refused, after, insecure_code, insecure_request, roll_request}
 
 use crate::dns::name::Name;
 use crate::protocol::{BlockerInfo, DoneInfo, KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, WaitInfo};
+use crate::protocol::{ParentKind, Verb};
 use crate::roll::zone::check::KeySet;
 use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::goal::Focus;
@@ -110,7 +111,7 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
         state: state(facts, plan),
         snapshot: about.snapshot,
         policy: about.policy_name.to_owned(),
-        parent: if facts.parent.own { "served here" } else { "registry" }.to_owned(),
+        parent: if facts.parent.own { ParentKind::Here } else { ParentKind::Registry },
         keys: facts.keys.iter().filter(is_kept).map(|key| key_info(about, key)).collect(),
         done: done(about),
         waits: plan.waits.iter().map(|wait| wait_info(about, wait)).collect(),
@@ -153,9 +154,9 @@ fn key_info(about: &About<'_>, key: &KeyFacts) -> KeyInfo {
     let wall = |at: Option<UnixTime>| at.map(|at| about.wall(at));
     KeyInfo {
         tag: key.public.tag,
-        role: key.role.word().to_owned(),
+        role: key.role.into(),
         algorithm: key.public.algorithm,
-        phase: Phase::of(about.facts, key, about.policy.margin, about.clocks.signing).word().to_owned(),
+        phase: Phase::of(about.facts, key, about.policy.margin, about.clocks.signing).into(),
         created: about.wall(key.created),
         published: wall(key.published),
         activated: wall(key.activated),
@@ -178,7 +179,7 @@ pub(super) fn blocker_info(about: &About<'_>, blocker: &Blocker) -> BlockerInfo 
 
 fn wait_info(about: &About<'_>, wait: &Wait) -> WaitInfo {
     WaitInfo {
-        verb: words::verb(&wait.step).to_owned(),
+        verb: Verb::of(words::verb(&wait.step)),
         step: words::step(about.facts, &wait.step),
         until: wait.until.map(|until| about.wall(until)),
         why: words::wait(about.facts, wait),

@@ -6,6 +6,7 @@ use crate::answer::Snapshot;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::Name;
 use crate::protocol::{Finding, PoolInfo, TenantInfo, ZoneInfo, ZoneStanding};
+use crate::protocol::{FindingSeverity, PoolStanding, TenantStanding};
 use crate::world::World;
 use crate::world::file_names::FileNames;
 use crate::world::pools::PoolState;
@@ -64,7 +65,7 @@ pub struct Beside<'a> {
 struct Odd {
     revision: u64,
     /// States of served tenants that are not served as written, by label.
-    standings: BTreeMap<Box<[u8]>, (&'static str, Vec<String>)>,
+    standings: BTreeMap<Box<[u8]>, (TenantStanding, Vec<String>)>,
     /// Entries that are not served at all, by domain.
     broken: Vec<TenantInfo>,
     /// Entries and files that are broken.
@@ -135,10 +136,10 @@ impl View {
     /// A tenant of a zone, with what is answered of it.
     pub fn tenant(&self, apex: &Name, tenant: &Tenant, pools: &Pools) -> TenantInfo {
         let standing = self.odd.get(apex).and_then(|odd| odd.standings.get(tenant.label()));
-        let (mut state, mut reasons) = standing.cloned().unwrap_or(("served", Vec::new()));
+        let (mut state, mut reasons) = standing.cloned().unwrap_or((TenantStanding::Served, Vec::new()));
         let unserved = self.unserved.get(apex);
         if let Some(zone) = unserved {
-            state = "broken";
+            state = TenantStanding::Broken;
             reasons.push(zone.reason.clone());
         }
         let answered = |kind| {
@@ -153,7 +154,7 @@ impl View {
             domain: tenant.domain(),
             zone: apex.to_string(),
             endpoint: endpoint_name(tenant, apex),
-            state: state.to_owned(),
+            state,
             pool,
             addresses: Family::ALL
                 .map(RecordKind::Address)
@@ -239,7 +240,7 @@ pub fn finding(diagnostic: &Diagnostic) -> Finding {
         (line, column) => format!("{}:{line}:{column}", place.file),
     };
     Finding {
-        severity: severity_word(diagnostic.severity).to_owned(),
+        severity: FindingSeverity::from(diagnostic.severity),
         code: diagnostic.code.to_owned(),
         place: at,
         message: diagnostic.message.clone(),
@@ -302,13 +303,13 @@ pub fn ds_text(apex: &Name, data: &[u8]) -> String {
 
 fn pool_info(world: &World, report: &crate::world::pools::PoolReport<'_>) -> PoolInfo {
     let state = match report.state {
-        PoolState::Served => "served",
-        PoolState::LastGood => "last good",
-        PoolState::Broken | PoolState::Gone => "broken",
+        PoolState::Served => PoolStanding::Served,
+        PoolState::LastGood => PoolStanding::LastGood,
+        PoolState::Broken | PoolState::Gone => PoolStanding::Broken,
     };
     PoolInfo {
         pool: report.name.to_owned(),
-        state: state.to_owned(),
+        state,
         addresses: report.records.iter().flat_map(|r| r.addresses()).map(|a| a.to_string()).collect(),
         tlsa: report.records.iter().flat_map(|r| r.tlsa()).map(|d| print_tlsa(&d)).collect(),
         certificates: report.pool.map(|pool| pool.certificates.clone()).unwrap_or_default(),
@@ -331,13 +332,13 @@ fn odd(apex: &Name, zone: &ZoneState) -> Odd {
     }
 }
 
-fn standings(zone: &ZoneState) -> BTreeMap<Box<[u8]>, (&'static str, Vec<String>)> {
+fn standings(zone: &ZoneState) -> BTreeMap<Box<[u8]>, (TenantStanding, Vec<String>)> {
     let mut odd = BTreeMap::new();
     for (label, standing, reasons) in zone.tenants.odd() {
         let word = match standing {
             Standing::Served => continue,
-            Standing::LastGood => "last good",
-            Standing::Held => "held",
+            Standing::LastGood => TenantStanding::LastGood,
+            Standing::Held => TenantStanding::Held,
         };
         odd.insert(label, (word, reasons));
     }
@@ -356,7 +357,7 @@ fn broken(apex: &Name, zone: &ZoneState) -> Vec<TenantInfo> {
         all.push(TenantInfo {
             domain: waiting.domain.clone().unwrap_or_else(|| "?".to_owned()),
             zone: apex.to_string(),
-            state: "broken".to_owned(),
+            state: TenantStanding::Broken,
             pool: waiting.definition.as_ref().and_then(|definition| definition.pool.clone()),
             source: format!("{path}:{line}"),
             reasons: waiting.reasons.iter().map(Diagnostic::one_line).collect(),

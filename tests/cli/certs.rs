@@ -4,8 +4,9 @@ use crate::fake::Place;
 use mxseal::cert::KeyKind;
 use mxseal::cert::make::PrivateKey;
 use mxseal::protocol::{
-    CertBar, CertInfo, CertKeyInfo, CertPlan, CertificateInfo, CsrInfo, HostInfo, PermitInfo, PlannedStep, PoolInfo,
-    Request, SecretText, ShownInfo, WaitInfo,
+    CertBar, CertInfo, CertKeyClass, CertKeyInfo, CertKeyKind, CertKeyOrigin, CertPlan, CertStanding, CertificateInfo,
+    CsrInfo, HostInfo, HostStanding, KeyPhase, PermitInfo, PlannedStep, PoolInfo, PoolStanding, Request, SecretText,
+    ShownInfo, Verb, WaitInfo,
 };
 use mxseal::time::UnixTime;
 use serde_json::{Value, json};
@@ -19,22 +20,23 @@ fn spki(digit: &str) -> String {
 
 /// A pool in the middle of a roll from key 1 to key 2.
 fn rolling() -> CertInfo {
-    let key = |digit: &str, phase: &str| CertKeyInfo {
+    let key = |digit: &str, phase: KeyPhase| CertKeyInfo {
         spki: spki(digit),
-        kind: "ecdsa-p256".to_owned(),
-        phase: phase.to_owned(),
-        origin: "made".to_owned(),
+        kind: CertKeyKind::EcdsaP256,
+        phase,
+        origin: CertKeyOrigin::Made,
         ready_at: Some(NOW - DAY),
         hosts: vec![format!("192.0.2.{digit}")],
         ..CertKeyInfo::default()
     };
-    let next = CertKeyInfo { next: true, ready_at: Some(NOW + 3 * DAY), hosts: Vec::new(), ..key("3", "rumoured") };
+    let next =
+        CertKeyInfo { next: true, ready_at: Some(NOW + 3 * DAY), hosts: Vec::new(), ..key("3", KeyPhase::Rumoured) };
     CertInfo {
         pool: "eu-1".to_owned(),
-        state: "rolling".to_owned(),
+        state: CertStanding::Rolling,
         snapshot: 7,
         tenants: 12,
-        keys: vec![key("1", "retiring"), key("2", "active"), next],
+        keys: vec![key("1", KeyPhase::Retiring), key("2", KeyPhase::Active), next],
         certificates: vec![CertificateInfo {
             file: "../certs/eu-1.pem".to_owned(),
             spki: spki("2"),
@@ -43,7 +45,7 @@ fn rolling() -> CertInfo {
             ..CertificateInfo::default()
         }],
         waits: vec![WaitInfo {
-            verb: "withdraw".to_owned(),
+            verb: Verb::Withdraw,
             step: "TLSA of ecdsa-p256 key 11111111 is served no more".to_owned(),
             until: Some(NOW + 2 * DAY),
             why: "a host showed it less than the wait ago".to_owned(),
@@ -154,7 +156,7 @@ fn a_request_goes_to_a_file_or_to_standard_output() {
     let info = CsrInfo {
         pool: "eu-1".to_owned(),
         spki: spki("3"),
-        kind: "ecdsa-p256".to_owned(),
+        kind: CertKeyKind::EcdsaP256,
         names: vec!["*.a-v1.mx.example".to_owned()],
         pem: "-----BEGIN CERTIFICATE REQUEST-----\n".to_owned(),
         ready_at: None,
@@ -216,17 +218,17 @@ fn a_key_is_given_up_and_a_doubt_ended_with_a_reason() {
 fn the_calendar_is_a_table_json_and_a_picture() {
     let step = PlannedStep {
         at: NOW + 2 * DAY,
-        verb: "withdraw".to_owned(),
+        verb: Verb::Withdraw,
         text: "TLSA of key 11111111 is served no more".to_owned(),
         assumes: String::new(),
     };
-    let phases = vec![(NOW, "retiring".to_owned()), (NOW + 2 * DAY, "removed".to_owned())];
+    let phases = vec![(NOW, KeyPhase::Retiring), (NOW + 2 * DAY, KeyPhase::Removed)];
     let plan = CertPlan {
         pool: "eu-1".to_owned(),
         from: NOW,
         until: NOW + 30 * DAY,
         steps: vec![step],
-        bars: vec![CertBar { spki: Some(spki("1")), kind: "ecdsa-p256".to_owned(), phases }],
+        bars: vec![CertBar { spki: Some(spki("1")), kind: CertKeyKind::EcdsaP256, phases }],
         blockers: Vec::new(),
     };
     let place = place(vec![json!(plan)], 0, "");
@@ -261,10 +263,10 @@ fn a_rotation_is_refused_before_anything_is_asked_of_hosts_where_the_certificate
 
 #[test]
 fn hosts_are_shown_with_what_they_show() {
-    let shown = ShownInfo { class: "ecdsa".to_owned(), spki: Some(spki("2")), ..ShownInfo::default() };
-    let host = |address: &str, state: &str, fault: &str| HostInfo {
+    let shown = ShownInfo { class: CertKeyClass::Ecdsa, spki: Some(spki("2")), ..ShownInfo::default() };
+    let host = |address: &str, state: HostStanding, fault: &str| HostInfo {
         address: address.to_owned(),
-        state: state.to_owned(),
+        state,
         looked_at: Some(NOW),
         fault: fault.to_owned(),
         shows: if fault.is_empty() { vec![shown.clone()] } else { Vec::new() },
@@ -272,12 +274,15 @@ fn hosts_are_shown_with_what_they_show() {
         ..HostInfo::default()
     };
     let life = CertInfo {
-        hosts: vec![host("192.0.2.25", "served", ""), host("192.0.2.26", "drained", "it offers no STARTTLS")],
+        hosts: vec![
+            host("192.0.2.25", HostStanding::Served, ""),
+            host("192.0.2.26", HostStanding::Drained, "it offers no STARTTLS"),
+        ],
         ..rolling()
     };
     let place = Place::new();
     place.world().pools =
-        vec![PoolInfo { pool: "eu-1".to_owned(), state: "served".to_owned(), life: Some(life), ..Default::default() }];
+        vec![PoolInfo { pool: "eu-1".to_owned(), state: PoolStanding::Served, life: Some(life), ..Default::default() }];
     let out = place.run(&["pool", "show", "eu-1"]).out;
     let line = |word: &str| out.lines().find(|line| line.contains(word)).unwrap_or_default().to_owned();
     assert!(line("192.0.2.25").contains("served") && line("192.0.2.25").contains("2222222"), "{out}");

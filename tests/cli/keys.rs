@@ -3,8 +3,8 @@
 use crate::fake::{Place, zone};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::protocol::{
-    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, KeysStanding, ParentServerInfo,
-    PlannedStep, Request, RollAsked, WaitInfo,
+    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeyPhase, KeyRole, KeysInfo, KeysPlan, KeysStanding,
+    ParentKind, ParentServerInfo, PlannedStep, Request, RollAsked, Verb, WaitInfo,
 };
 use mxseal::roll::zone::facts::KeyLayout;
 use mxseal::sign::foreign::read_foreign;
@@ -16,15 +16,15 @@ use std::path::Path;
 const NOW: u64 = 1_795_338_000;
 const DAY: u64 = 86_400;
 
-fn key(tag: u16, role: &str, phase: &str) -> KeyInfo {
+fn key(tag: u16, role: KeyRole, phase: KeyPhase) -> KeyInfo {
     KeyInfo {
         tag,
-        role: role.to_owned(),
+        role,
         algorithm: 13,
-        phase: phase.to_owned(),
+        phase,
         created: NOW - 30 * DAY,
         published: Some(NOW - 20 * DAY),
-        ds: (role != "zsk").then(|| format!("mx.example. IN DS {tag} 13 2 AABB")),
+        ds: (role != KeyRole::Zsk).then(|| format!("mx.example. IN DS {tag} 13 2 AABB")),
         dnskey: format!("mx.example. IN DNSKEY 257 3 13 {tag}=="),
         ..KeyInfo::default()
     }
@@ -36,15 +36,18 @@ fn rolling() -> KeysInfo {
         state: KeysStanding::Rolling,
         snapshot: 48_213,
         policy: "registry".to_owned(),
-        parent: "registry".to_owned(),
+        parent: ParentKind::Registry,
         keys: vec![
-            KeyInfo { outgoing: Some("asked for by command".to_owned()), ..key(53594, "ksk", "retiring") },
-            key(3375, "ksk", "active"),
-            key(17, "zsk", "active"),
+            KeyInfo {
+                outgoing: Some("asked for by command".to_owned()),
+                ..key(53594, KeyRole::Ksk, KeyPhase::Retiring)
+            },
+            key(3375, KeyRole::Ksk, KeyPhase::Active),
+            key(17, KeyRole::Zsk, KeyPhase::Active),
         ],
         done: vec![DoneInfo { at: NOW, text: "KSK 3375 published in DNSKEY, seen on the wire after 4 s".to_owned() }],
         waits: vec![WaitInfo {
-            verb: "remove".to_owned(),
+            verb: Verb::Remove,
             step: "remove KSK 53594 from DNSKEY".to_owned(),
             until: Some(NOW + 14 * DAY),
             why: "caches may still hold the DS of 53594".to_owned(),
@@ -65,27 +68,31 @@ fn rolling() -> KeysInfo {
 }
 
 fn planned() -> KeysPlan {
-    let step = |at: u64, verb: &str, text: &str| PlannedStep {
+    let step = |at: u64, verb: Verb, text: &str| PlannedStep {
         at: NOW + at,
-        verb: verb.to_owned(),
+        verb,
         text: text.to_owned(),
-        assumes: if verb == "remove" { "the registry publishes the DS within a day".to_owned() } else { String::new() },
+        assumes: if verb == Verb::Remove {
+            "the registry publishes the DS within a day".to_owned()
+        } else {
+            String::new()
+        },
     };
     KeysPlan {
         zone: "mx.example.".to_owned(),
         from: NOW,
         until: NOW + 400 * DAY,
         steps: vec![
-            step(0, "publish", "publish the new KSK in DNSKEY"),
-            step(30 * DAY, "remove", "remove KSK 53594 from DNSKEY"),
-            step(60 * DAY, "destroy", "wipe the private half of KSK 53594"),
-            step(90 * DAY, "begin", "begin to replace ZSK 17: the end of its life"),
+            step(0, Verb::Publish, "publish the new KSK in DNSKEY"),
+            step(30 * DAY, Verb::Remove, "remove KSK 53594 from DNSKEY"),
+            step(60 * DAY, Verb::Destroy, "wipe the private half of KSK 53594"),
+            step(90 * DAY, Verb::Begin, "begin to replace ZSK 17: the end of its life"),
         ],
         bars: vec![KeyBar {
             tag: None,
-            role: "ksk".to_owned(),
+            role: KeyRole::Ksk,
             algorithm: 13,
-            phases: vec![(NOW, "rumoured".to_owned()), (NOW + 15 * DAY, "active".to_owned())],
+            phases: vec![(NOW, KeyPhase::Rumoured), (NOW + 15 * DAY, KeyPhase::Active)],
         }],
         blockers: Vec::new(),
     }
@@ -210,7 +217,7 @@ fn a_roll_shows_its_steps_until_the_next_one_begins() {
         "{}",
         ran.out
     );
-    let roll = RollAsked { role: Some("ksk".to_owned()), ..RollAsked::default() };
+    let roll = RollAsked { role: Some(KeyRole::Ksk), ..RollAsked::default() };
     let asked = Request::KeysRoll { zone: "mx.example.".to_owned(), roll, dry_run: true };
     assert_eq!(place.world().asked.last(), Some(&asked));
 }

@@ -3,8 +3,8 @@
 //! The fake answers from a `World` that a test sets; it reads no file but to see whether a tenant's is there.
 
 use mxseal::protocol::{
-    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantFilter, TenantInfo, ZoneInfo,
-    ZoneStanding,
+    Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantFilter, TenantInfo, TenantStanding,
+    ZoneInfo, ZoneStanding,
 };
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -181,7 +181,7 @@ pub fn tenant(domain: &str, zone: &str, source: &str) -> TenantInfo {
         domain: domain.to_owned(),
         zone: zone.to_owned(),
         endpoint: format!("{}.{zone}", domain.replace('.', "-")),
-        state: "served".to_owned(),
+        state: TenantStanding::Served,
         pool: Some("eu-1".to_owned()),
         addresses: vec!["192.0.2.25".to_owned()],
         tlsa: vec!["3 1 1 aa".to_owned()],

@@ -3,6 +3,7 @@
 //! What contradicts itself is refused here, before anybody is asked.
 
 use super::{FAILED, OK, SILENT, UNREACHABLE, page, whole};
+use crate::protocol::KeyRole;
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, parse_span};
 use clap::{Args, Subcommand, ValueEnum};
@@ -161,13 +162,12 @@ pub enum RoleArgument {
     Csk,
 }
 
-impl RoleArgument {
-    /// Its word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            RoleArgument::Ksk => "ksk",
-            RoleArgument::Zsk => "zsk",
-            RoleArgument::Csk => "csk",
+impl From<RoleArgument> for KeyRole {
+    fn from(role: RoleArgument) -> KeyRole {
+        match role {
+            RoleArgument::Ksk => KeyRole::Ksk,
+            RoleArgument::Zsk => KeyRole::Zsk,
+            RoleArgument::Csk => KeyRole::Csk,
         }
     }
 }

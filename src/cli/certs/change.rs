@@ -10,7 +10,7 @@ use crate::cert::chain;
 use crate::cert::make::PrivateKey;
 use crate::cli::screen::output::Output;
 use crate::cli::screen::words::{moment, near};
-use crate::protocol::{CertInfo, CsrInfo, PermitInfo, Request, SecretText};
+use crate::protocol::{CertInfo, CertStanding, CsrInfo, PermitInfo, Request, SecretText};
 use crate::time::UnixTime;
 use std::io::Read;
 use std::path::Path;
@@ -134,7 +134,7 @@ pub fn adopt(context: &Context, asked: &Adopt, output: &mut Output) -> Result<Ex
     };
     let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
     tell(&info, asked.dry_run, output)?;
-    if !output.is_json() && info.state == "frozen" {
+    if !output.is_json() && info.state == CertStanding::Frozen {
         output.line("The pool is frozen all the same: a key is added to its TLSA, and none is taken away.")?;
     }
     Ok(Exit::Ok)

@@ -15,7 +15,7 @@ use crate::cert::{Roots, Spki};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::progress;
 use crate::config::{Install, PoolSettings};
-use crate::protocol::{CertInfo, HostInfo, PermitInfo, Request};
+use crate::protocol::{CertInfo, HostInfo, PermitInfo, Request, Verb};
 use crate::store::pools::read_key;
 use crate::time::Seconds;
 use serde_json::json;
@@ -340,7 +340,7 @@ impl Walk<'_> {
         let text = if nothing { "all hosts showed it already" } else { "all hosts show it" };
         say(output, "end", "", &format!("key {}: {text}", spki.short()))?;
         let info = self.settled()?;
-        for wait in info.waits.iter().filter(|wait| wait.verb == "withdraw") {
+        for wait in info.waits.iter().filter(|wait| wait.verb == Verb::Withdraw) {
             let when =
                 wait.until.map(crate::cli::screen::words::moment).unwrap_or_else(|| "once it was seen".to_owned());
             say(output, "withdraw", "", &format!("{}: {when}; until then --back is free", wait.step))?;

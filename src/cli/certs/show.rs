@@ -13,7 +13,7 @@ use crate::cli::screen::svg::{self, Part};
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{minute, span};
-use crate::protocol::{CertInfo, CertPlan, CertificateInfo, KeysPlan, PlannedStep, Request};
+use crate::protocol::{CertInfo, CertPlan, CertStanding, CertificateInfo, KeysPlan, PlannedStep, Request};
 
 /// Asks and prints; exit 1 where something stands in the way.
 pub fn status(context: &Context, pool: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
@@ -30,19 +30,19 @@ pub fn status(context: &Context, pool: Option<&str>, output: &mut Output) -> Res
         print(info, output)?;
     }
     end.check()?;
-    let stands_still = |info: &CertInfo| matches!(info.state.as_str(), "frozen" | "broken") || !info.must.is_empty();
+    let stands_still =
+        |info: &CertInfo| matches!(info.state, CertStanding::Frozen | CertStanding::Unknown) || !info.must.is_empty();
     Ok(if pools.iter().any(stands_still) { Exit::Failure } else { Exit::Ok })
 }
 
 /// Prints one pool.
 pub fn print(info: &CertInfo, output: &mut Output) -> Result<(), Stop> {
-    let tone = match info.state.as_str() {
-        "at rest" | "rolling" | "staging" => Tone::Good,
-        // `frozen`, `broken`, and what a newer server may call out.
-        _ => Tone::Bad,
+    let tone = match info.state {
+        CertStanding::AtRest | CertStanding::Rolling | CertStanding::Staging => Tone::Good,
+        CertStanding::Frozen | CertStanding::Unknown => Tone::Bad,
     };
     let name = output.tone(Tone::Strong, &format!("pool {}", info.pool));
-    let state = output.tone(tone, &info.state);
+    let state = output.tone(tone, &info.state.to_string());
     output.line(&format!("{name}    {state}    serving snapshot {}    {} tenants", info.snapshot, info.tenants))?;
     let story = Story {
         done: &info.done,

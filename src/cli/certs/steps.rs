@@ -2,9 +2,9 @@
 //!
 //! Pure. A dry run is deciding without acting; what is done already is not done again.
 
-use crate::cert::{Chain, KeyClass, KeyKind};
+use crate::cert::{Chain, KeyKind};
 use crate::config::PoolSettings;
-use crate::protocol::{CertInfo, HostInfo};
+use crate::protocol::{CertInfo, CertKeyClass, CertKeyKind, HostInfo, HostStanding};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Act {
 pub fn steps(info: &CertInfo, chain: &Chain, settings: &PoolSettings) -> Option<Vec<Act>> {
     let spki = chain.leaf.spki.to_string();
     let hosts: Vec<&HostInfo> =
-        info.hosts.iter().filter(|host| !matches!(&*host.state, "leaving" | "tenant's")).collect();
+        info.hosts.iter().filter(|host| !matches!(host.state, HostStanding::Leaving | HostStanding::Tenants)).collect();
     let late: Vec<&HostInfo> = hosts.into_iter().filter(|host| !shows(host, &spki, chain.leaf.kind)).collect();
     let mut acts = Vec::new();
     if settings.install.is_some() {
@@ -37,14 +37,15 @@ pub fn steps(info: &CertInfo, chain: &Chain, settings: &PoolSettings) -> Option<
     } else {
         return None;
     }
-    let old = |file: &&crate::protocol::CertificateInfo| file.kind == chain.leaf.kind.word() && file.spki != spki;
+    let old =
+        |file: &&crate::protocol::CertificateInfo| file.kind == CertKeyKind::from(chain.leaf.kind) && file.spki != spki;
     acts.extend(info.certificates.iter().filter(old).map(|file| Act::Watch(file.file.clone())));
     Some(acts)
 }
 
 /// Whether a host shows a key to all who ask with its kind, and nothing else.
 pub fn shows(host: &HostInfo, spki: &str, kind: KeyKind) -> bool {
-    let Some(class) = kind.class().map(KeyClass::word) else { return false };
+    let Some(class) = kind.class().map(CertKeyClass::from) else { return false };
     let shown: Vec<_> = host.shows.iter().filter(|shown| shown.class == class).collect();
     host.fault.is_empty() && !shown.is_empty() && shown.iter().all(|shown| shown.spki.as_deref() == Some(spki))
 }
@@ -75,30 +76,27 @@ mod tests {
 
     fn host(address: &str, spkis: &[&str]) -> HostInfo {
         let shown = |spki: &&str| ShownInfo {
-            class: "ecdsa".to_owned(),
+            class: CertKeyClass::Ecdsa,
             spki: Some((*spki).to_owned()),
             ..ShownInfo::default()
         };
         let shows = spkis.iter().map(shown).collect();
-        HostInfo { address: address.to_owned(), state: "served".to_owned(), shows, ..HostInfo::default() }
+        HostInfo { address: address.to_owned(), state: HostStanding::Served, shows, ..HostInfo::default() }
     }
 
     #[test]
     fn each_host_is_given_it_and_looked_at_and_the_watched_file_is_last() {
         let chain = chain();
         let spki = chain.leaf.spki.to_string();
-        let file = |kind: &str| CertificateInfo {
-            file: format!("{kind}.pem"),
-            kind: kind.to_owned(),
-            ..CertificateInfo::default()
-        };
+        let file =
+            |kind: CertKeyKind| CertificateInfo { file: format!("{kind}.pem"), kind, ..CertificateInfo::default() };
         let info = CertInfo {
             hosts: vec![
                 host("192.0.2.1", &["old", "old"]),
                 host("192.0.2.2", &[&spki, &spki]),
                 host("192.0.2.3", &[&spki, "old"]),
             ],
-            certificates: vec![file("rsa"), file("ecdsa-p256")],
+            certificates: vec![file(CertKeyKind::Rsa), file(CertKeyKind::EcdsaP256)],
             ..CertInfo::default()
         };
         let deploy = PoolSettings { deploy: vec!["/bin/x".to_owned()], ..PoolSettings::default() };

@@ -12,7 +12,7 @@ use super::{Change, as_file_name, io_failure, sync_folder};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{nearest, zone_folder, zone_stem};
-use crate::protocol::{PoolInfo, Request, TenantDraft, TenantInfo, ZoneInfo};
+use crate::protocol::{PoolInfo, PoolStanding, Request, TenantDraft, TenantInfo, ZoneInfo};
 use crate::zone::tenant::{Definition, parse_toml, print_toml};
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -108,7 +108,7 @@ fn check_pool(context: &Context, name: &str) -> Result<(), Stop> {
     let Some(found) = pools.iter().find(|pool| pool.pool == name) else {
         return Err(pool::no_such(name, &pools).into());
     };
-    if found.state == "broken" {
+    if found.state == PoolStanding::Broken {
         let message = format!("pool `{name}` is broken: {}", found.reasons.join("; "));
         return Err(Failure::new(Exit::Failure, message, format!("correct {}", found.source)).into());
     }
@@ -224,7 +224,7 @@ fn announce(planned: &Planned, served: &TenantInfo, output: &mut Output) -> Resu
     if output.is_json() {
         let mut object = serde_json::json!(mx);
         object["zone"] = served.zone.as_str().into();
-        object["state"] = served.state.as_str().into();
+        object["state"] = served.state.to_string().into();
         object["file"] = planned.file.display().to_string().into();
         output.object(&object)?;
         return Ok(Exit::Ok);

@@ -38,7 +38,7 @@ fn event(text: &mut String, plan: &KeysPlan, step: &PlannedStep, uid: &str) {
         description.push_str(&format!(" Assumed: {}.", step.assumes));
     }
     put(text, &format!("DESCRIPTION:{}", escape(&description)));
-    put(text, &format!("CATEGORIES:DNSSEC,{}", escape(&step.verb)));
+    put(text, &format!("CATEGORIES:DNSSEC,{}", escape(&step.verb.to_string())));
     // It takes nobody's time.
     put(text, "TRANSP:TRANSPARENT");
     put(text, "END:VEVENT");
@@ -86,11 +86,12 @@ fn put(text: &mut String, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Verb;
 
     fn plan(texts: &[&str]) -> KeysPlan {
         let step = |(count, text): (u64, &&str)| PlannedStep {
             at: 1_795_338_000 + count,
-            verb: "publish".to_owned(),
+            verb: Verb::Publish,
             text: (*text).to_owned(),
             assumes: String::new(),
         };

@@ -9,12 +9,12 @@ use super::{plan, status};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::zone_stem;
-use crate::protocol::{KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd};
+use crate::protocol::{KeyRole, KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd, Verb};
 
 /// Asks for a roll, and prints its steps with their dates.
 pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit, Stop> {
     let roll = RollAsked {
-        role: asked.role.map(|role| role.word().to_owned()),
+        role: asked.role.map(KeyRole::from),
         emergency: asked.emergency,
         algorithm: asked.algorithm,
         back: asked.back,
@@ -51,7 +51,7 @@ pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit
 
 /// The steps up to the next roll, which the end of a key's life begins; wiping comes a month after all is done.
 fn of_this_roll(steps: &[PlannedStep]) -> impl Iterator<Item = &PlannedStep> {
-    steps.iter().take_while(|step| step.verb != "begin").filter(|step| step.verb != "destroy")
+    steps.iter().take_while(|step| step.verb != Verb::Begin).filter(|step| step.verb != Verb::Destroy)
 }
 
 /// Stops all steps of a zone.

@@ -11,7 +11,7 @@ use crate::cli::screen::svg::{self, Part};
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{minute, near, relative};
-use crate::protocol::{KeysPlan, PlannedStep, Request};
+use crate::protocol::{KeysPlan, PlannedStep, Request, Verb};
 use crate::time::UnixTime;
 use std::io::Write;
 use std::path::Path;
@@ -60,8 +60,8 @@ fn tables(plans: &[KeysPlan], output: &mut Output) -> Result<(), Stop> {
 
 /// Whether a key is on its way out: its steps wait for the ends of signatures, which an emergency does not.
 fn is_under_way(steps: &[PlannedStep]) -> bool {
-    let of_now = steps.iter().take_while(|step| step.verb != "begin");
-    of_now.into_iter().any(|step| ["switch", "want-ds", "remove", "stop-signing"].contains(&step.verb.as_str()))
+    let of_now = steps.iter().take_while(|step| step.verb != Verb::Begin);
+    of_now.into_iter().any(|step| matches!(step.verb, Verb::Switch | Verb::WantDs | Verb::Remove | Verb::StopSigning))
 }
 
 /// A row for each step.

@@ -9,7 +9,7 @@ use crate::cli::screen::story::Story;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::near;
-use crate::protocol::{KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, Request};
+use crate::protocol::{KeyInfo, KeyPhase, KeysInfo, KeysStanding, ParentKind, ParentServerInfo, Request};
 use crate::time::UnixTime;
 
 /// Asks and prints; exit 1 where something stands in the way.
@@ -65,8 +65,11 @@ fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
         KeysStanding::Silent | KeysStanding::Waiting | KeysStanding::Unknown => Tone::Bad,
     };
     let name = output.tone(Tone::Strong, &format!("zone {}", info.zone.trim_end_matches('.')));
-    let state = output.tone(tone, info.state.word());
-    let parent = if info.parent.is_empty() { String::new() } else { format!("    parent {}", info.parent) };
+    let state = output.tone(tone, &info.state.to_string());
+    let parent = match info.parent {
+        ParentKind::NotKnown => String::new(),
+        parent => format!("    parent {parent}"),
+    };
     let serving = if matches!(info.state, KeysStanding::Silent | KeysStanding::Waiting) { "" } else { "serving " };
     let more = format!("    {serving}snapshot {}    policy {}{parent}", info.snapshot, info.policy);
     let more = output.tone(Tone::Plain, &more);
@@ -92,7 +95,7 @@ fn story(info: &KeysInfo) -> Story<'_> {
 fn wants_handover(info: &KeysInfo) -> bool {
     let shows = |server: &ParentServerInfo| server.ds.as_ref() == Some(&info.ds_wanted) && server.unknown.is_empty();
     let is_shown = !info.parent_servers.is_empty() && info.parent_servers.iter().all(shows);
-    info.parent == "registry" && !info.ds_wanted.is_empty() && !is_shown
+    info.parent == ParentKind::Registry && !info.ds_wanted.is_empty() && !is_shown
 }
 
 /// The DS in the three forms that registrars ask for.
@@ -126,11 +129,8 @@ fn fields(ds: &str) -> String {
 fn keys(info: &KeysInfo) -> Table {
     let mut table = Table::new(&["tag", "role", "algorithm", "phase", "since", "leaves because"]).numbers(&[0, 2]);
     for key in &info.keys {
-        let tone = match key.phase.as_str() {
-            "active" => Tone::Good,
-            // All others are neither good nor bad.
-            _ => Tone::Plain,
-        };
+        // All others are neither good nor bad.
+        let tone = if key.phase == KeyPhase::Active { Tone::Good } else { Tone::Plain };
         let why = match (&key.outgoing, key.emergency) {
             (Some(why), true) => format!("emergency: {why}"),
             (Some(why), false) => why.clone(),
@@ -138,9 +138,9 @@ fn keys(info: &KeysInfo) -> Table {
         };
         table.row(vec![
             plain(key.tag.to_string()),
-            plain(&key.role),
+            plain(key.role.to_string()),
             plain(key.algorithm.to_string()),
-            (tone, key.phase.clone()),
+            (tone, key.phase.to_string()),
             plain(near(since(key), UnixTime(info.now))),
             plain(why),
         ]);
@@ -150,13 +150,12 @@ fn keys(info: &KeysInfo) -> Table {
 
 /// When what a key does now began, as its moments tell.
 fn since(key: &KeyInfo) -> u64 {
-    let moment = match key.phase.as_str() {
-        "rumoured" | "ready" => key.published,
-        "active" => key.activated.max(key.published),
-        "retiring" => key.retired.max(key.published),
-        "removed" | "destroyed" => key.removed,
-        // `staged`, and what a newer server may call out.
-        _ => None,
+    let moment = match key.phase {
+        KeyPhase::Rumoured | KeyPhase::Ready => key.published,
+        KeyPhase::Active => key.activated.max(key.published),
+        KeyPhase::Retiring => key.retired.max(key.published),
+        KeyPhase::Removed | KeyPhase::Destroyed => key.removed,
+        KeyPhase::Staged | KeyPhase::Unknown => None,
     };
     moment.unwrap_or(key.created)
 }

@@ -5,7 +5,7 @@
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::relative;
-use crate::protocol::HostInfo;
+use crate::protocol::{CertKeyClass, HostInfo};
 use crate::time::UnixTime;
 use std::collections::BTreeSet;
 
@@ -21,15 +21,21 @@ pub fn hosts(hosts: &[HostInfo], now: u64) -> Table {
             (Some(_), "", false) => (Tone::Bad, "not published".to_owned()),
             (Some(_), fault, _) => (Tone::Bad, fault.to_owned()),
         };
-        table.row(vec![plain(&host.address), plain(&host.state), plain(looked), plain(shows(host)), (tone, verdict)]);
+        table.row(vec![
+            plain(&host.address),
+            plain(host.state.to_string()),
+            plain(looked),
+            plain(shows(host)),
+            (tone, verdict),
+        ]);
     }
     table.without_empty()
 }
 
 /// What it shows, once for each kind of key; with how it was asked only where that makes a difference.
 fn shows(host: &HostInfo) -> String {
-    let classes: BTreeSet<&str> = host.shows.iter().map(|shown| shown.class.as_str()).collect();
-    let one = |class: &str| {
+    let classes: BTreeSet<CertKeyClass> = host.shows.iter().map(|shown| shown.class).collect();
+    let one = |class: CertKeyClass| {
         let all = host.shows.iter().filter(|shown| shown.class == class && shown.spki.is_some());
         let keys: BTreeSet<&str> = all.clone().filter_map(|shown| shown.spki.as_deref()).collect();
         let short = |spki: &str| spki.chars().take(8).collect::<String>();

@@ -5,7 +5,7 @@
 use super::table::{Table, plain};
 use super::tone::Tone;
 use super::words::{near, relative};
-use crate::protocol::{BlockerInfo, DoneInfo, WaitInfo};
+use crate::protocol::{BlockerInfo, DoneInfo, Verb, WaitInfo};
 use crate::time::UnixTime;
 
 /// What the server says of a zone's keys, or of a pool.
@@ -80,5 +80,5 @@ impl Story<'_> {
 
 /// The step that begins a roll says its own reason.
 fn step_and_why(wait: &WaitInfo) -> String {
-    if wait.verb == "begin" { wait.step.clone() } else { format!("{}: {}", wait.step, wait.why) }
+    if wait.verb == Verb::Begin { wait.step.clone() } else { format!("{}: {}", wait.step, wait.why) }
 }

@@ -5,7 +5,7 @@
 
 use super::tone::clean;
 use super::words::minute;
-use crate::protocol::{BlockerInfo, CertPlan, KeysPlan, PlannedStep};
+use crate::protocol::{BlockerInfo, CertPlan, KeyPhase, KeysPlan, PlannedStep};
 use std::ops::Range;
 
 /// Left of now, in per cent of the width: room to see what began before.
@@ -23,13 +23,13 @@ const BAR: u32 = 22;
 const ROW: u32 = 50;
 
 /// Phases in the order of a key's life: word, what it means.
-const PHASES: [(&str, &str); 6] = [
-    ("staged", "made"),
-    ("rumoured", "some caches lack it"),
-    ("ready", "all may have it"),
-    ("active", "in use"),
-    ("retiring", "caches still need it"),
-    ("removed", "kept 30 days"),
+const PHASES: [(KeyPhase, &str); 6] = [
+    (KeyPhase::Staged, "made"),
+    (KeyPhase::Rumoured, "some caches lack it"),
+    (KeyPhase::Ready, "all may have it"),
+    (KeyPhase::Active, "in use"),
+    (KeyPhase::Retiring, "caches still need it"),
+    (KeyPhase::Removed, "kept 30 days"),
 ];
 
 const STYLE: &str = "\
@@ -67,14 +67,14 @@ pub struct Part<'p> {
 struct Bar<'p> {
     name: String,
     more: String,
-    phases: &'p [(u64, String)],
+    phases: &'p [(u64, KeyPhase)],
 }
 
 impl<'p> From<&'p KeysPlan> for Part<'p> {
     fn from(plan: &'p KeysPlan) -> Part<'p> {
         let bars = plan.bars.iter().map(|bar| {
             let tag = bar.tag.map_or_else(|| "to be made".to_owned(), |tag| tag.to_string());
-            let name = format!("{} {tag}", bar.role.to_uppercase());
+            let name = format!("{} {tag}", bar.role.to_string().to_uppercase());
             Bar { name, more: format!("algorithm {}", bar.algorithm), phases: &bar.phases }
         });
         let title = plan.zone.trim_end_matches('.').to_owned();
@@ -87,7 +87,7 @@ impl<'p> From<&'p CertPlan> for Part<'p> {
     fn from(plan: &'p CertPlan) -> Part<'p> {
         let bars = plan.bars.iter().map(|bar| {
             let name = bar.spki.as_ref().map_or_else(|| "to be made".to_owned(), |spki| spki.chars().take(8).collect());
-            Bar { name, more: bar.kind.clone(), phases: &bar.phases }
+            Bar { name, more: bar.kind.to_string(), phases: &bar.phases }
         });
         let (steps, blockers) = (&plan.steps, &plan.blockers);
         let title = format!("pool {}", plan.pool);
@@ -118,7 +118,7 @@ fn legend(body: &mut String, y: u32) -> u32 {
         for (column, (phase, meaning)) in row.iter().enumerate() {
             let x = column * 50;
             body.push_str(&format!("<svg x=\"{x}%\" y=\"{at}\" width=\"50%\" height=\"{LINE}\">"));
-            piece(body, phase, "0", "22", if *phase == "removed" { 6 } else { 12 }, 2);
+            piece(body, *phase, "0", "22", if *phase == KeyPhase::Removed { 6 } else { 12 }, 2);
             body.push_str(&format!(
                 "<text x=\"28\" y=\"12\">{phase}<tspan class=\"soft wide\">: {meaning}</tspan></text></svg>\n"
             ));
@@ -133,14 +133,14 @@ fn legend(body: &mut String, y: u32) -> u32 {
 }
 
 /// A rectangle of a phase with its pattern.
-fn piece(body: &mut String, phase: &str, x: &str, width: &str, height: u32, y: u32) {
+fn piece(body: &mut String, phase: KeyPhase, x: &str, width: &str, height: u32, y: u32) {
     let place = format!("x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"");
     body.push_str(&format!("<rect class=\"{phase}\" {place}/>"));
     let pattern = match phase {
-        "rumoured" | "retiring" => "wait",
-        "ready" | "staged" => "dots",
+        KeyPhase::Rumoured | KeyPhase::Retiring => "wait",
+        KeyPhase::Ready | KeyPhase::Staged => "dots",
         // Plain: nothing waits.
-        _ => return,
+        KeyPhase::Active | KeyPhase::Removed | KeyPhase::Destroyed | KeyPhase::Unknown => return,
     };
     body.push_str(&format!("<rect fill=\"url(#{pattern})\" {place}/>"));
 }
@@ -208,21 +208,21 @@ fn key(body: &mut String, plan: &Part<'_>, bar: &Bar<'_>, y: u32) {
         }
         // What is there now began before.
         let left = if count == 0 && *begin <= plan.from { 0.0 } else { place(plan, *begin) };
-        phase_piece(body, left..place(plan, end), *begin..end, phase, y + LINE);
+        phase_piece(body, left..place(plan, end), *begin..end, *phase, y + LINE);
     }
 }
 
 /// A phase: where it lies in per cent of the width, and when it is.
-fn phase_piece(body: &mut String, across: Range<f64>, during: Range<u64>, phase: &str, y: u32) {
+fn phase_piece(body: &mut String, across: Range<f64>, during: Range<u64>, phase: KeyPhase, y: u32) {
     let (left, width) = (across.start, across.end - across.start);
     body.push_str(&format!(
         "<svg x=\"{left:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{BAR}\"><title>{phase}: {} to {}</title>",
         minute(during.start),
         minute(during.end)
     ));
-    let (height, top) = if phase == "removed" { (6, 8) } else { (BAR, 0) };
+    let (height, top) = if phase == KeyPhase::Removed { (6, 8) } else { (BAR, 0) };
     piece(body, phase, "0", "100%", height, top);
-    if width >= NAMED_WIDE && phase != "removed" {
+    if width >= NAMED_WIDE && phase != KeyPhase::Removed {
         let wide = if width < NAMED_NARROW { " wide" } else { "" };
         body.push_str(&format!("<text class=\"name n-{phase}{wide}\" x=\"6\" y=\"15\">{phase}</text>"));
     }
@@ -279,7 +279,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::KeyBar;
+    use crate::protocol::{KeyBar, KeyRole};
 
     fn draw(plans: &[KeysPlan]) -> String {
         text(&plans.iter().map(Part::from).collect::<Vec<_>>())
@@ -290,14 +290,15 @@ mod tests {
     fn plan() -> KeysPlan {
         let now = 1_795_338_000;
         let step = PlannedStep { at: now + DAY, text: "publish <b>&\"".to_owned(), ..PlannedStep::default() };
-        let names = ["staged", "rumoured", "ready", "active", "retiring", "removed", "destroyed", "new <word>"];
-        let phases = (0..).zip(names).map(|(count, name)| (now + count * 50 * DAY, name.to_owned())).collect();
+        let known = PHASES.iter().map(|(phase, _)| *phase);
+        let all = known.chain([KeyPhase::Destroyed, KeyPhase::Unknown]);
+        let phases = (0..).zip(all).map(|(count, phase)| (now + count * 50 * DAY, phase)).collect();
         KeysPlan {
             zone: "a&b.example.".to_owned(),
             from: now,
             until: now + 400 * DAY,
             steps: vec![step; STEPS_MAX + 2],
-            bars: vec![KeyBar { tag: Some(7), role: "zsk".to_owned(), algorithm: 13, phases }],
+            bars: vec![KeyBar { tag: Some(7), role: KeyRole::Zsk, algorithm: 13, phases }],
             blockers: vec![BlockerInfo { what: "a \u{1b}[2J doubt".to_owned(), ..BlockerInfo::default() }],
         }
     }
@@ -337,7 +338,7 @@ mod tests {
         let svg = draw(&[plan()]);
         for (phase, _) in PHASES {
             assert!(svg.contains(&format!("<rect class=\"{phase}\"")), "{phase}");
-            assert_eq!(svg.contains(&format!("n-{phase} wide\"")), phase != "removed", "{phase}");
+            assert_eq!(svg.contains(&format!("n-{phase} wide\"")), phase != KeyPhase::Removed, "{phase}");
         }
         assert!(svg.contains("url(#wait)") && svg.contains("url(#dots)"));
         assert!(!svg.contains("class=\"destroyed\""), "what is gone has no bar");

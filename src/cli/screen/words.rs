@@ -5,6 +5,7 @@
 use super::tone::Tone;
 use crate::dns::zone_name;
 use crate::protocol::ZoneStanding;
+use crate::protocol::{PoolStanding, TenantStanding};
 use crate::time::{Seconds, UnixTime};
 
 /// `2026-11-22 09:00:00 UTC`.
@@ -79,13 +80,21 @@ pub fn tone_of_zone(standing: ZoneStanding) -> Tone {
     }
 }
 
-/// The tone of a state of tenants and pools; the word itself says the same.
-pub fn tone_of_state(state: &str) -> Tone {
-    match state {
-        "served" => Tone::Good,
-        "last good" | "held" => Tone::Caution,
-        // `broken`, and what a newer server may call out.
-        _ => Tone::Bad,
+/// The tone of how a tenant stands; the word itself says the same.
+pub fn tone_of_tenant(standing: TenantStanding) -> Tone {
+    match standing {
+        TenantStanding::Served => Tone::Good,
+        TenantStanding::LastGood | TenantStanding::Held => Tone::Caution,
+        TenantStanding::Broken | TenantStanding::Unknown => Tone::Bad,
+    }
+}
+
+/// The tone of how a pool stands; the word itself says the same.
+pub fn tone_of_pool(standing: PoolStanding) -> Tone {
+    match standing {
+        PoolStanding::Served => Tone::Good,
+        PoolStanding::LastGood => Tone::Caution,
+        PoolStanding::Broken | PoolStanding::Unknown => Tone::Bad,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::control::certs::Life;
 use crate::control::certs::report::{blocker_info, phase};
-use crate::protocol::{CertBar, CertPlan, PlannedStep};
+use crate::protocol::{CertBar, CertKeyKind, CertPlan, KeyPhase, PlannedStep, Verb};
 use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::forecast::forecast;
 use crate::roll::hosts::phase::HostKeyPhase;
@@ -25,7 +25,7 @@ pub fn calendar(pool: &str, life: &Life, days: u64, clocks: Clocks) -> CertPlan 
         .into_iter()
         .map(|planned| PlannedStep {
             at: clocks.by_wall(planned.at).0,
-            verb: planned.verb.to_owned(),
+            verb: Verb::of(planned.verb),
             text: planned.text,
             assumes: planned.assumes,
         })
@@ -40,7 +40,7 @@ pub fn calendar(pool: &str, life: &Life, days: u64, clocks: Clocks) -> CertPlan 
             (leaf.not_after, format!("certificate {path} expires")),
         ] {
             if at >= clocks.wall && at <= told_until {
-                steps.push(PlannedStep { at: at.0, verb: "renew".to_owned(), text, assumes: String::new() });
+                steps.push(PlannedStep { at: at.0, verb: Verb::Renew, text, assumes: String::new() });
             }
         }
     }
@@ -57,16 +57,12 @@ fn bars(life: &Life, clocks: Clocks, until: UnixTime) -> Vec<CertBar> {
     let live = facts.keys.iter().filter(|key| key.removed.is_none() && key.destroyed.is_none());
     live.map(|key| {
         let first = phase(life, key, wanted.contains(&key.spki), now);
-        let mut phases = vec![(clocks.by_wall(key.published.unwrap_or(key.known).min(now)).0, first.word().to_owned())];
+        let mut phases = vec![(clocks.by_wall(key.published.unwrap_or(key.known).min(now)).0, first.into())];
         let ready = ready_at(facts, key.spki, Caution::Expiry, &life.policy);
         if let Some(at) = ready.filter(|at| first == HostKeyPhase::Rumoured && is_next(key) && *at <= until) {
-            phases.push((clocks.by_wall(at).0, HostKeyPhase::Ready.word().to_owned()));
+            phases.push((clocks.by_wall(at).0, KeyPhase::Ready));
         }
-        CertBar {
-            spki: Some(key.spki.to_string()),
-            kind: key.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
-            phases,
-        }
+        CertBar { spki: Some(key.spki.to_string()), kind: key.kind.map(CertKeyKind::from).unwrap_or_default(), phases }
     })
     .collect()
 }

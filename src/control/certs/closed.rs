@@ -8,6 +8,7 @@ use crate::control::certs::past::Past;
 use crate::control::certs::{Certs, Life};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo};
+use crate::protocol::{CertStanding, KeyPhase};
 use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Inherited, Origin};
 use crate::store::Store;
@@ -108,14 +109,14 @@ impl Closed {
         let all: SpkiSet = published.iter().chain(given_up.keys()).copied().collect();
         let keys = all.iter().map(|spki| CertKeyInfo {
             spki: spki.to_string(),
-            phase: if published.contains(spki) { "active" } else { "removed" }.to_owned(),
+            phase: if published.contains(spki) { KeyPhase::Active } else { KeyPhase::Removed },
             given_up: given_up.get(spki).cloned(),
             ..CertKeyInfo::default()
         });
         let (what, fix) = (self.what(pool), self.fix(pool));
         CertInfo {
             pool: pool.to_owned(),
-            state: "frozen".to_owned(),
+            state: CertStanding::Frozen,
             snapshot,
             tenants,
             keys: keys.collect(),

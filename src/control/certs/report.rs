@@ -6,7 +6,10 @@ use crate::cert::Leaf;
 use crate::cert::chain::covers;
 use crate::control::certs::hosts::HostSeen;
 use crate::control::certs::{Life, findings};
-use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo, CertificateInfo, DoneInfo, HostInfo, ShownInfo, WaitInfo};
+use crate::protocol::{
+    BlockerInfo, CertInfo, CertKeyInfo, CertKeyKind, CertStanding, CertificateInfo, DoneInfo, HostInfo, HostStanding,
+    KeyPhase, ShownInfo, Verb, WaitInfo,
+};
 use crate::roll::hosts::fold::{Caution, KeyFacts};
 use crate::roll::hosts::phase::HostKeyPhase;
 use crate::roll::hosts::plan::{Block, Blocker, Plan, desired, is_next};
@@ -44,17 +47,17 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
         .filter(|key| key.destroyed.is_none() && (key.removed.is_none() || !key.file.is_empty()))
         .map(|key| key_info(life, key, wanted.contains(&key.spki), around))
         .collect();
-    let is_waiting = |phase: HostKeyPhase| keys.iter().any(|key| key.phase == phase.word());
+    let is_waiting = |phase: KeyPhase| keys.iter().any(|key| key.phase == phase);
     let state = if plan.blockers.iter().any(Blocker::freezes) {
-        "frozen"
+        CertStanding::Frozen
     } else if !plan.waits.is_empty()
         || plan.blockers.iter().any(|what| matches!(what, Blocker::Own(Block::GivenUp { .. })))
     {
-        "rolling"
-    } else if is_waiting(HostKeyPhase::Rumoured) || is_waiting(HostKeyPhase::Staged) {
-        "staging"
+        CertStanding::Rolling
+    } else if is_waiting(KeyPhase::Rumoured) || is_waiting(KeyPhase::Staged) {
+        CertStanding::Staging
     } else {
-        "at rest"
+        CertStanding::AtRest
     };
     let mut blockers: Vec<BlockerInfo> = plan.blockers.iter().map(|blocker| blocker_info(life, blocker)).collect();
     let slots = findings::slots(life).into_iter();
@@ -68,7 +71,7 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
         .waits
         .iter()
         .map(|wait| WaitInfo {
-            verb: words::verb(&wait.step).to_owned(),
+            verb: Verb::of(words::verb(&wait.step)),
             step: words::step(facts, &wait.step),
             until: wait.until.map(told),
             why: words::why(facts, &wait.why),
@@ -76,7 +79,7 @@ pub fn info(life: &Life, plan: &Plan, around: &Around<'_>) -> CertInfo {
         .collect();
     CertInfo {
         pool: around.pool.to_owned(),
-        state: state.to_owned(),
+        state,
         snapshot: around.snapshot,
         tenants: around.tenants,
         certificates: life.certificates.iter().map(|(file, leaf)| certificate_info(file, leaf, around)).collect(),
@@ -108,9 +111,9 @@ fn key_info(life: &Life, key: &KeyFacts, is_desired: bool, around: &Around<'_>) 
     let (now, told) = (around.clocks.signing, |at: UnixTime| around.clocks.by_wall(at).0);
     CertKeyInfo {
         spki: key.spki.to_string(),
-        kind: key.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
-        phase: phase(life, key, is_desired, now).word().to_owned(),
-        origin: origin(key).to_owned(),
+        kind: key.kind.map(CertKeyKind::from).unwrap_or_default(),
+        phase: phase(life, key, is_desired, now).into(),
+        origin: key.origin.into(),
         unconfirmed: key.is_unconfirmed(),
         next: is_next(key) && hosts.is_empty(),
         file,
@@ -126,19 +129,6 @@ fn key_info(life: &Life, key: &KeyFacts, is_desired: bool, around: &Around<'_>) 
     }
 }
 
-fn origin(key: &KeyFacts) -> &'static str {
-    use crate::roll::hosts::facts::Origin;
-    match key.origin {
-        Origin::Made => "made",
-        Origin::Staged => "staged",
-        Origin::File => "file",
-        Origin::Given => "given",
-        Origin::Host => "host",
-        Origin::Adopted => "adopted",
-        Origin::Seen => "seen",
-    }
-}
-
 fn certificate_info(file: &str, leaf: &Leaf, around: &Around<'_>) -> CertificateInfo {
     let mut warnings = Vec::new();
     if around.clocks.wall > leaf.not_after {
@@ -150,7 +140,7 @@ fn certificate_info(file: &str, leaf: &Leaf, around: &Around<'_>) -> Certificate
     CertificateInfo {
         file: file.to_owned(),
         spki: leaf.spki.to_string(),
-        kind: leaf.kind.word().to_owned(),
+        kind: leaf.kind.into(),
         names: leaf.names.clone(),
         issuer: leaf.issuer.clone(),
         not_before: leaf.not_before.0,
@@ -164,20 +154,20 @@ pub fn hosts(life: &Life, clocks: Clocks) -> Vec<HostInfo> {
     let (served, apart) = (life.facts().served_addresses(), life.facts().apart.last());
     let info = |address: IpAddr| {
         let state = if served.contains(&address) {
-            "served"
+            HostStanding::Served
         } else if apart.is_some_and(|version| version.what.contains(&address)) {
-            "tenant's"
+            HostStanding::Tenants
         } else if life.wanted.addresses.contains(&address) {
-            if life.facts().is_plain(address) { "drained" } else { "candidate" }
+            if life.facts().is_plain(address) { HostStanding::Drained } else { HostStanding::Candidate }
         } else {
-            "leaving"
+            HostStanding::Leaving
         };
         host_info(life, address, state, clocks)
     };
     life.hosts_to_look_at(clocks.signing).into_iter().map(info).collect()
 }
 
-fn host_info(life: &Life, address: IpAddr, state: &str, clocks: Clocks) -> HostInfo {
+fn host_info(life: &Life, address: IpAddr, state: HostStanding, clocks: Clocks) -> HostInfo {
     let none = HostSeen::default();
     let seen = life.hosts.get(&address);
     let host = seen.unwrap_or(&none);
@@ -186,7 +176,7 @@ fn host_info(life: &Life, address: IpAddr, state: &str, clocks: Clocks) -> HostI
         .shows
         .iter()
         .map(|(profile, shown)| ShownInfo {
-            class: profile.class.word().to_owned(),
+            class: profile.class.into(),
             sni: shown.sni.clone().unwrap_or_default(),
             spki: shown.leaf.as_ref().map(|leaf| leaf.spki.to_string()),
             tls: shown.tls.clone(),
@@ -199,7 +189,7 @@ fn host_info(life: &Life, address: IpAddr, state: &str, clocks: Clocks) -> HostI
         host.fault.is_none() && leafs().next().is_some() && leafs().all(|leaf| published.contains(&leaf.spki));
     HostInfo {
         address: address.to_string(),
-        state: state.to_owned(),
+        state,
         looked_at: seen.map(|host| host.at).filter(|at| at.0 > 0).map(|at| clocks.by_wall(at).0),
         fault: host.fault.as_ref().map(|fault| fault.what.clone()).unwrap_or_default(),
         fault_word: host.fault.as_ref().map(|fault| fault.word.to_owned()).unwrap_or_default(),
@@ -282,7 +272,8 @@ mod tests {
         let plan = calendar("eu", &life, 120, clocks);
         assert_eq!((plan.from, plan.until), (clocks.wall.0, clocks.wall.0 + 120 * DAY));
         assert_eq!(plan.bars[0].phases[0].0, clocks.wall.0 - 3600);
-        let renewals: Vec<u64> = plan.steps.iter().filter(|step| step.verb == "renew").map(|step| step.at).collect();
+        let renewals: Vec<u64> =
+            plan.steps.iter().filter(|step| step.verb == Verb::Renew).map(|step| step.at).collect();
         assert_eq!(
             renewals,
             [60, 90].map(|days| clocks.wall.0 + days * DAY),
@@ -299,7 +290,7 @@ mod tests {
         let findings = findings::findings("eu", "pools.toml", &life, &[], false, clocks);
         assert_eq!(info.certificates[0].warnings, ["it has expired"]);
         assert!(findings.iter().any(|finding| finding.message.contains("has expired")), "{findings:?}");
-        assert!(!plan.steps.iter().any(|step| step.verb == "renew"), "{:?}", plan.steps);
+        assert!(!plan.steps.iter().any(|step| step.verb == Verb::Renew), "{:?}", plan.steps);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use crate::dns::name::Name;
 use crate::protocol::ImportedKey;
+use crate::report::plain;
 use crate::sign::foreign::{read_foreign, read_public};
 use crate::sign::key::{ENTRY_FLAGS, PublicKey, Role};
 use crate::store::Import;
@@ -50,12 +51,9 @@ pub fn read(apex: &Name, keys: &[ImportedKey]) -> Result<Vec<Import>, ReadFault>
     let mut imports = Vec::new();
     let mut known = Vec::new();
     for (mut import, key) in read {
-        let role = key.role.as_deref();
-        import.role = match role {
-            Some("ksk") => Role::Ksk,
-            Some("zsk") => Role::Zsk,
-            Some("csk") => Role::Csk,
-            Some(other) => return Err(ReadFault::Wrong(format!("there is no role `{other}`: write ksk, zsk or csk"))),
+        let no_role = || ReadFault::Wrong("there is no such role: write ksk, zsk or csk".to_owned());
+        import.role = match key.role {
+            Some(written) => plain::role(written).ok_or_else(no_role)?,
             None if import.public.flags != ENTRY_FLAGS => Role::Zsk,
             None if has_zone_key => Role::Ksk,
             None => Role::Csk,

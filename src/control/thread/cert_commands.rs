@@ -248,7 +248,7 @@ impl Mind {
             &CsrInfo {
                 pool: pool.to_owned(),
                 spki: key.spki.to_string(),
-                kind: private.kind().word().to_owned(),
+                kind: private.kind().into(),
                 names,
                 pem: pem.map_err(|fault| (1, fault.to_string()))?,
                 ready_at: ready_at.map(|at| self.clock.clocks().by_wall(at.after(1)).0),

@@ -6,6 +6,7 @@ use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
+use crate::protocol::HostStanding;
 use crate::protocol::{HostInfo, ZoneStanding};
 use crate::report::keys::is_frozen;
 use crate::report::view::{Beside, View};
@@ -176,13 +177,14 @@ fn pool_gauge(life: &Life, clocks: Clocks) -> PoolGauges {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     // What tenants' own hosts do is theirs.
     let hosts: Vec<HostInfo> =
-        report::hosts(life, clocks).into_iter().filter(|host| host.state != "tenant's").collect();
+        report::hosts(life, clocks).into_iter().filter(|host| host.state != HostStanding::Tenants).collect();
     let with = |is_it: &dyn Fn(&HostInfo) -> bool| count(hosts.iter().filter(|host| is_it(host)).count());
     let is_seen = hosts.iter().any(|host| host.looked_at.is_some());
     let waits = life.plan.iter().flat_map(|plan| &plan.waits).filter_map(|wait| wait.until);
     PoolGauges {
         not_after: life.certificates.iter().map(|(_, leaf)| leaf.not_after).min(),
-        probe_ok: is_seen.then(|| hosts.iter().filter(|host| host.state != "candidate").all(|host| host.matches)),
+        probe_ok: is_seen
+            .then(|| hosts.iter().filter(|host| host.state != HostStanding::Candidate).all(|host| host.matches)),
         hosts_ok: with(&|host| host.matches),
         hosts_mismatching: with(&|host| host.looked_at.is_some() && host.fault.is_empty() && !host.matches),
         hosts_failing: with(&|host| !host.fault.is_empty()),

@@ -2,7 +2,7 @@
 //!
 //! Bars are made from the facts that the forecast took, by the same function that tells phases now.
 
-use crate::protocol::{KeyBar, KeysPlan, PlannedStep};
+use crate::protocol::{KeyBar, KeysPlan, PlannedStep, Verb};
 use crate::report::keys::{About, blocker_info};
 use crate::roll::zone::fold::{Caution, ZoneFacts};
 use crate::roll::zone::forecast::{Forecast, forecast};
@@ -21,7 +21,7 @@ pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
     let ahead = forecast(about.facts, about.policy, now, until);
     let steps = ahead.steps.iter().map(|coming| PlannedStep {
         at: about.wall(coming.at),
-        verb: words::verb(&coming.step).to_owned(),
+        verb: Verb::of(words::verb(&coming.step)),
         text: coming.text.clone(),
         assumes: coming.assumes.to_owned(),
     });
@@ -59,10 +59,10 @@ impl Bars {
             let key = facts.keys.get(place)?;
             let is_invented = ahead.invented.contains(&key.public.tag);
             let was_over = phases.iter().all(|(_, phase)| *phase == Phase::Destroyed);
-            let phases = phases.into_iter().map(|(at, phase)| (about.wall(at), phase.word().to_owned()));
+            let phases = phases.into_iter().map(|(at, phase)| (about.wall(at), phase.into()));
             let PublicKey { tag, algorithm, .. } = key.public;
             let tag = (!is_invented).then_some(tag);
-            (!was_over).then(|| KeyBar { tag, role: key.role.word().to_owned(), algorithm, phases: phases.collect() })
+            (!was_over).then(|| KeyBar { tag, role: key.role.into(), algorithm, phases: phases.collect() })
         };
         bars.phases.into_iter().filter_map(bar).collect()
     }

@@ -3,7 +3,9 @@
 //! It only says what is wanted: whether and when a step may be taken is decided as for any other roll.
 
 use crate::dns::name::Name;
+use crate::protocol::KeyRole;
 use crate::protocol::RollAsked;
+use crate::report::plain;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::forecast::forecast;
@@ -90,7 +92,7 @@ pub fn roll_request(
         return Err(Refused::new("a zone does not roll and go insecure at once", "ask for one of both"));
     }
     let asking = Asking { facts, policy, now };
-    let role = asking.role(asked.role.as_deref())?;
+    let role = asking.role(asked.role)?;
     match (asked.back, asked.algorithm) {
         (true, _) => asking.back(asked.role.as_ref().map(|_| role)),
         (false, Some(algorithm)) => asking.algorithm(algorithm),
@@ -170,15 +172,11 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn role(&self, asked: Option<&str>) -> Result<Role, Refused> {
+    fn role(&self, asked: Option<KeyRole>) -> Result<Role, Refused> {
         let layout = self.policy.layout;
-        let role = match asked {
-            None => return Ok(layout.data()),
-            Some("ksk") => Role::Ksk,
-            Some("zsk") => Role::Zsk,
-            Some("csk") => Role::Csk,
-            Some(other) => return Err(Refused::new(format!("there is no role `{other}`"), "ksk, zsk or csk")),
-        };
+        let Some(asked) = asked else { return Ok(layout.data()) };
+        let no_role = || Refused::new("there is no such role", "ksk, zsk or csk");
+        let role = plain::role(asked).ok_or_else(no_role)?;
         if layout.roles().contains(&role) {
             return Ok(role);
         }

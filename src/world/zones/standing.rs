@@ -27,7 +27,7 @@ impl ZoneState {
                 error.map(|finding| finding.one_line()).unwrap_or_default()
             }
         };
-        Some(format!("zone {} is {}: {reason}", self.apex, self.standing().word()))
+        Some(format!("zone {} is {}: {reason}", self.apex, self.standing()))
     }
 
     /// The code of the reason why it is silent; none: it is not, or no finding says why.
