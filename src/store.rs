@@ -55,6 +55,7 @@ use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// An open and locked `keys/` folder; the lock ends with it, or with the process however that ends.
 pub struct Store {
@@ -277,9 +278,9 @@ impl Store {
     }
 
     /// Who uses the folder, and who did before.
-    pub fn instance(&self) -> Instance {
+    pub fn instance(&self, at: Instant) -> Instance {
         let run = data_encoding::HEXLOWER.encode(&proof::challenge()[..8]);
-        Instance::start(&self.folder, Arc::clone(&self.disk), run)
+        Instance::start(&self.folder, Arc::clone(&self.disk), run, at)
     }
 
     /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest

@@ -1,6 +1,6 @@
 //! Moments and spans as DNSSEC counts them: seconds, serial arithmetic, signature windows.
 //!
-//! Nothing here reads a clock but [`now`], [`steer`] and [`wall`], and only shells call those.
+//! Nothing here reads a clock but [`now`], [`steer`], [`wall`] and [`Now::read`], and only shells call those.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +60,25 @@ fn wall_millis() -> u64 {
 /// Milliseconds of the monotonic clock since it was asked first.
 fn running_millis() -> u64 {
     u64::try_from(BEGIN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One moment by all clocks: the loop reads them once a turn, and hands them down, so that what happens in a turn happens at
+/// one moment, and can be told to happen at any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The monotonic clock: timers and pauses go by it.
+    pub steady: Instant,
+    /// The signing clock: facts, waits and signatures go by it.
+    pub signing: UnixTime,
+    /// The wall clock: people, certificates and files go by it.
+    pub wall: UnixTime,
+}
+
+impl Now {
+    /// What the clocks say.
+    pub fn read() -> Now {
+        Now { steady: Instant::now(), signing: now(), wall: wall() }
+    }
 }
 
 /// Both clocks at one moment. Facts, waits and our own signatures go by the signing clock; people, programs that read

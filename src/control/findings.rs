@@ -44,9 +44,10 @@ pub(super) struct Findings {
     breath: Breath,
 }
 
-impl Default for Findings {
-    fn default() -> Findings {
-        let breath = Breath { since: Instant::now(), left: LINES_MAX, kept_back: 0 };
+impl Findings {
+    /// Nothing stands yet, at this moment.
+    pub(super) fn new(at: Instant) -> Findings {
+        let breath = Breath { since: at, left: LINES_MAX, kept_back: 0 };
         Findings {
             seen: None,
             all: Vec::new(),
@@ -102,7 +103,7 @@ impl Findings {
     }
 
     /// Gathers what stands against `world`, and `more`.
-    pub(super) fn update(&mut self, world: &World, more: &[Diagnostic]) {
+    pub(super) fn update(&mut self, world: &World, more: &[Diagnostic], at: Instant) {
         let more: Vec<Diagnostic> = self.of_configuration.iter().chain(more).cloned().collect();
         let mut few = world.findings_but_tenants();
         few.extend_from_slice(&more);
@@ -123,7 +124,7 @@ impl Findings {
             *count = count.saturating_add(1);
         }
         self.shown = Arc::new(self.all.iter().take(FINDINGS_MAX).map(finding).collect());
-        self.log(Instant::now());
+        self.log(at);
     }
 
     fn log(&mut self, now: Instant) {

@@ -7,7 +7,7 @@ use crate::control::certs::Certs;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::store::{LastGood, Store, StoreFault};
-use crate::time;
+use crate::time::Now;
 use crate::world::World;
 use crate::world::tenants::homes::Lines;
 use crate::zone::table::Table;
@@ -55,8 +55,8 @@ struct Part {
 
 impl Keeper {
     /// Nothing was kept by this process.
-    pub(super) fn new() -> Keeper {
-        Keeper { began: Instant::now(), pools: None, zones: BTreeMap::new(), unread: BTreeMap::new() }
+    pub(super) fn new(began: Instant) -> Keeper {
+        Keeper { began, pools: None, zones: BTreeMap::new(), unread: BTreeMap::new() }
     }
 
     /// Makes durable what must be; what the disk refused.
@@ -114,17 +114,17 @@ impl Keeper {
         store: &Store,
         certs: &mut Certs,
         keys: &Path,
+        now: Now,
     ) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
         let World { zones, pools, left_homes, .. } = world;
-        let now = time::now();
-        left_homes.values_mut().for_each(|homes| homes.forget_gone(pools, now));
+        left_homes.values_mut().for_each(|homes| homes.forget_gone(pools, now.signing));
         left_homes.retain(|_, homes| !homes.is_empty());
         let none = Table::default();
         let of_zones = zones.iter_mut().map(|(apex, zone)| (apex, &mut zone.tenants.homes, &zone.tenants.table));
         let of_left = left_homes.iter_mut().map(|(apex, homes)| (apex, homes, &none));
         for (apex, homes, table) in of_zones.chain(of_left) {
-            if self.began.elapsed() > COME_BACK_MAX {
+            if now.steady.saturating_duration_since(self.began) > COME_BACK_MAX {
                 homes.forget_before();
             }
             if certs.homes_flawed.remove(apex) {

@@ -51,7 +51,7 @@ use crate::report::view::View;
 use crate::resolve::anchors::Anchors;
 use crate::store::Store;
 use crate::store::instance::Instance;
-use crate::time;
+use crate::time::{self, Now};
 use crate::world::World;
 use crate::world::tenants::Done;
 use arc_swap::ArcSwap;
@@ -130,6 +130,7 @@ struct Mind {
 
 impl Mind {
     fn new(options: Options, store: Store, watcher: Watcher, mut clock: Clock) -> (Mind, Box<Tell>) {
+        let now = Now::read();
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let (world, certs) =
@@ -137,7 +138,7 @@ impl Mind {
         let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
         rolls.silence = clock.silence(&options.config.keys);
         rolls.asker.configure(options.config.clone());
-        let instance = store.instance();
+        let instance = store.instance(now.steady);
         clock.may_keep(instance.may_write());
         rolls.elsewhere = instance.finding();
         let again = Again::new(Addresses::of(&options.config), options.of_host);
@@ -162,7 +163,7 @@ impl Mind {
             is_pool_news: true,
             look_waits: Vec::new(),
             clock,
-            clock_read: Instant::now(),
+            clock_read: now.steady,
             instance,
             beat_at: None,
             observer: None,
@@ -174,11 +175,11 @@ impl Mind {
             waits: Waits::default(),
             again_at: None,
             rescan_at: None,
-            scan_began: Instant::now(),
+            scan_began: now.steady,
             reloads: Vec::new(),
-            keeper: Keeper::new(),
+            keeper: Keeper::new(now.steady),
             again,
-            findings: Findings::default(),
+            findings: Findings::new(now.steady),
             restored: BTreeSet::new(),
             own_findings: options.warnings,
             disk_findings: Vec::new(),

@@ -119,11 +119,11 @@ pub fn is_ours(keys: &Path) -> bool {
 
 impl Instance {
     /// Reads who used the folder before. Where that was nobody, or this server, it says so there.
-    pub fn start(keys: &Path, disk: Arc<Disk>, own: String) -> Instance {
-        Instance::start_as(keys, disk, own, Identity::of(keys))
+    pub fn start(keys: &Path, disk: Arc<Disk>, own: String, at: Instant) -> Instance {
+        Instance::start_as(keys, disk, own, Identity::of(keys), at)
     }
 
-    fn start_as(keys: &Path, disk: Arc<Disk>, own: String, now: Identity) -> Instance {
+    fn start_as(keys: &Path, disk: Arc<Disk>, own: String, now: Identity, at: Instant) -> Instance {
         let kept = Kept::new(keys.join(NAME), ABOUT.to_owned(), OCTETS_MAX);
         let mut instance = Instance {
             disk,
@@ -146,17 +146,17 @@ impl Instance {
             Found::Lost(why) => instance.elsewhere = lost(&why),
             Found::Whole { text, flaws } => match serde_json::from_str::<Identity>(&text) {
                 Err(fault) => instance.elsewhere = lost(&fault.to_string()),
-                Ok(before) => instance.follow(&before, !flaws.is_empty()),
+                Ok(before) => instance.follow(&before, !flaws.is_empty(), at),
             },
         }
         if instance.elsewhere.is_none() {
-            instance.say_alive();
+            instance.say_alive(at);
         }
         instance.leave_or_take();
         instance
     }
 
-    fn follow(&mut self, before: &Identity, is_flawed: bool) {
+    fn follow(&mut self, before: &Identity, is_flawed: bool, at: Instant) {
         self.now.first_use.clone_from(&before.first_use);
         self.elsewhere = other(before, &self.now);
         self.is_shared = before.place.is_empty() || before.place == self.now.place;
@@ -164,7 +164,7 @@ impl Instance {
         let is_told = is_same(&before.boot, &self.now.boot) || is_same(&before.machine, &self.now.machine);
         if self.elsewhere.is_none() && !is_told && self.beat.exists() {
             // Containers on two machines that share a volume look like one whose machine was started again.
-            self.watched = Some((moment(&self.beat), Instant::now()));
+            self.watched = Some((moment(&self.beat), at));
             self.elsewhere = Some(format!("a server on {} may use it; that is watched for two minutes", before.host));
         }
         if self.elsewhere.is_none() && (is_flawed || *before != self.now) {
@@ -187,7 +187,7 @@ impl Instance {
     ///
     /// # Errors
     /// What the disk refused; then it does not.
-    pub fn lead(&mut self) -> Result<bool, String> {
+    pub fn lead(&mut self, at: Instant) -> Result<bool, String> {
         if self.now.first_use.is_empty() {
             self.now.first_use.clone_from(&self.own);
         }
@@ -197,7 +197,7 @@ impl Instance {
         self.leave_or_take();
         written.map_err(|fault| fault.to_string())?;
         // Who led finds it, and stops.
-        self.say_alive();
+        self.say_alive(at);
         self.watched = None;
         if self.is_shared {
             self.is_named = true;
@@ -212,16 +212,12 @@ impl Instance {
 
     /// Looks for the sign of life of another server, and leaves one now and then. True where what follows from it changed:
     /// whoever finds another one leads no more, and leaves none any longer, so one of two goes on.
-    pub fn beat(&mut self) -> bool {
-        self.beat_at(Instant::now())
-    }
-
-    fn beat_at(&mut self, now: Instant) -> bool {
+    pub fn beat(&mut self, now: Instant) -> bool {
         if let Some((moment_before, since)) = self.watched {
             return match moment(&self.beat) == moment_before {
                 false => self.found(),
                 true if now.saturating_duration_since(since) < WATCHED => false,
-                true => self.is_alone(),
+                true => self.is_alone(now),
             };
         }
         if self.elsewhere.is_some() {
@@ -231,7 +227,7 @@ impl Instance {
             return self.found();
         }
         if self.said_at.is_none_or(|at| now.saturating_duration_since(at) >= BEAT_EVERY) {
-            self.say_alive();
+            self.say_alive(now);
         }
         false
     }
@@ -255,11 +251,11 @@ impl Instance {
     }
 
     /// Nobody else was alive all the time: nobody wrote since this server read these files.
-    fn is_alone(&mut self) -> bool {
+    fn is_alone(&mut self, now: Instant) -> bool {
         (self.watched, self.elsewhere) = (None, None);
         self.leave_or_take();
         self.keep();
-        self.say_alive();
+        self.say_alive(now);
         true
     }
 
@@ -293,8 +289,8 @@ impl Instance {
         }
     }
 
-    fn say_alive(&mut self) {
-        self.said_at = Some(Instant::now());
+    fn say_alive(&mut self, at: Instant) {
+        self.said_at = Some(at);
         let text = format!("{} process {} on {}\n", self.own, std::process::id(), self.now.host);
         // Without it a second server is not noticed where locks do not work; nothing else depends on it.
         let _ = durable::overwrite_plainly(&self.beat, text.as_bytes());
@@ -358,7 +354,7 @@ mod tests {
     }
 
     fn start(keys: &Path, own: &str, now: &Identity) -> Instance {
-        Instance::start_as(keys, Arc::default(), own.to_owned(), now.clone())
+        Instance::start_as(keys, Arc::default(), own.to_owned(), now.clone(), Instant::now())
     }
 
     #[test]
@@ -373,7 +369,7 @@ mod tests {
         }
         assert_eq!(start(keys.path(), "run-1", &here).elsewhere(), None, "the first one leads on");
         let mut copy = start(keys.path(), "run-2", &there);
-        copy.lead().expect("written");
+        copy.lead(Instant::now()).expect("written");
         assert_eq!((copy.elsewhere(), start(keys.path(), "run-3", &there).elsewhere()), (None, None));
         assert!(start(keys.path(), "run-1", &here).elsewhere().is_some());
     }
@@ -386,11 +382,14 @@ mod tests {
         let mut one = start(keys.path(), "run-1", &here);
         let mut two = start(keys.path(), "run-2", &there);
         assert!(writes(&one) && !writes(&two) && !two.may_write());
-        assert!(!one.beat(), "who only looks is no second leader");
-        assert_eq!(two.lead(), Ok(true));
+        assert!(!one.beat(Instant::now()), "who only looks is no second leader");
+        assert_eq!(two.lead(Instant::now()), Ok(true));
         let finding = two.finding().expect("not before its next start");
         assert!(finding.message.contains("from its next start on") && finding.help == "start this server again");
-        assert!(one.beat() && !writes(&one) && !one.may_write(), "the first one stops before the second one begins");
+        assert!(
+            one.beat(Instant::now()) && !writes(&one) && !one.may_write(),
+            "the first one stops before the second one begins"
+        );
         assert!(!writes(&two), "it has not read what the first one wrote last");
         let two = start(keys.path(), "run-3", &there);
         assert!(two.elsewhere().is_none() && writes(&two));
@@ -406,14 +405,14 @@ mod tests {
         // The first one is at work: the second one never leads by itself.
         let mut two = start(keys.path(), "run-2", &there);
         assert!(two.elsewhere().is_some_and(|why| why.contains("may use it")) && !two.may_write());
-        assert!(!two.beat_at(now) && !two.beat_at(now + WATCHED / 2));
+        assert!(!two.beat(now) && !two.beat(now + WATCHED / 2));
         let later = SystemTime::now() + BEAT_EVERY;
         std::fs::File::options().write(true).open(&one.beat).and_then(|file| file.set_modified(later)).expect("set");
-        assert!(two.beat_at(now + WATCHED / 2) && !two.beat_at(now + 9 * WATCHED), "told once");
+        assert!(two.beat(now + WATCHED / 2) && !two.beat(now + 9 * WATCHED), "told once");
         assert!(two.elsewhere().is_some_and(|why| why.contains("another server uses it now")));
         // It died with its machine: after two minutes without a sign the second one goes on.
         let mut two = start(keys.path(), "run-3", &there);
-        assert!(!two.beat_at(now + WATCHED / 2) && two.beat_at(now + 2 * WATCHED));
+        assert!(!two.beat(now + WATCHED / 2) && two.beat(now + 2 * WATCHED));
         assert!(two.elsewhere().is_none() && two.may_write() && two.finding().is_none());
         // Started again on the same machine, whose lock tells: at once. And after an end in order everywhere.
         assert_eq!(start(keys.path(), "run-4", &there).elsewhere(), None);
@@ -427,13 +426,18 @@ mod tests {
         let keys = tempfile::tempdir().expect("a folder");
         let here = identity("m", "b", "/keys", "1");
         let mut one = start(keys.path(), "run-1", &here);
-        assert!(!one.beat() && !one.beat());
+        assert!(!one.beat(Instant::now()) && !one.beat(Instant::now()));
         let mut two = start(keys.path(), "run-2", &here);
-        assert!(one.beat() && one.elsewhere().is_some_and(|why| why.contains("another server uses it now")));
-        assert!(!two.beat() && !one.beat() && !two.beat(), "one leads on, the other says it once");
+        assert!(
+            one.beat(Instant::now()) && one.elsewhere().is_some_and(|why| why.contains("another server uses it now"))
+        );
+        assert!(
+            !two.beat(Instant::now()) && !one.beat(Instant::now()) && !two.beat(Instant::now()),
+            "one leads on, the other says it once"
+        );
         assert_eq!(two.elsewhere(), None);
         std::fs::write(keys.path().join(BEAT_NAME), "torn").expect("written");
-        assert!(!two.beat() && two.elsewhere().is_none());
+        assert!(!two.beat(Instant::now()) && two.elsewhere().is_none());
     }
 
     #[test]
@@ -447,7 +451,7 @@ mod tests {
             }
             let mut instance = start(keys.path(), "run-2", &here);
             assert!(instance.elsewhere().is_some_and(|why| why.contains("cannot be told")), "{text:?}");
-            instance.lead().expect("written");
+            instance.lead(Instant::now()).expect("written");
             assert_eq!(start(keys.path(), "run-3", &here).elsewhere(), None);
         }
         // One good file of two is enough.

@@ -19,11 +19,12 @@ impl Mind {
 
     /// Looks for another server that uses the folder.
     pub(super) fn look_for_others(&mut self) {
-        if self.beat_at.is_some_and(|at| at > Instant::now()) {
+        let now = Instant::now();
+        if self.beat_at.is_some_and(|at| at > now) {
             return;
         }
-        self.beat_at = Some(Instant::now() + LOOK_EVERY);
-        if self.instance.beat() {
+        self.beat_at = Some(now + LOOK_EVERY);
+        if self.instance.beat(now) {
             self.take_leader();
             if self.instance.elsewhere().is_none() {
                 self.lead_on();
@@ -40,7 +41,7 @@ impl Mind {
         if before.is_empty() || dry_run {
             return Ok(LeadInfo { leads: before.is_empty(), before, restart: false });
         }
-        let lead = self.instance.lead();
+        let lead = self.instance.lead(Instant::now());
         let restart = lead.map_err(|why| (1, format!("that this server leads could not be recorded: {why}")))?;
         let from = if restart { "its next start" } else { "now" };
         tracing::warn!("this server leads from {from} on, by a person's word: {reason}");

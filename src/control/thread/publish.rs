@@ -11,7 +11,7 @@ use crate::protocol::{HostInfo, ZoneStanding};
 use crate::report::keys::is_frozen;
 use crate::report::view::{Beside, View};
 use crate::roll::hosts::plan::{Blocker, is_next};
-use crate::time::Clocks;
+use crate::time::{Clocks, Now};
 use crate::world::zones::Keys;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +51,8 @@ impl Mind {
             self.certs.homes_are_kept = false;
             return;
         }
-        let faults = self.keeper.keep_homes(&mut self.world, &self.store, &mut self.certs, &self.config.keys);
+        let faults =
+            self.keeper.keep_homes(&mut self.world, &self.store, &mut self.certs, &self.config.keys, Now::read());
         self.certs.homes_are_kept = faults.is_empty();
         if !faults.is_empty() {
             self.disk_findings.extend(faults);
@@ -69,7 +70,7 @@ impl Mind {
             .chain(&self.key_findings)
             .chain(&self.pool_findings);
         let more: Vec<Diagnostic> = more.cloned().chain(self.keeper.refused(&self.config.keys)).collect();
-        self.findings.update(&self.world, &more);
+        self.findings.update(&self.world, &more, Instant::now());
         let last_scan = self.watcher.counts().last_success.0;
         let beside =
             Beside { findings: self.findings.shown(), frozen: self.frozen(), snapshot: self.version, last_scan };
