@@ -3,8 +3,8 @@
 use super::world::{DAY, EVERY, HOUR, Host, LIFE, TTL, World, host, key};
 use mxseal::cert::{KeyClass, KeyKind};
 use mxseal::roll::hosts::facts::{Fact, Origin};
-use mxseal::roll::hosts::plan::{Block, Blocker};
-use mxseal::roll::hosts::step::permit_deploy;
+use mxseal::roll::hosts::plan::{Block, Blocker, Why};
+use mxseal::roll::hosts::step::{Step, permit_deploy};
 use mxseal::roll::item::Caution;
 use mxseal::time::Seconds;
 use std::collections::BTreeMap;
@@ -60,6 +60,28 @@ fn a_host_that_was_seen_with_the_new_key_and_is_away_since_holds_the_old_tlsa() 
     world.hosts.get_mut(&host(3)).unwrap().up = true;
     world.run_until_rest(30 * DAY);
     assert!(!world.facts.served_keys().contains(&key("first")));
+    good(&world);
+}
+
+#[test]
+fn no_private_half_is_wiped_while_something_is_in_doubt() {
+    let mut world = World::new(1);
+    roll(&mut world, &[1]);
+    world.run_until_rest(30 * DAY);
+    let made = *world.wanted.current.keys().next().unwrap();
+    world.run(LIFE + 2 * HOUR);
+    roll(&mut world, &[1]);
+    world.run_until_rest(30 * DAY);
+    assert!(world.facts.key(made).unwrap().removed.is_some(), "its TLSA has gone");
+    assert!(world.record(Fact::Doubted { reason: "an old copy".to_owned() }));
+    world.run(40 * DAY);
+    assert!(world.facts.key(made).unwrap().destroyed.is_none(), "it may be needed again");
+    let plan = world.plan.as_ref().unwrap();
+    assert!(plan.waits.iter().any(|wait| wait.step == Step::Destroy(made) && wait.why == Why::Frozen), "{plan:?}");
+    assert!(plan.wake_at > world.now, "what may not be wiped brings nothing forward");
+    assert!(world.record(Fact::Resumed { reason: "it is the newest".to_owned() }));
+    world.run(2 * DAY);
+    assert!(world.facts.key(made).unwrap().destroyed.is_some());
     good(&world);
 }
 

@@ -113,6 +113,10 @@ impl Subject for HostKeys {
     }
 
     fn keeps(look: &Look<'_>, step: &Step, plan: &Plan) -> Option<Kept<HostKeys>> {
+        // A private half that is wiped comes back by no command, so a doubt about the clock or the past stops that, too.
+        if matches!(step, Step::Destroy(_)) && plan.is_frozen() {
+            return Some(Kept::Waits(None, Why::Frozen));
+        }
         withdraw::stopped(look, outgoing(look, step)?, plan)
     }
 
