@@ -31,7 +31,7 @@ use crate::world::pools::{Joined, Left, PoolOutside, PoolTable};
 use crate::world::tenants::bulk::{Fresh, Job};
 use crate::world::tenants::{Done, Surroundings, Tenants, homes::Homes};
 use crate::world::trouble::Reason;
-use crate::world::zones::{Held, Keys, ZoneState};
+use crate::world::zones::{Held, Keys, Master, ZoneState};
 use crate::zone::master;
 use build::is_above;
 use files::{master_gone, only_tenants};
@@ -241,9 +241,9 @@ impl World {
             all.insert(apex, done);
         }
         let mut forgotten = false;
-        for (apex, zone) in self.zones.iter_mut().filter(|(_, zone)| zone.gone && zone.has_content()) {
+        for (apex, zone) in self.zones.iter_mut().filter(|(_, zone)| zone.is_gone() && zone.has_content()) {
             zone.forget_content();
-            zone.refuse(only_tenants(apex, format!("{}/{}", self.shown, zone.path)), true);
+            zone.refuse(only_tenants(apex, format!("{}/{}", self.shown, zone.path)), Master::Gone);
             forgotten = true;
         }
         self.go_ways(outside);
@@ -275,8 +275,8 @@ impl World {
             let parsed = master::parse_within(&self.room(apex), apex, "last-good.zone", text, nothing);
             let gone = master_gone(apex, self.shown(&(zone_name::print(apex) + ZONE_SUFFIX)));
             let zone = self.zone_or_new(apex, outside);
-            if zone.gone {
-                zone.refuse(gone, true);
+            if zone.is_gone() {
+                zone.refuse(gone, Master::Gone);
             }
             zone.restore(parsed);
         }
@@ -305,9 +305,9 @@ impl World {
             FileKind::Pools => drop(self.pools.refuse(vec![finding])),
             FileKind::Zone(apex) => {
                 let zone = self.zone_or_new(&apex, outside);
-                if zone.gone || zone.path == path {
+                if zone.is_gone() || zone.path == path {
                     zone.path = path.to_owned();
-                    zone.refuse(finding, false);
+                    zone.refuse(finding, Master::Broken);
                 }
                 self.build(outside);
             }
@@ -337,7 +337,7 @@ impl World {
     /// Zones that neither a file nor anything served speaks for any more.
     fn drop_empty(&mut self, outside: &mut dyn Outside) {
         let before = self.zones.len();
-        let is_empty = |zone: &mut ZoneState| zone.gone && !zone.has_content() && zone.tenants.is_empty();
+        let is_empty = |zone: &mut ZoneState| zone.is_gone() && !zone.has_content() && zone.tenants.is_empty();
         let left = self.zones.extract_if(.., |_, zone| is_empty(zone));
         // Caches hold what its tenants had, whatever becomes of the zone.
         let left = left.map(|(apex, mut zone)| (apex, std::mem::take(&mut zone.tenants.homes)));
@@ -378,7 +378,7 @@ impl World {
             let (signed, policy) = self.settings(apex, outside);
             let path = zone_name::print(apex) + ZONE_SUFFIX;
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
-            zone.refuse(only_tenants(apex, self.shown(&path)), true);
+            zone.refuse(only_tenants(apex, self.shown(&path)), Master::Gone);
             zone.tenants.tell(self.told_max);
             zone.tenants.homes = match self.left_homes.remove(apex) {
                 Some(homes) => homes,

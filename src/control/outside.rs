@@ -268,7 +268,7 @@ pub fn examine(config: &Config) -> (Vec<Diagnostic>, Seen) {
     let mut named = world.included_paths();
     named.extend(world.pools.reports().flat_map(|report| report.certificates).map(|(path, _)| path.clone()));
     let seen = Seen {
-        zones: world.zones.values().filter(|zone| !zone.gone).count(),
+        zones: world.zones.values().filter(|zone| !zone.is_gone()).count(),
         tenants: world.zones.values().map(|zone| zone.tenants.table.len()).sum(),
         pools: world.pools.reports().filter(|report| report.pool.is_some()).count(),
         passed_over: passed_over::find(&config.zones, &named),

@@ -49,15 +49,25 @@ impl Default for Pace {
     }
 }
 
+/// Whether everything is to be scanned, and why; each reason has those before it in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rescan {
+    /// What was marked is enough.
+    #[default]
+    No,
+    /// Scan everything.
+    Wanted,
+    /// The same, since events were lost, or may be: what earlier ones told of writers may not hold any more.
+    AfterLoss,
+}
+
 /// What was marked since the last [`Watcher::take`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dirty {
     /// Paths relative to the folder, with the latest that was heard of each.
     pub paths: BTreeMap<PathBuf, Hint>,
-    /// Scan everything.
-    pub rescan: bool,
-    /// Events were lost, or may be: what earlier ones told of writers may not hold any more.
-    pub lost: bool,
+    /// Whether everything is to be scanned.
+    pub rescan: Rescan,
     /// What hinders watching, said once.
     pub troubled: Vec<Trouble>,
     /// What no longer does.
@@ -188,7 +198,7 @@ impl Shared {
         self.mark_with(|dirty| {
             if dirty.paths.len() >= DIRTY_MAX && !dirty.paths.contains_key(&path) {
                 dirty.paths.clear();
-                (dirty.rescan, dirty.lost) = (true, true);
+                dirty.rescan = Rescan::AfterLoss;
                 self.overflows.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -199,12 +209,12 @@ impl Shared {
 
     /// Asks for a full scan.
     pub(super) fn rescan(&self) {
-        self.mark_with(|dirty| dirty.rescan = true);
+        self.mark_with(|dirty| dirty.rescan = dirty.rescan.max(Rescan::Wanted));
     }
 
     /// Nothing is heard for a moment, or was not: asks for a full scan.
     pub(super) fn lost(&self) {
-        self.mark_with(|dirty| (dirty.rescan, dirty.lost) = (true, true));
+        self.mark_with(|dirty| dirty.rescan = Rescan::AfterLoss);
     }
 
     /// The kernel's queue ran over: whatever was marked is only part of the truth.

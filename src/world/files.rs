@@ -9,7 +9,7 @@ use crate::world::tenants;
 use crate::world::tenants::bulk;
 use crate::world::tenants::bulk::{Job, static_labels};
 use crate::world::tenants::{Done, Read};
-use crate::world::zones::ZoneState;
+use crate::world::zones::{Master, ZoneState};
 use crate::world::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX};
 use crate::zone::master;
 use std::borrow::Cow;
@@ -88,7 +88,7 @@ impl World {
         outside: &mut dyn Outside,
     ) -> BTreeSet<Name> {
         let shown = self.shown(path);
-        if self.zones.get(apex).is_some_and(|zone| !zone.gone && zone.path != path) {
+        if self.zones.get(apex).is_some_and(|zone| !zone.is_gone() && zone.path != path) {
             self.rival(apex, path, content.is_some());
             return BTreeSet::new();
         }
@@ -109,7 +109,7 @@ impl World {
         zone.path = path.to_owned();
         match parsed {
             Ok(parsed) => zone.take_in(parsed, included),
-            Err(finding) => zone.refuse(*finding, false),
+            Err(finding) => zone.refuse(*finding, Master::Broken),
         }
         self.count_held_of(apex, before);
         BTreeSet::from([apex.clone()])
@@ -122,7 +122,7 @@ impl World {
                 // It never was served, so there is nothing to go on with.
                 zone.forget_content();
             }
-            zone.refuse(gone, true);
+            zone.refuse(gone, Master::Gone);
         }
         // Another spelling of the same name may have waited.
         let waiting =
@@ -154,7 +154,7 @@ impl World {
         let includers: Vec<_> = self
             .zones
             .iter()
-            .filter(|(_, zone)| !zone.gone && includes(zone))
+            .filter(|(_, zone)| !zone.is_gone() && includes(zone))
             .map(|(apex, zone)| (apex.clone(), zone.path.clone()))
             .collect();
         let mut changed = BTreeSet::new();

@@ -27,6 +27,17 @@ use crate::zone::master::Parsed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// How a zone's master file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Master {
+    /// There is none, or none any more.
+    Gone,
+    /// It cannot be read, or has an error in a line.
+    Broken,
+    /// It was read without an error in any line.
+    Good,
+}
+
 /// One zone and all that is known about it.
 pub struct ZoneState {
     /// Its apex.
@@ -57,10 +68,8 @@ pub struct ZoneState {
     file_findings: Vec<Diagnostic>,
     /// Files that the file includes, as it was read last and as it was good last.
     includes: Vec<String>,
-    /// Whether there is no master file, or no longer.
-    pub gone: bool,
-    /// Whether the file as it is now could be read without an error in any line.
-    file_is_good: bool,
+    /// How its master file is now.
+    master: Master,
     /// Whether what it says holds together.
     content_is_good: bool,
     revision: u64,
@@ -118,8 +127,7 @@ impl ZoneState {
             good: None,
             file_findings: Vec::new(),
             includes: Vec::new(),
-            gone: true,
-            file_is_good: false,
+            master: Master::Gone,
             content_is_good: true,
             revision: 0,
             content: None,
@@ -138,8 +146,7 @@ impl ZoneState {
         let broken = parsed.diagnostics.iter().any(|finding| finding.severity == Severity::Error);
         self.revision += 1;
         self.file_findings = parsed.diagnostics.clone();
-        self.file_is_good = !broken;
-        self.gone = false;
+        self.master = if broken { Master::Broken } else { Master::Good };
         if !broken {
             self.parsed = Some(Arc::new(parsed));
             self.includes.clear();
@@ -150,11 +157,10 @@ impl ZoneState {
     }
 
     /// The master file cannot be read, or is gone: what was good stays.
-    pub fn refuse(&mut self, finding: Diagnostic, gone: bool) {
+    pub fn refuse(&mut self, finding: Diagnostic, master: Master) {
         self.revision += 1;
         self.file_findings = vec![finding];
-        self.file_is_good = false;
-        self.gone = gone;
+        self.master = master;
     }
 
     /// At a start: takes back the content that an earlier process kept.
@@ -199,7 +205,7 @@ impl ZoneState {
 
     /// Whether what is served is not what the file says now.
     pub fn is_last_good(&self) -> bool {
-        !(self.file_is_good && self.content_is_good)
+        !(self.master == Master::Good && self.content_is_good)
     }
 
     /// Changes whenever what must outlive a restart of the master file may have changed.
@@ -297,6 +303,11 @@ impl ZoneState {
             children: &with.children,
             ttl_cap: with.ttl_cap,
         })
+    }
+
+    /// Whether it has no master file, or none any more.
+    pub fn is_gone(&self) -> bool {
+        self.master == Master::Gone
     }
 
     /// Whether it was ever served by this process.

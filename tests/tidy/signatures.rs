@@ -11,30 +11,16 @@ const TUPLES_LEFT: &[&str] = &["adopt", "disk", "is_news", "of", "own"];
 const BOOLS_LEFT: &[&str] = &[];
 
 /// Structs that still hold two `bool` in a row.
-const FLAGS_LEFT: &[&str] = &[
-    "Dirty",
-    "Faults",
-    "Instance",
-    "Manager",
-    "Part",
-    "Policy",
-    "PoolTable",
-    "Said",
-    "Waiting",
-    "Way",
-    "World",
-    "ZoneFacts",
-    "ZoneRoll",
-    "ZoneState",
-];
+const FLAGS_LEFT: &[&str] = &["Faults", "Policy", "Said", "World", "ZoneFacts"];
 
 /// Structs whose flags have their names and their independence from elsewhere: bits of messages of the DNS, options as they
-/// were typed, keys of `mxseal.toml`, and fields of the JSON that commands print.
+/// were typed, keys of `mxseal.toml`, fields of the JSON that commands print; and the last, what begins and ends each by itself.
 const FLAGS_ALLOWED: &[&[&str]] = &[
     &["Answer", "Edns", "Message"],
     &["DropKey", "List", "Permit", "Resume", "Roll", "Rotate", "Simulate"],
     &["PoolSettings", "RateLimit"],
     &["CertKeyInfo", "LeadInfo", "RollAsked"],
+    &["Instance", "Part", "PoolTable", "Waiting", "Way", "ZoneRoll"],
 ];
 
 /// The parts of a list, divided by commas outside of all brackets.

@@ -1,7 +1,7 @@
 //! Folders with a clock of their own, and those with the real watcher, for the cases that it must survive.
 
 use mxseal::feed::settle::{Hint, Moment};
-use mxseal::feed::watch::{Pace, Watcher};
+use mxseal::feed::watch::{Pace, Rescan, Watcher};
 use mxseal::feed::{Changes, Files};
 use std::collections::BTreeMap;
 use std::fs;
@@ -238,7 +238,7 @@ impl Live {
         let dirty = self.watcher.take();
         self.hindrances.extend(dirty.troubled.iter().map(|trouble| trouble.reason.code()));
         self.hindrances.retain(|code| !dirty.healed.iter().any(|healed| healed.code == *code));
-        let mut rescan = dirty.rescan;
+        let mut rescan = dirty.rescan != Rescan::No;
         if !rescan {
             let changes = self.world.files.look(&dirty.paths, self.world.now());
             rescan = changes.rescan;

@@ -6,6 +6,7 @@ use crate::control::thread::{Mind, disk, log_done};
 use crate::diagnostic::Diagnostic;
 use crate::feed::Changes;
 use crate::feed::settle::Moment;
+use crate::feed::watch::Rescan;
 use crate::time;
 use crate::world::paths;
 use crate::world::trouble::{Reason, Trouble};
@@ -25,10 +26,10 @@ impl Mind {
         for trouble in &dirty.troubled {
             self.world.trouble(&watched(&trouble.path), trouble.reason);
         }
-        if dirty.lost {
+        if dirty.rescan == Rescan::AfterLoss {
             self.files.forget_writers();
         }
-        if dirty.rescan {
+        if dirty.rescan != Rescan::No {
             self.rescan_at = Some(Instant::now());
         }
         let changes = self.files.look(&dirty.paths, Moment::now());

@@ -46,6 +46,16 @@ pub(super) enum Job {
     Stop,
 }
 
+/// Which watches are to be made anew.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    Nothing,
+    /// All, once the last ones are old enough.
+    Rebuild,
+    /// All, and soon: the folder itself was exchanged.
+    Root,
+}
+
 /// The thread's state.
 pub(super) struct Manager {
     root: PathBuf,
@@ -73,12 +83,15 @@ pub(super) struct Manager {
     /// Hash of the list of mounts.
     mounts: u64,
     rebuilt: Instant,
-    rebuild_wanted: bool,
-    root_wanted: bool,
+    wanted: Wanted,
     scanned: Instant,
 }
 
 impl Manager {
+    fn want_rebuild(&mut self) {
+        self.wanted = self.wanted.max(Wanted::Rebuild);
+    }
+
     pub(super) fn new(
         root: PathBuf,
         pace: Pace,
@@ -104,8 +117,7 @@ impl Manager {
             mountinfo: File::open(MOUNTINFO).ok(),
             mounts: 0,
             rebuilt: now,
-            rebuild_wanted: false,
-            root_wanted: false,
+            wanted: Wanted::Nothing,
             scanned: now,
         }
     }
@@ -115,21 +127,21 @@ impl Manager {
         self.rebuild();
         let mut beat = Instant::now();
         loop {
-            let pause = if self.root_wanted { self.pace.rebuild / URGENT } else { self.pace.heartbeat };
+            let pause = if self.wanted == Wanted::Root { self.pace.rebuild / URGENT } else { self.pace.heartbeat };
             match self.inbox.recv_timeout(pause.saturating_sub(beat.elapsed())) {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Job::Folder(folder)) => self.folder(&folder),
-                Ok(Job::Rebuild) => self.rebuild_wanted = true,
-                Ok(Job::Root) => self.root_wanted = true,
+                Ok(Job::Rebuild) => self.want_rebuild(),
+                Ok(Job::Root) => self.wanted = Wanted::Root,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if beat.elapsed() >= self.pace.heartbeat {
                 beat = Instant::now();
                 self.heartbeat();
             }
-            let exchanged = self.root_wanted || inode(&self.root) != self.inode;
+            let exchanged = self.wanted == Wanted::Root || inode(&self.root) != self.inode;
             let gap = if exchanged { self.pace.rebuild / URGENT } else { self.pace.rebuild };
-            if (exchanged || self.rebuild_wanted) && self.rebuilt.elapsed() >= gap {
+            if (exchanged || self.wanted != Wanted::Nothing) && self.rebuilt.elapsed() >= gap {
                 self.rebuild();
             }
         }
@@ -138,10 +150,10 @@ impl Manager {
     /// What no event tells: mounts, time for a scan, more watches to be had.
     fn heartbeat(&mut self) {
         if self.look_at_mounts() || self.deaf.swap(false, Ordering::Relaxed) {
-            self.rebuild_wanted = true;
+            self.want_rebuild();
         }
         if self.trouble.is_some() && self.rebuilt.elapsed() >= self.pace.rebuild * PAUSE_FACTOR {
-            self.rebuild_wanted = true;
+            self.want_rebuild();
         }
         self.watch_again();
         let took = Duration::from_millis(self.shared.scan_milliseconds.load(Ordering::Relaxed));
@@ -181,7 +193,7 @@ impl Manager {
 
     /// Makes all watches anew and asks for a scan: after a doubt, stale watches must not be believed.
     fn rebuild(&mut self) {
-        (self.rebuild_wanted, self.root_wanted) = (false, false);
+        self.wanted = Wanted::Nothing;
         self.watcher = None;
         self.unwatched.clear();
         self.inode = inode(&self.root);
