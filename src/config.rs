@@ -6,6 +6,7 @@
 mod addresses;
 mod keys;
 mod limits;
+mod listeners;
 mod networks;
 mod places;
 mod policy;
@@ -246,7 +247,7 @@ fn read(reader: &mut Reader<'_>, table: &Table, file: &str) -> Config {
         places: Places::default(),
     };
     check_folders(reader, table, &config);
-    sections::check_addresses_once(reader, table);
+    listeners::check_addresses_once(reader, table);
     config
 }
 

@@ -2,14 +2,14 @@
 //!
 //! Each default and each limit is a constant with its reason.
 
-use super::{ADDRESSES_MAX, addresses, number, path, word};
+use super::{addresses, number, path, word};
 use crate::fields::{Reader, Table, Value, shown};
 use crate::time::{Seconds, parse_span};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// Loopback and a port that needs no privilege: a server that was only tried answers nobody else.
-const LISTEN: [SocketAddr; 2] =
+pub const LISTEN: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 5300)];
 /// Loopback: numbers about traffic are not for everybody. The port is the one that CoreDNS made customary.
 pub const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9153);
@@ -274,65 +274,6 @@ pub fn log(reader: &mut Reader<'_>, table: &Table) -> Log {
         format: word(reader, at.value, "format", &formats).unwrap_or(default.format),
         level: word(reader, at.value, "level", &levels).unwrap_or(default.level),
     }
-}
-
-/// The protocols of a listener.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Over {
-    Udp,
-    Tcp,
-    Both,
-}
-
-impl Over {
-    /// Whether two listeners want one protocol.
-    fn meets(self, other: Over) -> bool {
-        self == other || self == Over::Both || other == Over::Both
-    }
-}
-
-/// What takes an address: UDP, TCP or both, and the section that says so.
-struct Listener {
-    address: SocketAddr,
-    over: Over,
-    section: &'static str,
-}
-
-/// Notes each address that two listeners of one protocol would want, those of the defaults included.
-pub fn check_addresses_once(reader: &mut Reader<'_>, table: &Table) {
-    let mut taken = default_listeners(table);
-    for (section, key, over) in [
-        ("server", "listen", Over::Both),
-        ("encrypted", "dot", Over::Tcp),
-        ("encrypted", "doq", Over::Udp),
-        ("metrics", "listen", Over::Tcp),
-    ] {
-        let Some(Value::Table(inner)) = table.get(section).map(|(_, at)| &at.value) else { continue };
-        for (text, span) in inner.texts_at(key).into_iter().take(ADDRESSES_MAX) {
-            let Ok(address) = text.parse::<SocketAddr>() else { continue };
-            let rival = |other: &&Listener| other.address == address && other.over.meets(over);
-            if let Some(rival) = taken.iter().find(rival).filter(|_| address.port() != 0) {
-                let message = format!("`{address}` is already taken by [{}]", rival.section);
-                reader.error("MX1007", span, message, "give each listener an address or port of its own");
-            }
-            taken.push(Listener { address, over, section });
-        }
-    }
-}
-
-fn default_listeners(table: &Table) -> Vec<Listener> {
-    let absent = |section| match table.get(section).map(|(_, at)| &at.value) {
-        Some(Value::Table(inner)) => inner.get("listen").is_none(),
-        _ => true,
-    };
-    let mut taken = Vec::new();
-    if absent("server") {
-        taken.extend(LISTEN.map(|address| Listener { address, over: Over::Both, section: "server" }));
-    }
-    if absent("metrics") {
-        taken.push(Listener { address: METRICS_LISTEN, over: Over::Tcp, section: "metrics" });
-    }
-    taken
 }
 
 fn listen(reader: &mut Reader<'_>, table: &Table) -> Option<Vec<SocketAddr>> {

@@ -56,6 +56,18 @@ pub fn signed_zones(config: &Config) -> (Vec<SignedZone>, Vec<Diagnostic>) {
     (zones, findings)
 }
 
+/// The DS records that the parent of a zone should have, in master-file form, from its journal alone; none where it has no keys that can be believed.
+pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
+    let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
+    let facts = read_facts(keys, &apex).ok().flatten()?;
+    if !facts.first_keys_done {
+        return None;
+    }
+    // Only what the parent is to have: in a roll that is not the DS of each key (RFC 6781 § 4.1.2).
+    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
+    Some(wanted.map(|key| crate::report::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,16 +100,4 @@ margin           = "1s"
         // It has no tenants and delegates nothing; and no cache uses what it serves past the end of its signature.
         assert_eq!(zones[0].limits, Limits::of(1, 8, 8, (8, 8)), "{findings:?}");
     }
-}
-
-/// The DS records that the parent of a zone should have, in master-file form, from its journal alone; none where it has no keys that can be believed.
-pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
-    let apex = Name::parse(zone, crate::dns::name::ROOT).ok()?;
-    let facts = read_facts(keys, &apex).ok().flatten()?;
-    if !facts.first_keys_done {
-        return None;
-    }
-    // Only what the parent is to have: in a roll that is not the DS of each key (RFC 6781 § 4.1.2).
-    let wanted = facts.keys.iter().filter(|key| facts.ds_wanted.has(key.id));
-    Some(wanted.map(|key| crate::report::view::ds_text(&apex, &key.public.ds_data(&apex))).collect())
 }

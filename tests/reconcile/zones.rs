@@ -183,7 +183,7 @@ fn glue(cut: &mxseal::zone::content::Node) -> Vec<Vec<u8>> {
     let (_, _, hosts) = cut.set_with_hosts(mxseal::dns::rtype::number::NS).expect("a cut");
     let sets = hosts
         .iter()
-        .filter(|host| host.is_needed)
+        .filter(|host| host.is_needed())
         .flat_map(|host| Family::ALL.map(|family| host.set(family)))
         .flatten();
     sets.flat_map(|(set, _)| set.data().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect()
