@@ -112,6 +112,11 @@ pub(in crate::roll) fn forget<T>(versions: &mut Vec<Version<T>>, now: UnixTime) 
     versions.retain(|version| version.until(Caution::Expiry, REMEMBERED).is_none_or(|until| until >= now));
 }
 
+/// Whether something that was superseded was not seen to have gone yet.
+pub fn is_unseen<T>(versions: &[Version<T>]) -> bool {
+    versions.iter().rev().skip(1).any(|version| version.last.is_none())
+}
+
 /// Whether some cache may hold it.
 pub fn is_cached<T>(version: &Version<T>, caution: Caution, margin: Seconds, now: UnixTime) -> bool {
     version.until(caution, margin).is_none_or(|until| until >= now)

@@ -15,6 +15,7 @@ use crate::roll::hosts::plan::{Plan, plan};
 use crate::roll::hosts::sights::Sights;
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::{Conditions, KEYS_MAX, Policy, Wanted, words};
+use crate::roll::item;
 use crate::roll::life::Facts;
 use crate::store::Store;
 use crate::store::journal::file::{AppendFault, JournalFile};
@@ -385,10 +386,8 @@ impl Life {
 
     /// Whether something that was superseded was not seen to have gone yet.
     pub fn is_unseen(&self) -> bool {
-        fn open<T>(versions: &[crate::roll::item::Version<T>]) -> bool {
-            versions.iter().rev().skip(1).any(|version| version.last.is_none())
-        }
-        open(&self.facts().tlsa) || open(&self.facts().addresses) || open(&self.facts().apart)
+        let facts = self.facts();
+        item::is_unseen(&facts.tlsa) || item::is_unseen(&facts.addresses) || item::is_unseen(&facts.apart)
     }
 
     /// The name of its folder.

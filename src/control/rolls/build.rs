@@ -6,6 +6,7 @@ use crate::config::{self, Policy};
 use crate::control::rolls::{Shift, limits};
 use crate::observe::own::OwnExpected;
 use crate::roll;
+use crate::roll::item;
 use crate::roll::zone::facts::KeyLayout;
 use crate::roll::zone::fold::ZoneFacts;
 use crate::sign::key::Key;
@@ -103,8 +104,5 @@ pub fn expected(apex: &[u8], facts: &ZoneFacts, private: &BTreeMap<u16, Key>, pa
 
 /// Whether something that is served no more was not seen to have gone, or numbers that fell still count.
 pub fn is_unseen(facts: &ZoneFacts) -> bool {
-    fn is_open<T>(versions: &[crate::roll::zone::fold::Version<T>]) -> bool {
-        versions.iter().rev().skip(1).any(|version| version.last.is_none())
-    }
-    is_open(&facts.key_sets) || is_open(&facts.data) || facts.limits != facts.limits_next
+    item::is_unseen(&facts.key_sets) || item::is_unseen(&facts.data) || facts.limits != facts.limits_next
 }

@@ -4,6 +4,7 @@
 
 use super::kinds::SEEN_AFTER;
 use super::world::World;
+use crate::roll::item::is_unseen;
 use crate::roll::zone::check::{KeyId, KeySet};
 use crate::roll::zone::facts::Fact;
 use crate::time::Seconds;
@@ -35,8 +36,7 @@ impl World {
             // No other fact is kept there.
             _ => 0,
         };
-        let old_keys = self.facts.key_sets.iter().rev().skip(1).any(|version| version.last.is_none());
-        let old_data = self.facts.data.iter().rev().skip(1).any(|version| version.last.is_none());
+        let (old_keys, old_data) = (is_unseen(&self.facts.key_sets), is_unseen(&self.facts.data));
         (through < self.served.record && (old_keys || old_data)) || self.facts.limits != self.facts.limits_next
     }
 
