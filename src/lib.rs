@@ -86,6 +86,15 @@
 //! | frozen | a zone with something about its keys in doubt: none is made in place of another, and none taken away, until that ends |
 //! | silent | a zone that cannot be signed, or must not be: it gets SERVFAIL, and its parent keeps the DS of before |
 //! | past | what the world may hold of a zone; it is kept beside the zones' folders, and outlives them |
+//! | life | what the facts of one journal add up to: the keys of a zone, or the TLSA, addresses and keys of a pool |
+//! | turn | the zone whose keys are replaced now; others whose keys reach their end at that time wait for theirs |
+//! | way | tenants on their way from one pool to another, with facts of their own: TLSA of both pools first, then addresses |
+//! | home | from where an endpoint was served, and whose it was; it is kept as long as caches may hold its records |
+//! | apart | addresses that a tenant has of its own, with the TLSA of its pool |
+//! | look | one time of asking from outside: our own addresses, the parent, a host |
+//! | profile | how a sender asks a host: which kind of key it takes, and whether it names the host (SNI) |
+//! | offer | what a host shows to one profile: a certificate with a key, or no STARTTLS |
+//! | told | said to people or programs, by the wall clock; what decides goes by the signing clock |
 
 pub mod answer;
 pub mod cert;

@@ -44,7 +44,7 @@ use crate::sign::key::{Key, PublicKey, Role};
 use crate::store::durable::{Disk, DiskFault, Failpoint, UNFINISHED_PREFIX};
 use crate::store::folder::{LOCK_NAME, is_there, key_files, strays, zone_folder};
 use crate::store::frozen::check_folder;
-use crate::store::frozen::{Cause, Frozen};
+use crate::store::frozen::{Cause, Silence};
 use crate::store::instance::Instance;
 use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
 use crate::store::journal::{Fact, KeyLayout, ZoneFacts};
@@ -184,7 +184,7 @@ impl Store {
     /// before its first keys are served.
     ///
     /// # Errors
-    /// [`Frozen`]: the zone has no keys to sign with, and none were made in their place.
+    /// [`Silence`]: the zone has no keys to sign with, and none were made in their place.
     pub fn zone_keys(
         &self,
         apex: &[u8],
@@ -192,7 +192,7 @@ impl Store {
         algorithm: u8,
         first: &[Fact],
         now: UnixTime,
-    ) -> Result<ZoneKeys, Frozen> {
+    ) -> Result<ZoneKeys, Silence> {
         self.zone_keys_if(apex, layout, algorithm, first, |_| Ok(()), now)
     }
 
@@ -200,16 +200,16 @@ impl Store {
     /// begun before.
     ///
     /// # Errors
-    /// [`Frozen`], also that reason.
+    /// [`Silence`], also that reason.
     pub fn zone_keys_if(
         &self,
         apex: &[u8],
         layout: KeyLayout,
         algorithm: u8,
         first: &[Fact],
-        may_begin: impl FnOnce(bool) -> Result<(), Frozen>,
+        may_begin: impl FnOnce(bool) -> Result<(), Silence>,
         now: UnixTime,
-    ) -> Result<ZoneKeys, Frozen> {
+    ) -> Result<ZoneKeys, Silence> {
         self.check_is_same()?;
         let folder = self.zone_folder(apex);
         if is_there(&folder) {
@@ -220,16 +220,16 @@ impl Store {
         let names = all_key_files(&folder)?;
         let path = folder.join(JOURNAL_NAME);
         let read = JournalFile::<ZoneFacts>::read(Arc::clone(&self.disk), path.clone())
-            .map_err(|f| Frozen::journal(&path, f))?;
+            .map_err(|f| Silence::journal(&path, f))?;
         let is_new = read.as_ref().is_none_or(|journal| !journal.facts().first_keys_done);
         if is_new && (read.is_some() || names.is_empty()) {
             may_begin(read.is_some())?;
         }
         let mut journal = match (read, names.first()) {
             (Some(journal), _) => journal,
-            (None, Some(file)) => return Err(Frozen::journal_missing(&path, file)),
+            (None, Some(file)) => return Err(Silence::journal_missing(&path, file)),
             (None, None) => {
-                self.disk.create_folder(&folder).map_err(Frozen::disk)?;
+                self.disk.create_folder(&folder).map_err(Silence::disk)?;
                 first::begin(&self.disk, &path, layout, algorithm, now)?
             }
         };
@@ -248,7 +248,7 @@ impl Store {
     /// its files are read back before the journal names it. It is neither published nor signing.
     ///
     /// # Errors
-    /// [`Frozen`]; the journal does not name it, and the next try goes on from what is there.
+    /// [`Silence`]; the journal does not name it, and the next try goes on from what is there.
     pub fn make_key(
         &self,
         apex: &[u8],
@@ -256,17 +256,17 @@ impl Store {
         role: Role,
         algorithm: u8,
         now: UnixTime,
-    ) -> Result<(u16, Key), Frozen> {
+    ) -> Result<(u16, Key), Silence> {
         first::one_more(&self.disk, &self.zone_folder(apex), role, algorithm, journal, now)
     }
 
     /// Wipes the private half of a removed key: said first, so that a start finishes what a crash leaves.
     ///
     /// # Errors
-    /// [`Frozen`], also where the key was not removed before.
-    pub fn destroy_key(&self, apex: &[u8], journal: &mut JournalFile, tag: u16, now: UnixTime) -> Result<(), Frozen> {
+    /// [`Silence`], also where the key was not removed before.
+    pub fn destroy_key(&self, apex: &[u8], journal: &mut JournalFile, tag: u16, now: UnixTime) -> Result<(), Silence> {
         let path = journal.path().to_owned();
-        journal.append(Fact::KeyDestroyed { tag }, now).map_err(|fault| Frozen::append(&path, fault))?;
+        journal.append(Fact::KeyDestroyed { tag }, now).map_err(|fault| Silence::append(&path, fault))?;
         let destroyed = journal.facts().key(tag).filter(|key| !key.file.is_empty());
         destroyed.map_or(Ok(()), |key| load::wipe_one(&self.zone_folder(apex), key, &self.disk))
     }
@@ -299,7 +299,7 @@ impl Store {
     }
 
     /// Another folder of that name, such as one that was mounted over it, is not the one that is locked.
-    fn check_is_same(&self) -> Result<(), Frozen> {
+    fn check_is_same(&self) -> Result<(), Silence> {
         use std::os::unix::fs::MetadataExt;
         let place = |found: std::fs::Metadata| (found.dev(), found.ino());
         let locked = self.lock.metadata().map(place);
@@ -307,7 +307,7 @@ impl Store {
             Ok(there) if locked.as_ref().is_ok_and(|locked| *locked == there) => Ok(()),
             _ => {
                 let reason = "another folder lies here than at the start, or none";
-                Err(Frozen::new(Cause::Folder, &self.folder, reason, "put it back, or start mxseal again"))
+                Err(Silence::new(Cause::Folder, &self.folder, reason, "put it back, or start mxseal again"))
             }
         }
     }
@@ -347,16 +347,16 @@ impl Drop for Store {
 /// where the zone has no keys yet.
 ///
 /// # Errors
-/// [`Frozen`] where the journal cannot be believed, or is gone while key files are there.
-pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
+/// [`Silence`] where the journal cannot be believed, or is gone while key files are there.
+pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Silence> {
     let folder = zone_folder(keys, apex);
     let path = folder.join(JOURNAL_NAME);
     let read =
-        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Silence::journal(&path, fault))?;
     let Some(journal) = read else {
         return all_key_files(&folder)?
             .first()
-            .map_or(Ok(Vec::new()), |file| Err(Frozen::journal_missing(&path, file)));
+            .map_or(Ok(Vec::new()), |file| Err(Silence::journal_missing(&path, file)));
     };
     if !journal.facts().first_keys_done {
         return Ok(Vec::new());
@@ -368,8 +368,8 @@ pub fn read_keys(keys: &Path, apex: &[u8]) -> Result<Vec<PublicKey>, Frozen> {
 /// runs beside a server: nothing is locked, made or mended.
 ///
 /// # Errors
-/// [`Frozen`]: a server would not serve the zone.
-pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
+/// [`Silence`]: a server would not serve the zone.
+pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Silence> {
     if read_keys(keys, apex)?.is_empty() {
         return Ok(());
     }
@@ -377,12 +377,12 @@ pub fn check_keys(keys: &Path, apex: &[u8]) -> Result<(), Frozen> {
     check_folder(&folder)?;
     let path = folder.join(JOURNAL_NAME);
     let read =
-        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Silence::journal(&path, fault))?;
     read.map_or(Ok(()), |journal| load::load(&folder, journal.facts(), None).map(drop))
 }
 
 /// Names of all files that look like keys, in a zone's folder and in its folder of copies.
-fn all_key_files(folder: &Path) -> Result<Vec<String>, Frozen> {
+fn all_key_files(folder: &Path) -> Result<Vec<String>, Silence> {
     let mut names = key_files(folder)?;
     names.extend(key_files(&copies::folder_of(folder))?);
     names.sort();

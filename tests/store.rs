@@ -17,7 +17,7 @@ mod shorten;
 use data_encoding::{BASE64, HEXLOWER};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::sign::key::{Key, Role, generate_pkcs8};
-use mxseal::store::frozen::{Cause, Frozen};
+use mxseal::store::frozen::{Cause, Silence};
 use mxseal::store::journal::file::{AppendFault, JournalFile};
 use mxseal::store::journal::{Fact, KeyLayout, Record, ZoneFacts, encode, key_file_name};
 use mxseal::store::keyfile;
@@ -722,7 +722,7 @@ impl Place {
     }
 }
 
-fn start(store: &Store, layout: KeyLayout, algorithm: u8) -> Result<ZoneKeys, Frozen> {
+fn start(store: &Store, layout: KeyLayout, algorithm: u8) -> Result<ZoneKeys, Silence> {
     store.zone_keys(&apex(), layout, algorithm, &[], NOW)
 }
 

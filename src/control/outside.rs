@@ -148,7 +148,7 @@ impl Outside for ReadOnly<'_> {
         });
         match checked {
             Ok(()) => Keys::None,
-            Err(frozen) => Keys::Frozen(frozen.diagnostic()),
+            Err(frozen) => Keys::Silent(frozen.diagnostic()),
         }
     }
 

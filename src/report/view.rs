@@ -274,7 +274,7 @@ fn silent(world: &World, zones: &[ZoneInfo]) -> Vec<String> {
 fn zone_info(world: &World, zone: &ZoneState, is_frozen: bool, broken: u64) -> ZoneInfo {
     let (keys, ds) = match &zone.keys {
         Keys::Loaded(set) => (set.tags.clone(), set.ds.iter().map(|data| ds_text(&zone.apex, data)).collect()),
-        Keys::None | Keys::Wanted | Keys::Frozen(_) => (Vec::new(), Vec::new()),
+        Keys::None | Keys::Wanted | Keys::Silent(_) => (Vec::new(), Vec::new()),
     };
     ZoneInfo {
         zone: zone.apex.to_string(),

@@ -6,7 +6,7 @@
 use crate::sign::key::{Key, PublicKey};
 use crate::store::durable::is_there;
 use crate::store::durable::{Disk, DiskFault};
-use crate::store::frozen::Frozen;
+use crate::store::frozen::Silence;
 use crate::store::frozen::check_folder;
 use crate::store::keyfile;
 use std::io;
@@ -27,7 +27,7 @@ pub(crate) fn copy_of(path: &Path) -> PathBuf {
 }
 
 /// Whether copies can be read: there is a folder that only its owner can use. None where there is no folder yet.
-pub(super) fn check(zone: &Path) -> Result<(), Frozen> {
+pub(super) fn check(zone: &Path) -> Result<(), Silence> {
     let folder = folder_of(zone);
     if is_there(&folder) { check_folder(&folder) } else { Ok(()) }
 }
@@ -41,7 +41,7 @@ pub(super) fn make_folder(disk: &Disk, zone: &Path) -> Result<(), DiskFault> {
     if !is_there(&folder) {
         return disk.create_folder(&folder);
     }
-    let unusable = |frozen: Frozen| io::Error::other(format!("{} ({})", frozen.reason, frozen.fix));
+    let unusable = |frozen: Silence| io::Error::other(format!("{} ({})", frozen.reason, frozen.fix));
     check_folder(&folder).map_err(|frozen| DiskFault { file: folder, doing: "write into", cause: unusable(frozen) })
 }
 
@@ -49,11 +49,11 @@ pub(super) fn make_folder(disk: &Disk, zone: &Path) -> Result<(), DiskFault> {
 /// Both are read back and prove themselves.
 ///
 /// # Errors
-/// [`Frozen`]; the key must not be used.
-pub(super) fn write(disk: &Disk, path: &Path, der: &[u8], meant: &PublicKey) -> Result<Key, Frozen> {
-    make_folder(disk, path.parent().unwrap_or(Path::new(""))).map_err(Frozen::disk)?;
+/// [`Silence`]; the key must not be used.
+pub(super) fn write(disk: &Disk, path: &Path, der: &[u8], meant: &PublicKey) -> Result<Key, Silence> {
+    make_folder(disk, path.parent().unwrap_or(Path::new(""))).map_err(Silence::disk)?;
     for path in [copy_of(path), path.to_owned()] {
-        keyfile::write(disk, &path, der, meant).map_err(|fault| Frozen::key(&path, fault))?;
+        keyfile::write(disk, &path, der, meant).map_err(|fault| Silence::key(&path, fault))?;
     }
     read(path, meant)
 }
@@ -61,20 +61,20 @@ pub(super) fn write(disk: &Disk, path: &Path, der: &[u8], meant: &PublicKey) -> 
 /// Reads one copy of a private key and has it prove that it is the one meant.
 ///
 /// # Errors
-/// [`Frozen`] says what is wrong with the file.
-pub(super) fn read(path: &Path, meant: &PublicKey) -> Result<Key, Frozen> {
-    let key = keyfile::read(path, meant.flags, meant.algorithm).map_err(|fault| Frozen::key(path, fault))?;
-    keyfile::prove(path, &key, meant).map_err(|fault| Frozen::key(path, fault))?;
+/// [`Silence`] says what is wrong with the file.
+pub(super) fn read(path: &Path, meant: &PublicKey) -> Result<Key, Silence> {
+    let key = keyfile::read(path, meant.flags, meant.algorithm).map_err(|fault| Silence::key(path, fault))?;
+    keyfile::prove(path, &key, meant).map_err(|fault| Silence::key(path, fault))?;
     Ok(key)
 }
 
 /// Writes one copy of a private key from the other, which was proved; a broken file in its place is kept beside.
 ///
 /// # Errors
-/// [`Frozen`]; the other one is as it was.
-pub(super) fn mend(disk: &Disk, from: &Path, to: &Path, zone: &Path, meant: &PublicKey) -> Result<(), Frozen> {
-    make_folder(disk, zone).map_err(Frozen::disk)?;
-    let der = keyfile::read_der(from).map_err(|fault| Frozen::key(from, fault))?;
-    disk.keep_beside(to).map_err(Frozen::disk)?;
-    keyfile::write(disk, to, &der, meant).map(drop).map_err(|fault| Frozen::key(to, fault))
+/// [`Silence`]; the other one is as it was.
+pub(super) fn mend(disk: &Disk, from: &Path, to: &Path, zone: &Path, meant: &PublicKey) -> Result<(), Silence> {
+    make_folder(disk, zone).map_err(Silence::disk)?;
+    let der = keyfile::read_der(from).map_err(|fault| Silence::key(from, fault))?;
+    disk.keep_beside(to).map_err(Silence::disk)?;
+    keyfile::write(disk, to, &der, meant).map(drop).map_err(|fault| Silence::key(to, fault))
 }

@@ -7,7 +7,7 @@ use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Key, KeyFault, PublicKey, Rol
 use crate::store::copies;
 use crate::store::durable::Disk;
 use crate::store::folder::{is_there, key_files};
-use crate::store::frozen::{Cause, Frozen};
+use crate::store::frozen::{Cause, Silence};
 use crate::store::journal::file::JournalFile;
 use crate::store::journal::{Fact, KeyLayout, ZoneFacts, key_file_name};
 use crate::store::keyfile;
@@ -24,27 +24,27 @@ const TAG_TRIES_MAX: usize = 16;
 /// Writes the journal with its first fact.
 ///
 /// # Errors
-/// [`Frozen`] where the algorithm is unknown or the disk refuses.
+/// [`Silence`] where the algorithm is unknown or the disk refuses.
 pub fn begin(
     disk: &Arc<Disk>,
     path: &Path,
     layout: KeyLayout,
     algorithm: u8,
     now: UnixTime,
-) -> Result<JournalFile, Frozen> {
+) -> Result<JournalFile, Silence> {
     if !matches!(algorithm, ECDSA_P256 | ED25519_NUMBER) {
         let fault = KeyFault::Algorithm(algorithm);
-        return Err(Frozen::new(Cause::Wanted, path, &fault.to_string(), "set the policy's `algorithm` to 13"));
+        return Err(Silence::new(Cause::Wanted, path, &fault.to_string(), "set the policy's `algorithm` to 13"));
     }
     let fact = Fact::FirstKeysIntended { layout, algorithm };
     JournalFile::<ZoneFacts>::create(Arc::clone(disk), path.to_owned(), fact, now)
-        .map_err(|fault| Frozen::append(path, fault))
+        .map_err(|fault| Silence::append(path, fault))
 }
 
 /// Makes the keys that are still missing and records that all are there.
 ///
 /// # Errors
-/// [`Frozen`]; the next try goes on from what is durable.
+/// [`Silence`]; the next try goes on from what is durable.
 pub fn finish(
     disk: &Disk,
     folder: &Path,
@@ -52,10 +52,10 @@ pub fn finish(
     journal: &mut JournalFile,
     first: &[Fact],
     now: UnixTime,
-) -> Result<(), Frozen> {
+) -> Result<(), Silence> {
     let path = journal.path().to_owned();
     let Some((layout, algorithm)) = journal.facts().first else {
-        return Err(Frozen::new(Cause::JournalDamaged, &path, "it does not begin with a start", "restore `keys/`"));
+        return Err(Silence::new(Cause::JournalDamaged, &path, "it does not begin with a start", "restore `keys/`"));
     };
     let mut orphans = orphans(folder, names, journal.facts(), algorithm)?;
     for (role, wanted) in missing(layout, journal.facts()) {
@@ -74,10 +74,10 @@ pub fn finish(
     if let Some(orphan) = orphans.first() {
         let file = folder.join(key_file_name(orphan.role, &orphan.made.public));
         let reason = "it is one key more than the zone's first start wanted";
-        return Err(Frozen::new(Cause::KeyMismatch, &file, reason, "move the key that was never served away"));
+        return Err(Silence::new(Cause::KeyMismatch, &file, reason, "move the key that was never served away"));
     }
     for fact in first.iter().cloned().chain(closing_facts(journal.facts())) {
-        journal.append(fact, now).map_err(|fault| Frozen::append(&path, fault))?;
+        journal.append(fact, now).map_err(|fault| Silence::append(&path, fault))?;
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub fn finish(
 /// left is taken, so that tries on a full disk leave no more than one.
 ///
 /// # Errors
-/// [`Frozen`]; the journal does not name it then, and nothing may use it.
+/// [`Silence`]; the journal does not name it then, and nothing may use it.
 pub fn one_more(
     disk: &Disk,
     folder: &Path,
@@ -94,7 +94,7 @@ pub fn one_more(
     algorithm: u8,
     journal: &mut JournalFile,
     now: UnixTime,
-) -> Result<(u16, Key), Frozen> {
+) -> Result<(u16, Key), Silence> {
     let begun = key_files(&copies::folder_of(folder))?;
     let there = key_files(folder)?;
     let made = match begun.iter().find_map(|name| adopt(folder, name, role, algorithm, journal.facts())) {
@@ -117,11 +117,11 @@ fn keep(
     made: &Made,
     journal: &mut JournalFile,
     now: UnixTime,
-) -> Result<Key, Frozen> {
+) -> Result<Key, Silence> {
     let file = key_file_name(role, &made.public);
     let key = copies::write(disk, &folder.join(&file), &made.der, &made.public)?;
     let path = journal.path().to_owned();
-    journal.append(creation(role, &made.public, file), now).map_err(|fault| Frozen::append(&path, fault))?;
+    journal.append(creation(role, &made.public, file), now).map_err(|fault| Silence::append(&path, fault))?;
     Ok(key)
 }
 
@@ -148,19 +148,19 @@ struct Orphan {
     made: Made,
 }
 
-fn orphans(folder: &Path, names: &[String], facts: &ZoneFacts, algorithm: u8) -> Result<Vec<Orphan>, Frozen> {
+fn orphans(folder: &Path, names: &[String], facts: &ZoneFacts, algorithm: u8) -> Result<Vec<Orphan>, Silence> {
     let mut orphans = Vec::new();
     for name in names.iter().filter(|name| facts.keys.iter().all(|key| key.file != **name)) {
         // The copy is written first; the first version made none.
         let (path, copy) = (folder.join(name), copies::folder_of(folder).join(name));
         let path = if is_there(&path) { path } else { copy };
-        let foreign = |reason: &str| Frozen::new(Cause::KeyMismatch, &path, reason, "move it away");
+        let foreign = |reason: &str| Silence::new(Cause::KeyMismatch, &path, reason, "move it away");
         let (role, _, _) = keyfile::parse_name(name)
             .filter(|(_, named, _)| *named == algorithm)
             .ok_or_else(|| foreign("it is no key of the zone's first start"))?;
-        let der = keyfile::read_der(&path).map_err(|fault| Frozen::key(&path, fault))?;
+        let der = keyfile::read_der(&path).map_err(|fault| Silence::key(&path, fault))?;
         let key = Key::from_pkcs8(role.flags(), algorithm, &der)
-            .map_err(|fault| Frozen::key(&path, keyfile::KeyFileFault::Key { file: path.clone(), fault }))?;
+            .map_err(|fault| Silence::key(&path, keyfile::KeyFileFault::Key { file: path.clone(), fault }))?;
         let public = key.public_half();
         if key_file_name(role, &public) != *name {
             return Err(foreign(&format!("it holds a key with tag {}", public.tag)));
@@ -188,9 +188,9 @@ fn make(
     algorithm: u8,
     facts: &ZoneFacts,
     is_taken: impl Fn(&PublicKey) -> bool,
-) -> Result<Made, Frozen> {
+) -> Result<Made, Silence> {
     let not_made =
-        |reason: &str| Frozen::new(Cause::NotMade, folder, reason, "it is tried again by itself within a minute");
+        |reason: &str| Silence::new(Cause::NotMade, folder, reason, "it is tried again by itself within a minute");
     for _ in 0..TAG_TRIES_MAX {
         let der = generate_pkcs8(algorithm).map_err(|fault| not_made(&fault.to_string()))?;
         let key = Key::from_pkcs8(role.flags(), algorithm, &der).map_err(|fault| not_made(&fault.to_string()))?;

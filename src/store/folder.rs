@@ -8,7 +8,7 @@ use crate::store::copies;
 use crate::store::copies::COPY_NAME;
 pub(crate) use crate::store::durable::is_there;
 use crate::store::durable::{DiskFault, UNFINISHED_PREFIX};
-use crate::store::frozen::Frozen;
+use crate::store::frozen::Silence;
 use crate::store::journal::ZoneFacts;
 use crate::store::keyfile::KEY_SUFFIX;
 use std::path::{Path, PathBuf};
@@ -47,8 +47,8 @@ fn earlier_name(apex: &[u8]) -> String {
 }
 
 /// Names of all files in a zone's folder that look like keys, sorted.
-pub(super) fn key_files(folder: &Path) -> Result<Vec<String>, Frozen> {
-    let as_read = |cause| Frozen::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
+pub(super) fn key_files(folder: &Path) -> Result<Vec<String>, Silence> {
+    let as_read = |cause| Silence::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
     let entries = match std::fs::read_dir(folder) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(as_read)?,

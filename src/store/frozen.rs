@@ -11,7 +11,7 @@ use std::path::Path;
 /// A zone whose keys cannot be used, so that it is silent; nothing is made in a key's place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {reason} ({fix})")]
-pub struct Frozen {
+pub struct Silence {
     /// The kind of reason.
     pub cause: Cause,
     /// The file or folder at fault.
@@ -80,15 +80,15 @@ pub(crate) fn is_passing(code: &str) -> bool {
     PASSING.contains(&code)
 }
 
-impl Frozen {
-    pub(crate) fn new(cause: Cause, file: &Path, reason: &str, fix: &str) -> Frozen {
+impl Silence {
+    pub(crate) fn new(cause: Cause, file: &Path, reason: &str, fix: &str) -> Silence {
         let file = file.display().to_string();
-        Frozen { cause, file, reason: reason.to_owned(), fix: fix.to_owned() }
+        Silence { cause, file, reason: reason.to_owned(), fix: fix.to_owned() }
     }
 
-    pub(super) fn disk(fault: DiskFault) -> Frozen {
+    pub(super) fn disk(fault: DiskFault) -> Silence {
         let reason = format!("cannot {} it: {}", fault.doing, fault.cause);
-        Frozen::new(
+        Silence::new(
             Cause::Disk,
             &fault.file,
             &reason,
@@ -96,7 +96,7 @@ impl Frozen {
         )
     }
 
-    pub(super) fn exposed(file: &Path, exposure: Exposure, mode: &str) -> Frozen {
+    pub(super) fn exposed(file: &Path, exposure: Exposure, mode: &str) -> Silence {
         let fix = match exposure {
             Exposure::Mode(_) => {
                 format!("if no one else read it: `chmod {mode} {}`; else roll the key", file.display())
@@ -108,48 +108,48 @@ impl Frozen {
                 file.display()
             ),
         };
-        Frozen::new(Cause::Exposed, file, &exposure.to_string(), &fix)
+        Silence::new(Cause::Exposed, file, &exposure.to_string(), &fix)
     }
 
-    pub(super) fn journal_missing(path: &Path, key_file: &str) -> Frozen {
+    pub(super) fn journal_missing(path: &Path, key_file: &str) -> Silence {
         let reason = format!("it is missing, while key file `{key_file}` is there");
-        Frozen::new(Cause::JournalMissing, path, &reason, RESTORE)
+        Silence::new(Cause::JournalMissing, path, &reason, RESTORE)
     }
 
-    pub(crate) fn journal(path: &Path, fault: ReadFault) -> Frozen {
+    pub(crate) fn journal(path: &Path, fault: ReadFault) -> Silence {
         match fault {
-            ReadFault::Disk(fault) => Frozen::disk(fault),
-            ReadFault::CopyDamaged(_) => Frozen::new(Cause::JournalMissing, path, &fault.to_string(), RESTORE),
+            ReadFault::Disk(fault) => Silence::disk(fault),
+            ReadFault::CopyDamaged(_) => Silence::new(Cause::JournalMissing, path, &fault.to_string(), RESTORE),
             ReadFault::Damaged(_) | ReadFault::Apart => {
-                Frozen::new(Cause::JournalDamaged, path, &fault.to_string(), RESTORE)
+                Silence::new(Cause::JournalDamaged, path, &fault.to_string(), RESTORE)
             }
         }
     }
 
-    pub(super) fn append(path: &Path, fault: AppendFault) -> Frozen {
+    pub(super) fn append(path: &Path, fault: AppendFault) -> Silence {
         match fault {
-            AppendFault::Disk(fault) => Frozen::disk(fault),
-            AppendFault::Contradiction { reason, .. } => Frozen::new(Cause::JournalDamaged, path, &reason, RESTORE),
+            AppendFault::Disk(fault) => Silence::disk(fault),
+            AppendFault::Contradiction { reason, .. } => Silence::new(Cause::JournalDamaged, path, &reason, RESTORE),
             AppendFault::TooLong { octets, .. } => {
                 let reason = format!("a fact of {octets} octets is longer than one may be");
-                Frozen::new(Cause::JournalDamaged, path, &reason, RESTORE)
+                Silence::new(Cause::JournalDamaged, path, &reason, RESTORE)
             }
-            AppendFault::Full(_) => Frozen::new(Cause::Disk, path, "it reached its size limit", RESTORE),
+            AppendFault::Full(_) => Silence::new(Cause::Disk, path, "it reached its size limit", RESTORE),
         }
     }
 
-    pub(super) fn key(path: &Path, fault: KeyFileFault) -> Frozen {
+    pub(super) fn key(path: &Path, fault: KeyFileFault) -> Silence {
         match fault {
             KeyFileFault::Disk(fault) if fault.doing == "read" => {
-                Frozen { cause: Cause::KeyUnreadable, ..Frozen::disk(fault) }
+                Silence { cause: Cause::KeyUnreadable, ..Silence::disk(fault) }
             }
-            KeyFileFault::Disk(fault) => Frozen::disk(fault),
-            KeyFileFault::Exposed { exposure, .. } => Frozen::exposed(path, exposure, "600"),
-            KeyFileFault::Missing(_) => Frozen::new(Cause::KeyMissing, path, MISSING, RESTORE),
+            KeyFileFault::Disk(fault) => Silence::disk(fault),
+            KeyFileFault::Exposed { exposure, .. } => Silence::exposed(path, exposure, "600"),
+            KeyFileFault::Missing(_) => Silence::new(Cause::KeyMissing, path, MISSING, RESTORE),
             KeyFileFault::NotPem(_) => {
-                Frozen::new(Cause::KeyUnreadable, path, "it holds no `PRIVATE KEY` in PEM", RESTORE)
+                Silence::new(Cause::KeyUnreadable, path, "it holds no `PRIVATE KEY` in PEM", RESTORE)
             }
-            KeyFileFault::Key { fault, .. } => Frozen::new(key_cause(&fault), path, &fault.to_string(), RESTORE),
+            KeyFileFault::Key { fault, .. } => Silence::new(key_cause(&fault), path, &fault.to_string(), RESTORE),
         }
     }
 
@@ -192,12 +192,12 @@ fn key_cause(fault: &crate::sign::key::KeyFault) -> Cause {
 /// Whether a folder is one that only its owner can use.
 ///
 /// # Errors
-/// [`Frozen`], with what to do about the folder.
-pub(crate) fn check_folder(folder: &Path) -> Result<(), Frozen> {
-    let as_read = |cause| Frozen::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
+/// [`Silence`], with what to do about the folder.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), Silence> {
+    let as_read = |cause| Silence::disk(DiskFault { file: folder.to_owned(), doing: "read", cause });
     let found = std::fs::symlink_metadata(folder).map_err(as_read)?;
     if !found.is_dir() {
-        return Err(Frozen::new(
+        return Err(Silence::new(
             Cause::Folder,
             folder,
             "it is not a folder",
@@ -206,6 +206,6 @@ pub(crate) fn check_folder(folder: &Path) -> Result<(), Frozen> {
     }
     match durable::check_private(&found).map_err(as_read)? {
         Ok(()) => Ok(()),
-        Err(exposure) => Err(Frozen::exposed(folder, exposure, "700")),
+        Err(exposure) => Err(Silence::exposed(folder, exposure, "700")),
     }
 }

@@ -12,7 +12,7 @@ use crate::store::copies;
 use crate::store::durable::UNFINISHED_PREFIX;
 use crate::store::first::creation;
 use crate::store::folder::{folder_name, is_there};
-use crate::store::frozen::Frozen;
+use crate::store::frozen::Silence;
 use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
 use crate::store::journal::{Fact, KeyLayout, ZoneFacts, key_file_name};
 use crate::store::{Store, ZoneKeys};
@@ -84,7 +84,7 @@ pub enum ImportFault {
     Contradiction(String),
     /// The disk refused, or a private key is not that of its DNSKEY.
     #[error(transparent)]
-    Frozen(#[from] Frozen),
+    Silence(#[from] Silence),
 }
 
 impl Store {
@@ -105,13 +105,13 @@ impl Store {
         let name = format!("{UNFINISHED_PREFIX}{}", folder_name(apex));
         let unfinished = self.folder.join(name);
         if is_there(&unfinished) {
-            self.disk.remove_folder(&unfinished).map_err(Frozen::disk)?;
+            self.disk.remove_folder(&unfinished).map_err(Silence::disk)?;
         }
         self.build(&unfinished, &keys, facts, now)?;
         for file in content {
-            self.disk.link(&folder.join(&file), &unfinished.join(&file)).map_err(Frozen::disk)?;
+            self.disk.link(&folder.join(&file), &unfinished.join(&file)).map_err(Silence::disk)?;
         }
-        self.disk.put_folder(&unfinished, &folder).map_err(Frozen::disk)?;
+        self.disk.put_folder(&unfinished, &folder).map_err(Silence::disk)?;
         // What had the name before; a start removes it too.
         self.remove_unfinished(&self.folder);
         let layout = layout(&keys);
@@ -138,8 +138,8 @@ impl Store {
         check_together(&facts(keys, from)?, now)
     }
 
-    fn build(&self, folder: &Path, keys: &[Import], facts: Vec<Fact>, now: UnixTime) -> Result<(), Frozen> {
-        self.disk.create_folder(folder).map_err(Frozen::disk)?;
+    fn build(&self, folder: &Path, keys: &[Import], facts: Vec<Fact>, now: UnixTime) -> Result<(), Silence> {
+        self.disk.create_folder(folder).map_err(Silence::disk)?;
         for key in keys {
             if let Some(foreign) = &key.foreign {
                 let path = folder.join(key_file_name(key.role, &key.public));
@@ -147,7 +147,7 @@ impl Store {
             }
         }
         let path = folder.join(JOURNAL_NAME);
-        let told = |fault| Frozen::append(&path, fault);
+        let told = |fault| Silence::append(&path, fault);
         let mut facts = facts.into_iter();
         let Some(first) = facts.next() else { return Ok(()) };
         let mut journal =

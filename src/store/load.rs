@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::sign::key::Key;
 use crate::store::copies;
 use crate::store::durable::{Disk, is_there, kept_beside};
-use crate::store::frozen::{Cause, Frozen};
+use crate::store::frozen::{Cause, Silence};
 use crate::store::journal::file::JOURNAL_NAME;
 use crate::store::journal::{KeyFacts, ZoneFacts};
 use crate::world::zones::parts::{Lack, lack};
@@ -32,12 +32,12 @@ pub(super) struct Loaded {
 /// names. With a disk the other file is mended.
 ///
 /// # Errors
-/// [`Frozen`] where a key that must sign now cannot.
-pub(super) fn load(folder: &Path, facts: &ZoneFacts, disk: Option<&Disk>) -> Result<Loaded, Frozen> {
+/// [`Silence`] where a key that must sign now cannot.
+pub(super) fn load(folder: &Path, facts: &ZoneFacts, disk: Option<&Disk>) -> Result<Loaded, Silence> {
     let playing = facts.keys.iter().filter(|key| key.is_live() || key.signs_data());
     let (mut loaded, mut faults) = read(folder, playing, disk);
     let journal = folder.join(JOURNAL_NAME);
-    let lacks = |what: &str| Frozen::new(Cause::NoActiveKey, &journal, what, "restore `keys/` from a backup");
+    let lacks = |what: &str| Silence::new(Cause::NoActiveKey, &journal, what, "restore `keys/` from a backup");
     match lack(facts, |tag| loaded.private.contains_key(&tag)) {
         None => {}
         Some(Lack::Signer) => return Err(lacks("it names no key that signs the zone")),
@@ -76,7 +76,7 @@ fn read<'k>(
     folder: &Path,
     keys: impl Iterator<Item = &'k KeyFacts>,
     disk: Option<&Disk>,
-) -> (Loaded, BTreeMap<u16, Frozen>) {
+) -> (Loaded, BTreeMap<u16, Silence>) {
     let (mut loaded, mut faults) = (Loaded::default(), BTreeMap::new());
     let copies_fault = copies::check(folder).err();
     if let Some(fault) = &copies_fault {
@@ -101,7 +101,7 @@ fn load_one(
     with_copy: bool,
     disk: Option<&Disk>,
     findings: &mut Vec<Diagnostic>,
-) -> Result<Key, Frozen> {
+) -> Result<Key, Silence> {
     let path = folder.join(&key.file);
     let copy = copies::copy_of(&path);
     let first = copies::read(&path, &key.public);
@@ -120,7 +120,7 @@ fn load_one(
                     }
                     also => format!("of its copy: {}", also.map(|fault| fault.reason).unwrap_or_default()),
                 };
-                Frozen { reason: format!("{}; {also}", first.reason), ..first }
+                Silence { reason: format!("{}; {also}", first.reason), ..first }
             });
         }
         (Ok(_), Err(fault)) => (&path, &copy, fault.clone()),
@@ -153,12 +153,12 @@ pub(super) fn wipe(folder: &Path, facts: &ZoneFacts, disk: &Disk) -> Vec<Diagnos
 /// Removes both files of a key, and broken ones that were kept.
 ///
 /// # Errors
-/// [`Frozen`] names the file that is still there.
-pub(super) fn wipe_one(folder: &Path, key: &KeyFacts, disk: &Disk) -> Result<(), Frozen> {
+/// [`Silence`] names the file that is still there.
+pub(super) fn wipe_one(folder: &Path, key: &KeyFacts, disk: &Disk) -> Result<(), Silence> {
     let path = folder.join(&key.file);
     let copy = copies::copy_of(&path);
     let all = [kept_beside(&path), kept_beside(&copy), vec![path, copy]].concat();
-    all.iter().filter(|file| is_there(file)).try_for_each(|file| disk.remove(file)).map_err(Frozen::disk)
+    all.iter().filter(|file| is_there(file)).try_for_each(|file| disk.remove(file)).map_err(Silence::disk)
 }
 
 fn warning(file: &Path, message: String, help: &str) -> Diagnostic {

@@ -5,7 +5,7 @@
 use crate::sign::key::Key;
 use crate::store::durable::is_there;
 use crate::store::folder::zone_folder;
-use crate::store::frozen::{Frozen, check_folder};
+use crate::store::frozen::{Silence, check_folder};
 use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
 use crate::store::journal::{KeyFacts, ZoneFacts};
 use crate::store::keyfile::{self, KeyFileFault};
@@ -16,15 +16,15 @@ use zeroize::Zeroizing;
 /// What a zone's journal adds up to; none where it has none, or its first keys are not complete.
 ///
 /// # Errors
-/// [`Frozen`] where the journal cannot be believed.
-pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Frozen> {
+/// [`Silence`] where the journal cannot be believed.
+pub fn read_facts(keys: &Path, apex: &[u8]) -> Result<Option<ZoneFacts>, Silence> {
     let folder = zone_folder(keys, apex);
     if is_there(&folder) {
         check_folder(&folder)?;
     }
     let path = folder.join(JOURNAL_NAME);
     let read =
-        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Frozen::journal(&path, fault))?;
+        JournalFile::<ZoneFacts>::read(Arc::default(), path.clone()).map_err(|fault| Silence::journal(&path, fault))?;
     Ok(read.map(|journal| journal.facts().clone()).filter(|facts| facts.first_keys_done))
 }
 

@@ -12,7 +12,7 @@ use crate::store::copies;
 use crate::store::durable;
 use crate::store::durable::{DiskFault, Exposure, UNFINISHED_PREFIX};
 use crate::store::folder::is_there;
-use crate::store::frozen::Frozen;
+use crate::store::frozen::Silence;
 use crate::store::frozen::check_folder;
 use crate::store::journal::file::{AppendFault, JOURNAL_NAME, JournalFile, ReadFault};
 use crate::store::kept::Kept;
@@ -38,7 +38,7 @@ const KEY_OCTETS_MAX: usize = 16 * 1024;
 pub enum PoolFault {
     /// Its folder is not to be trusted.
     #[error("{}: {}", .0.file, .0.reason)]
-    Folder(Frozen),
+    Folder(Silence),
     /// Its journal cannot be believed.
     #[error("{}: {cause}", file.display())]
     Journal {

@@ -58,14 +58,14 @@ impl World {
             }
             let entry = match zone.keys {
                 Keys::Wanted if zone.has_content() => Some(self.entry_of(apex, outside)),
-                Keys::Wanted | Keys::None | Keys::Loaded(_) | Keys::Frozen(_) => None,
+                Keys::Wanted | Keys::None | Keys::Loaded(_) | Keys::Silent(_) => None,
             };
             let Some(zone) = self.zones.get_mut(apex) else { continue };
             if let Some(entry) = entry {
                 zone.entry = entry;
                 zone.keys = outside.keys(zone);
             }
-            if matches!(zone.keys, Keys::Frozen(_)) {
+            if matches!(zone.keys, Keys::Silent(_)) {
                 zone.ds_before = outside.ds_before(apex);
             }
             let mut own = children.remove(apex).unwrap_or_default();

@@ -11,7 +11,7 @@ impl World {
     pub fn thaw(&mut self, outside: &mut dyn Outside) {
         for zone in self.zones.values_mut() {
             let is_bare = matches!(zone.keys, Keys::None) && zone.signed;
-            if is_bare || matches!(zone.keys, Keys::Frozen(_)) {
+            if is_bare || matches!(zone.keys, Keys::Silent(_)) {
                 zone.keys = Keys::Wanted;
             }
         }
@@ -23,7 +23,7 @@ impl World {
     pub fn go_on(&mut self, code: &str, outside: &mut dyn Outside) {
         for zone in self.zones.values_mut() {
             let waits = match &zone.keys {
-                Keys::Frozen(reason) => reason.code == code,
+                Keys::Silent(reason) => reason.code == code,
                 Keys::None => zone.signed,
                 Keys::Wanted | Keys::Loaded(_) => false,
             };

@@ -97,7 +97,7 @@ pub enum Keys {
     /// Loaded and proved.
     Loaded(Box<KeySet>),
     /// Not to be trusted; the reason.
-    Frozen(Diagnostic),
+    Silent(Diagnostic),
 }
 
 /// What content is built from; equal values need no building.
@@ -229,7 +229,7 @@ impl ZoneState {
             Keys::None => Vec::new(),
             Keys::Loaded(set) => set.ds.clone(),
             // A parent takes no DS away because a child is silent.
-            Keys::Frozen(_) => self.ds_before.clone()?,
+            Keys::Silent(_) => self.ds_before.clone()?,
             Keys::Wanted => return None,
         };
         let delegation = self.content.as_ref()?.delegation(&self.apex, ds);
@@ -243,7 +243,7 @@ impl ZoneState {
         let Some(parsed) = self.parsed.clone() else { return };
         let key_sets = match &self.keys {
             Keys::Loaded(set) => set.sets.clone(),
-            Keys::None | Keys::Wanted | Keys::Frozen(_) => Vec::new(),
+            Keys::None | Keys::Wanted | Keys::Silent(_) => Vec::new(),
         };
         let next = Attempt { parsed, signed: self.signed, key_sets, children, ttl_cap: self.caps.data_ttl };
         if self.attempt.as_ref().is_some_and(|before| before.equals(&next)) {
@@ -320,7 +320,7 @@ impl ZoneState {
         let signing = match &self.keys {
             Keys::None => None,
             Keys::Loaded(set) => Some(Arc::clone(&set.signing)),
-            Keys::Wanted | Keys::Frozen(_) => return None,
+            Keys::Wanted | Keys::Silent(_) => return None,
         };
         let content = self.content.clone()?;
         let labels = name::label_count(&self.apex);

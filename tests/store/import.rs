@@ -113,7 +113,7 @@ fn keys_that_could_not_be_served_are_refused_in_words_and_nothing_is_made() {
     let mut liar = fixed().iter().map(import).collect::<Vec<_>>();
     liar[0].public = public(&new(Role::Ksk, 15));
     let fault = store.import(&apex(), liar, LIMITS, NOW).err().expect("refused");
-    assert!(matches!(&fault, ImportFault::Frozen(frozen) if frozen.cause == Cause::KeyMismatch), "{fault}");
+    assert!(matches!(&fault, ImportFault::Silence(frozen) if frozen.cause == Cause::KeyMismatch), "{fault}");
     assert!(!place.zone().exists());
 }
 

@@ -3,13 +3,13 @@
 use super::*;
 
 /// What the child does: a key more.
-pub fn make(store: &Store) -> Result<(u16, Key), Frozen> {
+pub fn make(store: &Store) -> Result<(u16, Key), Silence> {
     let mut keys = start(store, KeyLayout::KskAndZsk, 15)?;
     store.make_key(&apex(), &mut keys.journal, Role::Ksk, 13, NOW)
 }
 
 /// What the child does: the removed key is wiped.
-pub fn destroy(store: &Store) -> Result<(), Frozen> {
+pub fn destroy(store: &Store) -> Result<(), Silence> {
     let mut keys = start(store, KeyLayout::KskAndZsk, 15)?;
     let tag = keys.journal.facts().keys[2].public.tag;
     store.destroy_key(&apex(), &mut keys.journal, tag, NOW)

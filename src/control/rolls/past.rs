@@ -13,7 +13,7 @@ use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::past::{Fit, Past};
 use crate::sign::key::PublicKey;
 use crate::store::Store;
-use crate::store::frozen::{Cause, Frozen};
+use crate::store::frozen::{Cause, Silence};
 use crate::store::records::{Records, Trust};
 use crate::time::UnixTime;
 use crate::world::zones::ZoneState;
@@ -62,7 +62,7 @@ impl Rolls {
     ///
     /// # Errors
     /// Why none may be made, and what ends that.
-    pub(super) fn may_begin(&mut self, store: &Store, zone: &ZoneState, begun: bool) -> Result<(), Frozen> {
+    pub(super) fn may_begin(&mut self, store: &Store, zone: &ZoneState, begun: bool) -> Result<(), Silence> {
         let folder = store.zone_folder(&zone.apex);
         if matches!(self.words.get(&zone.apex), Some(Word::NewKeys(_))) {
             return Ok(());
@@ -117,7 +117,7 @@ impl Rolls {
     }
 
     /// That a zone must be feared to have been published outlives a restart, as far as the disk allows.
-    fn suspect(&mut self, store: &Store, zone: &ZoneState, why: &str) -> Frozen {
+    fn suspect(&mut self, store: &Store, zone: &ZoneState, why: &str) -> Silence {
         let text = zone.apex.to_string();
         let line = vec![(text.clone(), Past::suspected(why))];
         let kept = self.records(store);
@@ -211,7 +211,7 @@ impl Rolls {
     pub fn why_unkept(&self, store: &Store, apex: &Name) -> Diagnostic {
         let reason = format!("that it is published cannot be kept: {}", self.unkept.as_deref().unwrap_or_default());
         let fix = "free the disk, or make it writable; then it goes on by itself";
-        Frozen::new(Cause::Disk, &store.zone_folder(apex), &reason, fix).diagnostic()
+        Silence::new(Cause::Disk, &store.zone_folder(apex), &reason, fix).diagnostic()
     }
 
     /// What stands against the record of what was published, and against zones whose parents could not be asked.
@@ -279,7 +279,7 @@ pub fn check(
     zone: &str,
     facts: Option<&ZoneFacts>,
     now: UnixTime,
-) -> Result<(), Frozen> {
+) -> Result<(), Silence> {
     let stem = zone.trim_end_matches('.');
     match (records.of(zone), facts, &records.trust) {
         (Some(past), Some(facts), _) => match past.judge(facts) {
@@ -305,29 +305,29 @@ fn ends(stem: &str) -> String {
     )
 }
 
-fn gone(folder: &Path, stem: &str, past: &Past) -> Frozen {
+fn gone(folder: &Path, stem: &str, past: &Past) -> Silence {
     let tags = past.ds_tags().iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
     let ds = if tags.is_empty() { String::new() } else { format!("; its DS is of key {tags}") };
     let reason = format!("the keys of {stem} are gone, and it was published{ds}: no new key is made");
-    Frozen::new(Cause::Gone, folder, &reason, &ends(stem))
+    Silence::new(Cause::Gone, folder, &reason, &ends(stem))
 }
 
-fn suspected(folder: &Path, stem: &str, why: &str) -> Frozen {
+fn suspected(folder: &Path, stem: &str, why: &str) -> Silence {
     let reason = format!("{stem} has no keys here, and it was signed before: {why}; no new key is made");
-    Frozen::new(Cause::Suspected, folder, &reason, &ends(stem))
+    Silence::new(Cause::Suspected, folder, &reason, &ends(stem))
 }
 
-fn unknown(folder: &Path, stem: &str, why: &str, help: &str) -> Frozen {
+fn unknown(folder: &Path, stem: &str, why: &str, help: &str) -> Silence {
     let reason = format!("{stem} has no keys, and nobody knows whether it was published: {why}; no new key is made");
-    Frozen::new(Cause::PastUnknown, folder, &reason, help)
+    Silence::new(Cause::PastUnknown, folder, &reason, help)
 }
 
-fn asking(folder: &Path, entry: &Name) -> Frozen {
+fn asking(folder: &Path, entry: &Name) -> Silence {
     let reason = format!("before its first keys are made, the parent of {entry} is asked for a DS");
-    Frozen::new(Cause::Asking, folder, &reason, "nothing to do: it takes some seconds")
+    Silence::new(Cause::Asking, folder, &reason, "nothing to do: it takes some seconds")
 }
 
-fn apart(folder: &Path, facts: &ZoneFacts, past: &Past, now: UnixTime) -> Frozen {
+fn apart(folder: &Path, facts: &ZoneFacts, past: &Past, now: UnixTime) -> Silence {
     let tags = facts.keys.iter().filter(|key| key.is_published()).map(|key| key.public.tag.to_string());
     let tags = tags.collect::<Vec<_>>().join(", ");
     let reason = format!(
@@ -339,17 +339,17 @@ fn apart(folder: &Path, facts: &ZoneFacts, past: &Past, now: UnixTime) -> Frozen
     let fix = format!(
         "restore the newest copy, then `mxseal reload`; or serve this one: `mxseal keys resume {stem} --serve-on --reason R`"
     );
-    Frozen::new(Cause::OldCopy, folder, &reason, &fix)
+    Silence::new(Cause::OldCopy, folder, &reason, &fix)
 }
 
-fn given_up(folder: &Path, tag: u16) -> Frozen {
+fn given_up(folder: &Path, tag: u16) -> Silence {
     let reason = format!("it is an old copy, in which key {tag} signs, which was given up: it never signs again");
     let stem = folder.file_name().unwrap_or_default().to_string_lossy();
     let fix = format!(
         "restore the newest copy, then `mxseal reload`; or move the folder away, and have new keys made once the DS goes: \
          `mxseal keys resume {stem} --new-keys --reason R`"
     );
-    Frozen::new(Cause::OldCopy, folder, &reason, &fix)
+    Silence::new(Cause::OldCopy, folder, &reason, &fix)
 }
 
 fn lost_help(path: &Path) -> String {

@@ -17,7 +17,7 @@ use crate::roll::zone::step::Step;
 use crate::roll::zone::words;
 use crate::sign::key::{Key, Role};
 use crate::store::frozen::ASKING;
-use crate::store::frozen::{Cause, Frozen};
+use crate::store::frozen::{Cause, Silence};
 use crate::store::proof::{challenge, unproved};
 use crate::store::records::{Records, Unsigned};
 use crate::store::{Store, ZoneKeys};
@@ -226,7 +226,7 @@ impl ZoneRoll {
     }
 
     /// A key was not made or wiped: a journal that does not fit is no fault of the disk.
-    pub fn is_not_done(&mut self, frozen: &Frozen) {
+    pub fn is_not_done(&mut self, frozen: &Silence) {
         match frozen.cause {
             Cause::JournalDamaged | Cause::JournalMissing => self.refused = Some(frozen.to_string()),
             // The others are files and folders that the disk does not give or take.
@@ -305,14 +305,14 @@ impl Rolls {
         // Two servers would make different keys for one zone.
         let elsewhere = self.elsewhere.as_ref().filter(|_| !store.has_journal(&zone.apex));
         if let Some(reason) = self.silence.as_ref().or(elsewhere) {
-            return Keys::Frozen(reason.clone());
+            return Keys::Silent(reason.clone());
         }
         if self.zones.get(&zone.apex).is_none_or(|roll| roll.reread)
             && let Err(frozen) = self.open(store, zone, now)
         {
             // While its parent is asked, an unsigned zone stays what it is.
             let is_bare = frozen.code == ASKING && self.unsigned(store).ttl(&zone.apex.to_string()).is_some();
-            return if is_bare { Keys::None } else { Keys::Frozen(*frozen) };
+            return if is_bare { Keys::None } else { Keys::Silent(*frozen) };
         }
         let shift = self.shift;
         let Some(roll) = self.zones.get_mut(&zone.apex) else { return Keys::Wanted };
@@ -333,7 +333,7 @@ impl Rolls {
             }
             Some(Err(reason)) => {
                 roll.reread = true;
-                Keys::Frozen(unproved(folder, zone, reason))
+                Keys::Silent(unproved(folder, zone, reason))
             }
             None => Keys::Wanted,
         }

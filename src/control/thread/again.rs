@@ -76,7 +76,7 @@ impl Mind {
     /// Zones whose keys could not be read or made; true where some still cannot.
     fn try_keys(&mut self) -> bool {
         let (is_read, is_unread) = self.rolls.try_unread(&self.store);
-        let is_tried = |zone: &ZoneState| matches!(&zone.keys, Keys::Frozen(reason) if frozen::is_passing(reason.code));
+        let is_tried = |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if frozen::is_passing(reason.code));
         let tried: Vec<Name> =
             self.world.zones.iter().filter(|(_, zone)| is_tried(zone)).map(|(apex, _)| apex.clone()).collect();
         if tried.is_empty() && !is_read {
@@ -107,7 +107,7 @@ impl Mind {
 
     fn frozen_zones(&self) -> Vec<(Name, Diagnostic)> {
         let of = |(apex, zone): (&Name, &ZoneState)| match &zone.keys {
-            Keys::Frozen(reason) => Some((apex.clone(), reason.clone())),
+            Keys::Silent(reason) => Some((apex.clone(), reason.clone())),
             Keys::None | Keys::Wanted | Keys::Loaded(_) => None,
         };
         self.world.zones.iter().filter_map(of).collect()

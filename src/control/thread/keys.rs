@@ -95,12 +95,12 @@ impl Mind {
     }
 
     fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
-        let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Frozen(_)));
+        let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Silent(_)));
         let Some(roll) = roll else {
             let ill =
                 |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, what, fix, time::wall());
             let info = match &zone.keys {
-                Keys::Frozen(reason) => ill(&reason.message, &reason.help),
+                Keys::Silent(reason) => ill(&reason.message, &reason.help),
                 Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, time::wall()),
                 Keys::Wanted | Keys::Loaded(_) => match &zone.covered {
                     Some(why) => KeysInfo { state: KeysStanding::Waiting, ..ill(&why.message, &why.help) },
@@ -172,7 +172,7 @@ impl Mind {
 
     fn keys_of(&self, apex: &Name) -> Result<(&ZoneState, &ZoneRoll), Ended> {
         let state = self.world.zones.get(apex);
-        let both = state.filter(|zone| !matches!(zone.keys, Keys::Frozen(_))).zip(self.rolls.zones.get(apex));
+        let both = state.filter(|zone| !matches!(zone.keys, Keys::Silent(_))).zip(self.rolls.zones.get(apex));
         both.ok_or_else(|| {
             let why = state.and_then(ZoneState::why_not_served).unwrap_or_else(|| "it has no keys".to_owned());
             (4, format!("the keys of {apex} cannot be used: {why}"))

@@ -40,7 +40,7 @@ impl Mind {
         let keys = match &self.world.zones.get(parent)?.keys {
             Keys::None => None,
             Keys::Loaded(set) => Some(set.published.iter().map(|(key, _)| key.dnskey_data()).collect()),
-            Keys::Wanted | Keys::Frozen(_) => return None,
+            Keys::Wanted | Keys::Silent(_) => return None,
         };
         Some(Look::OwnParent { zone: Box::new(parent.clone()), keys, server: own?, through })
     }

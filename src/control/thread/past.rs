@@ -17,14 +17,14 @@ impl Mind {
     /// At a start: waits a little for the parents that are asked, so that most zones are in the first snapshot.
     pub(super) fn wait_for_parents(&mut self) {
         // Also where all was said by now: the zones still stand as they stood when it was asked.
-        let waits = |zone: &ZoneState| matches!(&zone.keys, Keys::Frozen(reason) if reason.code == ASKING);
+        let waits = |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if reason.code == ASKING);
         if !self.world.zones.values().any(waits) {
             return;
         }
         let is_served = |zone: &ZoneState| match &zone.keys {
             Keys::None => zone.has_content(),
             Keys::Loaded(_) => true,
-            Keys::Wanted | Keys::Frozen(_) => false,
+            Keys::Wanted | Keys::Silent(_) => false,
         };
         let has_others = self.world.zones.values().any(is_served);
         self.rolls.asker.wait(if has_others { WAIT_BESIDE } else { WAIT_ALONE });
@@ -49,10 +49,10 @@ impl Mind {
         let kept = self.rolls.keep_past(&self.store);
         let now = self.rolls.unkept();
         let mut changed: Vec<(Name, Keys)> = Vec::new();
-        let is_stopped = |apex: &Name| matches!(self.world.zones[apex].keys, Keys::Frozen(_));
+        let is_stopped = |apex: &Name| matches!(self.world.zones[apex].keys, Keys::Silent(_));
         let known = |apex: &&Name| self.world.zones.contains_key(*apex);
         for apex in now.iter().filter(known).filter(|apex| !is_stopped(apex)) {
-            changed.push((apex.clone(), Keys::Frozen(self.rolls.why_unkept(&self.store, apex))));
+            changed.push((apex.clone(), Keys::Silent(self.rolls.why_unkept(&self.store, apex))));
         }
         let freed = before.iter().filter(|apex| !now.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
         changed.extend(freed.map(|apex| (apex.clone(), Keys::Wanted)));

@@ -131,7 +131,7 @@ impl Mind {
                 let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
                 let roll = self.rolls.zones.get(apex).filter(|_| matches!(zone.keys, Keys::Loaded(_)));
                 let at = At { clocks, margin: zone.policy.margin, before: gauge.next_event };
-                let is_silent = matches!(zone.keys, Keys::Frozen(_));
+                let is_silent = matches!(zone.keys, Keys::Silent(_));
                 let of_silent = || RollGauges { roll_blocked: is_silent, ..RollGauges::default() };
                 let shown = roll.map_or_else(of_silent, |roll| gauges(roll.facts(), roll.plan.as_ref(), at));
                 gauge.keys = shown.keys;

@@ -23,7 +23,7 @@ impl Mind {
     ) -> Result<(), (u8, String)> {
         let Some(zone) = self.world.zones.get(apex) else { return Err((1, format!("there is no zone {apex} here"))) };
         let code = match &zone.keys {
-            Keys::Frozen(reason) => reason.code,
+            Keys::Silent(reason) => reason.code,
             Keys::None | Keys::Wanted | Keys::Loaded(_) => "",
         };
         let (fits, word, else_what) = match end {
@@ -63,7 +63,7 @@ impl Mind {
         self.note_goals();
         self.publish();
         match self.world.zones.get(apex).map(|zone| &zone.keys) {
-            Some(Keys::Frozen(still)) => Err((4, format!("{apex} stays silent: {}", still.one_line()))),
+            Some(Keys::Silent(still)) => Err((4, format!("{apex} stays silent: {}", still.one_line()))),
             _ => Ok(()),
         }
     }
@@ -71,11 +71,11 @@ impl Mind {
     /// A key of a zone does not sign as its DNSKEY says: nothing more is signed with it.
     pub(super) fn key_failed(&mut self, apex: &Name, reason: String) {
         let Some(zone) = self.world.zones.get_mut(apex) else { return };
-        if matches!(zone.keys, Keys::Frozen(_)) {
+        if matches!(zone.keys, Keys::Silent(_)) {
             return;
         }
         self.rolls.distrust(apex);
-        zone.keys = Keys::Frozen(crate::store::proof::unproved(&self.config.keys, zone, reason));
+        zone.keys = Keys::Silent(crate::store::proof::unproved(&self.config.keys, zone, reason));
         self.publish();
     }
 }

@@ -3,7 +3,7 @@
 //! It decides and never acts: a dry run is deciding without acting. How the first step that is permitted is chosen, is written
 //! in [`crate::roll::life::plan`]; here is what is a zone's own.
 
-use super::check::{Conflict, History, never_bogus};
+use super::check::{Conflict, History, KEYS_MAX, never_bogus};
 use super::fold::{Caution, KeyFacts, ZoneFacts};
 use super::goal::{Focus, Goal};
 use super::step::{Refusal, Step, permit};
@@ -11,6 +11,7 @@ use super::{Conditions, Policy};
 use crate::roll::life::TOMBSTONE;
 use crate::roll::life::plan::{self as life, Kept, Stage, Subject, decide};
 use crate::sign::key::Role;
+use crate::sign::{DATA_KEYS_MAX, ENTRY_KEYS_MAX};
 use crate::time::UnixTime;
 
 /// What comes next.
@@ -64,13 +65,13 @@ pub struct Look<'a> {
     now: UnixTime,
 }
 
-/// Keys in a DNSKEY RRset, at most: seven of 68 octets with four signatures fit 1232 octets (invariant I36).
-pub const PUBLISHED_MAX: usize = 7;
+/// Keys in a DNSKEY RRset, at most, one less than a set can name, which an import may fill: seven of 68 octets with four signatures fit 1232 octets (invariant I36).
+pub const PUBLISHED_MAX: usize = KEYS_MAX - 1;
 
 /// Keys that sign DNSKEY at once, at most: two of each algorithm.
-pub const ENTRY_MAX: usize = 4;
+pub const ENTRY_MAX: usize = ENTRY_KEYS_MAX;
 /// Keys that sign data at once, at most: one of each algorithm.
-pub const SIGNERS_MAX: usize = 2;
+pub const SIGNERS_MAX: usize = DATA_KEYS_MAX;
 
 impl Subject for ZoneKeys {
     type Facts = ZoneFacts;

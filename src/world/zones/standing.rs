@@ -11,7 +11,7 @@ impl ZoneState {
     pub fn standing(&self) -> ZoneStanding {
         match (&self.keys, &self.content) {
             _ if self.covered.is_some() => ZoneStanding::Waiting,
-            (Keys::Frozen(_) | Keys::Wanted, _) | (_, None) => ZoneStanding::Silent,
+            (Keys::Silent(_) | Keys::Wanted, _) | (_, None) => ZoneStanding::Silent,
             (_, Some(_)) if self.is_last_good() => ZoneStanding::LastGood,
             (_, Some(_)) => ZoneStanding::Serving,
         }
@@ -21,7 +21,7 @@ impl ZoneState {
     pub fn why_not_served(&self) -> Option<String> {
         let reason = match (&self.keys, &self.content) {
             (Keys::None | Keys::Loaded(_), Some(_)) => return None,
-            (Keys::Frozen(reason), _) => reason.one_line(),
+            (Keys::Silent(reason), _) => reason.one_line(),
             (Keys::None | Keys::Wanted | Keys::Loaded(_), _) => {
                 let error = self.findings().into_iter().find(|finding| finding.severity == Severity::Error);
                 error.map(|finding| finding.one_line()).unwrap_or_default()
@@ -32,7 +32,7 @@ impl ZoneState {
 
     /// The code of the reason why it is silent; none: it is not, or no finding says why.
     pub fn code_of_silence(&self) -> Option<&'static str> {
-        if let Keys::Frozen(reason) = &self.keys {
+        if let Keys::Silent(reason) = &self.keys {
             return Some(reason.code);
         }
         let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
@@ -42,7 +42,7 @@ impl ZoneState {
     /// Findings about its keys alone.
     pub fn key_findings(&self) -> &[Diagnostic] {
         match &self.keys {
-            Keys::Frozen(reason) => std::slice::from_ref(reason),
+            Keys::Silent(reason) => std::slice::from_ref(reason),
             Keys::Loaded(set) => &set.findings,
             Keys::None | Keys::Wanted => &[],
         }
