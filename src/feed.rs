@@ -12,6 +12,7 @@ pub(crate) mod notes;
 pub(crate) mod passed_over;
 pub mod read;
 pub mod settle;
+pub mod source;
 pub mod take;
 pub mod wait;
 pub mod walk;
@@ -50,7 +51,7 @@ pub struct File {
 
 /// What a look or a scan found.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
+pub struct Found {
     /// New or changed.
     pub changed: Vec<File>,
     /// Gone for longer than [`SETTLE`].
@@ -224,8 +225,8 @@ impl Files {
     }
 
     /// Looks at the paths that events named, and at those whose wait has ended. Paths are relative to the folder.
-    pub fn look(&mut self, paths: &BTreeMap<PathBuf, Hint>, now: Moment) -> Changes {
-        let mut out = Changes::default();
+    pub fn look(&mut self, paths: &BTreeMap<PathBuf, Hint>, now: Moment) -> Found {
+        let mut out = Found::default();
         if !self.root_is_the_same(&mut out) {
             out.again_at = self.again_at();
             return out;
@@ -322,7 +323,7 @@ impl Files {
     }
 
     /// Looks at one path, whatever it is or was.
-    pub(super) fn visit(&mut self, path: &str, hint: Hint, now: Moment, out: &mut Changes) {
+    pub(super) fn visit(&mut self, path: &str, hint: Hint, now: Moment, out: &mut Found) {
         let meta = match self.real.join(path).symlink_metadata() {
             Ok(meta) => meta,
             Err(fault) if is_gone(&fault) => return self.absent(path, now, out),
@@ -350,7 +351,7 @@ impl Files {
     }
 
     /// Whether the root is there and the folder that the last scan saw.
-    pub(super) fn root_is_the_same(&mut self, out: &mut Changes) -> bool {
+    pub(super) fn root_is_the_same(&mut self, out: &mut Found) -> bool {
         match std::fs::metadata(&self.root) {
             Ok(meta) if self.root_inode == Some((meta.dev(), meta.ino())) => return true,
             Ok(meta) if meta.is_dir() => {}

@@ -74,6 +74,7 @@
 //! | tenant | a customer domain, `contoso.com` |
 //! | endpoint | a tenant's host name, `contoso-com.a-v1.mx.example`; its MX points at it |
 //! | pool | a fleet of inbound hosts: addresses and certificates that many tenants share by reference |
+//! | source | where documents come from, such as the folder of zones; it tells what changed when it is asked, in one form for all |
 //! | snapshot | an immutable view of everything needed to answer, published whole |
 //! | slot | the place of one kept signature |
 //! | roll | the replacement of keys, or of their algorithm or layout, step by step; so is going insecure |

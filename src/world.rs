@@ -4,6 +4,7 @@
 
 mod attempt;
 mod build;
+pub mod changes;
 mod cover;
 pub mod file_names;
 mod files;
@@ -19,6 +20,8 @@ mod room;
 pub mod tenants;
 pub mod trouble;
 pub mod zones;
+
+pub use changes::FileChange;
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -84,14 +87,6 @@ pub trait Outside: PoolOutside {
     fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
         files.into_iter().map(read).collect()
     }
-}
-
-/// A file below `zones/` that is new, changed (`content`) or gone.
-pub struct FileChange {
-    /// Its path, parts joined by `/`.
-    pub path: String,
-    /// Its octets; none: gone.
-    pub content: Option<Vec<u8>>,
 }
 
 /// Everything that is known.

@@ -18,6 +18,8 @@ mod pools;
 mod room;
 #[path = "reconcile/shrink.rs"]
 mod shrink;
+#[path = "reconcile/sources.rs"]
+mod sources;
 #[path = "reconcile/tenants.rs"]
 mod tenants;
 #[path = "reconcile/words.rs"]

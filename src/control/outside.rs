@@ -10,34 +10,32 @@ use crate::control::reach;
 use crate::control::rolls::{Rolls, past};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
+use crate::feed::Files;
 use crate::feed::passed_over;
 use crate::feed::settle::Moment;
-use crate::feed::{Changes, Files};
+use crate::feed::source::{Source, of_found, settled_scan};
 use crate::roll::zone::past::Past;
 use crate::store;
 use crate::store::folder::zone_folder;
 use crate::store::records::Records;
 use crate::store::{LastGood, Store};
 use crate::time::{self, UnixTime};
+use crate::world::changes::text;
 use crate::world::paths::POOLS_OCTETS_MAX;
 use crate::world::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
 use crate::world::tenants::bulk::{Fresh, Job};
-use crate::world::trouble::Trouble;
+use crate::world::trouble::{Reason, Trouble};
 use crate::world::zones::{Keys, ZoneState};
-use crate::world::{FileChange, Outside, POOLS_FILE, World};
+use crate::world::{Outside, POOLS_FILE, World};
 use crate::zone::tenant;
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Octets of a certificate file, at most: a chain has a few thousand.
 const CERTIFICATE_OCTETS_MAX: u64 = 256 * 1024;
 
-/// How long a first scan waits for files that are still being written.
-const SETTLED_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Threads that read tenants at a start, at most: each has memory of its own that it does not give back.
 const READERS_MAX: usize = 4;
 /// Octets of files below which one thread reads them sooner than others begin: some ms.
@@ -48,7 +46,7 @@ pub(super) const SIGNED_ANYWAY: &str = "MX5015";
 /// The server's outside: it makes keys at a zone's first start.
 pub(super) struct Disk<'a> {
     pub config: &'a Config,
-    pub files: &'a mut Files,
+    pub source: &'a mut Source,
     pub store: &'a Store,
     pub rolls: &'a mut Rolls,
     pub certs: &'a mut Certs,
@@ -96,7 +94,7 @@ impl Outside for Disk<'_> {
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        read(self.files, path)
+        self.source.read(path, Moment::now()).map_err(|reason| unread(path, reason))
     }
 
     fn homes(&mut self, apex: &Name) -> Option<String> {
@@ -135,7 +133,7 @@ impl Outside for ReadOnly<'_> {
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        read(self.files, path)
+        self.files.include(path, Moment::now()).map_err(|reason| unread(path, reason))
     }
 
     /// Keys that are not there yet are no error; content is checked without them.
@@ -197,32 +195,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A first full scan, with the files that were being written when it began: a start is one batch.
-pub(super) fn settled_scan(files: &mut Files) -> Changes {
-    let until = Instant::now() + SETTLED_WAIT_MAX;
-    let mut all = files.scan(Moment::now());
-    let octets = |all: &Changes| all.changed.iter().map(|file| file.content.len() as u64).sum::<u64>();
-    while let Some(at) = all.again_at.filter(|at| *at < until && octets(&all) < files.batch_octets_max) {
-        std::thread::sleep(at.saturating_duration_since(Instant::now()));
-        let more = files.look(&BTreeMap::new(), Moment::now());
-        all.changed.retain(|file| !more.changed.iter().any(|newer| newer.path == file.path));
-        all.changed.extend(more.changed);
-        let healed = |trouble: &Trouble| more.healed.iter().any(|healed| healed.path == trouble.path);
-        all.troubled.retain(|trouble| !healed(trouble));
-        all.troubled.extend(more.troubled);
-        all.gone.extend(more.gone);
-        all.rescan |= more.rescan;
-        all.again_at = more.again_at;
-    }
-    all.troubled.extend(files.tell_held());
-    all
-}
-
-fn read(files: &mut Files, path: &str) -> Result<Vec<u8>, String> {
-    files.include(path, Moment::now()).map_err(|reason| {
-        let trouble = Trouble { path: path.into(), reason };
-        trouble.diagnostic(Path::new("")).message
-    })
+/// Why a file that another one includes cannot be read.
+fn unread(path: &str, reason: Reason) -> String {
+    Trouble { path: path.into(), reason }.diagnostic(Path::new("")).message
 }
 
 /// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
@@ -309,22 +284,12 @@ fn false_a_labels(world: &World) -> Vec<Diagnostic> {
 pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
     let mut world = World::new(config.clone(), config.zones.display().to_string()).telling_all();
-    let mut changes = settled_scan(&mut files);
-    let troubled = std::mem::take(&mut changes.troubled);
-    let found: Vec<Diagnostic> = troubled.iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
-    let batch = changes
-        .changed
-        .into_iter()
-        .map(|file| FileChange { path: file.path.to_string_lossy().into_owned(), content: Some(file.content) });
-    let batch = batch.collect();
+    let changes = of_found(settled_scan(&mut files), true);
+    let found: Vec<Diagnostic> = changes.troubled.iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
+    let spoiled = changes.troubled.iter().map(|trouble| text(&trouble.path)).zip(found.iter().cloned()).collect();
     let records = Records::read(&config.keys);
     let mut outside = ReadOnly { config, files: &mut files, records };
-    let spoiled = troubled.iter().map(|trouble| trouble.path.to_string_lossy()).zip(found.iter().cloned());
-    // Tenants ask for their pools when they are read.
-    let (pools, others): (Vec<_>, Vec<_>) = spoiled.partition(|(path, _)| path == POOLS_FILE);
-    pools.into_iter().for_each(|(path, finding)| world.spoil(&path, finding, &mut outside));
-    world.apply(batch, time::now(), &mut outside);
-    others.into_iter().for_each(|(path, finding)| world.spoil(&path, finding, &mut outside));
+    world.apply_beside(changes.batch(), spoiled, time::now(), &mut outside);
     (world, found)
 }
 

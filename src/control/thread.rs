@@ -40,9 +40,10 @@ use crate::control::waits::Waits;
 use crate::control::warm::Warm;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
+use crate::feed::Files;
 use crate::feed::settle::Moment;
+use crate::feed::source::Source;
 use crate::feed::watch::Watcher;
-use crate::feed::{Changes, Files};
 use crate::metrics::Metrics;
 use crate::observe::addresses::Addresses;
 use crate::observe::observer::{Observer, Seen};
@@ -63,8 +64,6 @@ use std::time::{Duration, Instant};
 
 /// How long the thread sleeps without any reason to wake.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
-/// Pause before a full scan is done again because the one before was in doubt.
-const RESCAN_PAUSE: Duration = Duration::from_millis(200);
 /// How long a reload waits for files that are still being written, beyond what is there.
 const RELOAD_WAIT_MAX: Duration = Duration::from_secs(3);
 
@@ -106,15 +105,10 @@ struct Mind {
     /// What stands against keys, and whether that may have changed.
     key_findings: Vec<Diagnostic>,
     is_news: bool,
-    watcher: Watcher,
-    files: Files,
+    source: Source,
     world: World,
     version: u64,
     waits: Waits,
-    again_at: Option<Instant>,
-    /// When the next full scan begins, where one is wanted.
-    rescan_at: Option<Instant>,
-    scan_began: Instant,
     reloads: Vec<Reload>,
     keeper: Keeper,
     again: Again,
@@ -146,7 +140,7 @@ impl Mind {
         files.progress = Arc::clone(&world.progress);
         files.limit_memory(options.memory);
         let mind = Mind {
-            files,
+            source: Source::new(files, watcher),
             world,
             config: options.config,
             read_config: options.read_config,
@@ -170,12 +164,8 @@ impl Mind {
             anchors: None,
             key_findings: Vec::new(),
             is_news: false,
-            watcher,
             version: 0,
             waits: Waits::default(),
-            again_at: None,
-            rescan_at: None,
-            scan_began: now.steady,
             reloads: Vec::new(),
             keeper: Keeper::new(now.steady),
             again,
@@ -205,7 +195,7 @@ impl Mind {
     fn run(mut self, inbox: &Receiver<Event>) {
         self.keep_homes();
         loop {
-            let event = if self.is_busy() {
+            let event = if self.source.is_busy(Moment::now()) {
                 inbox.try_recv().map_err(|fault| fault == TryRecvError::Disconnected)
             } else {
                 inbox.recv_timeout(self.sleep()).map_err(|fault| fault == RecvTimeoutError::Disconnected)
@@ -213,7 +203,10 @@ impl Mind {
             self.look_for_others();
             match event {
                 Ok(Event::Stop) | Err(true) => return self.instance.end(),
-                Ok(Event::Files) => self.look(),
+                Ok(Event::Files) => {
+                    self.source.wake();
+                    self.poll(Moment::now());
+                }
                 Ok(Event::Reload) => drop(self.reload()),
                 Ok(Event::Request(request, reply)) => self.request(request, reply),
                 Ok(Event::Asked) => self.begin_asked(),
@@ -222,7 +215,7 @@ impl Mind {
                 Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),
                 Ok(Event::Probed(seen)) => self.probed(*seen),
                 Ok(Event::Socket(why)) => self.socket_is(why),
-                Err(false) if self.is_busy() => self.scan_on(),
+                Err(false) if self.source.is_busy(Moment::now()) => self.poll(Moment::now()),
                 Err(false) => self.tick(),
             }
             self.drop_previous();
@@ -235,57 +228,17 @@ impl Mind {
         }
     }
 
-    /// Whether a full scan is under way, or wanted now.
-    fn is_busy(&self) -> bool {
-        self.files.is_scanning() || self.rescan_at.is_some_and(|at| at <= Instant::now())
-    }
-
     fn sleep(&self) -> Duration {
         let now = Instant::now();
         let reload = self.reloads.iter().map(|reload| reload.deadline).min();
-        let wakes = [self.again_at, self.rescan_at, self.waits.next(), reload, self.rolls_next(), self.pools_next()];
+        let wakes = [self.source.next(), self.waits.next(), reload, self.rolls_next(), self.pools_next()];
         wakes.into_iter().flatten().min().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now).min(SLEEP_MAX))
     }
 
-    /// Scans everything at once.
-    fn scan(&mut self) -> Changes {
-        let began = Instant::now();
-        let changes = self.files.scan(Moment::now());
-        self.watcher.scanned(changes.complete, began.elapsed());
-        self.rescan_at = None;
-        changes
-    }
-
-    /// A slice of the full scan, so that a tenant's file never waits long for it.
-    fn scan_on(&mut self) {
-        if !self.files.is_scanning() {
-            self.rescan_at = None;
-            self.scan_began = Instant::now();
-            self.files.scan_begin();
-        }
-        let changes = self.files.scan_slice(Moment::now());
-        let ended = !self.files.is_scanning();
-        if ended {
-            self.watcher.scanned(changes.complete, self.scan_began.elapsed());
-        }
-        let wanted = changes.rescan;
-        let mut changed = self.take_in(changes);
-        if wanted {
-            // What made this scan doubtful needs a moment to end.
-            self.rescan_at = Some(Instant::now() + RESCAN_PAUSE);
-        }
-        if ended {
-            let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
-            changed |= self.world.refresh_certificates(&mut disk);
-        }
-        if changed {
-            self.publish();
-        }
-    }
-
     fn tick(&mut self) {
-        if self.again_at.is_some_and(|at| at <= Instant::now()) {
-            self.look();
+        let now = Moment::now();
+        if self.source.is_due(now) {
+            self.poll(now);
         }
         if !self.disk_findings.is_empty() || self.keeper.may_keep(&self.store) {
             self.publish();
@@ -296,11 +249,11 @@ impl Mind {
 
 fn disk<'a>(
     config: &'a Config,
-    files: &'a mut Files,
+    source: &'a mut Source,
     store: &'a Store,
     (rolls, certs): (&'a mut Rolls, &'a mut Certs),
 ) -> Disk<'a> {
-    Disk { config, files, store, rolls, certs, now: time::now() }
+    Disk { config, source, store, rolls, certs, now: time::now() }
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {

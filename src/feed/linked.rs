@@ -5,13 +5,13 @@
 use crate::feed::link::resolve;
 use crate::feed::settle::{Hint, Moment, SETTLE, Settling};
 use crate::feed::wait::settling;
-use crate::feed::{Changes, Files};
+use crate::feed::{Files, Found};
 use crate::world::paths::is_dropping_folder;
 use crate::world::trouble::Reason;
 
 impl Files {
     /// Looks at a link. True: it leads to a folder inside the root, which is to be walked.
-    pub(super) fn link(&mut self, path: &str, hint: Hint, now: Moment, out: &mut Changes) -> bool {
+    pub(super) fn link(&mut self, path: &str, hint: Hint, now: Moment, out: &mut Found) -> bool {
         let resolved = resolve(&self.real, path);
         let was_folder = self.folders.contains_key(path);
         let kind = self.kind(path).filter(|_| !was_folder);
@@ -58,7 +58,7 @@ impl Files {
     }
 
     /// A link without its target: a trouble once that has lasted.
-    fn dangling(&mut self, path: &str, now: Moment, out: &mut Changes) {
+    fn dangling(&mut self, path: &str, now: Moment, out: &mut Found) {
         self.see(path);
         self.see_below(path);
         match self.settling.get(path) {

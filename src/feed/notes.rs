@@ -2,7 +2,7 @@
 //!
 //! A trouble is said once, when it begins, and once more when it ends. Noting one never drops what was delivered.
 
-use crate::feed::{Changes, Entry, Files, Place};
+use crate::feed::{Entry, Files, Found, Place};
 use crate::world::paths::{FILES_MAX, range_below};
 use crate::world::trouble::{Healed, Reason, Trouble, code_of};
 use std::path::PathBuf;
@@ -35,13 +35,13 @@ impl Files {
     }
 
     /// A file is in trouble: said once. What was delivered stays.
-    pub(super) fn trouble(&mut self, path: &str, reason: Reason, out: &mut Changes) {
+    pub(super) fn trouble(&mut self, path: &str, reason: Reason, out: &mut Found) {
         self.settling.remove(path);
         self.tell(path, reason, out);
     }
 
     /// The same of a file that is waited for all the same.
-    pub(super) fn tell(&mut self, path: &str, reason: Reason, out: &mut Changes) {
+    pub(super) fn tell(&mut self, path: &str, reason: Reason, out: &mut Found) {
         if self.entries.len() >= FILES_MAX && !self.entries.contains_key(path) {
             return self.place("", Reason::TooManyFiles, out);
         }
@@ -55,7 +55,7 @@ impl Files {
         }
     }
 
-    pub(super) fn heal(&mut self, path: &str, out: &mut Changes) {
+    pub(super) fn heal(&mut self, path: &str, out: &mut Found) {
         if let Some(entry) = self.entries.get_mut(path).filter(|entry| entry.trouble != 0) {
             out.healed.push(Healed { path: PathBuf::from(path), code: code_of(entry.trouble) });
             entry.trouble = 0;
@@ -63,14 +63,14 @@ impl Files {
     }
 
     /// A folder, or a name that can be none of our files, is in trouble: said once.
-    pub(super) fn place(&mut self, path: &str, reason: Reason, out: &mut Changes) {
+    pub(super) fn place(&mut self, path: &str, reason: Reason, out: &mut Found) {
         let before = self.places.insert(path.to_owned(), Place { reason, met: self.walks });
         if before.is_none_or(|before| before.reason != reason) {
             out.troubled.push(Trouble { path: PathBuf::from(path), reason });
         }
     }
 
-    pub(super) fn heal_place(&mut self, path: &str, out: &mut Changes) {
+    pub(super) fn heal_place(&mut self, path: &str, out: &mut Found) {
         if let Some(place) = self.places.remove(path) {
             out.healed.push(Healed { path: PathBuf::from(path), code: place.reason.code() });
         }

@@ -8,7 +8,7 @@ use crate::feed::read::{Content, admit, identity};
 use crate::feed::settle;
 use crate::feed::settle::{HELD_MAX, Hint, Identity, Known, Moment, Settling, Verdict, decide};
 use crate::feed::wait::settling;
-use crate::feed::{Changes, DELIVERED, Entry, FORGOTTEN, File, Files};
+use crate::feed::{DELIVERED, Entry, FORGOTTEN, File, Files, Found};
 use crate::world::paths::{FILES_MAX, Kind};
 use crate::world::trouble::{Reason, Trouble};
 use ring::digest;
@@ -19,7 +19,7 @@ use std::time::Instant;
 
 impl Files {
     /// Looks at a file with a name of ours; `meta` is that of a link's target.
-    pub(super) fn file(&mut self, path: &str, kind: Kind, meta: &Metadata, hint: Hint, now: Moment, out: &mut Changes) {
+    pub(super) fn file(&mut self, path: &str, kind: Kind, meta: &Metadata, hint: Hint, now: Moment, out: &mut Found) {
         if let Err(reason) = admit(meta, kind) {
             return self.trouble(path, reason, out);
         }
@@ -60,7 +60,7 @@ impl Files {
     }
 
     /// Whether so many octets more are too many for this go: what is read is held until all of it is taken in.
-    fn is_too_much(&mut self, octets: u64, out: &Changes) -> bool {
+    fn is_too_much(&mut self, octets: u64, out: &Found) -> bool {
         if out.changed.is_empty() {
             self.batch_octets = 0;
         }
@@ -72,7 +72,7 @@ impl Files {
     }
 
     /// Reads a file; `writer` is since when events tell of somebody who has it open for writing.
-    fn read(&mut self, path: &str, kind: Kind, writer: Option<Instant>, now: Moment, out: &mut Changes) {
+    fn read(&mut self, path: &str, kind: Kind, writer: Option<Instant>, now: Moment, out: &mut Found) {
         match read::read(&self.real.join(path), &self.real, kind, writer.is_some()) {
             Err(reason) => self.refused(path, reason, now, out),
             Ok(Content::Gone) => self.absent(path, now, out),
@@ -103,7 +103,7 @@ impl Files {
     }
 
     /// Somebody has it open for writing: what was delivered before stays, and after a while that is a trouble.
-    fn held(&mut self, path: &str, seen: &Identity, since: Instant, now: Moment, out: &mut Changes) {
+    fn held(&mut self, path: &str, seen: &Identity, since: Instant, now: Moment, out: &mut Found) {
         self.wait_for_writer(path, seen, Some(since), now);
         if now.steady.saturating_duration_since(since) >= HELD_MAX {
             self.tell(path, Reason::HeldOpen, out);
@@ -142,7 +142,7 @@ impl Files {
     /// Files that nobody has read yet, since somebody has them open for writing: told at once where nothing is served
     /// for them, as at a start.
     pub fn tell_held(&mut self) -> Vec<Trouble> {
-        let mut out = Changes::default();
+        let mut out = Found::default();
         let held = self.settling.iter().filter(|(_, settling)| settling.writer.is_some());
         let held: Vec<String> = held.map(|(path, _)| path.clone()).collect();
         for path in held {

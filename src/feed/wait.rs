@@ -5,7 +5,7 @@
 
 use crate::feed::read::is_gone;
 use crate::feed::settle::{Hint, Identity, Moment, REMOVALS_MAX, SETTLE, Settling};
-use crate::feed::{Changes, DELIVERED, FORGOTTEN, Files};
+use crate::feed::{DELIVERED, FORGOTTEN, Files, Found};
 use crate::world::paths::{range_below, zone_folder};
 use crate::world::trouble::Reason;
 use std::path::PathBuf;
@@ -40,13 +40,13 @@ impl Files {
     }
 
     /// The system refuses to have a file read: that is its trouble, and it is tried again where that passes.
-    pub(super) fn refused(&mut self, path: &str, reason: Reason, now: Moment, out: &mut Changes) {
+    pub(super) fn refused(&mut self, path: &str, reason: Reason, now: Moment, out: &mut Found) {
         self.trouble(path, reason, out);
         self.try_later(path, reason, now);
     }
 
     /// Tries what could not be read, where its time has come.
-    fn settle_short(&mut self, now: Moment, out: &mut Changes) {
+    fn settle_short(&mut self, now: Moment, out: &mut Found) {
         let is_due = |at: &Instant| *at <= now.steady;
         let due: Vec<String> =
             self.short.iter().filter(|(_, (at, _))| is_due(at)).map(|(path, _)| path.clone()).collect();
@@ -76,7 +76,7 @@ impl Files {
     }
 
     /// Nothing is at `path`, be it a file or a folder that was there before.
-    pub(super) fn absent(&mut self, path: &str, now: Moment, out: &mut Changes) {
+    pub(super) fn absent(&mut self, path: &str, now: Moment, out: &mut Found) {
         self.links.forget(path);
         self.no_file(path, now);
         if self.folders.contains_key(path) {
@@ -120,7 +120,7 @@ impl Files {
     }
 
     /// Does what waited until `now`.
-    pub(super) fn settle(&mut self, now: Moment, out: &mut Changes) {
+    pub(super) fn settle(&mut self, now: Moment, out: &mut Found) {
         while let Some((due, path)) = self.queue.pop_front_if(|(due, _)| *due <= now.steady) {
             match self.settling.get(&path).map(|settling| settling.since + SETTLE) {
                 None => continue,
@@ -145,7 +145,7 @@ impl Files {
     }
 
     /// Tenant folders that are gone: a fault while their zone is there; with the zone gone too, a removal.
-    fn settle_lost(&mut self, now: Moment, out: &mut Changes) {
+    fn settle_lost(&mut self, now: Moment, out: &mut Found) {
         let due: Vec<String> = self
             .lost
             .iter()
@@ -178,7 +178,7 @@ impl Files {
     }
 
     /// Files that are gone, all together, so that whoever counts removals sees them as one change.
-    fn settle_missing(&mut self, now: Moment, out: &mut Changes) {
+    fn settle_missing(&mut self, now: Moment, out: &mut Found) {
         if self.missing.is_empty() {
             self.missed = None;
             return;
@@ -209,7 +209,7 @@ impl Files {
         }
     }
 
-    fn remove_if_gone(&mut self, path: &str, now: Moment, out: &mut Changes) {
+    fn remove_if_gone(&mut self, path: &str, now: Moment, out: &mut Found) {
         match self.real.join(path).symlink_metadata() {
             Err(fault) if is_gone(&fault) => {}
             Ok(meta) if meta.is_dir() => {}

@@ -5,7 +5,7 @@
 
 use crate::feed::read::{is_gone, unlisted, unreadable};
 use crate::feed::settle::{Hint, Moment};
-use crate::feed::{Changes, Files, Folder, Place, SEEN_FULL, SEEN_PART, lossy};
+use crate::feed::{Files, Folder, Found, Place, SEEN_FULL, SEEN_PART, lossy};
 use crate::world::paths::{FOLDER_DEPTH_MAX, FOLDERS_MAX, is_below, is_dropping_folder, join, range_below};
 use crate::world::trouble::Reason;
 use std::collections::BTreeSet;
@@ -55,8 +55,8 @@ struct Open {
 
 impl Files {
     /// Scans everything at once; [`Files::scan_slice`] does it in small steps.
-    pub fn scan(&mut self, now: Moment) -> Changes {
-        let mut out = Changes::default();
+    pub fn scan(&mut self, now: Moment) -> Found {
+        let mut out = Found::default();
         self.scan_begin();
         while !self.scan_some(now, &mut out) {}
         self.settle(now, &mut out);
@@ -79,15 +79,15 @@ impl Files {
     }
 
     /// The next slice of the full scan; looks may come in between. Does nothing where none is under way.
-    pub fn scan_slice(&mut self, now: Moment) -> Changes {
-        let mut out = Changes::default();
+    pub fn scan_slice(&mut self, now: Moment) -> Found {
+        let mut out = Found::default();
         self.scan_some(now, &mut out);
         self.settle(now, &mut out);
         out
     }
 
     /// True: the scan has ended.
-    fn scan_some(&mut self, now: Moment, out: &mut Changes) -> bool {
+    fn scan_some(&mut self, now: Moment, out: &mut Found) -> bool {
         let Some(mut walk) = self.full.take() else { return true };
         if walk.open.is_none() && walk.stack.last().is_some_and(|step| step.path.is_empty()) && !self.enter_root(out) {
             return true;
@@ -110,7 +110,7 @@ impl Files {
     }
 
     /// Finds the root anew: it may be a link, and it may be another folder than last time.
-    fn enter_root(&mut self, out: &mut Changes) -> bool {
+    fn enter_root(&mut self, out: &mut Found) -> bool {
         let found = self.root.canonicalize().and_then(|real| Ok((real.metadata()?, real)));
         match found {
             Ok((meta, real)) if meta.is_dir() => {
@@ -135,7 +135,7 @@ impl Files {
     }
 
     /// Scans below one folder.
-    pub(super) fn walk_part(&mut self, path: &str, linked: bool, hint: Hint, now: Moment, out: &mut Changes) {
+    pub(super) fn walk_part(&mut self, path: &str, linked: bool, hint: Hint, now: Moment, out: &mut Found) {
         let hint = if hint == Hint::Placed { hint } else { Hint::None };
         let linked = linked || self.is_below_link(path);
         let step = Step { path: path.to_owned(), linked };
@@ -155,7 +155,7 @@ impl Files {
     }
 
     /// Files that only master files name, wherever they lie.
-    fn walk_includes(&mut self, now: Moment, out: &mut Changes) {
+    fn walk_includes(&mut self, now: Moment, out: &mut Found) {
         let hidden =
             |path: &&String| path.rsplit_once('/').is_some_and(|(above, _)| above.split('/').any(is_dropping_folder));
         for path in self.includes.iter().filter(hidden).cloned().collect::<Vec<String>>() {
@@ -169,7 +169,7 @@ impl Files {
     }
 
     /// A slice of a walk. True: it has ended.
-    fn walk_some(&mut self, walk: &mut Walk, now: Moment, out: &mut Changes) -> bool {
+    fn walk_some(&mut self, walk: &mut Walk, now: Moment, out: &mut Found) -> bool {
         let mut octets = 0usize;
         for _ in 0..SLICE_NAMES {
             let delivered = out.changed.len();
@@ -195,7 +195,7 @@ impl Files {
         false
     }
 
-    fn open_folder(&mut self, walk: &mut Walk, step: Step, now: Moment, out: &mut Changes) {
+    fn open_folder(&mut self, walk: &mut Walk, step: Step, now: Moment, out: &mut Found) {
         let path = self.real.join(&step.path);
         if step.linked && !path.canonicalize().is_ok_and(|real| real.starts_with(&self.real)) {
             return self.unread(walk, &step.path, Reason::LinkOut, out);
@@ -220,21 +220,21 @@ impl Files {
     }
 
     /// A folder that the system does not list; where that passes, it is tried again.
-    fn unlisted(&mut self, walk: &mut Walk, path: &str, fault: &Error, now: Moment, out: &mut Changes) {
+    fn unlisted(&mut self, walk: &mut Walk, path: &str, fault: &Error, now: Moment, out: &mut Found) {
         let reason = unlisted(fault);
         self.try_later(path, reason, now);
         self.unread(walk, path, reason, out);
     }
 
     /// A folder whose content cannot be seen: all that was known stays.
-    fn unread(&mut self, walk: &mut Walk, path: &str, reason: Reason, out: &mut Changes) {
+    fn unread(&mut self, walk: &mut Walk, path: &str, reason: Reason, out: &mut Found) {
         self.place(path, reason, out);
         self.see_below(path);
         walk.unread.insert(path.to_owned());
     }
 
     /// One name of the folder that is open.
-    fn name(&mut self, walk: &mut Walk, entry: &DirEntry, now: Moment, out: &mut Changes) {
+    fn name(&mut self, walk: &mut Walk, entry: &DirEntry, now: Moment, out: &mut Found) {
         let Some(open) = &mut walk.open else { return };
         let (folder, linked) = (open.step.path.clone(), open.step.linked);
         let name = entry.file_name();
@@ -275,7 +275,7 @@ impl Files {
         }
     }
 
-    fn push(&mut self, walk: &mut Walk, path: String, linked: bool, out: &mut Changes) {
+    fn push(&mut self, walk: &mut Walk, path: String, linked: bool, out: &mut Found) {
         if path.split('/').count() > FOLDER_DEPTH_MAX {
             return self.unread(walk, &path, Reason::TooDeep, out);
         }
@@ -283,7 +283,7 @@ impl Files {
     }
 
     /// All names of a folder were read. An empty one on another file system than before was unmounted.
-    fn close_folder(&mut self, walk: &mut Walk, out: &mut Changes) {
+    fn close_folder(&mut self, walk: &mut Walk, out: &mut Found) {
         let Some(open) = walk.open.take() else { return };
         let path = open.step.path;
         let below = range_below::<Box<str>>(&path);
@@ -301,7 +301,7 @@ impl Files {
     }
 
     /// What was known below the top and was not seen is missing; troubles that were not met again have ended.
-    fn walk_end(&mut self, walk: Walk, flag: u8, now: Moment, out: &mut Changes) {
+    fn walk_end(&mut self, walk: Walk, flag: u8, now: Moment, out: &mut Found) {
         let below = range_below::<Box<str>>(&walk.top);
         let mut folders: Vec<String> = Vec::new();
         for (path, folder) in self.folders.range_mut(below.clone()).filter(|(path, _)| !path.is_empty()) {

@@ -2,7 +2,7 @@
 
 use mxseal::feed::settle::{Hint, Moment};
 use mxseal::feed::watch::{Pace, Rescan, Watcher};
-use mxseal::feed::{Changes, Files};
+use mxseal::feed::{Files, Found};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -129,7 +129,7 @@ impl World {
         self.shift += span;
     }
 
-    pub(crate) fn apply(&mut self, changes: Changes) -> Changes {
+    pub(crate) fn apply(&mut self, changes: Found) -> Found {
         for file in &changes.changed {
             self.deliveries += 1;
             self.state.insert(file.path.clone(), file.content.clone());
@@ -148,7 +148,7 @@ impl World {
         changes
     }
 
-    pub(crate) fn scan(&mut self) -> Changes {
+    pub(crate) fn scan(&mut self) -> Found {
         let changes = self.files.scan(self.now());
         self.apply(changes)
     }
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    pub(crate) fn look(&mut self, paths: &[(&str, Hint)]) -> Changes {
+    pub(crate) fn look(&mut self, paths: &[(&str, Hint)]) -> Found {
         let paths = paths.iter().map(|(path, hint)| (PathBuf::from(path), *hint)).collect();
         let changes = self.files.look(&paths, self.now());
         self.apply(changes)

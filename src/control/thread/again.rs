@@ -84,7 +84,7 @@ impl Mind {
         }
         let before = self.frozen_zones();
         let wanted = tried.into_iter().map(|apex| (apex, Keys::Wanted)).collect();
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.set_keys(wanted, &mut outside);
         if is_read || self.frozen_zones() != before {
             self.note_goals();

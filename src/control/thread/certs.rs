@@ -145,7 +145,7 @@ impl Mind {
 
     /// What is served of pools follows what was decided; published where it is other than before, or `is_other` says so.
     pub(super) fn serve_pools(&mut self, is_other: bool) {
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         if self.world.pools.rebuild(&mut outside) || is_other {
             self.publish();
         } else {
@@ -179,7 +179,7 @@ impl Mind {
         if !is_other {
             return false;
         }
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         let is_served = self.world.refresh_certificates(&mut outside);
         self.is_pool_news = true;
         if !is_served {

@@ -40,7 +40,7 @@ impl Mind {
             self.rolls.shift = shift;
             if is_told {
                 tracing::info!("a clock has told the time: zones are signed from now on");
-                let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+                let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
                 self.world.thaw(&mut outside);
                 self.note_goals();
             }

@@ -36,7 +36,7 @@ impl Mind {
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
         self.rolls.read_again(&self.store);
         self.rolls.asker.configure(self.config.clone());
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         outside.certs.configure(Config {
             zones: outside.config.zones.clone(),
             keys: outside.config.keys.clone(),
@@ -45,9 +45,7 @@ impl Mind {
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
         self.world.refresh_certificates(&mut outside);
-        // A person who reloads says that files are whole, where the kernel does not know better.
-        self.files.forget_writers();
-        let changes = self.scan();
+        let changes = self.source.all();
         self.take_in(changes);
         self.read_roots();
         self.is_pool_news = true;
@@ -67,12 +65,12 @@ impl Mind {
     /// Ends the reloads that wait for nothing any more.
     pub(super) fn end_reloads(&mut self) {
         let now = Instant::now();
-        let settled = !self.files.is_waiting() && self.rescan_at.is_none() && !self.files.is_scanning();
+        let settled = self.source.is_settled();
         let (ended, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
         self.reloads = waiting;
         if ended.iter().any(|reload| reload.allow_shrink) {
-            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             log_done(&self.world.allow_shrink(time::now(), &mut outside));
             self.publish();
         }

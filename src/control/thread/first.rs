@@ -2,27 +2,23 @@
 //!
 //! What was good once is taken back where the files are broken now; nothing here makes anything anew.
 
-use crate::control::outside::settled_scan;
 use crate::control::thread::{Mind, disk};
 use crate::dns::name::Name;
 use crate::store::{LastGood, StoreFault};
 use crate::time;
 use crate::zone::master;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 impl Mind {
     /// The first batch: everything there is, and what an earlier process kept.
     pub(super) fn first_scan(&mut self) {
-        let began = Instant::now();
         let now = time::now();
         // Nothing is decided by a clock that went on uncounted, or that is in doubt.
         self.tell_clock();
         let ways = self.certs.restore_ways(&self.store, now);
         self.world.pools.restore_ways(ways, now.0);
         self.read_roots();
-        let changes = settled_scan(&mut self.files);
-        self.watcher.scanned(changes.complete, began.elapsed());
+        let changes = self.source.first();
         self.world.progress.found_all();
         self.take_in(changes);
         let pools = self.store.last_good(LastGood::Pools).ok().flatten();
@@ -67,7 +63,7 @@ impl Mind {
         let is_known = new.is_empty() && masters.is_empty();
         self.restored.extend(new.into_iter().filter(|apex| !self.keeper.unread.contains_key(apex)));
         if pools.is_some() || !is_known {
-            let mut disk = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            let mut disk = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
         }
     }

@@ -320,7 +320,7 @@ impl Mind {
     fn serve_imported(&mut self, apex: &Name) {
         let mut outside = crate::control::thread::disk(
             &self.config,
-            &mut self.files,
+            &mut self.source,
             &self.store,
             (&mut self.rolls, &mut self.certs),
         );

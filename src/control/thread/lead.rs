@@ -55,7 +55,7 @@ impl Mind {
 
     /// Whatever waited for this server to lead goes on.
     fn lead_on(&mut self) {
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.thaw(&mut outside);
         self.note_goals();
         self.publish();

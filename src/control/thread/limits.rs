@@ -26,7 +26,7 @@ impl Mind {
         found.extend(self.limit_pools());
         if self.caps() != before {
             self.renew_keys();
-            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(Vec::new(), &mut outside);
             self.world.pools.rebuild(&mut outside);
         }

@@ -39,7 +39,7 @@ impl Mind {
     }
 
     fn go_on(&mut self) {
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.go_on(ASKING, &mut outside);
     }
 
@@ -57,7 +57,7 @@ impl Mind {
         let freed = before.iter().filter(|apex| !now.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
         changed.extend(freed.map(|apex| (apex.clone(), Keys::Wanted)));
         if !changed.is_empty() {
-            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(changed, &mut outside);
         }
         let found = self.rolls.past_findings(&self.store);

@@ -5,6 +5,7 @@ use crate::control::rolls::gauges::{At, RollGauges, gauges};
 use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
+use crate::feed::settle::Moment;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
 use crate::protocol::HostStanding;
 use crate::protocol::{HostInfo, ZoneStanding};
@@ -71,7 +72,7 @@ impl Mind {
             .chain(&self.pool_findings);
         let more: Vec<Diagnostic> = more.cloned().chain(self.keeper.refused(&self.config.keys)).collect();
         self.findings.update(&self.world, &more, Instant::now());
-        let last_scan = self.watcher.counts().last_success.0;
+        let last_scan = self.source.counts().last_success.0;
         let beside =
             Beside { findings: self.findings.shown(), frozen: self.frozen(), snapshot: self.version, last_scan };
         let view = View::new(&self.world, &self.view.load(), beside);
@@ -150,8 +151,8 @@ impl Mind {
     }
 
     pub(super) fn watch_gauges(&self) {
-        let counts = self.watcher.counts();
-        let lag = self.again_at.map_or(0.0, |at| Instant::now().saturating_duration_since(at).as_secs_f64());
+        let counts = self.source.counts();
+        let lag = self.source.lag(Moment::now()).as_secs_f64();
         self.metrics.set(|gauges| {
             gauges.watch = WatchGauges {
                 last_success: counts.last_success,

@@ -78,7 +78,7 @@ impl Mind {
             if serving.is_empty() {
                 break;
             }
-            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(serving, &mut outside);
             self.publish();
         }
@@ -179,7 +179,7 @@ impl Mind {
             }
         }
         if !renewed.is_empty() {
-            let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(renewed, &mut outside);
         }
     }

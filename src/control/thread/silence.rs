@@ -57,7 +57,7 @@ impl Mind {
             self.rolls.asker.is_told(apex);
         }
         self.rolls.words.insert(apex.clone(), word);
-        let mut outside = disk(&self.config, &mut self.files, &self.store, (&mut self.rolls, &mut self.certs));
+        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
         self.rolls.words.remove(apex);
         self.note_goals();
