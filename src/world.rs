@@ -1,6 +1,7 @@
 //! All that the control plane knows: zones, pools, tenants, their files, and the snapshot that follows from them.
 //!
-//! It decides and never acts: files, certificates and keys come in through [`Outside`], the snapshot goes out as a value.
+//! It decides and never acts: what it asks about files and of before comes in through [`Outside`], what is to be done goes
+//! out as [`Want`], and the snapshot as a value.
 
 mod attempt;
 mod build;
@@ -19,6 +20,7 @@ pub mod pools;
 mod room;
 pub mod tenants;
 pub mod trouble;
+mod want;
 pub mod zones;
 
 pub use changes::FileChange;
@@ -30,7 +32,7 @@ use crate::dns::{name::Name, zone_name};
 use crate::metrics::progress::Progress;
 use crate::time::UnixTime;
 use crate::world::file_names::FileNames;
-use crate::world::pools::{Joined, Left, PoolOutside, PoolTable};
+use crate::world::pools::{PoolOutside, PoolTable};
 use crate::world::tenants::bulk::{Fresh, Job};
 use crate::world::tenants::{Done, Surroundings, Tenants, homes::Homes};
 use crate::world::trouble::Reason;
@@ -41,6 +43,7 @@ use files::{master_gone, only_tenants};
 use findings::FINDINGS_TOLD_MAX;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+pub use want::Want;
 
 /// The file of the pools below `zones/`.
 pub const POOLS_FILE: &str = "pools.toml";
@@ -55,20 +58,14 @@ pub const ZONES_MAX: usize = 100_000;
 /// the first files of a start hold is in memory for a moment.
 pub const TENANTS_MAX: usize = 10_000_000;
 
-/// What only a shell can do.
+/// What only a shell can tell.
 pub trait Outside: PoolOutside {
     /// A file below `zones/`, or why not.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
-    /// Makes durable who is on a way between two pools, before anybody is served by it.
-    fn join_ways(&mut self, _joined: Vec<Joined>) {}
-    /// Makes durable who left ways for others, once all that joined is.
-    fn leave_ways(&mut self, _left: Vec<Left>) {}
     /// The pools that a zone's tenants were served from when the last process ended; none: not known.
     fn homes(&mut self, _apex: &Name) -> Option<String> {
         None
     }
-    /// The keys of a zone; made at its first start.
-    fn keys(&mut self, zone: &ZoneState) -> Keys;
     /// Whether a zone was ever signed here.
     fn was_signed(&mut self, apex: &Name) -> bool;
     /// Whether last good content of its master file was kept when the last process ended.
@@ -119,6 +116,8 @@ pub struct World {
     told_max: usize,
     /// Where tenants of zones were that are gone.
     pub left_homes: BTreeMap<Name, Homes>,
+    /// Whether a zone may want keys since they were asked for last.
+    wants_keys: bool,
     /// Findings about zones that cannot be: bad names of files; none: it is only counted.
     misnamed: BTreeMap<String, Option<Box<Diagnostic>>>,
 }
@@ -144,6 +143,7 @@ impl World {
             troubles: BTreeMap::new(),
             told_max: FINDINGS_TOLD_MAX,
             left_homes: BTreeMap::new(),
+            wants_keys: false,
             misnamed: BTreeMap::new(),
         }
     }
@@ -217,9 +217,8 @@ impl World {
             let what = self.with_tenants(&apex, now, |tenants, around, pools| tenants.retry(around, pools));
             done.entry(apex).or_default().add(&what);
         }
-        self.go_ways(outside);
-        self.pools.settle_apart(outside);
-        self.pools.sweep(outside);
+        self.pools.settle_apart();
+        self.pools.sweep();
         self.drop_empty(outside);
         self.uncover(outside);
         if !gone.is_empty() {
@@ -241,9 +240,8 @@ impl World {
             zone.refuse(only_tenants(apex, format!("{}/{}", self.shown, zone.path)), Master::Gone);
             forgotten = true;
         }
-        self.go_ways(outside);
-        self.pools.settle_apart(outside);
-        self.pools.sweep(outside);
+        self.pools.settle_apart();
+        self.pools.sweep();
         self.drop_empty(outside);
         self.uncover(outside);
         self.give_back_numbers();
@@ -263,7 +261,7 @@ impl World {
         outside: &mut dyn Outside,
     ) {
         if let Some(text) = pools {
-            self.pools.restore(text, outside);
+            self.pools.restore(text);
         }
         for (apex, text) in masters {
             let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
@@ -287,9 +285,8 @@ impl World {
                 Done::default()
             });
         }
-        self.go_ways(outside);
-        self.pools.settle_apart(outside);
-        self.pools.sweep(outside);
+        self.pools.settle_apart();
+        self.pools.sweep();
         self.drop_empty(outside);
         self.uncover(outside);
     }

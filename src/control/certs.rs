@@ -164,11 +164,11 @@ impl Certs {
     }
 
     /// What is served of a pool whose files say this; recorded when this returns.
-    pub fn serve_pool(&mut self, store: &Store, pool: &str, wanted: &PoolWanted<'_>, now: UnixTime) -> PoolServed {
-        let (bounds, wants) = (self.bounds, want(wanted));
+    pub fn serve_pool(&mut self, store: &Store, wanted: &PoolWanted, now: UnixTime) -> PoolServed {
+        let (pool, bounds, wants) = (wanted.pool.as_str(), self.bounds, want(wanted));
         let policy = policy(&self.config, bounds, pool, &wants);
         let (credited, clock) = (self.credited, self.clock.clone());
-        let Some(life) = self.open(store, pool, now) else { return self.serve_closed(store, pool, wanted) };
+        let Some(life) = self.open(store, pool, now) else { return self.serve_closed(store, wanted) };
         (life.policy, life.wanted) = (policy, wants);
         life.certificates = wanted.certificates.to_vec();
         if life.facts().limits_next.is_none() {
@@ -306,7 +306,7 @@ pub fn date(moment: UnixTime) -> String {
     jiff::Timestamp::from_second(seconds).map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
 }
 
-fn want(wanted: &PoolWanted<'_>) -> Wanted {
+fn want(wanted: &PoolWanted) -> Wanted {
     let current = wanted.certificates.iter().map(|(_, leaf): &(String, Leaf)| (leaf.spki, leaf.kind));
     let apart: Vec<IpAddr> = wanted.apart.iter().copied().filter(|at| crate::config::can_be_looked_at(*at)).collect();
     Wanted {

@@ -19,14 +19,14 @@ use crate::store;
 use crate::store::folder::zone_folder;
 use crate::store::records::Records;
 use crate::store::{LastGood, Store};
-use crate::time::{self, UnixTime};
+use crate::time;
 use crate::world::changes::text;
 use crate::world::paths::POOLS_OCTETS_MAX;
-use crate::world::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
+use crate::world::pools::{PoolOutside, PoolWanted, WayServed};
 use crate::world::tenants::bulk::{Fresh, Job};
 use crate::world::trouble::{Reason, Trouble};
-use crate::world::zones::{Keys, ZoneState};
-use crate::world::{Outside, POOLS_FILE, World};
+use crate::world::zones::Keys;
+use crate::world::{Outside, POOLS_FILE, Want, World};
 use crate::zone::tenant;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -50,7 +50,6 @@ pub(super) struct Disk<'a> {
     pub store: &'a Store,
     pub rolls: &'a mut Rolls,
     pub certs: &'a mut Certs,
-    pub now: UnixTime,
 }
 
 /// The outside of `check`: it reads, and changes nothing.
@@ -64,18 +63,6 @@ impl PoolOutside for Disk<'_> {
     fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
         certificate(&self.config.zones, path)
     }
-
-    fn serve_pool(&mut self, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
-        self.certs.serve_pool(self.store, pool, wanted, self.now)
-    }
-
-    fn serve_way(&mut self, way: &str) -> WayServed {
-        self.certs.serve_way(self.store, way, self.now)
-    }
-
-    fn leave_way(&mut self, way: &str) {
-        self.certs.leave_way(self.store, way);
-    }
 }
 
 impl PoolOutside for ReadOnly<'_> {
@@ -85,24 +72,12 @@ impl PoolOutside for ReadOnly<'_> {
 }
 
 impl Outside for Disk<'_> {
-    fn join_ways(&mut self, joined: Vec<Joined>) {
-        self.certs.join_ways(self.store, joined, self.now);
-    }
-
-    fn leave_ways(&mut self, left: Vec<Left>) {
-        self.certs.leave_ways(self.store, left);
-    }
-
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         self.source.read(path, Moment::now()).map_err(|reason| unread(path, reason))
     }
 
     fn homes(&mut self, apex: &Name) -> Option<String> {
         self.certs.read_homes(self.store, apex)
-    }
-
-    fn keys(&mut self, zone: &ZoneState) -> Keys {
-        self.rolls.keys(self.store, &self.config.keys, zone, self.now)
     }
 
     fn is_unsigned(&mut self, apex: &Name) -> bool {
@@ -134,20 +109,6 @@ impl Outside for ReadOnly<'_> {
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
         self.files.include(path, Moment::now()).map_err(|reason| unread(path, reason))
-    }
-
-    /// Keys that are not there yet are no error; content is checked without them.
-    fn keys(&mut self, zone: &ZoneState) -> Keys {
-        let (keys, apex) = (&self.config.keys, &zone.apex);
-        let checked = store::check_keys(keys, apex).and_then(|()| {
-            let facts = store::offline::read_facts(keys, apex)?;
-            let folder = zone_folder(keys, apex);
-            past::check(&self.records, &folder, &apex.to_string(), facts.as_ref(), time::now())
-        });
-        match checked {
-            Ok(()) => Keys::None,
-            Err(frozen) => Keys::Silent(frozen.diagnostic()),
-        }
     }
 
     fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
@@ -290,7 +251,42 @@ pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let records = Records::read(&config.keys);
     let mut outside = ReadOnly { config, files: &mut files, records };
     world.apply_beside(changes.batch(), spoiled, time::now(), &mut outside);
+    settle(&mut world, &mut outside);
     (world, found)
+}
+
+/// Without a server all is served as it is written, and keys are only looked at.
+fn settle(world: &mut World, outside: &mut ReadOnly<'_>) {
+    while let Some(want) = world.want() {
+        match want {
+            Want::Pools(pools) => world.pools.take_served(pools.iter().map(PoolWanted::as_written).collect()),
+            Want::Joined(..) => {}
+            Want::Ways(ways) => world.pools.take_ways(ways.iter().map(|_| WayServed::Ended).collect()),
+            Want::Keys(zones) => {
+                let keys = zones.into_iter().map(|apex| {
+                    let keys = outside.keys(&apex);
+                    (apex, keys)
+                });
+                world.take_keys(keys.collect(), outside);
+            }
+        }
+    }
+}
+
+impl ReadOnly<'_> {
+    /// Keys that are not there yet are no error; content is checked without them.
+    fn keys(&self, apex: &Name) -> Keys {
+        let keys = &self.config.keys;
+        let checked = store::check_keys(keys, apex).and_then(|()| {
+            let facts = store::offline::read_facts(keys, apex)?;
+            let folder = zone_folder(keys, apex);
+            past::check(&self.records, &folder, &apex.to_string(), facts.as_ref(), time::now())
+        });
+        match checked {
+            Ok(()) => Keys::None,
+            Err(frozen) => Keys::Silent(frozen.diagnostic()),
+        }
+    }
 }
 
 /// `signed = false` is a goal, not a switch: a zone that has keys stays signed until they are rolled away.

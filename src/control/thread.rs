@@ -19,9 +19,9 @@ mod parents;
 mod past;
 mod publish;
 mod rolls;
+mod settle;
 mod silence;
 mod start;
-mod turns;
 
 use again::Again;
 pub use start::{Control, Options, ReadConfig, StartFault, start};
@@ -52,7 +52,7 @@ use crate::report::view::View;
 use crate::resolve::anchors::Anchors;
 use crate::store::Store;
 use crate::store::instance::Instance;
-use crate::time::{self, Now};
+use crate::time::Now;
 use crate::world::World;
 use crate::world::tenants::Done;
 use arc_swap::ArcSwap;
@@ -253,7 +253,7 @@ fn disk<'a>(
     store: &'a Store,
     (rolls, certs): (&'a mut Rolls, &'a mut Certs),
 ) -> Disk<'a> {
-    Disk { config, source, store, rolls, certs, now: time::now() }
+    Disk { config, source, store, rolls, certs }
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {

@@ -1,6 +1,6 @@
 //! What is served is built from files and keys: children before their parents, whose cuts they are.
 //!
-//! Pure. A zone gets its keys here when it first has content, and from nobody but the outside.
+//! Pure. A zone wants keys when it first has content.
 
 use crate::config::Policy;
 use crate::dns::name::{self, Name};
@@ -63,7 +63,7 @@ impl World {
             let Some(zone) = self.zones.get_mut(apex) else { continue };
             if let Some(entry) = entry {
                 zone.entry = entry;
-                zone.keys = outside.keys(zone);
+                self.wants_keys = true;
             }
             if matches!(zone.keys, Keys::Silent(_)) {
                 zone.ds_before = outside.ds_before(apex);

@@ -51,20 +51,10 @@ impl World {
         })
     }
 
-    /// Reads the pools' certificates again; true where what is served changed.
-    pub fn refresh_certificates(&mut self, outside: &mut dyn Outside) -> bool {
+    /// Reads the pools' certificates again.
+    pub fn refresh_certificates(&mut self, outside: &mut dyn Outside) {
         let shown = self.shown(POOLS_FILE);
-        self.pools.refresh_certificates(&shown, outside)
-    }
-
-    /// Tenants whose pools changed go their ways: who they are is durable first.
-    pub(super) fn go_ways(&mut self, outside: &mut dyn Outside) {
-        let joined = self.pools.joined();
-        if !joined.is_empty() {
-            outside.join_ways(joined);
-            outside.leave_ways(self.pools.left());
-            self.pools.rebuild(outside);
-        }
+        self.pools.refresh_certificates(&shown, outside);
     }
 
     pub(super) fn apply_pools(&mut self, content: Option<Vec<u8>>, outside: &mut dyn Outside) -> bool {

@@ -1,22 +1,23 @@
 //! The pools: what `pools.toml` says, what is served, and which tenants refer to them.
 //!
 //! Pure. A broken pool keeps its last good records; a pool that tenants use does not go away. What is served of a pool is
-//! not for this to decide: what the files say goes out through [`PoolOutside`], and what may be served comes back.
+//! not for this to decide: what the files say goes out as [`PoolWanted`], and what may be served comes back.
 
 mod apart;
 mod report;
+mod served;
 mod told;
 mod ways;
 
 use crate::cert::Leaf;
 use crate::diagnostic::{self, Diagnostic, Place};
-use crate::zone::endpoint::{PoolIndex, Pools, Records};
+use crate::zone::endpoint::{PoolIndex, Pools};
 use crate::zone::tenant::{self, Pool, SpkiDigest};
 pub use report::PoolReport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-pub use told::{Endpoint, Joined, Kept, KnownWay, Left, Route, WayServed};
+pub use told::{Endpoint, Joined, Kept, KnownWay, Left, Route, WayServed, WayWanted};
 pub use ways::WAY_PREFIX;
 use ways::{Way, Ways};
 
@@ -25,35 +26,25 @@ const BAD_CERTIFICATE: &str = "MX3201";
 /// Code of a file whose last line has no end.
 const UNENDED: &str = "MX3204";
 
-/// What only a shell can do for pools.
+/// What only a shell can tell of pools.
 pub trait PoolOutside {
     /// The certificate that hosts present, from a chain file named by a pool; or why not.
     fn certificate(&mut self, path: &str) -> Result<Leaf, String>;
-
-    /// What is served of a pool whose files say this; it is durable before the answer comes. Without a server: what they say.
-    fn serve_pool(&mut self, _pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
-        wanted.as_written()
-    }
-
-    /// What is served to tenants on their way between pools.
-    fn serve_way(&mut self, _way: &str) -> WayServed {
-        WayServed::Ended
-    }
-
-    /// Nobody is on this way any more, or may come back to it.
-    fn leave_way(&mut self, _way: &str) {}
 }
 
 /// What the files say about a pool.
-pub struct PoolWanted<'a> {
+#[derive(Clone, Debug)]
+pub struct PoolWanted {
+    /// Its name.
+    pub pool: String,
     /// Addresses.
-    pub addresses: &'a [IpAddr],
+    pub addresses: Vec<IpAddr>,
     /// Certificate files by path, with what they hold.
-    pub certificates: &'a [(String, Leaf)],
+    pub certificates: Vec<(String, Leaf)>,
     /// TLSA that are written down.
-    pub tlsa: &'a [SpkiDigest],
+    pub tlsa: Vec<SpkiDigest>,
     /// Addresses of tenants' own whose hosts show keys of the pool, too.
-    pub apart: &'a BTreeSet<IpAddr>,
+    pub apart: BTreeSet<IpAddr>,
 }
 
 /// What is served of a pool.
@@ -65,11 +56,11 @@ pub struct PoolServed {
     pub tlsa: Vec<SpkiDigest>,
 }
 
-impl PoolWanted<'_> {
+impl PoolWanted {
     /// All of it at once.
     pub fn as_written(&self) -> PoolServed {
         let keys = self.certificates.iter().map(|(_, leaf)| leaf.spki.0);
-        PoolServed { addresses: self.addresses.to_vec(), tlsa: self.tlsa.iter().copied().chain(keys).collect() }
+        PoolServed { addresses: self.addresses.clone(), tlsa: self.tlsa.iter().copied().chain(keys).collect() }
     }
 }
 
@@ -79,6 +70,10 @@ pub struct PoolTable {
     by_name: BTreeMap<String, PoolIndex>,
     entries: Vec<Entry>,
     records: Arc<Pools>,
+    /// Whether what is served may be other than what is wanted now.
+    is_stale: bool,
+    /// The records of pools that came back, until those of ways have, too.
+    next: Option<Pools>,
     file_findings: Vec<Diagnostic>,
     /// Whether the file as it is now could be read.
     file_is_good: bool,
@@ -219,7 +214,7 @@ impl PoolTable {
     }
 
     /// Pools that are no longer defined go with their last tenant; true where one went.
-    pub fn sweep(&mut self, outside: &mut dyn PoolOutside) -> bool {
+    pub fn sweep(&mut self) -> bool {
         if !std::mem::take(&mut self.unused) || !self.file_is_good {
             return false;
         }
@@ -234,13 +229,11 @@ impl PoolTable {
             entry.pool = None;
             any = true;
         }
-        if any {
-            self.rebuild(outside);
-        }
+        self.is_stale |= any;
         any
     }
 
-    /// Takes in the text of `pools.toml`; true where what is served changed.
+    /// Takes in the text of `pools.toml`; true where it can be used.
     pub fn apply(&mut self, shown: &str, octets: &[u8], outside: &mut dyn PoolOutside) -> bool {
         self.shown = shown.to_owned();
         let parsed = match tenant::text_of(shown, octets) {
@@ -256,7 +249,6 @@ impl PoolTable {
         }
         self.file_is_good = true;
         self.file_findings = parsed.warnings;
-        let before = Arc::clone(&self.records);
         for entry in &mut self.entries {
             entry.mentioned = false;
             entry.wanted = None;
@@ -269,14 +261,13 @@ impl PoolTable {
         for pool in parsed.entries {
             self.define(shown, pool, outside);
         }
-        self.retire(outside);
-        self.rebuild(outside);
-        before != self.records
+        self.retire();
+        self.is_stale = true;
+        true
     }
 
-    /// Reads the certificates of all pools again; true where what is served changed.
-    pub fn refresh_certificates(&mut self, shown: &str, outside: &mut dyn PoolOutside) -> bool {
-        let before = Arc::clone(&self.records);
+    /// Reads the certificates of all pools again.
+    pub fn refresh_certificates(&mut self, shown: &str, outside: &mut dyn PoolOutside) {
         let file_is_good = self.file_is_good;
         for entry in &mut self.entries {
             let Some(pool) = entry.wanted.as_ref().or(entry.pool.as_ref()) else { continue };
@@ -285,8 +276,7 @@ impl PoolTable {
                 entry.settle(read, file_is_good);
             }
         }
-        self.rebuild(outside);
-        before != self.records
+        self.is_stale = true;
     }
 
     /// The file is gone or cannot be read: everything stays, with the reason.
@@ -317,7 +307,7 @@ impl PoolTable {
     }
 
     /// Pools that the file no longer mentions stay while tenants use them, and go at the next sweep where none does.
-    fn retire(&mut self, outside: &mut dyn PoolOutside) {
+    fn retire(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| !entry.mentioned && entry.pool.is_some()) {
             entry.state = PoolState::LastGood;
         }
@@ -327,30 +317,7 @@ impl PoolTable {
             entry.state = PoolState::Gone;
         }
         self.unused = true;
-        self.sweep(outside);
-    }
-
-    /// What is served now is asked for anew; true where it is other than before.
-    pub fn rebuild(&mut self, outside: &mut dyn PoolOutside) -> bool {
-        let (apart, none) = (self.all_apart(), BTreeSet::new());
-        let entries = self.entries.iter().enumerate();
-        let records = |(at, entry): (usize, &Entry)| {
-            pool_records(entry, apart.get(&at).unwrap_or(&none), self.served_ttl(), outside)
-        };
-        let mut next: Pools = entries.map(records).collect();
-        self.rebuild_ways(&mut next, outside);
-        // An equal value stays the same object, so that nothing looks changed.
-        for (new, old) in next.iter_mut().zip(self.records.iter()) {
-            if new == old {
-                new.clone_from(old);
-            }
-        }
-        let is_changed = next != *self.records;
-        if is_changed {
-            self.looks_change();
-            self.records = Arc::new(next);
-        }
-        is_changed
+        self.sweep();
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -381,17 +348,4 @@ impl PoolTable {
         };
         &mut self.entries[at]
     }
-}
-
-/// The records of a pool, as they may be served; none of what is no pool, or not there.
-fn pool_records(
-    entry: &Entry,
-    apart: &BTreeSet<IpAddr>,
-    ttl: u32,
-    outside: &mut dyn PoolOutside,
-) -> Option<Arc<Records>> {
-    let pool = entry.pool.as_ref().filter(|_| entry.way.is_none())?;
-    let (addresses, certificates, tlsa) = (&pool.addresses, &entry.certificates, &pool.tlsa);
-    let served = outside.serve_pool(&entry.name, &PoolWanted { addresses, certificates, tlsa, apart });
-    Some(Arc::new(Records::new(&served.addresses, &served.tlsa, ttl)))
 }

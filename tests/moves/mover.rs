@@ -9,10 +9,10 @@ use mxseal::roll::hosts::KEYS_MAX;
 use mxseal::roll::hosts::facts::Fact;
 use mxseal::store::Store;
 use mxseal::time::{Seconds, UnixTime};
-use mxseal::world::pools::{Joined, Left, PoolOutside, PoolServed, PoolWanted, WayServed};
+use mxseal::world::pools::{PoolOutside, WayServed, WayWanted};
 use mxseal::world::tenants::homes::Lines;
-use mxseal::world::zones::{Keys, ZoneState};
-use mxseal::world::{FileChange, Outside, World};
+use mxseal::world::zones::Keys;
+use mxseal::world::{FileChange, Outside, Want, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
@@ -79,18 +79,6 @@ impl PoolOutside for Out<'_> {
     fn certificate(&mut self, _path: &str) -> Result<Leaf, String> {
         Err("no such file".to_owned())
     }
-
-    fn serve_pool(&mut self, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
-        self.certs.serve_pool(self.store, pool, wanted, self.now)
-    }
-
-    fn serve_way(&mut self, way: &str) -> WayServed {
-        self.certs.serve_way(self.store, way, self.now)
-    }
-
-    fn leave_way(&mut self, way: &str) {
-        self.certs.leave_way(self.store, way);
-    }
 }
 
 impl Outside for Out<'_> {
@@ -98,24 +86,45 @@ impl Outside for Out<'_> {
         Err("no such file".to_owned())
     }
 
-    fn join_ways(&mut self, joined: Vec<Joined>) {
-        self.certs.join_ways(self.store, joined, self.now);
-    }
-
-    fn leave_ways(&mut self, left: Vec<Left>) {
-        self.certs.leave_ways(self.store, left);
-    }
-
     fn homes(&mut self, apex: &Name) -> Option<String> {
         self.certs.read_homes(self.store, apex)
     }
 
-    fn keys(&mut self, _zone: &ZoneState) -> Keys {
-        Keys::None
-    }
-
     fn was_signed(&mut self, _apex: &Name) -> bool {
         false
+    }
+}
+
+impl Out<'_> {
+    fn settle(&mut self, world: &mut World) {
+        while let Some(want) = world.want() {
+            match want {
+                Want::Pools(pools) => {
+                    let serve = |wanted| self.certs.serve_pool(self.store, wanted, self.now);
+                    let served = pools.iter().map(serve).collect();
+                    world.pools.take_served(served);
+                }
+                Want::Joined(joined, left) => {
+                    self.certs.join_ways(self.store, joined, self.now);
+                    self.certs.leave_ways(self.store, left);
+                }
+                Want::Ways(ways) => {
+                    let served = ways.iter().map(|way| self.serve_way(way)).collect();
+                    world.pools.take_ways(served);
+                }
+                Want::Keys(zones) => {
+                    world.take_keys(zones.into_iter().map(|apex| (apex, Keys::None)).collect(), self);
+                }
+            }
+        }
+    }
+
+    fn serve_way(&mut self, wanted: &WayWanted) -> WayServed {
+        if wanted.is_left {
+            self.certs.leave_way(self.store, &wanted.way);
+            return WayServed::Ended;
+        }
+        self.certs.serve_way(self.store, &wanted.way, self.now)
     }
 }
 
@@ -210,7 +219,10 @@ impl Mover {
 
     fn change(&mut self, batch: Vec<FileChange>) {
         let now = self.now;
-        self.out(|world, out| world.apply(batch, now, out));
+        self.out(|world, out| {
+            world.apply(batch, now, out);
+            out.settle(world);
+        });
         self.publish();
     }
 
@@ -274,7 +286,10 @@ impl Mover {
         for way in self.certs.old_ways(self.now) {
             self.world.pools.close_way(&way);
         }
-        self.out(|world, out| world.pools.rebuild(out));
+        self.out(|world, out| {
+            world.pools.ask_anew();
+            out.settle(world);
+        });
         self.publish();
     }
 

@@ -8,11 +8,11 @@ use mxseal::diagnostic::{Diagnostic, Place};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::sign::key::{Key, generate_pkcs8};
 use mxseal::time::UnixTime;
-use mxseal::world::pools::{Joined, PoolOutside, PoolServed, PoolWanted, WayServed};
+use mxseal::world::pools::{PoolOutside, PoolServed, PoolWanted, WayServed, WayWanted};
 use mxseal::world::tenants::homes::{Homes, Lines};
 use mxseal::world::tenants::{Done, Standing};
 use mxseal::world::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
-use mxseal::world::{FileChange, Outside, World};
+use mxseal::world::{FileChange, Outside, Want, World};
 use mxseal::zone::endpoint::Tenant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -58,19 +58,6 @@ impl PoolOutside for Memory {
             self_signed: true,
         })
     }
-
-    fn serve_pool(&mut self, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
-        self.apart.insert(pool.to_owned(), wanted.apart.clone());
-        wanted.as_written()
-    }
-
-    fn serve_way(&mut self, _way: &str) -> WayServed {
-        if self.ways_last { WayServed::AsBefore } else { WayServed::Ended }
-    }
-
-    fn leave_way(&mut self, way: &str) {
-        self.left_ways.push(way.to_owned());
-    }
 }
 
 impl Outside for Memory {
@@ -78,6 +65,20 @@ impl Outside for Memory {
         self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
     }
 
+    fn homes(&mut self, apex: &Name) -> Option<String> {
+        self.homes.get(apex).cloned()
+    }
+
+    fn was_signed(&mut self, apex: &Name) -> bool {
+        self.keys.contains_key(apex)
+    }
+
+    fn was_last_good(&mut self, apex: &Name) -> bool {
+        self.last_good.contains(apex)
+    }
+}
+
+impl Memory {
     fn keys(&mut self, zone: &ZoneState) -> Keys {
         if self.frozen.contains(&zone.apex) {
             return Keys::Silent(Diagnostic::error("MX5005", Place::file("keys/x"), "a key is missing", "restore it"));
@@ -92,20 +93,43 @@ impl Outside for Memory {
         Keys::Loaded(Box::new(keys.expect("a key that signs")))
     }
 
-    fn homes(&mut self, apex: &Name) -> Option<String> {
-        self.homes.get(apex).cloned()
+    fn serve_way(&mut self, wanted: &WayWanted) -> WayServed {
+        if wanted.is_left {
+            self.left_ways.push(wanted.way.clone());
+        }
+        if self.ways_last && !wanted.is_left { WayServed::AsBefore } else { WayServed::Ended }
     }
 
-    fn join_ways(&mut self, joined: Vec<Joined>) {
-        self.joined.extend(joined.into_iter().map(|way| [way.route.from.join(" "), way.route.to, way.endpoints]));
+    fn serve_pool(&mut self, wanted: &PoolWanted) -> PoolServed {
+        self.apart.insert(wanted.pool.clone(), wanted.apart.clone());
+        wanted.as_written()
     }
 
-    fn was_signed(&mut self, apex: &Name) -> bool {
-        self.keys.contains_key(apex)
-    }
-
-    fn was_last_good(&mut self, apex: &Name) -> bool {
-        self.last_good.contains(apex)
+    /// Does what the world wants; true where something else is served of pools.
+    pub fn settle(&mut self, world: &mut World) -> bool {
+        let before = Arc::clone(world.pools.records());
+        while let Some(want) = world.want() {
+            match want {
+                Want::Pools(pools) => {
+                    let served = pools.iter().map(|wanted| self.serve_pool(wanted)).collect();
+                    world.pools.take_served(served);
+                }
+                Want::Joined(joined, _) => {
+                    let told = joined.into_iter().map(|way| [way.route.from.join(" "), way.route.to, way.endpoints]);
+                    self.joined.extend(told);
+                }
+                Want::Ways(ways) => {
+                    let served = ways.iter().map(|wanted| self.serve_way(wanted)).collect();
+                    world.pools.take_ways(served);
+                }
+                Want::Keys(zones) => {
+                    let known = zones.iter().filter_map(|apex| world.zones.get(apex));
+                    let keys = known.map(|zone| (zone.apex.clone(), self.keys(zone))).collect();
+                    world.take_keys(keys, self);
+                }
+            }
+        }
+        before != *world.pools.records()
     }
 }
 
@@ -225,6 +249,7 @@ impl Lab {
             batch.push(FileChange { path: path.to_owned(), content });
         }
         let done = self.world.apply(batch, self.now, &mut self.memory);
+        self.memory.settle(&mut self.world);
         self.consistent();
         self.keep_homes();
         sum(done)
@@ -232,6 +257,7 @@ impl Lab {
 
     pub fn allow_shrink(&mut self) -> Done {
         let done = self.world.allow_shrink(self.now, &mut self.memory);
+        self.memory.settle(&mut self.world);
         self.consistent();
         sum(done)
     }
@@ -241,6 +267,7 @@ impl Lab {
         self.spoiled.insert(path.to_owned());
         let finding = Diagnostic::error("MX6001", Place::file(format!("zones/{path}")), "it cannot be read", "mend it");
         self.world.spoil(path, finding, &mut self.memory);
+        self.memory.settle(&mut self.world);
         self.consistent();
     }
 
@@ -297,6 +324,7 @@ impl Lab {
         self.start(&self.memory.homes.clone());
         let pools = (!kept.pools.is_empty()).then_some(kept.pools.as_str());
         self.world.restore(pools, &kept.masters, &kept.tenants, self.now, &mut self.memory);
+        self.memory.settle(&mut self.world);
         self.consistent();
         self.keep_homes();
     }
@@ -313,6 +341,7 @@ impl Lab {
         files.retain(|path, _| !self.spoiled.contains(path));
         let batch = files.into_iter().map(|(path, content)| FileChange { path, content: Some(content) }).collect();
         self.world.apply(batch, self.now, &mut self.memory);
+        self.memory.settle(&mut self.world);
         for path in self.spoiled.clone() {
             self.spoil(&path);
         }
@@ -324,6 +353,7 @@ impl Lab {
         self.config = config.clone();
         self.world.configure(config, &mut self.memory);
         self.world.thaw(&mut self.memory);
+        self.memory.settle(&mut self.world);
         self.consistent();
     }
 

@@ -69,8 +69,10 @@ fn tenants_that_come_and_go_leave_nothing_behind() {
         let domain = format!("t{i}.example");
         let text = if i % 2 == 0 { toml(&domain, "eu") } else { with_endpoint(&domain, "us", &format!("e{i}")) };
         let done = lab.world.apply(vec![change(&file, Some(&text))], lab.now, &mut lab.memory);
+        lab.memory.settle(&mut lab.world);
         assert_eq!(done.values().map(|done| done.added).sum::<u64>(), 1);
         lab.world.apply(vec![change(&file, None)], lab.now, &mut lab.memory);
+        lab.memory.settle(&mut lab.world);
     }
     lab.consistent();
     lab.fine();
@@ -94,6 +96,7 @@ fn the_number_of_a_file_that_is_gone_is_not_given_to_another_while_a_tenant_bear
         lab.pass(61);
         for text in [Some(toml("x.example", "eu")), None] {
             lab.world.apply(vec![change(&file, text.as_deref())], lab.now, &mut lab.memory);
+            lab.memory.settle(&mut lab.world);
         }
     }
     assert_eq!(lab.tenant("t7.example").map(|tenant| tenant.file()), Some(before));

@@ -108,6 +108,7 @@ fn a_pool_that_nobody_uses_goes_at_once_and_does_not_come_back_from_the_disk() {
     lab.memory.files.insert("pools.toml".to_owned(), only_eu.as_bytes().to_vec());
     lab.start_fresh();
     lab.world.restore(Some(&kept.pools), &kept.masters, &kept.tenants, lab.now, &mut lab.memory);
+    lab.memory.settle(&mut lab.world);
     assert_eq!(state(&lab, "us"), None);
     lab.fine();
 }
@@ -123,11 +124,13 @@ fn a_certificate_that_cannot_be_read_keeps_the_pool_until_it_can() {
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 010101");
     lab.memory.certificates.clear();
     lab.world.refresh_certificates(&mut lab.memory);
+    lab.memory.settle(&mut lab.world);
     assert_eq!((tlsa(&mut lab).as_str(), lab.codes()), ("NOERROR TLSA 3 1 1 010101", vec!["MX3201"]));
     lab.restart();
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 010101", "over a restart");
     lab.memory.certificates.insert("eu.pem".to_owned(), [2; 32]);
-    assert!(lab.world.refresh_certificates(&mut lab.memory));
+    lab.world.refresh_certificates(&mut lab.memory);
+    assert!(lab.memory.settle(&mut lab.world));
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 020202");
     lab.fine();
 }
@@ -143,6 +146,7 @@ fn certificates_are_followed_although_the_file_of_pools_is_broken() {
         let next = if broken.ends_with("[eu\n") { 2 } else { 3 };
         lab.memory.certificates.insert("eu.pem".to_owned(), [next; 32]);
         lab.world.refresh_certificates(&mut lab.memory);
+        lab.memory.settle(&mut lab.world);
         let answer = lab.ask("_25._tcp.x-example.a.mx.example", "TLSA");
         assert!(answer.starts_with(&format!("NOERROR TLSA 3 1 1 0{next}0{next}")), "{answer}");
         assert_eq!(state(&lab, "eu"), Some(PoolState::LastGood));

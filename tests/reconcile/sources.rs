@@ -13,6 +13,7 @@ fn document(path: &str, text: &str) -> Document {
 
 fn take(lab: &mut Lab, changes: Changes) {
     drop(lab.world.take(changes, lab.now, &mut lab.memory));
+    lab.memory.settle(&mut lab.world);
     lab.consistent();
 }
 

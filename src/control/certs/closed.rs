@@ -139,12 +139,13 @@ fn end_of(fault: &DiskFault) -> End {
 
 impl Certs {
     /// What is served of a pool whose journal cannot be used.
-    pub(super) fn serve_closed(&mut self, store: &Store, pool: &str, wanted: &PoolWanted<'_>) -> PoolServed {
+    pub(super) fn serve_closed(&mut self, store: &Store, wanted: &PoolWanted) -> PoolServed {
+        let pool = wanted.pool.as_str();
         if self.broken.get(pool).is_some_and(|closed| closed.end == End::Begin) {
             return PoolServed::default();
         }
         let keys = wanted.as_written().tlsa.into_iter().map(Spki);
-        let past = self.pasts(store).follow(pool, keys, wanted.addresses);
+        let past = self.pasts(store).follow(pool, keys, &wanted.addresses);
         PoolServed {
             addresses: past.addresses.iter().copied().collect(),
             tlsa: past.published().into_iter().map(|spki| spki.0).collect(),

@@ -86,6 +86,7 @@ impl Mind {
         let wanted = tried.into_iter().map(|apex| (apex, Keys::Wanted)).collect();
         let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.set_keys(wanted, &mut outside);
+        self.settle();
         if is_read || self.frozen_zones() != before {
             self.note_goals();
             self.publish();

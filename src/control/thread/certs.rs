@@ -145,8 +145,8 @@ impl Mind {
 
     /// What is served of pools follows what was decided; published where it is other than before, or `is_other` says so.
     pub(super) fn serve_pools(&mut self, is_other: bool) {
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        if self.world.pools.rebuild(&mut outside) || is_other {
+        self.world.pools.ask_anew();
+        if self.settle() || is_other {
             self.publish();
         } else {
             // What was given up is kept also where nothing else is served for it.
@@ -180,7 +180,8 @@ impl Mind {
             return false;
         }
         let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        let is_served = self.world.refresh_certificates(&mut outside);
+        self.world.refresh_certificates(&mut outside);
+        let is_served = self.settle();
         self.is_pool_news = true;
         if !is_served {
             self.report();

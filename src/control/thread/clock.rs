@@ -42,6 +42,7 @@ impl Mind {
                 tracing::info!("a clock has told the time: zones are signed from now on");
                 let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
                 self.world.thaw(&mut outside);
+                self.settle();
                 self.note_goals();
             }
             self.publish();

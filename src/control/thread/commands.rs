@@ -45,6 +45,7 @@ impl Mind {
         self.world.configure(config, &mut outside);
         self.world.thaw(&mut outside);
         self.world.refresh_certificates(&mut outside);
+        self.settle();
         let changes = self.source.all();
         self.take_in(changes);
         self.read_roots();
@@ -72,6 +73,7 @@ impl Mind {
         if ended.iter().any(|reload| reload.allow_shrink) {
             let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             log_done(&self.world.allow_shrink(time::now(), &mut outside));
+            self.settle();
             self.publish();
         }
         let held = self.world.zones.values().map(|zone| zone.tenants.held_count()).sum();

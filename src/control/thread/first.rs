@@ -65,6 +65,7 @@ impl Mind {
         if pools.is_some() || !is_known {
             let mut disk = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
+            self.settle();
         }
     }
 }

@@ -325,6 +325,7 @@ impl Mind {
             (&mut self.rolls, &mut self.certs),
         );
         self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
+        self.settle();
         self.note_goals();
         self.publish();
     }

@@ -57,6 +57,7 @@ impl Mind {
     fn lead_on(&mut self) {
         let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.thaw(&mut outside);
+        self.settle();
         self.note_goals();
         self.publish();
     }

@@ -28,7 +28,8 @@ impl Mind {
             self.renew_keys();
             let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(Vec::new(), &mut outside);
-            self.world.pools.rebuild(&mut outside);
+            self.world.pools.ask_anew();
+            self.settle();
         }
         self.disk_findings.extend(found);
     }

@@ -16,7 +16,8 @@ impl Mind {
         let mut changed = self.take_in(changes) || said;
         if is_full {
             let mut disk = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            changed |= self.world.refresh_certificates(&mut disk);
+            self.world.refresh_certificates(&mut disk);
+            changed |= self.settle();
         }
         if changed {
             self.publish();
@@ -28,6 +29,7 @@ impl Mind {
         let changed = !changes.is_nothing();
         let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         log_done(&self.world.take(changes, time::now(), &mut outside));
+        self.settle();
         if changed {
             self.source.keep_includes(&self.world.included_paths());
         }

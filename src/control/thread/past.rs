@@ -41,6 +41,7 @@ impl Mind {
     fn go_on(&mut self) {
         let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.go_on(ASKING, &mut outside);
+        self.settle();
     }
 
     /// Before a publication: what will be published is kept.
@@ -59,6 +60,7 @@ impl Mind {
         if !changed.is_empty() {
             let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(changed, &mut outside);
+            self.settle();
         }
         let found = self.rolls.past_findings(&self.store);
         self.is_news |= !found.is_empty();

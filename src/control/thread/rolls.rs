@@ -3,6 +3,8 @@
 //! A step's key set proves itself first, then its fact is made durable, and only then is it served. What was not seen is
 //! never taken for done, however long ago it was published.
 
+mod turns;
+
 use crate::control::event::Event;
 use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::findings::findings;
@@ -80,6 +82,7 @@ impl Mind {
             }
             let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(serving, &mut outside);
+            self.settle();
             self.publish();
         }
         self.ask_looks();
@@ -181,6 +184,7 @@ impl Mind {
         if !renewed.is_empty() {
             let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
             self.world.set_keys(renewed, &mut outside);
+            self.settle();
         }
     }
 

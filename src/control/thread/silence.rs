@@ -59,6 +59,7 @@ impl Mind {
         self.rolls.words.insert(apex.clone(), word);
         let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
         self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
+        self.settle();
         self.rolls.words.remove(apex);
         self.note_goals();
         self.publish();

@@ -2,7 +2,7 @@
 //!
 //! Pure. They are counted as tenants come and go, and told with the pool; what is made of them is not for this to decide.
 
-use crate::world::pools::{PoolOutside, PoolTable};
+use crate::world::pools::PoolTable;
 use crate::zone::endpoint::{PoolIndex, Tenant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -45,9 +45,9 @@ impl PoolTable {
         some.map(|(entry, index)| (index, entry.apart.clone())).collect()
     }
 
-    /// Takes in which addresses tenants have of their own now; true where what is served changed.
-    pub fn settle_apart(&mut self, outside: &mut dyn PoolOutside) -> bool {
-        std::mem::take(&mut self.is_apart_news) && self.rebuild(outside)
+    /// Takes in which addresses tenants have of their own now.
+    pub fn settle_apart(&mut self) {
+        self.is_stale |= std::mem::take(&mut self.is_apart_news);
     }
 
     /// By place of the entry: addresses of tenants' own with the TLSA of that pool; those on their way belong to both.

@@ -5,7 +5,7 @@
 use crate::cert::Leaf;
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::fields::nearest;
-use crate::world::pools::{Entry, PoolOutside, PoolState, PoolTable};
+use crate::world::pools::{Entry, PoolState, PoolTable};
 use crate::zone::endpoint::Records;
 use crate::zone::tenant::{self, Pool};
 use std::sync::Arc;
@@ -133,7 +133,7 @@ impl PoolTable {
     }
 
     /// At a start: takes back the pools that an earlier process kept and that are not good now.
-    pub fn restore(&mut self, text: &str, outside: &mut dyn PoolOutside) {
+    pub fn restore(&mut self, text: &str) {
         for pool in tenant::parse_pools("", text).entries {
             if self.entry(&pool.name).is_some_and(|entry| entry.pool.is_some()) {
                 continue;
@@ -144,6 +144,6 @@ impl PoolTable {
             // Who needs it is known only after the tenants have tried again.
             self.unused = true;
         }
-        self.rebuild(outside);
+        self.is_stale = true;
     }
 }

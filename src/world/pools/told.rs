@@ -76,6 +76,15 @@ pub struct KnownWay {
     pub endpoints: String,
 }
 
+/// A way whose tenants are to be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayWanted {
+    /// Its name.
+    pub way: String,
+    /// Whether nobody is on it any more, or may come back to it: then it ends.
+    pub is_left: bool,
+}
+
 /// What is served to tenants on a way.
 pub enum WayServed {
     /// This.

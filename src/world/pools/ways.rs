@@ -3,11 +3,10 @@
 //! Pure. A tenant on its way refers to an entry of its own beside those of the pools; when the way has ended, that entry is
 //! the new pool's records, so that no tenant has to be touched again. How far a way is, is not for this to decide.
 
-use crate::world::pools::told::{Endpoint, Joined, Kept, KnownWay, Left, Route, WayServed, listed};
-use crate::world::pools::{Entry, PoolOutside, PoolState, PoolTable};
-use crate::zone::endpoint::{PoolIndex, Pools, Records};
+use crate::world::pools::told::{Endpoint, Joined, Kept, KnownWay, Left, Route, listed};
+use crate::world::pools::{Entry, PoolState, PoolTable};
+use crate::zone::endpoint::PoolIndex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 /// What names of ways begin with: no pool's name does.
 pub const WAY_PREFIX: &str = ".way-";
@@ -19,7 +18,7 @@ const TOGETHER_MAX: usize = 10_000;
 #[derive(Clone)]
 pub(super) struct Way {
     /// The pool that they leave, or the way that leads them elsewhere.
-    left: PoolIndex,
+    pub(super) left: PoolIndex,
     /// The pools whose hosts senders may still be led to; a pool each, never a way, so that no way needs another one.
     pub(super) from: BTreeSet<PoolIndex>,
     pub(super) to: PoolIndex,
@@ -220,6 +219,11 @@ impl PoolTable {
         way.into_iter().for_each(|way| way.is_young = false);
     }
 
+    /// Whether a way was joined since this was last told.
+    pub fn is_joined(&self) -> bool {
+        !self.ways.joined.is_empty()
+    }
+
     /// The ways that were joined since this was last asked.
     pub fn joined(&mut self) -> Vec<Joined> {
         let told = std::mem::take(&mut self.ways.joined);
@@ -265,37 +269,8 @@ impl PoolTable {
         self.entries.iter().filter(goes).map(|entry| entry.tenants).sum()
     }
 
-    /// What is served on each way: before it, what its pools serve is known, and what is served on older ways.
-    pub(super) fn rebuild_ways(&mut self, next: &mut Pools, outside: &mut dyn PoolOutside) {
-        for at in 0..self.entries.len() {
-            let Some(way) = self.entries.get(at).and_then(|entry| entry.way.as_ref()) else { continue };
-            let (left, to, has_ended) = (way.left, way.to, way.has_ended);
-            let own =
-                if has_ended { String::new() } else { self.entries.get(at).map_or("", |entry| &entry.name).to_owned() };
-            let is_left = !has_ended && self.is_left(at);
-            if is_left {
-                outside.leave_way(&own);
-            }
-            let served = if has_ended || is_left { WayServed::Ended } else { outside.serve_way(&own) };
-            let of = |index: PoolIndex| usize::try_from(index).ok().and_then(|at| next.get(at).cloned().flatten());
-            let records = match &served {
-                WayServed::Served(served) => {
-                    Some(Arc::new(Records::new(&served.addresses, &served.tlsa, self.served_ttl())))
-                }
-                WayServed::AsBefore => of(left).or_else(|| of(to)),
-                WayServed::Ended => of(to),
-            };
-            if let Some(place) = next.get_mut(at) {
-                *place = records;
-            }
-            if matches!(served, WayServed::Ended) && !has_ended {
-                self.end_way(at);
-            }
-        }
-    }
-
     /// Whether all that were on a way went elsewhere: what caches hold of it is known where they are now.
-    fn is_left(&self, at: usize) -> bool {
+    pub(super) fn is_left(&self, at: usize) -> bool {
         let is_empty = |entry: &Entry| entry.tenants == 0 && entry.remembered == 0;
         let was_used = |way: &Way| way.was_used;
         let is_joined = PoolIndex::try_from(at).is_ok_and(|index| self.ways.joined.contains_key(&index));
@@ -311,7 +286,7 @@ impl PoolTable {
         }
     }
 
-    fn end_way(&mut self, at: usize) {
+    pub(super) fn end_way(&mut self, at: usize) {
         let way = self.entries.get_mut(at).and_then(|entry| entry.way.as_mut());
         let to = way.map(|way| {
             way.has_ended = true;

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 impl Mind {
     /// Which zone is to roll before this one does by itself.
-    pub(super) fn turn(&self, apex: &Name) -> Option<String> {
+    pub(in crate::control::thread) fn turn(&self, apex: &Name) -> Option<String> {
         let name = |apex: &Name| apex.to_string().trim_end_matches('.').to_owned();
         let below_ours = |apex: &Name| self.world.zones.get(apex).filter(|zone| zone.parent.is_some());
         let zone = below_ours(apex)?;
@@ -30,7 +30,7 @@ impl Mind {
     }
 
     /// A roll has ended: those that waited for it look again.
-    pub(super) fn next_turns(&mut self) {
+    pub(in crate::control::thread) fn next_turns(&mut self) {
         let waits = |roll: &&mut ZoneRoll| {
             roll.plan
                 .iter()

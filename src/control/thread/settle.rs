@@ -1,0 +1,52 @@
+//! What the world wants is done: what has to outlive a restart is durable before the world is told that it is served.
+
+use crate::control::thread::{Mind, disk};
+use crate::time::{self, UnixTime};
+use crate::world::Want;
+use crate::world::pools::{WayServed, WayWanted};
+use std::sync::Arc;
+
+impl Mind {
+    /// Does what the world wants, until it wants nothing more; true where something else is served of pools.
+    pub(super) fn settle(&mut self) -> bool {
+        let (now, before) = (time::now(), Arc::clone(self.world.pools.records()));
+        while let Some(want) = self.world.want() {
+            self.act(want, now);
+        }
+        before != *self.world.pools.records()
+    }
+
+    fn act(&mut self, want: Want, now: UnixTime) {
+        match want {
+            Want::Pools(pools) => {
+                let serve = |wanted| self.certs.serve_pool(&self.store, wanted, now);
+                let served = pools.iter().map(serve).collect();
+                self.world.pools.take_served(served);
+            }
+            Want::Joined(joined, left) => {
+                self.certs.join_ways(&self.store, joined, now);
+                self.certs.leave_ways(&self.store, left);
+            }
+            Want::Ways(ways) => {
+                let served = ways.iter().map(|way| self.serve_way(way, now)).collect();
+                self.world.pools.take_ways(served);
+            }
+            Want::Keys(zones) => {
+                let known = zones.iter().filter_map(|apex| self.world.zones.get(apex));
+                let keys =
+                    known.map(|zone| (zone.apex.clone(), self.rolls.keys(&self.store, &self.config.keys, zone, now)));
+                let keys = keys.collect();
+                let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
+                self.world.take_keys(keys, &mut outside);
+            }
+        }
+    }
+
+    fn serve_way(&mut self, wanted: &WayWanted, now: UnixTime) -> WayServed {
+        if wanted.is_left {
+            self.certs.leave_way(&self.store, &wanted.way);
+            return WayServed::Ended;
+        }
+        self.certs.serve_way(&self.store, &wanted.way, now)
+    }
+}
