@@ -661,7 +661,8 @@ mod demo {
             .unwrap_or_else(|errors| panic!("{}", mxseal::render::text(&errors, false)));
         assert!(warnings.is_empty());
         let default = mxseal::config::Config::default();
-        assert_eq!(config.server, default.server);
+        let socket = Some(default.control_socket());
+        assert_eq!(config.server, mxseal::config::Server { socket, ..default.server });
         assert_eq!((config.encrypted, config.metrics, config.log), (default.encrypted, default.metrics, default.log));
         assert_eq!((config.zones, config.keys), (default.zones, default.keys));
         assert_eq!(config.policy, default.policy);

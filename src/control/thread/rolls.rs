@@ -6,7 +6,6 @@
 mod turns;
 
 use crate::control::event::Event;
-use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::findings::findings;
 use crate::control::rolls::{Shift, ZoneRoll, build};
 use crate::control::thread::{Mind, StartFault, disk, parents};
@@ -14,11 +13,9 @@ use crate::dns::name::Name;
 use crate::observe::observer::{Look, Observer, Seen, reachable};
 use crate::resolve::walk::Ways;
 use crate::roll::life::Facts;
-use crate::roll::zone::facts::Fact;
-use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::{Block, Blocker, plan};
 use crate::roll::zone::step::Step;
-use crate::roll::zone::{Conditions, words};
+use crate::roll::zone::{Conditions, facts::Fact, fold::ZoneFacts, words};
 use crate::time::{self, UnixTime};
 use crate::world::zones::{Keys, ZoneState};
 use std::sync::mpsc::Sender;
@@ -38,6 +35,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 const UNSEEN_MAX: Duration = Duration::from_secs(60);
 /// How often all zones are looked at from outside though nothing changed (I34 of the design).
 const AT_REST: Duration = Duration::from_secs(600);
+
 /// What a step led to.
 enum Taken {
     /// It is done, and nothing that is served changes.
@@ -121,7 +119,7 @@ impl Mind {
         for _ in 0..STEPS_MAX {
             let now = time::now();
             let conditions = Conditions { turn: turn.clone(), own_parent: own_parent.clone(), ..conditions(roll, way) };
-            let plan = plan(roll.facts(), &roll_policy(&zone.policy), &conditions, now);
+            let plan = plan(roll.facts(), &build::roll_policy(&zone.policy), &conditions, now);
             let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
             roll.plan = Some(plan);
