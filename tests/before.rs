@@ -9,7 +9,7 @@ use mxseal::roll::hosts::fold::PoolFacts;
 use mxseal::roll::life::{Facts, Record};
 use mxseal::roll::zone::facts::Fact;
 use mxseal::roll::zone::fold::ZoneFacts;
-use mxseal::store::journal::{decode_as, encode, records_of};
+use mxseal::store::journal::{LINE_OCTETS_MAX, decode_as, encode, records_of};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
 use std::fs;
@@ -119,6 +119,36 @@ fn each_fact_about_a_zone_is_written_as_it_was() {
 #[test]
 fn each_fact_about_a_pool_is_written_as_it_was() {
     all_kinds("facts.pools", POOL_KINDS, pool_kind);
+}
+
+/// A reason of any length is cut to what a line holds, whichever fact it belongs to.
+fn reasons_are_cut<F: Facts>(file: &str) -> usize {
+    let text = fs::read_to_string(at(file)).expect("it is text");
+    let mut with_reason = 0;
+    for line in text.lines().filter_map(|line| line.find('{').map(|begin| &line[begin..])) {
+        let end = line.rfind('}').expect("a record ends") + 1;
+        let mut record: serde_json::Value = serde_json::from_str(&line[..end]).expect("a record");
+        for fact in record["fact"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+            if let Some(reason) = fact.get_mut("reason") {
+                *reason = "x".repeat(200_000).into();
+                with_reason += 1;
+            }
+        }
+        let record: Record<F::Fact> = serde_json::from_value(record).expect("a record still");
+        let cut = encode(&F::default().next_record(F::bounded(record.fact), record_time()));
+        assert!(cut.len() <= LINE_OCTETS_MAX, "{file}: {} octets of {line}", cut.len());
+    }
+    with_reason
+}
+
+fn record_time() -> mxseal::time::UnixTime {
+    mxseal::time::UnixTime(1_800_000_000)
+}
+
+#[test]
+fn a_reason_of_any_length_is_cut_in_each_fact_that_has_one() {
+    let counts = (reasons_are_cut::<ZoneFacts>("facts.zones"), reasons_are_cut::<PoolFacts>("facts.pools"));
+    assert!(counts.0 >= 6 && counts.1 >= 4, "{counts:?} facts with a reason");
 }
 
 #[test]

@@ -387,6 +387,11 @@ fn case_25_a_pool_that_changed_while_the_server_was_down_is_a_move_between_pools
     server.eventually("x-example", EU);
     let tlsa = |server: &Server| server.ask("_25._tcp.x-example.a.mx.example", "TLSA");
     assert!(tlsa(&server).contains("1b1b") && !tlsa(&server).contains("2c2c"));
+    // At a start answers come first, and where tenants are is kept right after.
+    let kept = server.path("keys/a.mx.example/tenant-pools");
+    server.until("it is kept where tenants are", |_| {
+        std::fs::read_to_string(&kept).is_ok_and(|text| text.contains("\nx.example eu"))
+    });
     server.kill();
     server.write(&at("x.toml"), toml("x.example", "us"));
     server.start();

@@ -196,6 +196,8 @@ impl Fact {
             Fact::RollWanted { tags, emergency, reason } => Fact::RollWanted { tags, emergency, reason: cut(reason) },
             Fact::Held { reason } => Fact::Held { reason: cut(reason) },
             Fact::Resumed { reason } => Fact::Resumed { reason: cut(reason) },
+            Fact::HoldEnded { reason } => Fact::HoldEnded { reason: cut(reason) },
+            Fact::DoubtEnded { reason } => Fact::DoubtEnded { reason: cut(reason) },
             Fact::Doubted { reason } => Fact::Doubted { reason: cut(reason) },
             // Numbers, names of files and addresses, and sets that are bounded where they come from.
             other => other,
