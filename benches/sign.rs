@@ -9,7 +9,7 @@ use mxseal::dns::rrset::Rrset;
 use mxseal::dns::rtype::number as rt;
 use mxseal::sign::key::{Key, generate_pkcs8, verify};
 use mxseal::sign::memo::Slot;
-use mxseal::sign::{Place, Signing, Subject, SubjectData};
+use mxseal::sign::{KeptIn, Signing, Subject, SubjectData};
 use mxseal::time::SignaturePolicy;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ fn rrset(c: &mut Criterion) {
     let signing = Signing::new(apex, vec![Arc::clone(&key)], vec![key], POLICY, POLICY).expect("a key");
     let subject = Subject { owner: &owner, rtype: rt::TLSA, ttl: 1800, data: SubjectData::Set(set.view()) };
     c.bench_function("RRSIG made", |b| {
-        b.iter(|| signing.sign(black_box(&subject), Place::Own(&Slot::default()), NOW, true).is_ok())
+        b.iter(|| signing.sign(black_box(&subject), KeptIn::Own(&Slot::default()), NOW, true).is_ok())
     });
     let slot = Slot::default();
-    let keep = Place::Own(&slot);
+    let keep = KeptIn::Own(&slot);
     assert!(signing.sign(&subject, keep, NOW, true).is_ok());
     c.bench_function("RRSIG kept", |b| b.iter(|| signing.sign(black_box(&subject), keep, NOW, false).is_ok()));
 }

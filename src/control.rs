@@ -22,5 +22,5 @@ mod warm;
 
 pub use caller::Readers;
 pub use keys_offline::ds_from_keys;
-pub use outside::{Seen, certificate_folders, examine};
+pub use outside::{Examined, certificate_folders, examine};
 pub use thread::{Control, Options, ReadConfig, StartFault, start};

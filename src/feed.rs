@@ -113,7 +113,7 @@ pub(super) struct Folder {
 
 /// A trouble of a folder.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Hindrance {
     pub(super) reason: Reason,
     /// [`Files::walks`] when it was last met.
     pub(super) met: u64,
@@ -131,7 +131,7 @@ pub struct Files {
     pub(super) entries: BTreeMap<Box<str>, Entry>,
     pub(super) folders: BTreeMap<Box<str>, Folder>,
     /// Troubles of folders, and of names that are no files of ours.
-    pub(super) places: BTreeMap<String, Place>,
+    pub(super) places: BTreeMap<String, Hindrance>,
     /// Counts walks, so that a walk knows which troubles were met since it began.
     pub(super) walks: u64,
     pub(super) links: Links,

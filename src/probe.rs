@@ -11,7 +11,7 @@ mod threads;
 mod tls;
 
 pub use fault::{Fault, Stage};
-pub use threads::{Looked, Prober, Round, Seen};
+pub use threads::{HostsSeen, Looked, Prober, Round};
 
 use crate::cert::{Chain, KeyClass};
 use dialogue::Line;

@@ -17,7 +17,7 @@ mod tcp;
 mod udp;
 
 pub use bind::{BindFault, Listeners, bind};
-pub use house::Limits;
+pub use house::ConnectionLimits;
 pub use rates::RateLimit;
 pub use signing::Signatures;
 
@@ -54,10 +54,10 @@ pub struct Settings {
     pub denials_per_second: u32,
     /// The same for TCP, which shares it with whoever else has a clone; past it queries wait, then are closed.
     pub stream_signatures: Signatures,
-    /// Limits of answers over UDP.
+    /// ConnectionLimits of answers over UDP.
     pub rates: RateLimit,
-    /// Limits of TCP.
-    pub tcp: Limits,
+    /// ConnectionLimits of TCP.
+    pub tcp: ConnectionLimits,
     /// How long a drain may take.
     pub drain: Duration,
     /// Called first by each thread: a place for confinement of the thread.
@@ -81,7 +81,7 @@ impl Default for Settings {
             denials_per_second: 5_000,
             stream_signatures: Signatures::new(5_000),
             rates: RateLimit::default(),
-            tcp: Limits::default(),
+            tcp: ConnectionLimits::default(),
             // Longer than any deadline of a message, shorter than systemd's patience.
             drain: Duration::from_secs(6),
             prepare_thread: || {},
@@ -120,7 +120,7 @@ pub fn start(
         }
     }
     let counters = running.new_counters();
-    let server = tcp::Server {
+    let server = tcp::TcpServer {
         slot: Arc::clone(slot),
         shield: Shield::new(respond, Arc::clone(&counters)),
         counters,

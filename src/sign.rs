@@ -75,7 +75,7 @@ pub enum SubjectData<'a> {
 
 /// Where a signature is kept.
 #[derive(Clone, Copy)]
-pub enum Place<'a> {
+pub enum KeptIn<'a> {
     /// In the slot of its RRset, for good.
     Own(&'a Slot),
     /// Among those made lately, until others drive it out.
@@ -185,11 +185,11 @@ impl Signing {
     }
 
     /// The signature of `subject` that is kept, if it is for this content and key and has enough time left.
-    pub fn kept<'s>(&'s self, subject: &Subject<'_>, place: Place<'_>, now: UnixTime) -> Option<Signed<'s>> {
+    pub fn kept<'s>(&'s self, subject: &Subject<'_>, place: KeptIn<'_>, now: UnixTime) -> Option<Signed<'s>> {
         let stamp = self.stamp(subject, place);
         let kept = match place {
-            Place::Own(slot) => slot.load().filter(|kept| kept.stamp == stamp)?,
-            Place::Recent(recent) => recent.find(stamp)?,
+            KeptIn::Own(slot) => slot.load().filter(|kept| kept.stamp == stamp)?,
+            KeptIn::Recent(recent) => recent.find(stamp)?,
         };
         let (key, policy) = self.roles(subject.rtype);
         self.still_good(key, policy, subject, &kept, now)
@@ -221,7 +221,7 @@ impl Signing {
     pub fn sign<'s>(
         &'s self,
         subject: &Subject<'_>,
-        place: Place<'_>,
+        place: KeptIn<'_>,
         now: UnixTime,
         make: bool,
     ) -> Result<Made<'s>, Unsigned> {
@@ -236,8 +236,8 @@ impl Signing {
         let (stamp, expiration) = (self.stamp(subject, place), signed.expiration);
         let kept = Kept { stamp, expiration, octets: signed.octets };
         match place {
-            Place::Own(slot) => slot.store(&kept),
-            Place::Recent(recent) => recent.keep(&kept),
+            KeptIn::Own(slot) => slot.store(&kept),
+            KeptIn::Recent(recent) => recent.keep(&kept),
         }
         Ok(Made { signed, fresh: true })
     }
@@ -250,7 +250,7 @@ impl Signing {
     pub fn warm(&self, subject: &Subject<'_>, slot: &Slot, now: UnixTime) -> Result<(u32, u8), Unsigned> {
         let (key, policy) = self.roles(subject.rtype);
         let expiration = policy.window(now, phase(subject)).expiration.rrsig();
-        let stamp = self.stamp(subject, Place::Own(slot));
+        let stamp = self.stamp(subject, KeptIn::Own(slot));
         let mut made = 0;
         if slot.load().is_none_or(|kept| kept.stamp != stamp || kept.expiration != expiration) {
             let signed = self.fresh(key, policy, subject, now, true)?;
@@ -309,10 +309,10 @@ impl Signing {
     }
 
     /// What a kept signature is valid for. In a slot of its own it need not say whose it is; among others it must.
-    fn stamp(&self, subject: &Subject<'_>, place: Place<'_>) -> u64 {
+    fn stamp(&self, subject: &Subject<'_>, place: KeptIn<'_>) -> u64 {
         match place {
-            Place::Own(_) => self.stamp_with(subject, 0),
-            Place::Recent(_) => self.stamp_with(subject, hash_name(subject.owner).rotate_left(32)),
+            KeptIn::Own(_) => self.stamp_with(subject, 0),
+            KeptIn::Recent(_) => self.stamp_with(subject, hash_name(subject.owner).rotate_left(32)),
         }
     }
 

@@ -12,7 +12,7 @@ mod support;
 use arc_swap::ArcSwap;
 use mxseal::answer::respond;
 use mxseal::metrics::Metrics;
-use mxseal::serve::{Limits, RateLimit, Running, Settings, Signatures, bind, start};
+use mxseal::serve::{ConnectionLimits, RateLimit, Running, Settings, Signatures, bind, start};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
@@ -342,7 +342,7 @@ fn tcp_waits_for_its_budget_and_past_the_deadline_is_closed_while_others_go_on()
     }
     server.end();
 
-    let tcp = Limits { signature_wait: Duration::from_millis(50), ..Limits::default() };
+    let tcp = ConnectionLimits { signature_wait: Duration::from_millis(50), ..ConnectionLimits::default() };
     let server = Server::start(&Settings { stream_signatures: Signatures::new(0), tcp, ..Settings::default() });
     let (mut denied, mut other) = (server.tcp(), server.tcp());
     send_tcp(&mut denied, &query(1, "r.a.example.", &[]));
@@ -365,7 +365,12 @@ fn tcp_waits_for_its_budget_and_past_the_deadline_is_closed_while_others_go_on()
 
 #[test]
 fn a_flood_over_tcp_that_fills_the_queue_leaves_another_zone_its_denials() {
-    let tcp = Limits { signatures_queued_max: 3, signature_wait: PATIENCE, message: PATIENCE, ..Limits::default() };
+    let tcp = ConnectionLimits {
+        signatures_queued_max: 3,
+        signature_wait: PATIENCE,
+        message: PATIENCE,
+        ..ConnectionLimits::default()
+    };
     // Of 40 a quarter is each zone's own; the flood wants 400.
     let server = Server::start(&Settings { tcp, stream_signatures: Signatures::new(40), ..Settings::default() });
     let mut flood: Vec<_> = (0..20).map(|_| server.tcp()).collect();

@@ -10,7 +10,7 @@ use mxseal::dns::reply::UDP_SIZE_MAX;
 use mxseal::dns::rrset::Rrset;
 use mxseal::dns::rtype::number as rt;
 use mxseal::sign::memo::Slot;
-use mxseal::sign::{KeysFault, Place, Signing, Subject, SubjectData};
+use mxseal::sign::{KeptIn, KeysFault, Signing, Subject, SubjectData};
 use mxseal::time::UnixTime;
 use mxseal::zone::Zone;
 use std::sync::Arc;
@@ -253,7 +253,7 @@ fn one_ttl_holds_for_an_rrset_and_all_its_signatures_however_old_each_is() {
     let (set, slot) = zone.content.node(&owner).and_then(|node| node.set(rt::A)).expect("an address");
     let subject = Subject { owner: &owner, rtype: rt::A, ttl: set.ttl, data: SubjectData::Set(set) };
     // The first key's signature is older than that of the further key, which the answer makes.
-    assert!(signing.sign(&subject, Place::Own(slot), UnixTime(NOW), true).is_ok());
+    assert!(signing.sign(&subject, KeptIn::Own(slot), UnixTime(NOW), true).is_ok());
     let later = Question { now: NOW + 1, ..Question::signed(&owner, rt::A) };
     let (octets, outcome) = ask(&world.snapshot, &later).expect("an answer");
     assert_eq!((outcome.signed, outcome.kept), (1, 1));
@@ -299,7 +299,7 @@ fn a_signature_over_one_ttl_is_not_kept_for_another() {
     for (set, ttl, is_kept) in [(&before, 300, false), (&before, 300, true), (&after, 600, false), (&after, 600, true)]
     {
         let subject = Subject { owner: &owner, rtype: rt::A, ttl, data: SubjectData::Set(set.view()) };
-        assert_eq!(signing.kept(&subject, Place::Own(&slot), UnixTime(NOW)).is_some(), is_kept, "TTL {ttl}");
-        assert!(signing.sign(&subject, Place::Own(&slot), UnixTime(NOW), true).is_ok());
+        assert_eq!(signing.kept(&subject, KeptIn::Own(&slot), UnixTime(NOW)).is_some(), is_kept, "TTL {ttl}");
+        assert!(signing.sign(&subject, KeptIn::Own(&slot), UnixTime(NOW), true).is_ok());
     }
 }

@@ -8,7 +8,7 @@
 
 use arc_swap::ArcSwap;
 use mxseal::answer::{Account, Asked, Effort, Identity, Outcome, Reply, Snapshot, Transport};
-use mxseal::serve::{Limits, Respond, Running, Settings, Signatures, bind, start};
+use mxseal::serve::{ConnectionLimits, Respond, Running, Settings, Signatures, bind, start};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
@@ -84,7 +84,7 @@ fn serve_at(listen: &str, settings: &Settings, respond: Respond) -> (Running, So
     (running, address)
 }
 
-fn serve(tcp: Limits) -> (Running, SocketAddr) {
+fn serve(tcp: ConnectionLimits) -> (Running, SocketAddr) {
     quiet_panics();
     serve_at("127.0.0.1", &Settings { tcp, ..Settings::default() }, echo)
 }
@@ -232,7 +232,7 @@ fn an_ipv6_wildcard_socket_answers_from_the_address_that_was_asked() {
 
 #[test]
 fn every_packet_of_many_batches_is_answered_once() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let client = udp(server);
     for round in 0..20u16 {
         let ids: Vec<_> = (0..150).map(|n| round * 150 + n).collect();
@@ -251,7 +251,7 @@ fn every_packet_of_many_batches_is_answered_once() {
 
 #[test]
 fn what_is_empty_short_cut_or_itself_an_answer_gets_silence_and_the_next_is_served() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let client = udp(server);
     for odd in [vec![], vec![1; 11], answer(1, "loop"), query(2, &"x".repeat(5000))] {
         client.send(&odd).unwrap();
@@ -262,14 +262,14 @@ fn what_is_empty_short_cut_or_itself_an_answer_gets_silence_and_the_next_is_serv
 
 #[test]
 fn answers_over_udp_never_exceed_1232_octets() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     assert_eq!(ask(&udp(server), &query(3, "pad 4000")).len(), 1232);
     ended(running);
 }
 
 #[test]
 fn a_panic_costs_one_answer_over_udp_and_over_tcp() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let (datagrams, stream) = (udp(server), tcp(server));
     for id in 0..100 {
         assert_eq!(ask(&datagrams, &query(id, "panic")), servfail(id));
@@ -394,7 +394,7 @@ fn past_the_budget_udp_gets_tc_and_tcp_still_gets_signatures() {
 
 #[test]
 fn messages_come_octet_by_octet_or_a_hundred_in_a_segment() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let mut stream = tcp(server);
     for octet in framed(&query(5, "slowly")) {
         stream.write_all(&[octet]).unwrap();
@@ -410,7 +410,7 @@ fn messages_come_octet_by_octet_or_a_hundred_in_a_segment() {
 
 #[test]
 fn an_answer_does_not_wait_for_the_rest_of_the_next_query() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let mut stream = tcp(server);
     let second = framed(&query(2, "second"));
     stream.write_all(&[framed(&query(1, "first")), second[..5].to_vec()].concat()).unwrap();
@@ -422,7 +422,7 @@ fn an_answer_does_not_wait_for_the_rest_of_the_next_query() {
 
 #[test]
 fn who_closes_its_writing_side_still_gets_all_answers() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let mut stream = tcp(server);
     let ids = 0..300;
     let text = |id| if id % 3 == 0 { "sign" } else { "pad 2000" };
@@ -439,7 +439,7 @@ fn who_closes_its_writing_side_still_gets_all_answers() {
 
 #[test]
 fn a_length_below_a_header_closes_after_what_was_asked_before() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     for length in 0..12 {
         let mut stream = tcp(server);
         let garbage = framed(&vec![0; length]);
@@ -451,7 +451,7 @@ fn a_length_below_a_header_closes_after_what_was_asked_before() {
 
 #[test]
 fn messages_of_65535_octets_are_answered_and_responses_are_passed_over() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let stream = tcp(server);
     let longest = "x".repeat(65_535 - 12);
     for id in 0..5 {
@@ -493,7 +493,7 @@ fn expected(packet: &[u8]) -> Vec<u8> {
 
 #[test]
 fn any_segmentation_of_a_stream_gives_the_same_answers() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     for seed in 1..=60 {
         let mut random = Seeded(0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed));
         let (mut stream, mut answers) = (Vec::new(), Vec::new());
@@ -538,7 +538,7 @@ fn counted(snapshot: &Snapshot, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
 
 #[test]
 fn who_sends_and_never_reads_is_closed_and_little_is_answered_in_advance() {
-    let tcp_limits = Limits { write: Duration::from_millis(200), ..Limits::default() };
+    let tcp_limits = ConnectionLimits { write: Duration::from_millis(200), ..ConnectionLimits::default() };
     let settings = Settings { tcp: tcp_limits, ..Settings::default() };
     let (running, server) = serve_at("127.0.0.1", &settings, counted);
     let mut stream = tcp(server);
@@ -559,7 +559,7 @@ fn who_sends_and_never_reads_is_closed_and_little_is_answered_in_advance() {
 
 #[test]
 fn a_full_house_closes_the_longest_idle_for_a_newcomer_and_udp_goes_on() {
-    let (running, server) = serve(Limits { connections_max: 3, ..Limits::default() });
+    let (running, server) = serve(ConnectionLimits { connections_max: 3, ..ConnectionLimits::default() });
     let guests: Vec<_> = (0..3).map(|_| tcp(server)).collect();
     // In order of their last query: 1, 2, 0.
     for (id, guest) in [(1, 1), (2, 2), (3, 0)] {
@@ -577,7 +577,7 @@ fn a_full_house_closes_the_longest_idle_for_a_newcomer_and_udp_goes_on() {
 
 #[test]
 fn one_source_cannot_take_all_places() {
-    let (running, server) = serve(Limits { connections_per_source_max: 2, ..Limits::default() });
+    let (running, server) = serve(ConnectionLimits { connections_per_source_max: 2, ..ConnectionLimits::default() });
     let first: Vec<_> = (0..2).map(|_| tcp_from("127.0.0.1", server)).collect();
     for guest in &first {
         assert_eq!(ask_tcp(guest, &query(1, "here")), answer(1, "here"));
@@ -597,7 +597,7 @@ fn one_source_cannot_take_all_places() {
 #[test]
 fn idle_connections_are_closed_and_so_are_messages_that_never_end() {
     let short = Duration::from_millis(150);
-    let (running, server) = serve(Limits { idle: short, ..Limits::default() });
+    let (running, server) = serve(ConnectionLimits { idle: short, ..ConnectionLimits::default() });
     let stream = tcp(server);
     assert_eq!(ask_tcp(&stream, &query(1, "here")), answer(1, "here"));
     let asked = Instant::now();
@@ -605,7 +605,7 @@ fn idle_connections_are_closed_and_so_are_messages_that_never_end() {
     assert!(asked.elapsed() >= short / 2, "not at once");
     ended(running);
 
-    let (running, server) = serve(Limits { message: short, ..Limits::default() });
+    let (running, server) = serve(ConnectionLimits { message: short, ..ConnectionLimits::default() });
     let (silent, trickling) = (tcp(server), tcp(server));
     let begun = framed(&query(1, &"x".repeat(60_000)));
     (&silent).write_all(&begun[..1]).unwrap();
@@ -621,7 +621,8 @@ fn idle_connections_are_closed_and_so_are_messages_that_never_end() {
 
 #[test]
 fn a_connection_that_is_never_idle_ends_with_its_lifetime() {
-    let (running, server) = serve(Limits { lifetime: Duration::from_millis(200), ..Limits::default() });
+    let (running, server) =
+        serve(ConnectionLimits { lifetime: Duration::from_millis(200), ..ConnectionLimits::default() });
     let mut stream = tcp(server);
     // The first octet of the next query always goes along.
     let mut next = framed(&query(1, "again"));
@@ -635,8 +636,9 @@ fn a_connection_that_is_never_idle_ends_with_its_lifetime() {
 
 #[test]
 fn hundreds_who_trickle_do_not_delay_one_who_asks() {
-    let many = Limits { connections_max: 1000, connections_per_source_max: 1000, ..Limits::default() };
-    let (running, server) = serve(Limits { message: PATIENCE, ..many });
+    let many =
+        ConnectionLimits { connections_max: 1000, connections_per_source_max: 1000, ..ConnectionLimits::default() };
+    let (running, server) = serve(ConnectionLimits { message: PATIENCE, ..many });
     let slow: Vec<_> = (0..400).map(|_| tcp(server)).collect();
     let stream = tcp(server);
     let begun = framed(&query(1, "slow"));
@@ -653,7 +655,7 @@ fn hundreds_who_trickle_do_not_delay_one_who_asks() {
 
 #[test]
 fn who_finds_the_queue_for_signatures_full_is_closed_and_others_go_on() {
-    let tcp_limits = Limits { signatures_queued_max: 0, ..Limits::default() };
+    let tcp_limits = ConnectionLimits { signatures_queued_max: 0, ..ConnectionLimits::default() };
     let settings = Settings { tcp: tcp_limits, stream_signatures: Signatures::new(0), ..Settings::default() };
     let (running, server) = serve_at("127.0.0.1", &settings, echo);
     let (plain, denied) = (tcp(server), tcp(server));
@@ -662,7 +664,7 @@ fn who_finds_the_queue_for_signatures_full_is_closed_and_others_go_on() {
     assert_eq!(ask_tcp(&plain, &query(3, "plain")), answer(3, "plain"));
     ended(running);
 
-    let (running, server) = serve(Limits { signatures_queued_max: 1, ..Limits::default() });
+    let (running, server) = serve(ConnectionLimits { signatures_queued_max: 1, ..ConnectionLimits::default() });
     let stream = tcp(server);
     for id in 0..50 {
         // Each gives its place back, even the one who leaves without its answer.
@@ -692,7 +694,7 @@ fn in_a_process_of_few_descriptors() {
     if std::env::var_os(FEW).is_none() {
         return;
     }
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let datagrams = udp(server);
     let stat = std::fs::File::open("/proc/self/stat").unwrap();
     // Each client takes a descriptor here and one in the server, which is this process too.
@@ -764,7 +766,7 @@ fn a_drain_answers_what_was_received_and_closes_the_rest() {
 
 #[test]
 fn an_idle_server_drains_within_its_limit_and_its_port_is_free_again() {
-    let (running, server) = serve(Limits::default());
+    let (running, server) = serve(ConnectionLimits::default());
     let guest = tcp(server);
     assert_eq!(ask_tcp(&guest, &query(1, "here")), answer(1, "here"));
     let began = Instant::now();

@@ -8,7 +8,7 @@ use super::Snapshot;
 use crate::dns::query;
 use crate::zone::endpoint::{self, Tenant};
 use crate::zone::kind::RecordKind;
-use crate::zone::table::Place;
+use crate::zone::table::Bucket;
 use arrayvec::ArrayVec;
 use std::hint::black_box;
 
@@ -35,7 +35,7 @@ pub fn touch<'p>(snapshot: &Snapshot, packets: impl ExactSizeIterator<Item = &'p
 }
 
 /// Where the tenant of a query would be, and which of its RRsets is asked for.
-fn place<'s>(snapshot: &'s Snapshot, packet: &[u8]) -> Option<(Place<'s, Tenant>, RecordKind)> {
+fn place<'s>(snapshot: &'s Snapshot, packet: &[u8]) -> Option<(Bucket<'s, Tenant>, RecordKind)> {
     let (name, qtype) = query::question(packet)?;
     let zone = snapshot.zone_of(&name, qtype)?;
     let (_, label) = endpoint::split_endpoint(&name, zone.apex.len())?;

@@ -34,14 +34,14 @@ pub fn run(given: Option<&Path>, output: &mut Output) -> Result<Exit, Stop> {
 }
 
 /// All findings, then what was read: whoever sees `nothing is wrong` should see of what.
-fn print(file: &Path, found: &[Diagnostic], seen: Option<&control::Seen>, output: &mut Output) -> Result<(), Stop> {
+fn print(file: &Path, found: &[Diagnostic], seen: Option<&control::Examined>, output: &mut Output) -> Result<(), Stop> {
     let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if output.is_json() {
         for finding in found {
             output.line(&render::json_line(finding))?;
         }
-        let Some(control::Seen { zones, tenants, pools, passed_over }) = seen else { return Ok(()) };
+        let Some(control::Examined { zones, tenants, pools, passed_over }) = seen else { return Ok(()) };
         return output.object(&serde_json::json!({
             "errors": errors, "warnings": warnings, "zones": zones, "tenants": tenants, "pools": pools,
             "passed_over": passed_over,
@@ -66,7 +66,7 @@ fn print(file: &Path, found: &[Diagnostic], seen: Option<&control::Seen>, output
 const PASSED_OVER_SHOWN: usize = 5;
 
 /// `4 zones, 20,000 tenants, 5 pools; 1 file is of no known kind: README`.
-fn read_words(seen: &control::Seen) -> String {
+fn read_words(seen: &control::Examined) -> String {
     let mut text = format!(
         "{}, {}, {}",
         counted(seen.zones, "zone"),
@@ -85,7 +85,7 @@ fn read_words(seen: &control::Seen) -> String {
 
 /// Everything that is wrong in the files that a sound configuration names, and on the host, after what the configuration
 /// warns of.
-fn examine(file: &Path, config: &Config, warnings: Vec<Diagnostic>) -> (Vec<Diagnostic>, control::Seen) {
+fn examine(file: &Path, config: &Config, warnings: Vec<Diagnostic>) -> (Vec<Diagnostic>, control::Examined) {
     let mut found = warnings;
     // A start reads these two before it gives root up.
     found.extend(encrypted_certificate(config));

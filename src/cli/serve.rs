@@ -23,13 +23,13 @@ use crate::process::{notify, system};
 use crate::protocol::Status;
 use crate::serve::descriptors::{Share, Wanted};
 use crate::serve::encrypted::{self, Certificate, Encrypted, Sockets};
-use crate::serve::{self, Limits, Listeners, RateLimit, Running, Settings, Signatures};
+use crate::serve::{self, ConnectionLimits, Listeners, RateLimit, Running, Settings, Signatures};
 use crate::time;
 use crate::world::zones::Held;
 use arc_swap::ArcSwap;
 use log::Log;
 use ring::rand::{SecureRandom, SystemRandom};
-use signals::{Signals, Told};
+use signals::{Order, Signals};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ struct Server {
     control: Control,
     running: Running,
     health: Arc<Health>,
-    told: Receiver<Told>,
+    told: Receiver<Order>,
     _monitoring: Option<health::Running>,
     _encrypted: Option<Encrypted>,
 }
@@ -148,7 +148,7 @@ fn begin(
 }
 
 /// Obeys signals from now on: whoever ends the server while files are read need not wait for them.
-fn watch(signals: Signals, log: Log) -> Result<(Arc<AtomicBool>, Receiver<Told>), Failure> {
+fn watch(signals: Signals, log: Log) -> Result<(Arc<AtomicBool>, Receiver<Order>), Failure> {
     let answering = Arc::new(AtomicBool::new(false));
     let (tell, told) = channel();
     let end_early = move || {
@@ -258,12 +258,12 @@ fn host_name(config: &Config) -> String {
 }
 
 fn settings(config: &Config, connections_max: usize) -> Settings {
-    let tcp = Limits {
+    let tcp = ConnectionLimits {
         connections_max,
         connections_per_source_max: config.server.tcp_connections_per_source,
         idle: Duration::from_secs(config.server.tcp_idle),
         signatures_queued_max: connections_max / 2,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     };
     let prepare_thread = || {
         if let Err(fault) = confine::apply_worker() {
@@ -367,8 +367,8 @@ impl Server {
                 notify::watchdog();
             }
             match self.told.recv_timeout(beat.unwrap_or(NO_WATCHDOG)) {
-                Ok(Told::Reload) => self.control.reload(),
-                Ok(Told::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Order::Reload) => self.control.reload(),
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }

@@ -21,7 +21,7 @@ use crate::config::{Config, PoolSettings};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::hosts::facts::Origin;
-use crate::roll::hosts::fold::Limits;
+use crate::roll::hosts::fold::HostLimits;
 use crate::roll::hosts::{Policy, Wanted};
 use crate::store::Store;
 use crate::store::kept::Kept;
@@ -151,7 +151,7 @@ impl Certs {
 
     /// Takes in which bounds hold, the highest of all zones that have tenants; none: no zone has any. Pools for which that
     /// is more than is recorded, and cannot be recorded now, with what caps it.
-    pub fn bound(&mut self, bounds: Option<Bounds>, now: UnixTime) -> Vec<(String, Limits)> {
+    pub fn bound(&mut self, bounds: Option<Bounds>, now: UnixTime) -> Vec<(String, HostLimits)> {
         let mut capped = Vec::new();
         self.bounds = bounds.unwrap_or_else(|| default_bounds(&self.config));
         for (pool, life) in &mut self.lives {

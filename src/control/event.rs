@@ -23,7 +23,7 @@ pub enum Event {
     /// What is wrong with the control socket; none: nothing any more.
     Socket(Option<DoorFault>),
     /// The hosts of a pool were looked at.
-    Probed(Box<crate::probe::Seen>),
+    Probed(Box<crate::probe::HostsSeen>),
     /// The process ends.
     Stop,
 }

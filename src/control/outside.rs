@@ -186,7 +186,7 @@ fn regular(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
 
 /// What `check` has read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Examined {
     /// Zones with a master file.
     pub zones: usize,
     /// Tenants that would be served.
@@ -199,11 +199,11 @@ pub struct Seen {
 
 /// Everything that is wrong with the zones, pools, tenants and keys that a configuration names, and what was read of them;
 /// nothing is changed. The configuration's paths are resolved.
-pub fn examine(config: &Config) -> (Vec<Diagnostic>, Seen) {
+pub fn examine(config: &Config) -> (Vec<Diagnostic>, Examined) {
     let (world, mut found) = look(config);
     let mut named = world.included_paths();
     named.extend(world.pools.reports().flat_map(|report| report.certificates).map(|(path, _)| path.clone()));
-    let seen = Seen {
+    let seen = Examined {
         zones: world.zones.values().filter(|zone| !zone.is_gone()).count(),
         tenants: world.zones.values().map(|zone| zone.tenants.table.len()).sum(),
         pools: world.pools.reports().filter(|report| report.pool.is_some()).count(),

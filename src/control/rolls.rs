@@ -16,5 +16,5 @@ pub mod state;
 mod unread;
 
 pub use clock::Shift;
-pub use look::Look;
+pub use look::NextLook;
 pub use state::{ParentSigned, Rolls, ZoneRoll};

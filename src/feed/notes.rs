@@ -2,7 +2,7 @@
 //!
 //! A trouble is said once, when it begins, and once more when it ends. Noting one never drops what was delivered.
 
-use crate::feed::{Entry, Files, Found, Place};
+use crate::feed::{Entry, Files, Found, Hindrance};
 use crate::world::paths::{FILES_MAX, range_below};
 use crate::world::trouble::{Healed, Reason, Trouble, code_of};
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ impl Files {
 
     /// A folder, or a name that can be none of our files, is in trouble: said once.
     pub(super) fn place(&mut self, path: &str, reason: Reason, out: &mut Found) {
-        let before = self.places.insert(path.to_owned(), Place { reason, met: self.walks });
+        let before = self.places.insert(path.to_owned(), Hindrance { reason, met: self.walks });
         if before.is_none_or(|before| before.reason != reason) {
             out.troubled.push(Trouble { path: PathBuf::from(path), reason });
         }

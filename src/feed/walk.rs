@@ -5,7 +5,7 @@
 
 use crate::feed::read::{is_gone, unlisted, unreadable};
 use crate::feed::settle::{Hint, Moment};
-use crate::feed::{Files, Folder, Found, Place, SEEN_FULL, SEEN_PART, lossy};
+use crate::feed::{Files, Folder, Found, Hindrance, SEEN_FULL, SEEN_PART, lossy};
 use crate::world::paths::{FOLDER_DEPTH_MAX, FOLDERS_MAX, is_below, is_dropping_folder, join, range_below};
 use crate::world::trouble::Reason;
 use std::collections::BTreeSet;
@@ -331,7 +331,7 @@ impl Files {
             self.no_file(&path, now);
         }
         let inside = |path: &str| path == walk.top || is_below(path, &walk.top);
-        let over = |(path, place): &(&String, &Place)| inside(path) && place.met < walk.number;
+        let over = |(path, place): &(&String, &Hindrance)| inside(path) && place.met < walk.number;
         let ended: Vec<String> = self.places.iter().filter(over).map(|(path, _)| path.clone()).collect();
         for path in ended {
             let stays = path.is_empty() && nothing_seen;

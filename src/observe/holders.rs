@@ -5,7 +5,7 @@
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
 use crate::resolve::client::Transport;
-use crate::resolve::walk::{Located, Server, Walk, Ways};
+use crate::resolve::walk::{Located, NameServer, Walk, Ways};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub fn holders(walk: &mut Walk<'_>, apex: &Name, parents: &[SocketAddr]) -> Resu
     let above = name::parent(apex).and_then(|above| Name::from_wire(above).ok());
     if let Some(above) = above.filter(|_| !parents.is_empty()) {
         // The zone that they serve may begin higher up; a referral leads down from this name all the same.
-        walk.know(above, parents.iter().map(|at| Server { name: None, at: *at }).collect());
+        walk.know(above, parents.iter().map(|at| NameServer { name: None, at: *at }).collect());
     }
     let Located { zone, servers, by, reply } = walk.locate(apex, number::DNSKEY)?;
     let is_theirs = zone == *apex || reply.answer.iter().any(|record| record.owner == *apex);

@@ -27,7 +27,7 @@ const TRIES_MAX: usize = 6;
 
 /// One address that was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Notified {
     /// Whom the parent names.
     pub target: Dsync,
     /// At which address.
@@ -40,7 +40,7 @@ pub struct Told {
 ///
 /// # Errors
 /// Why it cannot be known, in words.
-pub fn notify_cds(wanted: &ParentAsk<'_>) -> Result<Vec<Told>, String> {
+pub fn notify_cds(wanted: &ParentAsk<'_>) -> Result<Vec<Notified>, String> {
     let mut round = Round::new(wanted.ways, wanted.anchors, wanted.now);
     let Sites { servers, missing, .. } = sites(&mut round, wanted);
     let mut why = missing.first().map_or_else(|| "the parent has no address".to_owned(), |first| first.why.clone());
@@ -73,7 +73,7 @@ fn targets(round: &mut Round<'_>, wanted: &ParentAsk<'_>, at: SocketAddr) -> Res
     Ok((parent, Vec::new()))
 }
 
-fn tell_all(round: &mut Round<'_>, wanted: &ParentAsk<'_>, targets: &[Dsync]) -> Vec<Told> {
+fn tell_all(round: &mut Round<'_>, wanted: &ParentAsk<'_>, targets: &[Dsync]) -> Vec<Notified> {
     let mut told = Vec::new();
     for target in targets {
         let (addresses, _) = round.walk.addresses(&target.target);
@@ -82,7 +82,7 @@ fn tell_all(round: &mut Round<'_>, wanted: &ParentAsk<'_>, targets: &[Dsync]) ->
             if told.len() == ADDRESSES_MAX {
                 return told;
             }
-            told.push(Told { target: target.clone(), server, outcome: tell(wanted.child, server, SEND_TIMEOUT) });
+            told.push(Notified { target: target.clone(), server, outcome: tell(wanted.child, server, SEND_TIMEOUT) });
         }
     }
     told

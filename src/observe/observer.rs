@@ -5,7 +5,7 @@
 
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
-use crate::observe::notify::{Told, notify_cds};
+use crate::observe::notify::{Notified, notify_cds};
 use crate::observe::own::{OwnExpected, OwnSeen, observe_zone};
 use crate::observe::parent::{ParentAsk, ParentRound, look};
 use crate::observe::pool::observe_pool;
@@ -13,7 +13,7 @@ use crate::process::address::is_here;
 use crate::resolve::anchors::Anchors;
 use crate::resolve::client::{Transport, ask};
 use crate::resolve::message::Message;
-use crate::resolve::proved::{DsSeen, Keys};
+use crate::resolve::proved::{DsSeen, ProvedKeys};
 use crate::resolve::walk::Ways;
 use crate::resolve::{chain, verify};
 use crate::time;
@@ -111,7 +111,7 @@ pub enum Seen {
     /// The DS at the parent.
     Parent(Box<ParentRound>),
     /// Who was told, or why that is not known.
-    Told(Result<Vec<Told>, String>),
+    Notified(Result<Vec<Notified>, String>),
 }
 
 /// The threads.
@@ -188,7 +188,7 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
         Look::OwnParent { zone: parent, keys, server, through } => {
             let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());
             let outcome = reply.and_then(|reply| match keys {
-                Some(keys) => chain::ds(&reply, zone, &Keys { zone: *parent, keys }, now),
+                Some(keys) => chain::ds(&reply, zone, &ProvedKeys { zone: *parent, keys }, now),
                 None => Ok(unsigned(&reply, zone, now)),
             });
             Seen::OwnParent { server, through, outcome: outcome.map(Box::new) }
@@ -199,7 +199,7 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
         }
         Look::Tell { parents, anchors, ahead } => {
             let now = by(ahead);
-            Seen::Told(notify_cds(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now }))
+            Seen::Notified(notify_cds(&ParentAsk { child: zone, parents: &parents, anchors: &anchors, ways, now }))
         }
     }
 }

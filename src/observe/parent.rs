@@ -11,7 +11,7 @@ use crate::resolve::chain;
 use crate::resolve::client::{AskFault, Transport, Trouble};
 use crate::resolve::proved::DsSeen;
 use crate::resolve::verify::set;
-use crate::resolve::walk::{NAME_SERVERS_MAX, SERVERS_MAX, Server, TRIES_MAX, Ways, name_servers};
+use crate::resolve::walk::{NAME_SERVERS_MAX, NameServer, SERVERS_MAX, TRIES_MAX, Ways, name_servers};
 use crate::time::Clocks;
 use std::net::SocketAddr;
 
@@ -106,7 +106,7 @@ pub(super) struct Sites {
     /// The parent zone, where its servers were found.
     pub zone: Option<Name>,
     /// Its addresses.
-    pub servers: Vec<Server>,
+    pub servers: Vec<NameServer>,
     /// What is not known.
     pub missing: Vec<Missing>,
 }
@@ -116,7 +116,7 @@ pub(super) fn sites(round: &mut Round<'_>, wanted: &ParentAsk<'_>) -> Sites {
     let mut sites = match wanted.parents.is_empty() {
         true => found(round, wanted.child),
         false => {
-            let servers = wanted.parents.iter().map(|at| Server { name: None, at: *at }).collect();
+            let servers = wanted.parents.iter().map(|at| NameServer { name: None, at: *at }).collect();
             Sites { zone: None, servers, missing: Vec::new() }
         }
     };
@@ -142,7 +142,7 @@ fn found(round: &mut Round<'_>, child: &Name) -> Sites {
             return sites;
         }
     };
-    let delegated: Vec<Server> = if located.zone == parent { located.servers.clone() } else { Vec::new() };
+    let delegated: Vec<NameServer> = if located.zone == parent { located.servers.clone() } else { Vec::new() };
     let mut names: Vec<Name> = delegated.iter().filter_map(|server| server.name.clone()).collect();
     match own_names(round, &parent, &located.servers) {
         Ok(own) => names.extend(own),
@@ -161,7 +161,7 @@ fn found(round: &mut Round<'_>, child: &Name) -> Sites {
     for name in names.into_iter().take(NAME_SERVERS_MAX) {
         let (addresses, trouble) = round.walk.addresses(&name);
         let port = located.by.port();
-        let server = |ip| Server { name: Some(name.clone()), at: SocketAddr::new(ip, port) };
+        let server = |ip| NameServer { name: Some(name.clone()), at: SocketAddr::new(ip, port) };
         sites.servers.extend(addresses.into_iter().map(server));
         sites.servers.extend(delegated.iter().filter(|server| server.name.as_ref() == Some(&name)).cloned());
         sites.missing.extend(trouble.map(|why| Missing { name_server: Some(name.clone()), why }));
@@ -173,7 +173,7 @@ fn found(round: &mut Round<'_>, child: &Name) -> Sites {
 }
 
 /// The name servers that the parent's apex names, validated.
-fn own_names(round: &mut Round<'_>, parent: &Name, servers: &[Server]) -> Result<Vec<Name>, String> {
+fn own_names(round: &mut Round<'_>, parent: &Name, servers: &[NameServer]) -> Result<Vec<Name>, String> {
     let (mut why, mut tries) = ("none was asked".to_owned(), 0);
     for server in servers {
         if tries == TRIES_MAX {

@@ -9,7 +9,7 @@ use crate::resolve::anchors::Anchors;
 use crate::resolve::chain;
 use crate::resolve::client::Transport;
 use crate::resolve::message::Message;
-use crate::resolve::proved::{DsSeen, Keys};
+use crate::resolve::proved::{DsSeen, ProvedKeys};
 use crate::resolve::walk::{Walk, Ways};
 use crate::time::Clocks;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(super) struct Round<'r> {
     pub now: Clocks,
     anchors: &'r Anchors,
     trusted: BTreeMap<Name, Result<Vec<Vec<u8>>, String>>,
-    keys: BTreeMap<Name, Keys>,
+    keys: BTreeMap<Name, ProvedKeys>,
 }
 
 impl<'r> Round<'r> {
@@ -41,7 +41,7 @@ impl<'r> Round<'r> {
         &mut self,
         zone: &Name,
         server: SocketAddr,
-        proved: impl Fn(&Keys) -> Result<T, String>,
+        proved: impl Fn(&ProvedKeys) -> Result<T, String>,
     ) -> Result<T, String> {
         if let Some(Ok(good)) = self.keys.get(zone).map(&proved) {
             return Ok(good);
@@ -52,7 +52,7 @@ impl<'r> Round<'r> {
         Ok(good)
     }
 
-    fn keys_at(&mut self, zone: &Name, server: SocketAddr) -> Result<Keys, String> {
+    fn keys_at(&mut self, zone: &Name, server: SocketAddr) -> Result<ProvedKeys, String> {
         let trusted = self.trusted(zone)?;
         let reply = self.walk.ask(server, zone, number::DNSKEY, Transport::Tcp);
         let reply = reply.map_err(|fault| format!("the keys of {zone} are not known: {fault}"))?;

@@ -32,7 +32,7 @@ pub type Looked = (Target, Result<Sight, Fault>);
 
 /// A round that was done.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct HostsSeen {
     /// Which pool.
     pub pool: String,
     /// Which round.
@@ -50,7 +50,7 @@ struct Job {
 
 /// A round that is under way.
 struct Open {
-    seen: Seen,
+    seen: HostsSeen,
     hosts_left: usize,
 }
 
@@ -64,7 +64,7 @@ impl Prober {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(together: usize, report: impl Fn(Seen) + Clone + Send + 'static) -> io::Result<Prober> {
+    pub fn start(together: usize, report: impl Fn(HostsSeen) + Clone + Send + 'static) -> io::Result<Prober> {
         let (jobs, inbox) = sync_channel(JOBS_MAX);
         let inbox = Arc::new(Mutex::new(inbox));
         for _ in 0..together.max(1) {
@@ -80,7 +80,7 @@ impl Prober {
         for target in round.targets {
             hosts.entry(target.address.ip()).or_default().push(target);
         }
-        let seen = Seen { pool: round.pool, number: round.number, sights: Vec::new() };
+        let seen = HostsSeen { pool: round.pool, number: round.number, sights: Vec::new() };
         let open = Arc::new(Mutex::new(Open { seen, hosts_left: hosts.len() }));
         for targets in hosts.into_values() {
             let job = Job { targets, manner: manner.clone(), open: Arc::clone(&open) };
@@ -92,7 +92,7 @@ impl Prober {
     }
 }
 
-fn run(inbox: &Mutex<Receiver<Job>>, report: &impl Fn(Seen)) {
+fn run(inbox: &Mutex<Receiver<Job>>, report: &impl Fn(HostsSeen)) {
     loop {
         let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };

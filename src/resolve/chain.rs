@@ -8,7 +8,7 @@ use crate::dns::rtype::number;
 use crate::resolve::anchors::key_digest;
 use crate::resolve::denial;
 use crate::resolve::message::{Message, NXDOMAIN, Record};
-use crate::resolve::proved::{DsSeen, Keys};
+use crate::resolve::proved::{DsSeen, ProvedKeys};
 use crate::resolve::verify::{Set, is_zone_key, set};
 use crate::sign::key::key_tag;
 use crate::time::Clocks;
@@ -17,7 +17,7 @@ use crate::time::Clocks;
 ///
 /// # Errors
 /// Why it does not, in words.
-pub fn keys(reply: &Message, zone: &Name, trusted: &[Vec<u8>], now: impl Into<Clocks>) -> Result<Keys, String> {
+pub fn keys(reply: &Message, zone: &Name, trusted: &[Vec<u8>], now: impl Into<Clocks>) -> Result<ProvedKeys, String> {
     let found = set(&reply.answer, zone, number::DNSKEY).ok_or_else(|| format!("{zone} has no DNSKEY there"))?;
     let entries: Vec<Vec<u8>> = found.data.iter().filter(|key| is_vouched(key, zone, trusted)).cloned().collect();
     if entries.is_empty() {
@@ -25,7 +25,7 @@ pub fn keys(reply: &Message, zone: &Name, trusted: &[Vec<u8>], now: impl Into<Cl
     }
     // RFC 4035 § 5.2: signed by a key that the DS names.
     found.verify(zone, &entries, now)?;
-    Ok(Keys { zone: zone.clone(), keys: found.data })
+    Ok(ProvedKeys { zone: zone.clone(), keys: found.data })
 }
 
 fn is_vouched(key: &[u8], zone: &[u8], trusted: &[Vec<u8>]) -> bool {
@@ -66,7 +66,7 @@ fn denials(section: &[Record]) -> impl Iterator<Item = &Record> {
 ///
 /// # Errors
 /// Why it proves nothing, in words.
-pub fn ds(reply: &Message, child: &Name, parent: &Keys, now: impl Into<Clocks>) -> Result<DsSeen, String> {
+pub fn ds(reply: &Message, child: &Name, parent: &ProvedKeys, now: impl Into<Clocks>) -> Result<DsSeen, String> {
     let now = now.into();
     if signer(reply, child)? != parent.zone {
         return Err(format!("it is not signed by {}", parent.zone));
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn ds_come_sorted_with_what_bounds_them() {
         let zsk = key(256, 13);
-        let parent = Keys { zone: wire("example."), keys: vec![zsk.dnskey_data()] };
+        let parent = ProvedKeys { zone: wire("example."), keys: vec![zsk.dnskey_data()] };
         let seen = ds(&reply(signed(&ds_set(), "example.", &zsk)), &wire("mx.example."), &parent, NOW).expect("good");
         assert_eq!(seen.ds, [[0, 1, 13, 2, 7], [0, 2, 13, 2, 7]]);
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     fn what_is_not_from_the_parent_says_nothing() {
         let zsk = key(256, 13);
         let child = wire("mx.example.");
-        let parent = Keys { zone: wire("example."), keys: vec![zsk.dnskey_data()] };
+        let parent = ProvedKeys { zone: wire("example."), keys: vec![zsk.dnskey_data()] };
         let good = reply(signed(&ds_set(), "example.", &zsk));
         let cached = Message { authoritative: false, ..good.clone() };
         assert!(ds(&cached, &child, &parent, NOW).expect_err("").contains("resolver"));

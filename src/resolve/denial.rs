@@ -6,7 +6,7 @@
 use crate::dns::name::{self, Name};
 use crate::dns::rtype::number;
 use crate::resolve::message::Record;
-use crate::resolve::proved::{DsSeen, Keys};
+use crate::resolve::proved::{DsSeen, ProvedKeys};
 use crate::resolve::verify::{Verified, set};
 use crate::sign::denial::has_type;
 use crate::time::Clocks;
@@ -24,7 +24,7 @@ const HASH_SHA1: u8 = 1;
 const OPT_OUT: u8 = 1;
 
 /// The proof in an authority section that `child` is delegated without DS.
-pub(super) fn ds(authority: &[Record], child: &Name, parent: &Keys, now: Clocks) -> Result<DsSeen, String> {
+pub(super) fn ds(authority: &[Record], child: &Name, parent: &ProvedKeys, now: Clocks) -> Result<DsSeen, String> {
     let mut seen = None;
     let proved = match authority.iter().any(|record| record.rtype == number::NSEC3) {
         true => nsec3(authority, child, parent, now, &mut seen),
@@ -38,7 +38,7 @@ pub(super) fn ds(authority: &[Record], child: &Name, parent: &Keys, now: Clocks)
 fn verified<'r>(
     authority: &'r [Record],
     record: &'r Record,
-    parent: &Keys,
+    parent: &ProvedKeys,
     now: Clocks,
     seen: &mut Option<DsSeen>,
 ) -> Result<&'r [u8], String> {
@@ -69,7 +69,7 @@ fn extend(seen: &mut Option<DsSeen>, verified: &Verified, ttl: u32) {
 fn nsec(
     authority: &[Record],
     child: &Name,
-    parent: &Keys,
+    parent: &ProvedKeys,
     now: Clocks,
     seen: &mut Option<DsSeen>,
 ) -> Result<(), String> {
@@ -115,7 +115,7 @@ struct Hashed<'a> {
 fn nsec3(
     authority: &[Record],
     child: &Name,
-    parent: &Keys,
+    parent: &ProvedKeys,
     now: Clocks,
     seen: &mut Option<DsSeen>,
 ) -> Result<(), String> {
@@ -193,7 +193,7 @@ mod tests {
     const APEX: &[u16] = &[number::NS, number::SOA, number::RRSIG, number::DNSKEY];
 
     fn judged(records: Vec<Record>, key: &Key) -> Result<DsSeen, String> {
-        let parent = Keys { zone: wire("example."), keys: vec![key.dnskey_data()] };
+        let parent = ProvedKeys { zone: wire("example."), keys: vec![key.dnskey_data()] };
         let all: Vec<Record> = records.into_iter().flat_map(|one| signed(&[one], "example.", key)).collect();
         ds(&all, &wire("mx.example."), &parent, NOW.into())
     }
@@ -242,7 +242,7 @@ mod tests {
             assert!(why.contains(part), "{owner} {types:?}: {why}");
         }
         let unsigned = [nsec_at("mx.example.", CUT)];
-        let parent = Keys { zone: wire("example."), keys: vec![key.dnskey_data()] };
+        let parent = ProvedKeys { zone: wire("example."), keys: vec![key.dnskey_data()] };
         assert!(ds(&unsigned, &wire("mx.example."), &parent, NOW.into()).is_err());
     }
 

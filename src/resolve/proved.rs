@@ -20,7 +20,7 @@ pub struct DsSeen {
 
 /// The keys of a zone that its DS or an anchor vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keys {
+pub struct ProvedKeys {
     /// The zone.
     pub zone: Name,
     /// Its DNSKEY data.

@@ -52,7 +52,7 @@ impl Default for Ways {
 
 /// One address of a name server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct NameServer {
     /// Its name, where it was found by one.
     pub name: Option<Name>,
     /// Where it answers.
@@ -65,7 +65,7 @@ pub struct Located {
     /// The deepest zone that was seen to be delegated on the way.
     pub zone: Name,
     /// The addresses that the delegation shows.
-    pub servers: Vec<Server>,
+    pub servers: Vec<NameServer>,
     /// Which of them answered.
     pub by: SocketAddr,
     /// Its answer.
@@ -74,7 +74,7 @@ pub struct Located {
 
 /// What a reply on the way means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum WalkStep {
     /// It is from an authority for the name.
     Answer,
     /// Others know more.
@@ -95,9 +95,9 @@ pub struct Referral {
 }
 
 /// What the reply of a server of `zone` to a question for `name` and `rtype` means.
-pub fn step(reply: &Message, zone: &[u8], name: &[u8], rtype: u16) -> Step {
+pub fn step(reply: &Message, zone: &[u8], name: &[u8], rtype: u16) -> WalkStep {
     if reply.authoritative {
-        return Step::Answer;
+        return WalkStep::Answer;
     }
     // A referral leads strictly down; the DS of a name is with the zone above it (RFC 4035 § 3.1.4.1).
     let leads = |owner: &[u8]| {
@@ -107,13 +107,13 @@ pub fn step(reply: &Message, zone: &[u8], name: &[u8], rtype: u16) -> Step {
             && (rtype != number::DS || owner != name)
     };
     let Some(cut) = reply.authority.iter().find(|r| r.rtype == number::NS && leads(&r.owner)) else {
-        return Step::Lame;
+        return WalkStep::Lame;
     };
     let names = name_servers(&reply.authority, &cut.owner);
     // What lies outside of the zone that was asked is not its to tell.
     let glue = reply.additional.iter().filter(|r| names.contains(&r.owner) && name::is_within(&r.owner, zone));
     let glue = glue.filter_map(|r| Some((r.owner.clone(), address(r)?))).collect();
-    Step::Referral(Box::new(Referral { zone: cut.owner.clone(), names, glue }))
+    WalkStep::Referral(Box::new(Referral { zone: cut.owner.clone(), names, glue }))
 }
 
 /// The targets of the NS records of a zone, sorted.
@@ -141,7 +141,7 @@ pub struct Walk<'w> {
     end: Instant,
     questions: usize,
     depth: usize,
-    cuts: BTreeMap<Name, Vec<Server>>,
+    cuts: BTreeMap<Name, Vec<NameServer>>,
 }
 
 impl<'w> Walk<'w> {
@@ -154,12 +154,12 @@ impl<'w> Walk<'w> {
         walk
     }
 
-    fn server(&self, name: Option<Name>, ip: IpAddr) -> Server {
-        Server { name, at: SocketAddr::new(ip, self.ways.port) }
+    fn server(&self, name: Option<Name>, ip: IpAddr) -> NameServer {
+        NameServer { name, at: SocketAddr::new(ip, self.ways.port) }
     }
 
     /// The servers of a zone, from now on; returns the order in which they are asked.
-    pub(crate) fn know(&mut self, zone: Name, mut servers: Vec<Server>) -> Vec<Server> {
+    pub(crate) fn know(&mut self, zone: Name, mut servers: Vec<NameServer>) -> Vec<NameServer> {
         servers.truncate(SERVERS_MAX);
         // Where the first one is broken, another round begins with another one.
         let start = chance::<1>().map_or(0, |[octet]| usize::from(octet)) % servers.len().max(1);
@@ -205,7 +205,7 @@ impl<'w> Walk<'w> {
         let (mut zone, mut servers) = self.nearest(name, rtype);
         for _ in 0..STEPS_MAX {
             let (by, reply, step) = self.first(&zone, &servers, name, rtype)?;
-            let Step::Referral(down) = step else { return Ok(Located { zone, servers, by, reply }) };
+            let WalkStep::Referral(down) = step else { return Ok(Located { zone, servers, by, reply }) };
             let Referral { zone: below, names, glue } = *down;
             servers = self.addressed(&names, &glue);
             if servers.is_empty() {
@@ -218,7 +218,7 @@ impl<'w> Walk<'w> {
     }
 
     /// The deepest known zone that may answer.
-    fn nearest(&self, name: &Name, rtype: u16) -> (Name, Vec<Server>) {
+    fn nearest(&self, name: &Name, rtype: u16) -> (Name, Vec<NameServer>) {
         let skip = usize::from(rtype == number::DS && label_above(name));
         let known = name::ancestors(name).skip(skip).find_map(|above| self.cuts.get_key_value(above));
         known.map_or_else(|| (Name::root(), Vec::new()), |(zone, servers)| (zone.clone(), servers.clone()))
@@ -228,10 +228,10 @@ impl<'w> Walk<'w> {
     fn first(
         &mut self,
         zone: &Name,
-        servers: &[Server],
+        servers: &[NameServer],
         name: &Name,
         rtype: u16,
-    ) -> Result<(SocketAddr, Message, Step), String> {
+    ) -> Result<(SocketAddr, Message, WalkStep), String> {
         let (mut why, mut tries) = ("it has none".to_owned(), 0);
         for server in servers {
             if tries == TRIES_MAX {
@@ -240,7 +240,7 @@ impl<'w> Walk<'w> {
             tries += 1;
             match self.ask(server.at, name, rtype, Transport::Udp) {
                 Ok(reply) => match step(&reply, zone, name, rtype) {
-                    Step::Lame => why = format!("{}: it is no authority for {zone}", server.at),
+                    WalkStep::Lame => why = format!("{}: it is no authority for {zone}", server.at),
                     step => return Ok((server.at, reply, step)),
                 },
                 Err(fault) => {
@@ -254,9 +254,9 @@ impl<'w> Walk<'w> {
         Err(format!("no server of {zone} gave a usable answer for {what}; the last: {why}"))
     }
 
-    fn addressed(&mut self, names: &[Name], glue: &[(Name, IpAddr)]) -> Vec<Server> {
+    fn addressed(&mut self, names: &[Name], glue: &[(Name, IpAddr)]) -> Vec<NameServer> {
         let with = |walk: &Self, (name, ip): &(Name, IpAddr)| walk.server(Some(name.clone()), *ip);
-        let told: Vec<Server> = glue.iter().take(SERVERS_MAX).map(|pair| with(self, pair)).collect();
+        let told: Vec<NameServer> = glue.iter().take(SERVERS_MAX).map(|pair| with(self, pair)).collect();
         if !told.is_empty() {
             return told;
         }
@@ -320,8 +320,8 @@ mod tests {
         }
     }
 
-    fn referred(zone: &Name, names: &[Name], glue: &[(Name, IpAddr)]) -> Step {
-        Step::Referral(Box::new(Referral { zone: zone.clone(), names: names.to_vec(), glue: glue.to_vec() }))
+    fn referred(zone: &Name, names: &[Name], glue: &[(Name, IpAddr)]) -> WalkStep {
+        WalkStep::Referral(Box::new(Referral { zone: zone.clone(), names: names.to_vec(), glue: glue.to_vec() }))
     }
 
     #[test]
@@ -341,10 +341,10 @@ mod tests {
     fn what_leads_up_aside_or_past_a_ds_is_lame() {
         let (example, name) = (wire("example."), wire("mx.example."));
         for owner in [".", "example.", "net.", "a.mx.example."] {
-            assert_eq!(step(&referral(owner), &example, &name, number::A), Step::Lame, "{owner}");
+            assert_eq!(step(&referral(owner), &example, &name, number::A), WalkStep::Lame, "{owner}");
         }
-        assert_eq!(step(&referral("mx.example."), &example, &name, number::DS), Step::Lame);
-        assert_eq!(step(&Message::default(), &example, &name, number::A), Step::Lame);
+        assert_eq!(step(&referral("mx.example."), &example, &name, number::DS), WalkStep::Lame);
+        assert_eq!(step(&Message::default(), &example, &name, number::A), WalkStep::Lame);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::answer::{Asked, Reply, Snapshot};
 use crate::metrics::{Metrics, Proto};
 use crate::process::confine;
-use crate::serve::house::Limits;
+use crate::serve::house::ConnectionLimits;
 use crate::serve::signing::Signatures;
 use arc_swap::ArcSwap;
 use desk::Desk;
@@ -90,7 +90,7 @@ pub struct Options {
     /// Where restarts and answers are counted.
     pub metrics: Arc<Metrics>,
     /// The rules of TCP, which hold for each of both protocols; its cap of connections is [`CONNECTIONS_MAX`] instead.
-    pub limits: Limits,
+    pub limits: ConnectionLimits,
     /// Descriptors that all other parts may hold open together: caps of TCP and metrics, files.
     pub others_max: usize,
     /// From [`crate::process::system::raise_descriptor_limit`].
@@ -140,7 +140,7 @@ pub fn start(options: Options) -> Result<Encrypted, EncryptedFault> {
     let desk = Arc::new(desk);
     let of_dot = dot_connections_max(options.others_max, options.descriptor_limit);
     let [dot_guests, doq_guests] = [of_dot, CONNECTIONS_MAX].map(|connections_max| {
-        let limits = Limits { connections_max, ..options.limits.clone() };
+        let limits = ConnectionLimits { connections_max, ..options.limits.clone() };
         Guests::new(limits, Arc::clone(&counters))
     });
     for Sockets { dot, doq } in options.sockets {

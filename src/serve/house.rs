@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// Limits of TCP. Each one is a named default in [`Limits::default`].
+/// Limits of TCP. Each one is a named default in [`ConnectionLimits::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Connections in all; past it one leaves for each newcomer: of the source with the most, who has waited longest.
     pub connections_max: usize,
     /// Connections of one IPv4 address or IPv6 /64; more are refused.
@@ -29,9 +29,9 @@ pub struct Limits {
     pub signature_wait: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for ConnectionLimits {
+    fn default() -> ConnectionLimits {
+        ConnectionLimits {
             // Half of the usual 1,024 descriptors; the rest is for files, UDP, metrics and the encrypted transports.
             connections_max: 512,
             // A quarter, so that it takes four addresses to fill the house.
@@ -81,7 +81,7 @@ pub enum Admission {
 
 /// All connections of the server.
 pub struct House {
-    limits: Limits,
+    limits: ConnectionLimits,
     guests: BTreeMap<u64, Guest>,
     sources: BTreeMap<IpAddr, usize>,
     crowds: BTreeMap<IpAddr, usize>,
@@ -99,7 +99,7 @@ struct Guest {
 
 impl House {
     /// An empty house.
-    pub fn new(limits: Limits) -> House {
+    pub fn new(limits: ConnectionLimits) -> House {
         House { limits, guests: BTreeMap::new(), sources: BTreeMap::new(), crowds: BTreeMap::new(), next: 0 }
     }
 
@@ -210,7 +210,7 @@ pub fn network_of(source: IpAddr) -> IpAddr {
 }
 
 /// The idle limit with `open` connections: whole up to half of the house, then falling to a tenth when it is full.
-pub fn idle_limit(limits: &Limits, open: usize) -> Duration {
+pub fn idle_limit(limits: &ConnectionLimits, open: usize) -> Duration {
     let half = limits.connections_max / 2;
     let (free, span) = (limits.connections_max.saturating_sub(open), limits.connections_max - half);
     if open <= half || span == 0 {
@@ -227,7 +227,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn house(connections_max: usize, connections_per_source_max: usize) -> House {
-        House::new(Limits { connections_max, connections_per_source_max, ..Limits::default() })
+        House::new(ConnectionLimits { connections_max, connections_per_source_max, ..ConnectionLimits::default() })
     }
 
     fn address(text: &str) -> IpAddr {
@@ -326,17 +326,18 @@ mod tests {
 
     #[test]
     fn the_idle_limit_shrinks_as_the_house_fills() {
-        let limits = Limits { connections_max: 100, idle: SECOND * 10, ..Limits::default() };
+        let limits = ConnectionLimits { connections_max: 100, idle: SECOND * 10, ..ConnectionLimits::default() };
         let of = |open| idle_limit(&limits, open);
         assert_eq!([of(0), of(50), of(75), of(100), of(101)], [SECOND * 10, SECOND * 10, SECOND * 5, SECOND, SECOND]);
         for (open, max) in (0..9).flat_map(|open| (0..4).map(move |max| (open, max))) {
-            assert!(idle_limit(&Limits { connections_max: max, ..limits.clone() }, open) >= SECOND);
+            assert!(idle_limit(&ConnectionLimits { connections_max: max, ..limits.clone() }, open) >= SECOND);
         }
     }
 
     #[test]
     fn each_thing_a_connection_does_has_its_own_deadline() {
-        let limits = Limits { idle: SECOND * 4, message: SECOND, write: SECOND * 2, ..Limits::default() };
+        let limits =
+            ConnectionLimits { idle: SECOND * 4, message: SECOND, write: SECOND * 2, ..ConnectionLimits::default() };
         let (mut house, start) = (House::new(limits), Instant::now());
         for (id, doing) in [(0, Doing::Idle), (1, Doing::Reading), (2, Doing::Working), (3, Doing::Writing)] {
             house.admit(address("192.0.2.1"), start);
@@ -351,7 +352,7 @@ mod tests {
 
     #[test]
     fn nobody_outlives_the_lifetime() {
-        let limits = Limits { lifetime: SECOND * 30, ..Limits::default() };
+        let limits = ConnectionLimits { lifetime: SECOND * 30, ..ConnectionLimits::default() };
         let (mut house, start) = (House::new(limits), Instant::now());
         house.admit(address("192.0.2.1"), start);
         house.note(0, Doing::Idle, start + SECOND * 29);

@@ -24,7 +24,7 @@ pub(super) struct Ledger {
 
 /// The place of a key, as it was when it was looked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct LedgerLine {
     key: u64,
     /// The word of its tag.
     at: usize,
@@ -44,21 +44,21 @@ impl Ledger {
 
     /// Where `key` has its place, and what it owes; where it has none, the place of the smallest debt, which it will get.
     #[inline]
-    pub(super) fn find(&self, key: u64) -> Place {
+    pub(super) fn find(&self, key: u64) -> LedgerLine {
         let set = usize::try_from(key & self.mask).unwrap_or(0);
         let at = self.first + set * WORDS;
         let words = self.words.get(at..).and_then(|words| words.first_chunk::<WORDS>()).unwrap_or(&[0; WORDS]);
         let (tags, paid_at) = words.split_at(WAYS);
         if let Some((way, (_, paid_at))) = tags.iter().zip(paid_at).enumerate().find(|(_, (tag, _))| **tag == key) {
-            return Place { key, at: at + way, paid_at: *paid_at };
+            return LedgerLine { key, at: at + way, paid_at: *paid_at };
         }
         let least = paid_at.iter().enumerate().min_by_key(|(_, paid_at)| **paid_at).map_or(0, |(way, _)| way);
-        Place { key, at: at + least, paid_at: 0 }
+        LedgerLine { key, at: at + least, paid_at: 0 }
     }
 
     /// Adds `cost` to what the key of `place` owes `now`.
     #[inline]
-    pub(super) fn charge(&mut self, place: Place, cost: u64, now: u64) {
+    pub(super) fn charge(&mut self, place: LedgerLine, cost: u64, now: u64) {
         // A place that is not the key's own yet may have been given away since it was found.
         let is_own = self.words.get(place.at) == Some(&place.key);
         let place = if is_own { place } else { self.find(place.key) };
@@ -71,7 +71,7 @@ impl Ledger {
     }
 }
 
-impl Place {
+impl LedgerLine {
     /// What the key owes `now`, in units of time.
     pub(super) fn debt(self, now: u64) -> u64 {
         self.paid_at.saturating_sub(now)

@@ -5,7 +5,7 @@
 //! victim's name only gets from the address's rate to that of its /24 (/64), for each kind of answer.
 //! It must never limit a source that stays below its rates because of what sources outside its prefixes do.
 
-use super::ledger::{Ledger, Place};
+use super::ledger::{Ledger, LedgerLine};
 use crate::answer::{Account, Class};
 use foldhash::quality::SeedableRandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -104,7 +104,7 @@ impl Rates {
             IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, &IPV4[..]),
             IpAddr::V6(v6) => (v6.to_bits(), &IPV6[..]),
         };
-        let mut places = [Place::default(); IPV6.len()];
+        let mut places = [LedgerLine::default(); IPV6.len()];
         for (at, (place, prefix)) in places.iter_mut().zip(prefixes).enumerate() {
             let (zone, name) = if at == 0 { (account.zone, account.name) } else { (0, 0) };
             *place = self.debts.find(self.hash(address, prefix, account.class, zone, name));

@@ -7,7 +7,7 @@
 mod door;
 mod queue;
 
-use super::house::{Doing, House, Limits};
+use super::house::{ConnectionLimits, Doing, House};
 use super::shield::{HEADER_OCTETS, Shield};
 use super::signing::Signatures;
 use crate::answer::{Asked, Effort, Reply, Snapshot, Transport};
@@ -46,11 +46,11 @@ const OUTPUT_OCTETS: usize = 64 << 10;
 const QUERIES_PER_TURN_MAX: usize = 64;
 
 /// What the TCP thread works with.
-pub(super) struct Server {
+pub(super) struct TcpServer {
     pub(super) slot: Arc<ArcSwap<Snapshot>>,
     pub(super) shield: Shield,
     pub(super) counters: Arc<Counters>,
-    pub(super) limits: Limits,
+    pub(super) limits: ConnectionLimits,
     pub(super) signatures: Signatures,
     pub(super) stop: Arc<Notify>,
     pub(super) drain: Duration,
@@ -121,8 +121,8 @@ pub(super) fn prepare(listeners: Vec<std::net::TcpListener>) -> io::Result<(Runt
 }
 
 /// Serves until told to stop, then drains.
-pub(super) fn run(runtime: &Runtime, listeners: Vec<TcpListener>, server: Server) {
-    let Server { slot, shield, counters, limits, signatures, stop, drain } = server;
+pub(super) fn run(runtime: &Runtime, listeners: Vec<TcpListener>, server: TcpServer) {
+    let TcpServer { slot, shield, counters, limits, signatures, stop, drain } = server;
     let tick = tick_of(&limits);
     let desk = Desk {
         shield,

@@ -7,7 +7,7 @@
 use super::key::Key;
 use super::memo::Kept;
 use super::shelf::Shelf;
-use super::{Made, Place, Signing, Subject, Unsigned};
+use super::{KeptIn, Made, Signing, Subject, Unsigned};
 use crate::dns::rrset::{digest, hash_name};
 use crate::dns::rtype::number as rtype;
 use crate::time::{SignaturePolicy, UnixTime};
@@ -77,15 +77,15 @@ impl Signing {
         &'s self,
         by: &FurtherKey,
         subject: &Subject<'_>,
-        place: Place<'_>,
+        place: KeptIn<'_>,
         now: UnixTime,
         make: bool,
     ) -> Result<Made<'s>, Unsigned> {
         let further = self.further.as_deref().ok_or(Unsigned::Failed)?;
         let (stamp, policy) = (self.stamp_by(by, subject), self.policy(subject.rtype));
         let kept = match place {
-            Place::Own(_) => further.shelf.find(stamp),
-            Place::Recent(recent) => recent.find(stamp),
+            KeptIn::Own(_) => further.shelf.find(stamp),
+            KeptIn::Recent(recent) => recent.find(stamp),
         };
         if let Some(signed) = kept.and_then(|kept| self.still_good(&by.key, policy, subject, &kept, now)) {
             return Ok(Made { signed, fresh: false });
@@ -96,8 +96,8 @@ impl Signing {
         let signed = self.fresh(&by.key, policy, subject, now, false)?;
         let kept = Kept { stamp, expiration: signed.expiration, octets: signed.octets };
         match place {
-            Place::Own(_) => further.shelf.keep(&kept, now),
-            Place::Recent(recent) => recent.keep(&kept),
+            KeptIn::Own(_) => further.shelf.keep(&kept, now),
+            KeptIn::Recent(recent) => recent.keep(&kept),
         }
         Ok(Made { signed, fresh: true })
     }

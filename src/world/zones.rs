@@ -378,7 +378,7 @@ mod tests {
     use crate::dns::rtype::number as rt;
     use crate::sign::key::{ECDSA_P256, ENTRY_FLAGS, Key, generate_pkcs8};
     use crate::sign::memo::Slot;
-    use crate::sign::{Place, Signing, Subject, SubjectData, Unsigned};
+    use crate::sign::{KeptIn, Signing, Subject, SubjectData, Unsigned};
     use crate::time::UnixTime;
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -410,8 +410,8 @@ mod tests {
             (signing(&three, &[&two]), false, true),
         ] {
             assert!(!after.is_same(&before));
-            assert_eq!(after.kept(&data, Place::Own(&of_data), NOW).is_some(), data_stays);
-            assert_eq!(after.kept(&keys, Place::Own(&of_keys), NOW).is_some(), keys_stay);
+            assert_eq!(after.kept(&data, KeptIn::Own(&of_data), NOW).is_some(), data_stays);
+            assert_eq!(after.kept(&keys, KeptIn::Own(&of_keys), NOW).is_some(), keys_stay);
         }
     }
 
@@ -433,8 +433,8 @@ mod tests {
             let made = signing.warm(&subject, &slot, NOW).map(|(_, made)| usize::from(made));
             assert_eq!(made, if good { Ok(keys.len()) } else { Err(Unsigned::Failed) });
             let further = signing.further(rt::TXT).first();
-            let kept = signing.kept(&subject, Place::Own(&slot), NOW).is_some()
-                && further.is_none_or(|by| signing.sign_further(by, &subject, Place::Own(&slot), NOW, false).is_ok());
+            let kept = signing.kept(&subject, KeptIn::Own(&slot), NOW).is_some()
+                && further.is_none_or(|by| signing.sign_further(by, &subject, KeptIn::Own(&slot), NOW, false).is_ok());
             assert_eq!(kept, good);
             assert!(!good || signing.warm(&subject, &slot, NOW).map(|(_, made)| made) == Ok(0), "only once");
         }

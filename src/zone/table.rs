@@ -51,12 +51,12 @@ impl<V: Keyed> Hashed<V> {
 }
 
 /// Where an entry would be: found without having read its leaf.
-pub struct Place<'t, V> {
+pub struct Bucket<'t, V> {
     hash: u64,
     entries: &'t [Entry<V>],
 }
 
-impl<'t, V> Place<'t, V> {
+impl<'t, V> Bucket<'t, V> {
     /// Reads the leaf into a cache: one entry of each line.
     pub fn touch(&self) -> u64 {
         self.entries.iter().step_by(4).chain(self.entries.last()).fold(0, |sum, entry| sum ^ entry.0)
@@ -102,12 +102,12 @@ impl<V: Keyed> Table<V> {
 
     /// The entry of that name.
     pub fn get(&self, key: &[u8]) -> Option<&Arc<V>> {
-        let Place { hash, entries } = self.place(key);
+        let Bucket { hash, entries } = self.place(key);
         value(entries.get(position(entries, hash, key)?)?)
     }
 
     /// Where the entry of that name would be.
-    pub fn place(&self, key: &[u8]) -> Place<'_, V> {
+    pub fn place(&self, key: &[u8]) -> Bucket<'_, V> {
         let hash = hash_name(key);
         let mut node = &self.root;
         let mut level = 0;
@@ -115,9 +115,9 @@ impl<V: Keyed> Table<V> {
             match node {
                 Node::Branch(children) => match children.get(slot(hash, level)) {
                     Some(child) => node = child,
-                    None => return Place { hash, entries: &[] },
+                    None => return Bucket { hash, entries: &[] },
                 },
-                Node::Leaf(entries) => return Place { hash, entries },
+                Node::Leaf(entries) => return Bucket { hash, entries },
             }
             level += 1;
         }

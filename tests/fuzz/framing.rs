@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwap;
 use mxseal::answer::{Asked, Identity, Outcome, Reply, Snapshot};
-use mxseal::serve::{Limits, Running, Settings, bind, start};
+use mxseal::serve::{ConnectionLimits, Running, Settings, bind, start};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
@@ -87,7 +87,8 @@ fn server() -> SocketAddr {
     let (_, address) = RUNNING.get_or_init(|| {
         let (listeners, _) = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], 1).expect("sockets");
         let slot = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::new(Identity::default()))));
-        let limits = Limits { idle: LONG, message: LONG, write: LONG, lifetime: LONG, ..Limits::default() };
+        let limits =
+            ConnectionLimits { idle: LONG, message: LONG, write: LONG, lifetime: LONG, ..ConnectionLimits::default() };
         let settings = Settings { tcp: limits, ..Settings::default() };
         let running = start(listeners, &slot, &settings, echo).expect("threads");
         let address = running.addresses()[0];

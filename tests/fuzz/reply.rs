@@ -8,7 +8,7 @@ use mxseal::observe::dsync::Dsync;
 use mxseal::resolve::anchors::Anchors;
 use mxseal::resolve::chain;
 use mxseal::resolve::message::{QUERY, Question, decode};
-use mxseal::resolve::proved::Keys;
+use mxseal::resolve::proved::ProvedKeys;
 use mxseal::resolve::walk::step;
 use mxseal::time::UnixTime;
 use std::sync::LazyLock;
@@ -20,14 +20,14 @@ const OPT_OUT: &[u8] = include_bytes!("../corpus/reply/opt-out");
 /// When the seeds were made.
 const NOW: UnixTime = UnixTime(1_795_648_237);
 
-static KEYS: LazyLock<Keys> = LazyLock::new(|| keys(DNSKEY).expect("the seed as it was made"));
+static KEYS: LazyLock<ProvedKeys> = LazyLock::new(|| keys(DNSKEY).expect("the seed as it was made"));
 
 fn question(octets: &[u8], text: &str, rtype: u16) -> Question {
     let id = octets.first_chunk().map_or(0, |id| u16::from_be_bytes(*id));
     Question { id, opcode: QUERY, name: Name::parse(text, ROOT).expect("a name"), rtype }
 }
 
-fn keys(octets: &[u8]) -> Option<Keys> {
+fn keys(octets: &[u8]) -> Option<ProvedKeys> {
     let question = question(octets, "example.", rt::DNSKEY);
     let (_, trusted) = Anchors::parse(ANCHOR).expect("an anchor").start(&question.name).expect("its zone");
     chain::keys(&decode(octets, &question).ok()?, &question.name, &trusted, NOW).ok()

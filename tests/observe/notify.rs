@@ -3,7 +3,7 @@
 use super::relay::udp;
 use super::zones::{Denial, example, knot, name, ways};
 use crate::live::{Running, World, has};
-use mxseal::observe::notify::{Told, notify_cds, tell};
+use mxseal::observe::notify::{Notified, notify_cds, tell};
 use mxseal::observe::parent::ParentAsk;
 use mxseal::resolve::anchors::Anchors;
 use mxseal::resolve::client::Trouble;
@@ -29,7 +29,7 @@ fn parent(more: impl Fn(&World) -> String) -> (World, Running, String) {
     (world, running, anchor)
 }
 
-fn notified(child: &str, world: &World, anchor: &str) -> Result<Vec<Told>, String> {
+fn notified(child: &str, world: &World, anchor: &str) -> Result<Vec<Notified>, String> {
     let (child, anchors, ways) = (name(child), Anchors::parse(anchor).unwrap(), ways());
     let parents = [world.at(0)];
     notify_cds(&ParentAsk { child: &child, parents: &parents, anchors: &anchors, ways: &ways, now: now().into() })

@@ -14,7 +14,7 @@ use hickory_net::{DnsHandle, NetError};
 use mxseal::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport};
 use mxseal::metrics::{Metrics, Proto};
 use mxseal::serve::encrypted::{self, Certificate, Encrypted, Options, Sockets};
-use mxseal::serve::{Limits, Signatures};
+use mxseal::serve::{ConnectionLimits, Signatures};
 use mxseal::time::UnixTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -156,10 +156,15 @@ fn serve(descriptor_limit: u64, confined: bool) -> Server {
 }
 
 fn serve_signing(descriptor_limit: u64, confined: bool, signatures_per_second: u32) -> Server {
-    serve_limited(descriptor_limit, confined, signatures_per_second, Limits::default())
+    serve_limited(descriptor_limit, confined, signatures_per_second, ConnectionLimits::default())
 }
 
-fn serve_limited(descriptor_limit: u64, confined: bool, signatures_per_second: u32, limits: Limits) -> Server {
+fn serve_limited(
+    descriptor_limit: u64,
+    confined: bool,
+    signatures_per_second: u32,
+    limits: ConnectionLimits,
+) -> Server {
     let sockets = Sockets::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
     let (dot, doq) = sockets.addresses().expect("known");
     let metrics = Arc::new(Metrics::default());
@@ -488,7 +493,7 @@ fn a_crowd_of_one_source_drives_out_its_own_and_the_listener_stays() {
 
 #[test]
 fn one_source_has_its_share_of_connections_and_no_more() {
-    let limits = Limits { connections_per_source_max: 3, ..Limits::default() };
+    let limits = ConnectionLimits { connections_per_source_max: 3, ..ConnectionLimits::default() };
     let server = serve_limited(u64::MAX, false, 10_000, limits);
     let mut kept: Vec<Raw> = (0..3).map(|_| Raw::connect_from([127, 0, 0, 2], server.dot)).collect();
     let mut refused = connect_from([127, 0, 0, 2], server.dot);
@@ -595,7 +600,7 @@ fn streams_are_answered_each_on_its_own_and_one_that_is_not_ended_holds_up_none(
 
 #[test]
 fn a_silent_connection_is_closed_without_an_error() {
-    let limits = Limits { idle: Duration::from_millis(300), ..Limits::default() };
+    let limits = ConnectionLimits { idle: Duration::from_millis(300), ..ConnectionLimits::default() };
     let server = serve_limited(u64::MAX, false, 10_000, limits);
     block_on(async {
         let (_endpoint, connection) = quic(server.doq).await;

@@ -8,7 +8,7 @@ use crate::answer::Effort;
 use crate::dns::reply::{Answer, Data, Item, Owner};
 use crate::dns::rtype::number as rt;
 use crate::sign::memo::Slot;
-use crate::sign::{Place, Signing, Subject, Unsigned};
+use crate::sign::{KeptIn, Signing, Subject, Unsigned};
 use crate::zone::Zone;
 
 impl Builder<'_> {
@@ -27,7 +27,7 @@ impl Builder<'_> {
         let Some(signing) = zone.signing.as_deref().filter(|_| self.wants_dnssec() || asked_for) else {
             return Ok(item);
         };
-        let place = slot.map_or(Place::Recent(self.recent), Place::Own);
+        let place = slot.map_or(KeptIn::Recent(self.recent), KeptIn::Own);
         let made = signing.sign(subject, place, self.now, self.may_make(slot)).map_err(|fault| self.stop(fault))?;
         self.count(made.fresh);
         // No TTL reaches beyond the signature's end (RFC 4035 § 5.3.3).
@@ -63,7 +63,7 @@ impl Builder<'_> {
         let signed = answer.items.last().copied().filter(|item| item.signature.is_some());
         let Some((first, mut item)) = answer.items.len().checked_sub(1).zip(signed) else { return Ok(()) };
         item.signature_only = true;
-        let place = slot.map_or(Place::Recent(self.recent), Place::Own);
+        let place = slot.map_or(KeptIn::Recent(self.recent), KeptIn::Own);
         for by in signing.further(subject.rtype) {
             let made = signing.sign_further(by, subject, place, self.now, self.may_make(slot));
             let made = made.map_err(|fault| self.stop(fault))?;

@@ -44,7 +44,7 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
     let wrong = |fault| Failure::new(Exit::Usage, format!("`{}` is not a zone: {fault}", asked.zone), "");
     let apex = Name::parse(&zone_stem(&asked.zone), ROOT).map_err(wrong)?;
     let pairs = pairs(&asked.files, asked.public.as_deref())?;
-    let told = Told::of(asked, &apex, &context.config)?;
+    let told = Beforehand::of(asked, &apex, &context.config)?;
     if !output.is_json() {
         output.line(&told.words)?;
     }
@@ -165,7 +165,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// What is known of keys apart from their files.
-struct Told {
+struct Beforehand {
     old: Option<Old>,
     list: Vec<Listed>,
     now: UnixTime,
@@ -173,18 +173,18 @@ struct Told {
     words: String,
 }
 
-impl Told {
-    fn of(asked: &Import, apex: &Name, config: &Config) -> Result<Told, Failure> {
+impl Beforehand {
+    fn of(asked: &Import, apex: &Name, config: &Config) -> Result<Beforehand, Failure> {
         let now = crate::time::wall();
         let list = asked.list.as_deref().map(text).transpose()?;
         let (old, words) = match asked.from {
-            Some(Whom::At(at)) => Told::from(at, apex, now)?,
+            Some(Whom::At(at)) => Beforehand::from(at, apex, now)?,
             Some(Whom::Nobody) => (None, format!("nobody was asked which keys {apex} has in use")),
-            None => Told::by_search(apex, config, now)?,
+            None => Beforehand::by_search(apex, config, now)?,
         };
         let rest = if list.is_some() { "the list and the files" } else { "dates and states in the files" };
         let words = if old.is_none() { format!("{words}; {rest} decide") } else { words };
-        Ok(Told { old, list: list.map_or_else(Vec::new, |text| list::read(&text, now)), now, words })
+        Ok(Beforehand { old, list: list.map_or_else(Vec::new, |text| list::read(&text, now)), now, words })
     }
 
     /// A server that a person named must say it.
@@ -253,7 +253,7 @@ enum Outcome {
     LeftOut(String),
 }
 
-fn read(pair: &Pair, apex: &Name, told: &Told) -> Result<Outcome, Failure> {
+fn read(pair: &Pair, apex: &Name, told: &Beforehand) -> Result<Outcome, Failure> {
     let public = text(&pair.public)?;
     let private = pair.private.as_deref().map(text).transpose()?;
     let state = Some(pair.public.with_extension("state")).filter(|file| file.exists()).map(|file| text(&file));
@@ -362,7 +362,11 @@ mod tests {
         let pair = Pair { private: Some(file("private")), public: file("key") };
         let apex = Name::parse("example.com", ROOT).expect("a name");
         // 2026-01-01.
-        read(&pair, &apex, &Told { old: None, list: Vec::new(), now: UnixTime(1_767_225_600), words: String::new() })
+        read(
+            &pair,
+            &apex,
+            &Beforehand { old: None, list: Vec::new(), now: UnixTime(1_767_225_600), words: String::new() },
+        )
     }
 
     #[test]

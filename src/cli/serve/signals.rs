@@ -43,7 +43,7 @@ const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=63;
 
 /// What the server is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Order {
     /// Read everything again.
     Reload,
     /// Drain and end.
@@ -83,7 +83,7 @@ impl Signals {
     pub fn watch(
         self,
         answering: Arc<AtomicBool>,
-        told: Sender<Told>,
+        told: Sender<Order>,
         end_early: impl Fn() + Send + 'static,
     ) -> io::Result<()> {
         let Signals { runtime, mut reload, ending, stray } = self;
@@ -94,12 +94,12 @@ impl Signals {
             }
             loop {
                 let next = tokio::select! {
-                    _ = terminate.recv() => Told::End,
-                    _ = interrupt.recv() => Told::End,
-                    _ = quit.recv() => Told::End,
-                    _ = reload.recv() => Told::Reload,
+                    _ = terminate.recv() => Order::End,
+                    _ = interrupt.recv() => Order::End,
+                    _ = quit.recv() => Order::End,
+                    _ = reload.recv() => Order::Reload,
                 };
-                if next == Told::End && !answering.load(Ordering::Acquire) {
+                if next == Order::End && !answering.load(Ordering::Acquire) {
                     end_early();
                 }
                 // Whoever should be told has ended: so does the process.

@@ -5,7 +5,7 @@
 use super::Life;
 use crate::cert::{KeyKind, Leaf, Spki};
 use crate::config::Whose;
-use crate::probe::{Fault, Looked, NO_KEY, Seen};
+use crate::probe::{Fault, HostsSeen, Looked, NO_KEY};
 use crate::roll::hosts::Profile;
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::Fact;
@@ -98,7 +98,7 @@ pub type Judge<'a> = dyn Fn(&crate::cert::chain::Chain, Option<&str>) -> Vec<Str
 
 impl Life {
     /// Takes in a round of looks: what is news becomes a fact. True where something may have to be served now.
-    pub fn saw(&mut self, seen: Seen, judge: &Judge<'_>, now: UnixTime) -> bool {
+    pub fn saw(&mut self, seen: HostsSeen, judge: &Judge<'_>, now: UnixTime) -> bool {
         let mut by_host: BTreeMap<IpAddr, Vec<Looked>> = BTreeMap::new();
         for (target, sight) in seen.sights {
             by_host.entry(target.address.ip()).or_default().push((target, sight));

@@ -10,7 +10,7 @@ use crate::control::certs::steps::Taken;
 use crate::diagnostic::Diagnostic;
 use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Origin};
-use crate::roll::hosts::fold::{Claim, KeyFacts, Limits, PoolFacts};
+use crate::roll::hosts::fold::{Claim, HostLimits, KeyFacts, PoolFacts};
 use crate::roll::hosts::plan::{Plan, plan};
 use crate::roll::hosts::sights::Sights;
 use crate::roll::hosts::step::Step;
@@ -219,8 +219,8 @@ impl Life {
 
     /// Makes durable how long what is served stays in caches, where that is news. What caps it where that is more than is
     /// recorded, and cannot be recorded now: TTL and life of signatures.
-    pub fn limit(&mut self, bounds: Bounds, now: UnixTime) -> Option<Limits> {
-        let wanted = Limits { ttl: bounds.ttl, life: bounds.life };
+    pub fn limit(&mut self, bounds: Bounds, now: UnixTime) -> Option<HostLimits> {
+        let wanted = HostLimits { ttl: bounds.ttl, life: bounds.life };
         let is_known = self.facts().limits_next == Some(wanted);
         if is_known || self.record(Fact::Limits { ttl: wanted.ttl, life: wanted.life }, now) {
             return None;

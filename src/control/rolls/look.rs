@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// When something is looked at next, and what was wrong last time.
-pub struct Look {
+pub struct NextLook {
     /// When.
     pub at: Instant,
     /// Whether an answer is awaited.
@@ -16,9 +16,9 @@ pub struct Look {
     pub faults: Vec<String>,
 }
 
-impl Look {
-    pub(super) fn new(now: Instant) -> Look {
-        Look { at: now, is_asked: false, failures: 0, faults: Vec::new() }
+impl NextLook {
+    pub(super) fn new(now: Instant) -> NextLook {
+        NextLook { at: now, is_asked: false, failures: 0, faults: Vec::new() }
     }
 
     /// It is looked at no later than after `span`.

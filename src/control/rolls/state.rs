@@ -3,7 +3,7 @@
 //! A zone's journal has one owner, and this is it. Private halves are read once; what cannot be used is tried again when an
 //! operator asks for it.
 
-use crate::control::rolls::look::Look;
+use crate::control::rolls::look::NextLook;
 use crate::control::rolls::past::Word;
 use crate::control::rolls::{Shift, build, limits};
 use crate::diagnostic::Diagnostic;
@@ -99,9 +99,9 @@ pub struct ZoneRoll {
     /// Whether it had tenants since the start.
     pub has_tenants: bool,
     /// The look at our own addresses.
-    pub own: Look,
+    pub own: NextLook,
     /// The look at the parent.
-    pub parent: Look,
+    pub parent: NextLook,
     /// The signature of its DS as it was seen last, since the start.
     pub parent_signed: Option<ParentSigned>,
     /// Addresses of the parent that gave no answer in the last round, and why.
@@ -168,8 +168,8 @@ impl ZoneRoll {
             published_at: UnixTime(0),
             open_steps: Vec::new(),
             has_tenants: false,
-            own: Look::new(now),
-            parent: Look::new(now),
+            own: NextLook::new(now),
+            parent: NextLook::new(now),
             parent_signed: None,
             silent: Vec::new(),
             disk: None,

@@ -12,7 +12,7 @@ use crate::observe::observer::Look;
 use crate::probe::Prober;
 use crate::report::view::View;
 use crate::roll::hosts::facts::Fact;
-use crate::roll::hosts::fold::Limits;
+use crate::roll::hosts::fold::HostLimits;
 use crate::time::{self, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -190,7 +190,7 @@ impl Mind {
     }
 
     /// Before a publication: how long what is served may stay in caches.
-    pub(super) fn bound_pools(&mut self) -> Vec<(String, Limits)> {
+    pub(super) fn bound_pools(&mut self) -> Vec<(String, HostLimits)> {
         let used = self.world.zones.values().filter(|zone| zone.signed && !zone.tenants.table.is_empty());
         let (ttl, after) = (self.world.pools.ttl, self.rolls.shift.after.min(30 * 86_400));
         let bounds = used.map(|zone| (zone.policy.signature_life + after, zone.policy.margin));

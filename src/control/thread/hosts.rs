@@ -10,7 +10,7 @@ use crate::control::certs::Life;
 use crate::control::event::Event;
 use crate::control::foresee;
 use crate::dns::name::Name;
-use crate::probe::{self, Manner, Prober, Round, Seen};
+use crate::probe::{self, HostsSeen, Manner, Prober, Round};
 use crate::time;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ impl Mind {
             host.trim().clone_into(&mut self.looks.host);
         }
         let events = events.clone();
-        let report = move |seen: Seen| drop(events.send(Event::Probed(Box::new(seen))));
+        let report = move |seen: HostsSeen| drop(events.send(Event::Probed(Box::new(seen))));
         let prober = Prober::start(self.config.probe.together, report)
             .map_err(|cause| StartFault::System { what: "start a thread", cause })?;
         self.looks.prober = Some(prober);
@@ -93,7 +93,7 @@ impl Mind {
     }
 
     /// Hosts were looked at.
-    pub(super) fn probed(&mut self, seen: Seen) {
+    pub(super) fn probed(&mut self, seen: HostsSeen) {
         let (roots, pool) = (self.looks.roots.clone(), seen.pool.clone());
         let webpki = self.certs.settings(&pool).webpki;
         let Some(life) = self.certs.lives.get_mut(&pool).filter(|life| life.round == Some(seen.number)) else { return };

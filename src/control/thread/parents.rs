@@ -7,7 +7,7 @@ use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
-use crate::observe::notify::Told;
+use crate::observe::notify::Notified;
 use crate::observe::observer::Look;
 use crate::observe::parent::{AddressSaw, ParentRound, SawFault};
 use crate::resolve::client::Trouble;
@@ -124,7 +124,7 @@ fn is_excused(saw: &AddressSaw, round: &ParentRound) -> bool {
 }
 
 /// Whom the parent wants told was told.
-pub(super) fn told(apex: &Name, told: &Result<Vec<Told>, String>) {
+pub(super) fn told(apex: &Name, told: &Result<Vec<Notified>, String>) {
     match told {
         Ok(told) if told.is_empty() => tracing::info!(ZONE = %apex, "the parent wants nobody told of CDS"),
         Ok(told) => {

@@ -214,7 +214,7 @@ impl Mind {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
-            let is_due = |look: &crate::control::rolls::Look| !look.is_asked && look.at <= now;
+            let is_due = |look: &crate::control::rolls::NextLook| !look.is_asked && look.at <= now;
             if is_due(&roll.own) {
                 let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
                 let look = Look::Own { expected: Box::new(expected), through: roll.published };
@@ -256,7 +256,7 @@ impl Mind {
             Seen::OwnParent { through, .. } if through != roll.published => roll.parent.answered(Vec::new(), SETTLED),
             Seen::OwnParent { server, outcome, .. } => parents::own_parent_seen(apex, roll, server, outcome),
             Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll),
-            Seen::Told(told) => parents::told(apex, &told),
+            Seen::Notified(told) => parents::told(apex, &told),
         }
         self.is_news = true;
         if is_ds_seen && !is_ours {

@@ -8,7 +8,7 @@ mod hosts;
 
 use super::check::{AddressSet, History, Offer, Showing, SpkiSet};
 use super::facts::{Fact, Inherited, Origin, Shown};
-pub use super::key::{Claim, KeyFacts, Limits};
+pub use super::key::{Claim, HostLimits, KeyFacts};
 use super::key::{as_claimed, begin, inherited, once};
 use super::{KEYS_MAX, Profile};
 use crate::cert::{KeyKind, Spki};
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Until limits are recorded: the cap of TTLs, and the longest life that a built-in policy gives signatures over data.
-const LIMITS_UNKNOWN: Limits = Limits { ttl: 86_400, life: 14 * 86_400 };
+const LIMITS_UNKNOWN: HostLimits = HostLimits { ttl: 86_400, life: 14 * 86_400 };
 
 /// What the facts add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,8 +56,8 @@ pub struct PoolFacts {
     /// When an operator last said that all may go on.
     pub resumed: Option<UnixTime>,
     /// The newest limits.
-    pub limits_next: Option<Limits>,
-    limits: Option<Limits>,
+    pub limits_next: Option<HostLimits>,
+    limits: Option<HostLimits>,
     /// Keys that only hosts showed, and that nothing else is kept of: journals of before name them again.
     forgotten: BTreeMap<Spki, Option<KeyKind>>,
     pub(super) began: bool,
@@ -71,7 +71,7 @@ impl PoolFacts {
     }
 
     /// What may be in force now: the newest limits, and older ones until the newest were seen.
-    pub fn limits_in_force(&self) -> Limits {
+    pub fn limits_in_force(&self) -> HostLimits {
         self.limits.unwrap_or(LIMITS_UNKNOWN)
     }
 
@@ -163,7 +163,7 @@ impl PoolFacts {
                 let set = addresses.iter().copied().collect();
                 begin(&mut self.apart, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
             }
-            Fact::Limits { ttl, life } => self.limit(Limits { ttl: *ttl, life: *life }),
+            Fact::Limits { ttl, life } => self.limit(HostLimits { ttl: *ttl, life: *life }),
             Fact::PoolServed { through, .. } => self.seen(*through, at),
             Fact::HostShows { address, class, sni, shows } => {
                 self.look(*address, Profile { class: *class, sni: *sni }, *shows, at);
@@ -273,8 +273,9 @@ impl PoolFacts {
         Ok(())
     }
 
-    fn limit(&mut self, next: Limits) {
-        let higher = |before: Limits| Limits { ttl: before.ttl.max(next.ttl), life: before.life.max(next.life) };
+    fn limit(&mut self, next: HostLimits) {
+        let higher =
+            |before: HostLimits| HostLimits { ttl: before.ttl.max(next.ttl), life: before.life.max(next.life) };
         let all = self.limits.map_or(next, higher);
         (self.limits, self.limits_next) = (Some(all), Some(next));
         let is_open = |last: &Option<UnixTime>| last.is_none();

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 /// How long what a pool serves may stay in caches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct HostLimits {
     /// TTL, in seconds.
     pub ttl: u32,
     /// Time left of a signature when it is made, at most, in seconds.
@@ -83,7 +83,13 @@ impl KeyFacts {
 }
 
 /// Begins a version, unless it is what the last one was.
-pub(super) fn begin<T: PartialEq>(versions: &mut Vec<Version<T>>, what: T, record: u64, at: UnixTime, limits: Limits) {
+pub(super) fn begin<T: PartialEq>(
+    versions: &mut Vec<Version<T>>,
+    what: T,
+    record: u64,
+    at: UnixTime,
+    limits: HostLimits,
+) {
     if versions.last().is_none_or(|last| last.what != what) {
         let (ttl, life) = (limits.ttl, limits.life);
         versions.push(Version { what, since: at, record, last: None, ttl, life, seen: false });

@@ -71,7 +71,7 @@ pub enum Block {
 }
 
 /// All that one decision goes by.
-pub struct Look<'a> {
+pub struct Situation<'a> {
     facts: &'a PoolFacts,
     wanted: &'a Wanted,
     policy: &'a Policy,
@@ -85,7 +85,7 @@ pub struct Look<'a> {
     now: UnixTime,
 }
 
-impl Look<'_> {
+impl Situation<'_> {
     /// Keys whose TLSA is served and should not be.
     fn outgoing(&self) -> impl Iterator<Item = &KeyFacts> {
         self.facts.keys.iter().filter(|key| key.is_served() && !self.desired.contains(&key.spki))
@@ -99,11 +99,11 @@ impl Subject for HostKeys {
     type Block = Block;
     type Awaited = Awaited;
     type Focus = ();
-    type Look<'a> = Look<'a>;
+    type Situation<'a> = Situation<'a>;
 
     const STAGES: &'static [Stage<HostKeys>] = &[publish, admit::admit, create, withdraw, destroy];
 
-    fn now(look: &Look<'_>) -> UnixTime {
+    fn now(look: &Situation<'_>) -> UnixTime {
         look.now
     }
 
@@ -112,7 +112,7 @@ impl Subject for HostKeys {
         false
     }
 
-    fn keeps(look: &Look<'_>, step: &Step, plan: &Plan) -> Option<Kept<HostKeys>> {
+    fn keeps(look: &Situation<'_>, step: &Step, plan: &Plan) -> Option<Kept<HostKeys>> {
         // A private half that is wiped comes back by no command, so a doubt about the clock or the past stops that, too.
         if matches!(step, Step::Destroy(_)) && plan.is_frozen() {
             return Some(Kept::Waits(None, Why::Frozen));
@@ -122,7 +122,7 @@ impl Subject for HostKeys {
 
     /// More TLSA never break a match, and the addresses to admit were proved one by one ([`admit`]). What a person has
     /// disowned goes, whoever shows it.
-    fn permit(look: &Look<'_>, step: &Step) -> Result<(), Refusal> {
+    fn permit(look: &Situation<'_>, step: &Step) -> Result<(), Refusal> {
         let Some(key) = outgoing(look, step).filter(|key| !is_disowned(key, look.wanted)) else { return Ok(()) };
         let (facts, margin, now) = (look.facts, look.policy.margin, look.now);
         let is_emergency = key.given_up.as_ref().is_some_and(|given| given.emergency);
@@ -131,13 +131,13 @@ impl Subject for HostKeys {
         permit(facts, &facts.history(look.shows, caution, margin, now), &lingering, step, now)
     }
 
-    fn keeps_proved(look: &Look<'_>, step: &Step) -> Option<Kept<HostKeys>> {
+    fn keeps_proved(look: &Situation<'_>, step: &Step) -> Option<Kept<HostKeys>> {
         withdraw::held(look, outgoing(look, step).filter(|key| !is_disowned(key, look.wanted))?)
     }
 }
 
 /// The key whose TLSA a step takes away; none: it takes none away.
-fn outgoing<'l>(look: &'l Look<'_>, step: &Step) -> Option<&'l KeyFacts> {
+fn outgoing<'l>(look: &'l Situation<'_>, step: &Step) -> Option<&'l KeyFacts> {
     match step {
         Step::Withdraw(spki) => look.facts.key(*spki),
         Step::Create(_) | Step::Publish(_) | Step::Admit(_) | Step::Destroy(_) => None,
@@ -155,11 +155,11 @@ pub fn plan(facts: &PoolFacts, wanted: &Wanted, policy: &Policy, conditions: &Co
     // A rule that is broken already must not let through what would break it further (BIND GL#5458).
     blockers.extend(broken(facts, &whole));
     let desired = &desired(facts, wanted, policy, now);
-    decide(&Look { facts, wanted, policy, conditions, shows: &shows, whole: &whole, desired, now }, blockers)
+    decide(&Situation { facts, wanted, policy, conditions, shows: &shows, whole: &whole, desired, now }, blockers)
 }
 
 /// TLSA that nobody wants any more.
-fn withdraw(look: &Look<'_>, _: &mut Plan) -> Vec<Step> {
+fn withdraw(look: &Situation<'_>, _: &mut Plan) -> Vec<Step> {
     look.outgoing().map(|key| Step::Withdraw(key.spki)).collect()
 }
 
@@ -241,7 +241,7 @@ fn kinds(facts: &PoolFacts, wanted: &Wanted) -> BTreeSet<KeyKind> {
 }
 
 /// TLSA that are missing are served at once: more of them never break a match (RFC 7671 § 8).
-fn publish(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+fn publish(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
     let (facts, wanted, desired) = (look.facts, look.wanted, look.desired);
     let served = facts.served_keys();
     let missing: SpkiSet = desired.difference(&served).filter(|spki| facts.key(**spki).is_some()).copied().collect();
@@ -271,7 +271,7 @@ fn is_unnamed(facts: &PoolFacts, wanted: &Wanted, spki: Spki) -> bool {
 }
 
 /// A next key for each kind, once the roll before has ended.
-fn create(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+fn create(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
     let (facts, wanted) = (look.facts, look.wanted);
     let is_elsewhere = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Elsewhere(_)));
     // A next key that one of two servers made would be in the answers of that one alone.
@@ -314,7 +314,7 @@ fn blockers(facts: &PoolFacts, conditions: &Conditions) -> Vec<Blocker> {
 }
 
 /// Private halves of keys that left long ago are wiped; permits that end are looked at.
-fn destroy(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+fn destroy(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
     let mut steps = Vec::new();
     for key in look.facts.keys.iter().filter(|key| !key.file.is_empty() && key.destroyed.is_none()) {
         // One that was given up before it was ever published leaves nothing behind in caches.

@@ -26,34 +26,34 @@ pub trait Subject: Clone + Copy + Debug + PartialEq + Eq + 'static {
     /// Which part of it is being changed.
     type Focus: Clone + Copy + Debug + Default + PartialEq + Eq;
     /// All that one decision goes by: facts, what is wanted, surroundings, and the moment.
-    type Look<'a>;
+    type Situation<'a>;
 
     /// Where its steps come from, in their order. A later stage is asked only where no step of those before may be taken.
     const STAGES: &'static [Stage<Self>];
 
     /// The moment of a decision.
-    fn now(look: &Self::Look<'_>) -> UnixTime;
+    fn now(look: &Self::Situation<'_>) -> UnixTime;
 
     /// Whether nothing is taken away while this stands.
     fn freezes(block: &Self::Block) -> bool;
 
     /// What keeps a step whatever the rule says; none: the rule decides.
-    fn keeps(look: &Self::Look<'_>, step: &Self::Step, plan: &Plan<Self>) -> Option<Kept<Self>>;
+    fn keeps(look: &Self::Situation<'_>, step: &Self::Step, plan: &Plan<Self>) -> Option<Kept<Self>>;
 
     /// Proves a step by the rule of the subject.
     ///
     /// # Errors
     /// What would not fit, and until when.
-    fn permit(look: &Self::Look<'_>, step: &Self::Step) -> Result<(), Refusal<Self::Conflict>>;
+    fn permit(look: &Self::Situation<'_>, step: &Self::Step) -> Result<(), Refusal<Self::Conflict>>;
 
     /// What keeps a step that is proved; none: it may be taken. Most subjects know of nothing.
-    fn keeps_proved(_look: &Self::Look<'_>, _step: &Self::Step) -> Option<Kept<Self>> {
+    fn keeps_proved(_look: &Self::Situation<'_>, _step: &Self::Step) -> Option<Kept<Self>> {
         None
     }
 }
 
 /// Where steps come from: it gives them in their order, and notes in the plan what else is to be said.
-pub type Stage<S> = for<'a> fn(&<S as Subject>::Look<'a>, &mut Plan<S>) -> Vec<<S as Subject>::Step>;
+pub type Stage<S> = for<'a> fn(&<S as Subject>::Situation<'a>, &mut Plan<S>) -> Vec<<S as Subject>::Step>;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ fn refused<S: Subject>(refusal: Refusal<S::Conflict>) -> Kept<S> {
 }
 
 /// Decides what comes next, beside what stands in the way already.
-pub fn decide<S: Subject>(look: &S::Look<'_>, blockers: Vec<Blocker<S>>) -> Plan<S> {
+pub fn decide<S: Subject>(look: &S::Situation<'_>, blockers: Vec<Blocker<S>>) -> Plan<S> {
     let mut plan = Plan::rest(blockers, S::now(look));
     for stage in S::STAGES {
         let steps = stage(look, &mut plan);
@@ -181,7 +181,7 @@ pub fn decide<S: Subject>(look: &S::Look<'_>, blockers: Vec<Blocker<S>>) -> Plan
 }
 
 /// Takes the first of `steps` that is permitted, true then; what keeps the others is noted.
-fn consider<S: Subject>(look: &S::Look<'_>, steps: Vec<S::Step>, plan: &mut Plan<S>) -> bool {
+fn consider<S: Subject>(look: &S::Situation<'_>, steps: Vec<S::Step>, plan: &mut Plan<S>) -> bool {
     let now = S::now(look);
     for step in steps {
         let kept = S::keeps(look, &step, plan)

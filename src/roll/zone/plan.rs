@@ -56,7 +56,7 @@ pub enum Block {
 }
 
 /// All that one decision goes by.
-pub struct Look<'a> {
+pub struct Situation<'a> {
     facts: &'a ZoneFacts,
     policy: &'a Policy,
     conditions: &'a Conditions,
@@ -80,11 +80,11 @@ impl Subject for ZoneKeys {
     type Block = Block;
     type Awaited = Awaited;
     type Focus = Focus;
-    type Look<'a> = Look<'a>;
+    type Situation<'a> = Situation<'a>;
 
     const STAGES: &'static [Stage<ZoneKeys>] = &[steps, lifetimes];
 
-    fn now(look: &Look<'_>) -> UnixTime {
+    fn now(look: &Situation<'_>) -> UnixTime {
         look.now
     }
 
@@ -96,7 +96,7 @@ impl Subject for ZoneKeys {
         }
     }
 
-    fn keeps(look: &Look<'_>, step: &Step, plan: &Plan) -> Option<Kept<ZoneKeys>> {
+    fn keeps(look: &Situation<'_>, step: &Step, plan: &Plan) -> Option<Kept<ZoneKeys>> {
         // Of two servers that roll for themselves, each takes steps that the other does not know.
         let is_held = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Held(_) | Blocker::Elsewhere(_)));
         if is_held || (plan.is_frozen() && step.takes_away(look.facts)) {
@@ -108,7 +108,7 @@ impl Subject for ZoneKeys {
         waits_for_parent(step, look.facts, plan).then_some(Kept::Waits(None, Why::Own(Awaited::Parent)))
     }
 
-    fn permit(look: &Look<'_>, step: &Step) -> Result<(), Refusal> {
+    fn permit(look: &Situation<'_>, step: &Step) -> Result<(), Refusal> {
         permit(look.facts, &look.history, step, look.now)
     }
 }
@@ -122,11 +122,11 @@ pub fn plan(facts: &ZoneFacts, policy: &Policy, conditions: &Conditions, now: Un
     let is_emergency = !facts.insecure_wanted && goal.is_emergency(facts);
     let caution = if is_emergency { Caution::Ttl } else { Caution::Expiry };
     let history = facts.history(now, caution, policy.margin);
-    decide(&Look { facts, policy, conditions, goal, history, now }, blockers(facts, conditions))
+    decide(&Situation { facts, policy, conditions, goal, history, now }, blockers(facts, conditions))
 }
 
 /// The steps to where the zone should get to.
-fn steps(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+fn steps(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
     let steps = match look.facts.insecure_wanted {
         true => insecure(look.facts, plan),
         false => {
@@ -201,7 +201,7 @@ fn missing(facts: &ZoneFacts) -> Option<Blocker> {
 }
 
 /// Keys whose life has ended are replaced, one kind at a time, where nothing else is under way.
-fn lifetimes(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
+fn lifetimes(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
     if look.facts.insecure_wanted || look.goal.focus != Focus::Rest {
         return Vec::new();
     }
@@ -212,7 +212,7 @@ fn lifetimes(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
     next.into_iter().collect()
 }
 
-fn next_life(look: &Look<'_>, plan: &mut Plan) -> Option<Step> {
+fn next_life(look: &Situation<'_>, plan: &mut Plan) -> Option<Step> {
     let (goal, policy) = (&look.goal, look.policy);
     let keys = if goal.entry.map(|key| key.id) == goal.data.map(|key| key.id) {
         [goal.entry, None]

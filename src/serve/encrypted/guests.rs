@@ -3,7 +3,7 @@
 //! It must never let one source keep the others out: a crowd drives out its own.
 
 use crate::metrics::{Counters, Dropped};
-use crate::serve::house::{Admission, Doing, House, Limits, idle_limit};
+use crate::serve::house::{Admission, ConnectionLimits, Doing, House, idle_limit};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 /// All connections of one protocol.
 pub(super) struct Guests {
-    pub(super) limits: Limits,
+    pub(super) limits: ConnectionLimits,
     counters: Arc<Counters>,
     inside: Mutex<Inside>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Guest {
 pub(super) type Closed = oneshot::Receiver<()>;
 
 impl Guests {
-    pub(super) fn new(limits: Limits, counters: Arc<Counters>) -> Arc<Guests> {
+    pub(super) fn new(limits: ConnectionLimits, counters: Arc<Counters>) -> Arc<Guests> {
         let inside = Mutex::new(Inside { house: House::new(limits.clone()), doors: BTreeMap::new() });
         Arc::new(Guests { limits, counters, inside })
     }
@@ -61,7 +61,7 @@ impl Guests {
 
 impl Guest {
     /// The limits of its protocol.
-    pub(super) fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &ConnectionLimits {
         &self.guests.limits
     }
 

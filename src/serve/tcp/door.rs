@@ -5,7 +5,7 @@
 use super::queue::Signing;
 use super::{Connection, Front};
 use crate::metrics::Dropped;
-use crate::serve::house::{Admission, Limits};
+use crate::serve::house::{Admission, ConnectionLimits};
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Deadlines are kept by looking at all connections now and then, which costs a query nothing.
-pub(super) fn tick_of(limits: &Limits) -> Duration {
+pub(super) fn tick_of(limits: &ConnectionLimits) -> Duration {
     let shortest = limits.idle.min(limits.message).min(limits.write).min(limits.lifetime);
     (shortest / 4).clamp(Duration::from_millis(5), Duration::from_millis(250))
 }

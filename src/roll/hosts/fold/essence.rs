@@ -2,7 +2,7 @@
 //!
 //! Never part of a decision.
 
-use super::{Limits, PoolFacts};
+use super::{HostLimits, PoolFacts};
 use crate::cert::Spki;
 use crate::roll::item::Version;
 use crate::time::UnixTime;
@@ -28,7 +28,7 @@ impl PoolFacts {
     }
 
     /// All that changes when something was seen on the wire, but for the moment.
-    pub(in crate::roll::hosts) fn tally(&self) -> ([Ended; 6], usize, Option<Limits>) {
+    pub(in crate::roll::hosts) fn tally(&self) -> ([Ended; 6], usize, Option<HostLimits>) {
         let versions = [
             ended(&self.tlsa),
             ended(&self.addresses),

@@ -1,6 +1,6 @@
 //! Which addresses come and go: hosts to come are seen first, and hosts that would fail senders go while good ones are left.
 
-use super::{Block, Blocker, Look, Plan};
+use super::{Block, Blocker, Plan, Situation};
 use crate::roll::hosts::Conditions;
 use crate::roll::hosts::check::{AddressSet, Offer, Showing, SpkiSet, fits};
 use crate::roll::hosts::step::{Step, permit};
@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 /// Hosts whose addresses are to go because they offer no STARTTLS, or show a key that is not published: mail finds the others
 /// then, and TLSA stay. None is where no host with a published key would be left.
-fn drained(look: &Look<'_>, plan: &mut Plan) -> AddressSet {
-    let Look { facts, policy, conditions, now, .. } = *look;
+fn drained(look: &Situation<'_>, plan: &mut Plan) -> AddressSet {
+    let Situation { facts, policy, conditions, now, .. } = *look;
     let (mut drained, served) = (AddressSet::new(), facts.served_keys());
     let Some(after) = policy.drain.filter(|_| policy.probed && !served.is_empty()) else { return drained };
     let open = || facts.shows.iter().filter(|version| version.last.is_none());
@@ -28,8 +28,8 @@ fn drained(look: &Look<'_>, plan: &mut Plan) -> AddressSet {
 }
 
 /// Addresses that are gone from the files go at once, and new ones come once their hosts fit what senders may hold.
-pub(super) fn admit(look: &Look<'_>, plan: &mut Plan) -> Vec<Step> {
-    let Look { facts, wanted, policy, conditions, shows, now, .. } = *look;
+pub(super) fn admit(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
+    let Situation { facts, wanted, policy, conditions, shows, now, .. } = *look;
     let drained = &drained(look, plan);
     let served = facts.served_addresses();
     if served == wanted.addresses && drained.is_empty() {

@@ -1,6 +1,6 @@
 //! What holds up that a TLSA goes: doubts, hosts that could not be looked at, tenants' own hosts; and what a person may end.
 
-use super::{Awaited, Blocker, HostKeys, Look, Plan, Why};
+use super::{Awaited, Blocker, HostKeys, Plan, Situation, Why};
 use crate::roll::hosts::Wanted;
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::fold::{Caution, KeyFacts};
@@ -19,8 +19,8 @@ pub fn is_disowned(key: &KeyFacts, wanted: &Wanted) -> bool {
 
 /// Why a key's TLSA is not taken away now. An emergency is held up by what is in doubt about facts, and by the pool's own
 /// hosts that may show the key still; no alarm about what hosts show holds it.
-pub(super) fn stopped(look: &Look<'_>, key: &KeyFacts, plan: &Plan) -> Option<Kept<HostKeys>> {
-    let Look { wanted, policy, conditions, .. } = *look;
+pub(super) fn stopped(look: &Situation<'_>, key: &KeyFacts, plan: &Plan) -> Option<Kept<HostKeys>> {
+    let Situation { wanted, policy, conditions, .. } = *look;
     if is_disowned(key, wanted) {
         return None;
     }
@@ -43,8 +43,8 @@ fn freezes_emergencies(blocker: &Blocker) -> bool {
 
 /// Whether hosts at tenants' own addresses hold a TLSA: they show its key, did so lately, or could not be looked at. A key
 /// that a person gave up is not held.
-pub(super) fn held(look: &Look<'_>, key: &KeyFacts) -> Option<Kept<HostKeys>> {
-    let Look { facts, wanted, policy, conditions, now, .. } = *look;
+pub(super) fn held(look: &Situation<'_>, key: &KeyFacts) -> Option<Kept<HostKeys>> {
+    let Situation { facts, wanted, policy, conditions, now, .. } = *look;
     let apart = facts.reachable_apart(policy.margin, now);
     if key.given_up.is_some() || (apart.is_empty() && facts.held.is_empty() && conditions.held.is_none()) {
         return None;
