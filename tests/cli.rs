@@ -8,6 +8,7 @@ mod fake;
 mod keys;
 
 use fake::{Place, Ran, tenant, zone};
+use mxseal::protocol::request::{Command as Asked, ServerRequest, TenantRequest, ViewRequest};
 use mxseal::protocol::{
     Explained, Finding, FindingSeverity, Line, PoolInfo, PoolStanding, Request, TenantFilter, TenantStanding,
     ZoneStanding,
@@ -158,7 +159,7 @@ fn tenants_are_listed_also_broken_ones_with_their_reason() {
     assert_eq!(objects[1]["reasons"][0], "pool `x` does not exist");
     place.run(&["tenant", "list", "--broken", "--zone", "A-v1.mx.example"]).ends(0);
     let asked = TenantFilter { zone: Some("a-v1.mx.example.".to_owned()), broken: true, ..TenantFilter::default() };
-    assert_eq!(place.world().asked.last(), Some(&Request::TenantList(asked)));
+    assert_eq!(place.world().asked.last(), Some(&Request::View(ViewRequest::TenantList(asked))));
 }
 
 #[test]
@@ -315,7 +316,7 @@ fn explain_shows_records_by_section_sizes_key_and_windows() {
         assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
     }
     assert!(ran.out.find("\nanswer\n") < ran.out.find("\nauthority\n"), "{}", ran.out);
-    let asked = Request::Explain { name: "mx.example.".to_owned(), rtype: "SOA".to_owned() };
+    let asked = Request::View(ViewRequest::Explain { name: "mx.example.".to_owned(), rtype: "SOA".to_owned() });
     assert_eq!(place.world().asked.last(), Some(&asked));
     assert_eq!(place.run(&["explain", "mx.example", "SOA", "-o", "json"]).ends(0).object()["octets"], 312);
     place.world().explained = None;
@@ -330,7 +331,7 @@ fn reload_tells_the_new_snapshot() {
     let place = place();
     assert_eq!(place.run(&["reload"]).ends(0).out, "reloaded: snapshot 48213 answers\n");
     assert_eq!(place.run(&["reload", "-o", "json"]).ends(0).object(), json!({ "reloaded": true, "snapshot": 48_213 }));
-    assert!(place.world().asked.contains(&Request::Reload { allow_shrink: false }));
+    assert!(place.world().asked.contains(&Request::from(ServerRequest::Reload { allow_shrink: false })));
 }
 
 #[test]
@@ -357,7 +358,7 @@ fn a_held_removal_is_exit_4_with_zone_counts_and_the_way_out() {
     assert!(ran.err.contains("--allow-shrink"), "{}", ran.err);
     assert_eq!(place.run(&["reload", "-o", "json"]).ends(4).error()["exit"], 4);
     place.run(&["reload", "--allow-shrink"]).ends(4);
-    assert!(place.world().asked.contains(&Request::Reload { allow_shrink: true }));
+    assert!(place.world().asked.contains(&Request::from(ServerRequest::Reload { allow_shrink: true })));
 }
 
 #[test]
@@ -383,12 +384,12 @@ fn add_writes_the_file_of_the_emptiest_shard_waits_and_prints_the_mx() {
     assert_eq!(mode & 0o777, 0o644);
     assert_eq!(place.files("zones/b-v1.mx.example"), ["northwind.example.toml"], "nothing is left beside it");
     assert!(ran.out.contains("northwind.example. 3600 IN MX 0 northwind-example.b-v1.mx.example."), "{}", ran.out);
-    let waited = Request::TenantWait {
+    let waited = Request::Do(Asked::Tenant(TenantRequest::Wait {
         domain: "northwind.example".to_owned(),
         zone: "b-v1.mx.example.".to_owned(),
         present: true,
         seconds: 10,
-    };
+    }));
     assert!(place.world().asked.contains(&waited));
 }
 
@@ -517,8 +518,9 @@ fn rm_asks_for_permission_removes_the_file_and_waits() {
     assert!(ran.out.contains("contoso.com is gone"), "{}", ran.out);
     assert!(!place.path(TOML).exists());
     let (domain, zone) = ("contoso.com".to_owned(), "a-v1.mx.example.".to_owned());
-    let permit = Request::TenantPermitRemoval { domain: domain.clone(), zone: zone.clone() };
-    let wait = Request::TenantWait { domain, zone, present: false, seconds: 10 };
+    let permit =
+        Request::Do(Asked::Tenant(TenantRequest::PermitRemoval { domain: domain.clone(), zone: zone.clone() }));
+    let wait = Request::Do(Asked::Tenant(TenantRequest::Wait { domain, zone, present: false, seconds: 10 }));
     assert!(place.world().asked.ends_with(&[permit, wait]), "{:?}", place.world().asked);
     assert!(place.world().file_at_permit, "the permission comes before the removal");
 }
@@ -554,7 +556,13 @@ fn a_dry_run_of_rm_changes_nothing() {
     );
     assert_eq!(place.read(BULK), Some(LINES.concat()));
     assert!(place.path(TOML).exists());
-    let acted = |asked: &Request| matches!(asked, Request::TenantPermitRemoval { .. } | Request::TenantWait { .. });
+    let acted = |asked: &Request| {
+        matches!(
+            asked,
+            Request::Do(Asked::Tenant(TenantRequest::PermitRemoval { .. }))
+                | Request::Do(Asked::Tenant(TenantRequest::Wait { .. }))
+        )
+    };
     assert!(!place.world().asked.iter().any(acted));
 }
 

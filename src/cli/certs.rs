@@ -16,6 +16,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use super::pool::no_such;
 use crate::cli::screen::output::Output;
+use crate::protocol::request::ViewRequest;
 use crate::protocol::{PoolInfo, Request};
 use serde::de::DeserializeOwned;
 
@@ -39,7 +40,7 @@ pub fn run(context: &Context, verb: &CertVerb, output: &mut Output) -> Result<Ex
 fn ask<T: DeserializeOwned>(context: &Context, request: &Request, pool: Option<&str>) -> Result<(Vec<T>, End), Stop> {
     let (items, end) = context.client.all(request, client::PATIENCE)?;
     if let Some(pool) = pool.filter(|_| items.is_empty() && end.exit == Exit::Failure) {
-        let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+        let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
         if pools.iter().all(|info| info.pool != pool) {
             return Err(no_such(pool, &pools).into());
         }

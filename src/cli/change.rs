@@ -9,7 +9,7 @@ use super::client::{End, PATIENCE_MORE};
 use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use crate::cli::screen::progress;
-use crate::protocol::Request;
+use crate::protocol::request::TenantRequest;
 use crate::time::{Seconds, print_span};
 use std::fs::File;
 use std::io;
@@ -32,12 +32,13 @@ impl Change<'_> {
     /// Waits until the server answers as the file says. A server that goes away meanwhile does not undo the change, so
     /// the failure says that it is made.
     fn wait(self, context: &Context) -> Result<End, Stop> {
-        let request = Request::TenantWait {
+        let request = TenantRequest::Wait {
             domain: self.domain.to_owned(),
             zone: self.zone.to_owned(),
             present: self.present,
             seconds: self.seconds,
-        };
+        }
+        .into();
         let patience = Duration::from_secs(self.seconds).saturating_add(PATIENCE_MORE);
         let what = format!("waiting until {} is {}", self.domain, self.goal());
         let ended = progress::during(&what, || context.client.all::<serde_json::Value>(&request, patience));

@@ -6,6 +6,7 @@ use super::failure::{Exit, Failure, Stop};
 use super::starting;
 use crate::config::Config;
 use crate::control::door::holder;
+
 use crate::protocol::{Line, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -245,6 +246,7 @@ fn not_understood(error: &serde_json::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::request::ViewRequest;
 
     fn why(kind: ErrorKind, found: io::Result<bool>) -> (String, String) {
         why_unreachable(&kind.into(), &found, None, "start it")
@@ -285,7 +287,7 @@ mod tests {
         let client = Client::new(&config, Path::new("mxseal.toml"));
         // The kernel accepts for it, and nothing is ever sent.
         let _listener = std::os::unix::net::UnixListener::bind(&client.socket).expect("it can be bound");
-        match client.all::<Value>(&Request::Status, Duration::from_millis(20)) {
+        match client.all::<Value>(&ViewRequest::Status.into(), Duration::from_millis(20)) {
             Err(Stop::Failed(failure)) => assert_eq!(failure.exit, Exit::TimedOut),
             other => unreachable!("{other:?}"),
         }

@@ -8,7 +8,8 @@ use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{moment, relative, span};
 use crate::dns::name::{Name, ROOT};
-use crate::protocol::{Explained, Request};
+use crate::protocol::Explained;
+use crate::protocol::request::ViewRequest;
 use crate::time::{UnixTime, now};
 
 /// Asks and prints.
@@ -16,7 +17,7 @@ pub fn run(context: &Context, name: &str, rtype: &str, output: &mut Output) -> R
     let absolute = Name::parse(name, ROOT).map_err(|fault| {
         Failure::new(Exit::Usage, format!("`{name}` is not a name: {fault}"), "write it as in `contoso-com.mx.example`")
     })?;
-    let request = Request::Explain { name: absolute.to_string(), rtype: rtype.to_ascii_uppercase() };
+    let request = ViewRequest::Explain { name: absolute.to_string(), rtype: rtype.to_ascii_uppercase() }.into();
     let (items, end) = context.client.all::<Explained>(&request, client::PATIENCE)?;
     let Some(explained) = items.into_iter().next() else {
         end.check()?;

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Stop};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::words::{nearest, zone_stem};
+use crate::protocol::request::ViewRequest;
 use crate::protocol::{Request, ZoneInfo};
 use serde::de::DeserializeOwned;
 
@@ -58,7 +59,7 @@ fn ask_one<T: DeserializeOwned>(context: &Context, request: &Request, zone: &str
 }
 
 fn unknown(context: &Context, zone: &str) -> Result<(), Stop> {
-    let zones: Vec<ZoneInfo> = context.client.list(&Request::ZoneList)?;
+    let zones: Vec<ZoneInfo> = context.client.list(&ViewRequest::ZoneList.into())?;
     let stems: Vec<String> = zones.iter().map(|info| zone_stem(&info.zone)).collect();
     let stem = zone_stem(zone);
     if stems.contains(&stem) {

@@ -10,11 +10,12 @@ use crate::cli::screen::output::Output;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{nearest, tone_of_pool};
-use crate::protocol::{PoolInfo, Request};
+use crate::protocol::PoolInfo;
+use crate::protocol::request::{PoolRequest, ViewRequest};
 
 /// Prints all pools.
 pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
-    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
     if output.is_json() {
         for pool in &pools {
             output.object(pool)?;
@@ -38,7 +39,7 @@ pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
 
 /// Prints one pool; one that is broken is a failure.
 pub fn show(context: &Context, pool: &str, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::PoolShow { pool: pool.to_owned() };
+    let request = PoolRequest::Show { pool: pool.to_owned() }.into();
     let (items, end) = context.client.all::<PoolInfo>(&request, client::PATIENCE)?;
     let Some(info) = items.into_iter().next() else {
         return Err(unknown(context, pool, end)?.into());
@@ -69,7 +70,7 @@ pub fn show(context: &Context, pool: &str, output: &mut Output) -> Result<Exit, 
 }
 
 fn unknown(context: &Context, pool: &str, end: client::End) -> Result<Failure, Stop> {
-    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
     if pools.iter().any(|info| info.pool == pool) {
         return Ok(Failure::new(end.exit, end.message, ""));
     }

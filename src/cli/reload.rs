@@ -9,11 +9,12 @@ use super::status;
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::{findings, progress};
-use crate::protocol::{Finding, Request, ZoneInfo};
+use crate::protocol::request::{ServerRequest, ViewRequest};
+use crate::protocol::{Finding, ZoneInfo};
 
 /// Reloads, and prints what was found.
 pub fn run(context: &Context, allow_shrink: bool, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::Reload { allow_shrink };
+    let request = ServerRequest::Reload { allow_shrink }.into();
     let asked = progress::during("waiting until the new state answers", || {
         context.client.all::<Finding>(&request, client::PATIENCE_RELOAD)
     });
@@ -52,7 +53,7 @@ fn finish(context: &Context, exit: Exit, output: &mut Output) -> Result<Exit, St
 
 /// Which zones the guard holds, and how many removals of how many tenants.
 fn held(context: &Context, end: End) -> Result<Failure, Stop> {
-    let zones: Vec<ZoneInfo> = context.client.list(&Request::ZoneList)?;
+    let zones: Vec<ZoneInfo> = context.client.list(&ViewRequest::ZoneList.into())?;
     let counts: Vec<String> = zones
         .iter()
         .filter(|zone| zone.held > 0)

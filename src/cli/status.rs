@@ -9,7 +9,8 @@ use crate::cli::screen::output::Output;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{moment, relative, span};
-use crate::protocol::{Request, Status};
+use crate::protocol::Status;
+use crate::protocol::request::ViewRequest;
 use crate::time::{UnixTime, now};
 
 /// Prints the status; errors among the findings are exit 1.
@@ -32,7 +33,7 @@ pub fn run(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
 
 /// Asks for the status.
 pub fn ask(context: &Context) -> Result<Status, Stop> {
-    let (items, end) = context.client.all::<Status>(&Request::Status, client::PATIENCE)?;
+    let (items, end) = context.client.all::<Status>(&ViewRequest::Status.into(), client::PATIENCE)?;
     if let Some(status) = items.into_iter().next() {
         return Ok(status);
     }

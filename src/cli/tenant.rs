@@ -11,7 +11,8 @@ use crate::cli::screen::output::Output;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{tone_of_tenant, zone_stem};
-use crate::protocol::{PoolInfo, Request, TenantFilter, TenantInfo, TenantStanding};
+use crate::protocol::request::{TenantRequest, ViewRequest};
+use crate::protocol::{PoolInfo, TenantFilter, TenantInfo, TenantStanding};
 use crate::zone::tenant::normal_domain;
 use serde::Serialize;
 
@@ -59,7 +60,7 @@ pub fn list(context: &Context, asked: &List, output: &mut Output) -> Result<Exit
         word: asked.word.as_deref().map(in_a_labels),
     };
     let mut list = Listing::new(output);
-    let end = context.client.each(&Request::TenantList(filter), client::PATIENCE, &mut |value| {
+    let end = context.client.each(&ViewRequest::TenantList(filter).into(), client::PATIENCE, &mut |value| {
         let tenant: TenantInfo = client::read(value)?;
         list.count += 1;
         if asked.count {
@@ -142,7 +143,7 @@ fn in_a_labels(word: &str) -> String {
 }
 
 fn refuse_unknown_pool(context: &Context, name: &str) -> Result<(), Stop> {
-    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
     if pools.iter().any(|pool| pool.pool == name) { Ok(()) } else { Err(pool::no_such(name, &pools).into()) }
 }
 
@@ -246,7 +247,7 @@ pub fn existing(context: &Context, name: &str) -> Result<Vec<TenantInfo>, Stop> 
 
 /// The tenant in each zone that has it; none is no failure.
 pub fn find(context: &Context, domain: &str) -> Result<Vec<TenantInfo>, Stop> {
-    let request = Request::TenantShow { domain: domain.to_owned() };
+    let request = TenantRequest::Show { domain: domain.to_owned() }.into();
     let (tenants, end) = context.client.all::<TenantInfo>(&request, client::PATIENCE)?;
     match end.exit {
         // A server may call it a failure that there is none, or that its file is broken: the items say so already.

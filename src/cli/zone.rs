@@ -11,11 +11,12 @@ use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{nearest, tone_of_zone, yes, zone_stem};
 use crate::config::Config;
-use crate::protocol::{Finding, Request, ZoneInfo};
+use crate::protocol::request::ViewRequest;
+use crate::protocol::{Finding, ZoneInfo};
 
 /// Prints all zones.
 pub fn list(context: &Context, output: &mut Output) -> Result<Exit, Stop> {
-    let zones: Vec<ZoneInfo> = context.client.list(&Request::ZoneList)?;
+    let zones: Vec<ZoneInfo> = context.client.list(&ViewRequest::ZoneList.into())?;
     if output.is_json() {
         for zone in &zones {
             output.object(zone)?;
@@ -105,7 +106,7 @@ fn ds_from_keys(config: &Config, zone: &str) -> Option<Vec<String>> {
 }
 
 fn ask(context: &Context, zone: &str) -> Result<(ZoneInfo, Vec<Finding>), Stop> {
-    let request = Request::ZoneShow { zone: format!("{}.", zone_stem(zone)) };
+    let request = ViewRequest::ZoneShow { zone: format!("{}.", zone_stem(zone)) }.into();
     let (items, end) = context.client.all::<serde_json::Value>(&request, client::PATIENCE)?;
     let mut items = items.into_iter();
     let Some(first) = items.next() else {
@@ -116,7 +117,7 @@ fn ask(context: &Context, zone: &str) -> Result<(ZoneInfo, Vec<Finding>), Stop> 
 }
 
 fn unknown(context: &Context, zone: &str, end: client::End) -> Result<Failure, Stop> {
-    let zones: Vec<ZoneInfo> = context.client.list(&Request::ZoneList)?;
+    let zones: Vec<ZoneInfo> = context.client.list(&ViewRequest::ZoneList.into())?;
     let stems: Vec<String> = zones.iter().map(|info| zone_stem(&info.zone)).collect();
     let known = stems.iter().map(String::as_str);
     if known.clone().any(|stem| stem == zone_stem(zone)) {

@@ -1,8 +1,8 @@
 //! Who may ask for what over the control socket, and what the log keeps of it: each command that changes something.
 
 use crate::process::peer::Peer;
-use crate::protocol::Request;
 use crate::protocol::access::Access;
+use crate::protocol::request::{CertRequest, Command, KeysRequest, PoolRequest, Request, ServerRequest, TenantRequest};
 
 /// The group whose members may read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,45 +55,56 @@ impl Guard {
 
 /// A command that changes something, in words; none: it only looks, or is a dry run.
 pub(super) fn deed(request: &Request) -> Option<String> {
-    let of = |dry_run: &bool, words: String| (!dry_run).then_some(words);
-    match request {
-        Request::Status
-        | Request::ZoneList
-        | Request::ZoneShow { .. }
-        | Request::TenantList(_)
-        | Request::TenantShow { .. }
-        | Request::TenantTry(_)
-        | Request::PoolList
-        | Request::PoolShow { .. }
-        | Request::PoolLook { .. }
-        | Request::Explain { .. }
-        | Request::KeysStatus { .. }
-        | Request::KeysPlan { .. }
-        | Request::CertStatus { .. }
-        | Request::CertPlan { .. } => None,
-        Request::Reload { allow_shrink: false } => Some("reload".to_owned()),
-        Request::Reload { allow_shrink: true } => Some("reload --allow-shrink".to_owned()),
-        Request::TenantWait { domain, zone, present: true, .. } => Some(format!("tenant add {domain} --zone {zone}")),
+    let Request::Do(command) = request else { return None };
+    match command {
+        Command::Server(ServerRequest::Reload { allow_shrink: false }) => Some("reload".to_owned()),
+        Command::Server(ServerRequest::Reload { allow_shrink: true }) => Some("reload --allow-shrink".to_owned()),
+        Command::Tenant(asked) => deed_on_tenants(asked),
+        Command::Pool(PoolRequest::Show { .. } | PoolRequest::Look { .. }) => None,
+        Command::Keys(asked) => deed_on_keys(asked),
+        Command::Cert(asked) => deed_on_certs(asked),
+    }
+}
+
+fn deed_on_tenants(asked: &TenantRequest) -> Option<String> {
+    match asked {
+        TenantRequest::Show { .. } | TenantRequest::Try(_) => None,
+        TenantRequest::Wait { domain, zone, present: true, .. } => Some(format!("tenant add {domain} --zone {zone}")),
         // The removal itself was permitted, and logged, before.
-        Request::TenantWait { present: false, .. } => None,
-        Request::TenantPermitRemoval { domain, zone } => Some(format!("tenant rm {domain} --zone {zone}")),
-        Request::KeysRoll { zone, dry_run, .. } => of(dry_run, format!("keys roll {zone}")),
-        Request::KeysHold { zone, dry_run, .. } => of(dry_run, format!("keys hold {zone}")),
-        Request::KeysResume { zone, dry_run, .. } => of(dry_run, format!("keys resume {zone}")),
-        Request::KeysImport { zone, dry_run, .. } => of(dry_run, format!("keys import {zone}")),
-        Request::KeysLead(asked) => of(&asked.dry_run, "keys lead".to_owned()),
-        Request::CertCsr { pool, .. } => Some(format!("cert csr {pool}")),
-        Request::CertStage { pool, dry_run, .. } => of(dry_run, format!("cert stage {pool}")),
-        Request::CertPermit { pool, dry_run, .. } => of(dry_run, format!("cert permit {pool}")),
-        Request::CertAdopt { pool, dry_run, .. } => of(dry_run, format!("cert adopt {pool}")),
-        Request::CertDrop { pool, dry_run, .. } => of(dry_run, format!("cert drop {pool}")),
-        Request::CertResume { pool, dry_run, .. } => of(dry_run, format!("cert resume {pool}")),
+        TenantRequest::Wait { present: false, .. } => None,
+        TenantRequest::PermitRemoval { domain, zone } => Some(format!("tenant rm {domain} --zone {zone}")),
+    }
+}
+
+fn deed_on_keys(asked: &KeysRequest) -> Option<String> {
+    let of = |dry_run: &bool, words: String| (!dry_run).then_some(words);
+    match asked {
+        KeysRequest::Status { .. } | KeysRequest::Plan { .. } => None,
+        KeysRequest::Roll { zone, dry_run, .. } => of(dry_run, format!("keys roll {zone}")),
+        KeysRequest::Hold { zone, dry_run, .. } => of(dry_run, format!("keys hold {zone}")),
+        KeysRequest::Resume { zone, dry_run, .. } => of(dry_run, format!("keys resume {zone}")),
+        KeysRequest::Import { zone, dry_run, .. } => of(dry_run, format!("keys import {zone}")),
+        KeysRequest::Lead(asked) => of(&asked.dry_run, "keys lead".to_owned()),
+    }
+}
+
+fn deed_on_certs(asked: &CertRequest) -> Option<String> {
+    let of = |dry_run: &bool, words: String| (!dry_run).then_some(words);
+    match asked {
+        CertRequest::Status { .. } | CertRequest::Plan { .. } => None,
+        CertRequest::Csr { pool, .. } => Some(format!("cert csr {pool}")),
+        CertRequest::Stage { pool, dry_run, .. } => of(dry_run, format!("cert stage {pool}")),
+        CertRequest::Permit { pool, dry_run, .. } => of(dry_run, format!("cert permit {pool}")),
+        CertRequest::Adopt { pool, dry_run, .. } => of(dry_run, format!("cert adopt {pool}")),
+        CertRequest::Drop { pool, dry_run, .. } => of(dry_run, format!("cert drop {pool}")),
+        CertRequest::Resume { pool, dry_run, .. } => of(dry_run, format!("cert resume {pool}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::request::ViewRequest;
 
     fn guard(readers: Option<Option<u32>>) -> Guard {
         Guard { owner: 997, readers: readers.map(|gid| Readers { name: "help".to_owned(), gid }) }
@@ -129,20 +140,35 @@ mod tests {
     fn what_the_log_keeps_as_a_deed_is_never_only_reading() {
         let zone = || "x.example.".to_owned();
         for dry_run in [false, true] {
-            let import = Request::KeysImport { zone: zone(), keys: Vec::new(), ttl: 1, life: 1, hold: None, dry_run };
+            let import = Request::Do(Command::Keys(KeysRequest::Import {
+                zone: zone(),
+                keys: Vec::new(),
+                ttl: 1,
+                life: 1,
+                hold: None,
+                dry_run,
+            }));
             assert_eq!(import.access(), Access::Secret, "it holds private keys");
-            let hold = Request::KeysHold { zone: zone(), reason: "r".to_owned(), dry_run };
+            let hold = Request::Do(Command::Keys(KeysRequest::Hold { zone: zone(), reason: "r".to_owned(), dry_run }));
             assert_eq!(deed(&hold).is_some(), hold.access() > Access::Read);
         }
-        let wait = |present| Request::TenantWait { domain: zone(), zone: zone(), present, seconds: 1 };
+        let wait = |present| {
+            Request::Do(Command::Tenant(TenantRequest::Wait { domain: zone(), zone: zone(), present, seconds: 1 }))
+        };
         assert!([wait(true), wait(false)].iter().all(|wait| wait.access() == Access::Change));
-        assert_eq!(Request::Status.access(), Access::Read);
+        assert_eq!(Request::View(ViewRequest::Status).access(), Access::Read);
     }
 
     #[test]
     fn what_only_looks_is_no_deed() {
-        let hold = |dry_run| Request::KeysHold { zone: "x.example.".to_owned(), reason: "r".to_owned(), dry_run };
+        let hold = |dry_run| {
+            Request::Do(Command::Keys(KeysRequest::Hold {
+                zone: "x.example.".to_owned(),
+                reason: "r".to_owned(),
+                dry_run,
+            }))
+        };
         assert_eq!(deed(&hold(false)).as_deref(), Some("keys hold x.example."));
-        assert_eq!((deed(&hold(true)), deed(&Request::Status)), (None, None));
+        assert_eq!((deed(&hold(true)), deed(&Request::View(ViewRequest::Status))), (None, None));
     }
 }

@@ -3,7 +3,8 @@
 use crate::control::door::DoorFault;
 use crate::dns::name::Name;
 use crate::observe::observer::Seen;
-use crate::protocol::{Line, Request};
+use crate::protocol::Line;
+use crate::protocol::request::Command;
 use std::sync::mpsc::Sender;
 
 /// What wakes the control thread.
@@ -11,7 +12,7 @@ pub enum Event {
     /// Files may have changed.
     Files,
     /// A command.
-    Request(Request, Sender<Line>),
+    Command(Command, Sender<Line>),
     /// SIGHUP.
     Reload,
     /// A parent was asked, before first keys are made.

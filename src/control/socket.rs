@@ -13,7 +13,8 @@ use crate::dns::name::{Name, ROOT};
 use crate::process::peer::{self, Peer};
 use crate::protocol::FindingSeverity;
 use crate::protocol::access::Access;
-use crate::protocol::{Line, Request, Status, TenantFilter};
+use crate::protocol::request::{Command, Request, ViewRequest};
+use crate::protocol::{Line, Status, TenantFilter};
 use crate::report::explain::explain;
 use crate::report::view::View;
 use crate::time;
@@ -189,18 +190,25 @@ impl Out<'_> {
 }
 
 fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
-    let view = desk.view.load_full();
     match request {
-        Request::Status => {
+        Request::View(asked) => answer_from_view(asked, desk, out),
+        Request::Do(command) => relay(command, desk, out),
+    }
+}
+
+fn answer_from_view(asked: ViewRequest, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
+    let view = desk.view.load_full();
+    match asked {
+        ViewRequest::Status => {
             out.item(&status(desk, &view))?;
             let errors = view.findings.iter().any(|finding| finding.severity == FindingSeverity::Error);
             out.end(u8::from(errors), "")
         }
-        Request::ZoneList => {
+        ViewRequest::ZoneList => {
             view.zones.iter().try_for_each(|zone| out.item(zone))?;
             out.end(0, "")
         }
-        Request::ZoneShow { zone } => {
+        ViewRequest::ZoneShow { zone } => {
             let wanted = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_string()).unwrap_or(zone);
             let Some(info) = view.zones.iter().find(|info| info.zone == wanted) else {
                 return out.end(1, &format!("there is no zone {wanted} here"));
@@ -211,40 +219,20 @@ fn answer(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
             let bad = about.iter().any(|finding| finding.severity == FindingSeverity::Error);
             out.end(u8::from(bad), "")
         }
-        Request::TenantList(filter) => list_tenants(desk, &view, &filter, out),
-        Request::PoolList => {
+        ViewRequest::TenantList(filter) => list_tenants(desk, &view, &filter, out),
+        ViewRequest::PoolList => {
             view.pools.iter().try_for_each(|pool| out.item(pool))?;
             out.end(0, "")
         }
-        Request::Explain { name, rtype } => match explain(&desk.slot.load_full(), &view, &name, &rtype, time::now()) {
-            Ok(explained) => {
-                out.item(&explained)?;
-                out.end(0, "")
+        ViewRequest::Explain { name, rtype } => {
+            match explain(&desk.slot.load_full(), &view, &name, &rtype, time::now()) {
+                Ok(explained) => {
+                    out.item(&explained)?;
+                    out.end(0, "")
+                }
+                Err(reason) => out.end(1, &reason),
             }
-            Err(reason) => out.end(1, &reason),
-        },
-        Request::Reload { .. }
-        | Request::TenantShow { .. }
-        | Request::TenantTry(_)
-        | Request::TenantWait { .. }
-        | Request::TenantPermitRemoval { .. }
-        | Request::KeysStatus { .. }
-        | Request::KeysPlan { .. }
-        | Request::KeysRoll { .. }
-        | Request::KeysHold { .. }
-        | Request::KeysResume { .. }
-        | Request::KeysImport { .. }
-        | Request::KeysLead(_)
-        | Request::PoolShow { .. }
-        | Request::PoolLook { .. }
-        | Request::CertStatus { .. }
-        | Request::CertPlan { .. }
-        | Request::CertCsr { .. }
-        | Request::CertStage { .. }
-        | Request::CertPermit { .. }
-        | Request::CertAdopt { .. }
-        | Request::CertDrop { .. }
-        | Request::CertResume { .. } => relay(request, desk, out),
+        }
     }
 }
 
@@ -277,9 +265,9 @@ fn list_tenants(desk: &Desk, view: &View, filter: &TenantFilter, out: &mut Out<'
 }
 
 /// What the control thread must do itself. A command that went away gives its place to others.
-fn relay(request: Request, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
+fn relay(command: Command, desk: &Desk, out: &mut Out<'_>) -> io::Result<()> {
     let (reply, lines) = channel();
-    if desk.control.send(Event::Request(request, reply)).is_err() {
+    if desk.control.send(Event::Command(command, reply)).is_err() {
         return out.end(1, "the server is ending");
     }
     loop {

@@ -208,7 +208,7 @@ impl Mind {
                     self.poll(Moment::now());
                 }
                 Ok(Event::Reload) => drop(self.reload()),
-                Ok(Event::Request(request, reply)) => self.request(request, reply),
+                Ok(Event::Command(command, reply)) => self.command(command, reply),
                 Ok(Event::Asked) => self.begin_asked(),
                 Ok(Event::KeyFailed(zone, reason)) => self.key_failed(&zone, reason),
                 Ok(Event::Seen(_, seen)) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen),

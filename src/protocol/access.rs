@@ -2,7 +2,7 @@
 //!
 //! Pure. Every request is named, so that a new one cannot be added without saying which it is.
 
-use super::Request;
+use crate::protocol::request::{CertRequest, Command, KeysRequest, PoolRequest, Request, ServerRequest, TenantRequest};
 
 /// What a request takes. Whoever may do one of these may do those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,33 +18,48 @@ pub enum Access {
 impl Request {
     /// What this request takes. A dry run only reads, but for one that holds a private key.
     pub fn access(&self) -> Access {
-        let change = |dry_run: &bool| if *dry_run { Access::Read } else { Access::Change };
         match self {
-            Request::Status
-            | Request::ZoneList
-            | Request::ZoneShow { .. }
-            | Request::TenantList(_)
-            | Request::TenantShow { .. }
-            | Request::TenantTry(_)
-            | Request::PoolList
-            | Request::PoolShow { .. }
-            | Request::Explain { .. }
-            | Request::KeysStatus { .. }
-            | Request::KeysPlan { .. }
-            | Request::CertStatus { .. }
-            | Request::CertPlan { .. } => Access::Read,
+            Request::View(_) => Access::Read,
+            Request::Do(Command::Server(ServerRequest::Reload { .. })) => Access::Change,
+            Request::Do(Command::Tenant(asked)) => of_tenants(asked),
+            Request::Do(Command::Pool(PoolRequest::Show { .. })) => Access::Read,
             // Its hosts are looked at now, which is traffic to others.
-            Request::PoolLook { .. } => Access::Change,
-            Request::Reload { .. } | Request::TenantWait { .. } | Request::TenantPermitRemoval { .. } => Access::Change,
-            Request::KeysRoll { dry_run, .. }
-            | Request::KeysHold { dry_run, .. }
-            | Request::KeysResume { dry_run, .. }
-            | Request::CertPermit { dry_run, .. }
-            | Request::CertAdopt { dry_run, .. }
-            | Request::CertDrop { dry_run, .. }
-            | Request::CertResume { dry_run, .. } => change(dry_run),
-            Request::KeysLead(asked) => change(&asked.dry_run),
-            Request::KeysImport { .. } | Request::CertCsr { .. } | Request::CertStage { .. } => Access::Secret,
+            Request::Do(Command::Pool(PoolRequest::Look { .. })) => Access::Change,
+            Request::Do(Command::Keys(asked)) => of_keys(asked),
+            Request::Do(Command::Cert(asked)) => of_certs(asked),
         }
     }
+}
+
+fn of_tenants(asked: &TenantRequest) -> Access {
+    match asked {
+        TenantRequest::Show { .. } | TenantRequest::Try(_) => Access::Read,
+        TenantRequest::Wait { .. } | TenantRequest::PermitRemoval { .. } => Access::Change,
+    }
+}
+
+fn of_keys(asked: &KeysRequest) -> Access {
+    match asked {
+        KeysRequest::Status { .. } | KeysRequest::Plan { .. } => Access::Read,
+        KeysRequest::Roll { dry_run, .. } | KeysRequest::Hold { dry_run, .. } | KeysRequest::Resume { dry_run, .. } => {
+            change(*dry_run)
+        }
+        KeysRequest::Lead(asked) => change(asked.dry_run),
+        KeysRequest::Import { .. } => Access::Secret,
+    }
+}
+
+fn of_certs(asked: &CertRequest) -> Access {
+    match asked {
+        CertRequest::Status { .. } | CertRequest::Plan { .. } => Access::Read,
+        CertRequest::Permit { dry_run, .. }
+        | CertRequest::Adopt { dry_run, .. }
+        | CertRequest::Drop { dry_run, .. }
+        | CertRequest::Resume { dry_run, .. } => change(*dry_run),
+        CertRequest::Csr { .. } | CertRequest::Stage { .. } => Access::Secret,
+    }
+}
+
+fn change(dry_run: bool) -> Access {
+    if dry_run { Access::Read } else { Access::Change }
 }

@@ -3,6 +3,7 @@
 use crate::fake::Place;
 use mxseal::cert::KeyKind;
 use mxseal::cert::make::PrivateKey;
+use mxseal::protocol::request::{CertRequest, Command as Asked};
 use mxseal::protocol::{
     CertBar, CertInfo, CertKeyClass, CertKeyInfo, CertKeyKind, CertKeyOrigin, CertPlan, CertStanding, CertificateInfo,
     CsrInfo, HostInfo, HostStanding, KeyPhase, PermitInfo, PlannedStep, PoolInfo, PoolStanding, Request, SecretText,
@@ -79,7 +80,7 @@ fn certificate(place: &Place) -> PrivateKey {
 fn status_shows_phases_from_when_on_keys_may_be_shown_and_what_ends() {
     let place = place(vec![json!(rolling())], 0, "");
     let out = place.run(&["cert", "status", "eu-1"]).ends(0).out;
-    assert_eq!(asked(&place), Request::CertStatus { pool: Some("eu-1".to_owned()) });
+    assert_eq!(asked(&place), Request::Do(Asked::Cert(CertRequest::Status { pool: Some("eu-1".to_owned()) })));
     assert!(out.contains("pool eu-1    rolling    serving snapshot 7    12 tenants"), "{out}");
     let line = |word: &str| {
         let found = out.lines().find(|line| line.starts_with(word));
@@ -93,7 +94,7 @@ fn status_shows_phases_from_when_on_keys_may_be_shown_and_what_ends() {
     assert!(line("../certs/eu-1.pem").contains("in 10 d"), "{out}");
     assert!(out.contains("until 2026-11-24 09:00 UTC") && out.contains("key 11111111 is served no more"), "{out}");
     assert_eq!(place.run(&["-o", "json", "cert", "status"]).ends(0).object(), json!(rolling()));
-    assert_eq!(asked(&place), Request::CertStatus { pool: None });
+    assert_eq!(asked(&place), Request::Do(Asked::Cert(CertRequest::Status { pool: None })));
 }
 
 #[test]
@@ -123,11 +124,16 @@ fn a_permit_that_is_not_given_ends_with_4_and_says_from_when_on_it_is() {
         "{}",
         ran.err
     );
-    let wanted = Request::CertPermit { pool: "eu-1".to_owned(), spki: spki("3"), emergency: false, dry_run: false };
+    let wanted = Request::Do(Asked::Cert(CertRequest::Permit {
+        pool: "eu-1".to_owned(),
+        spki: spki("3"),
+        emergency: false,
+        dry_run: false,
+    }));
     assert_eq!(asked(&place), wanted);
     let ran = place.run(&["-o", "json", "cert", "permit", "eu-1", "--key", &spki("3"), "--dry-run"]).ends(4);
     assert_eq!(ran.object(), json!(refused));
-    assert!(matches!(asked(&place), Request::CertPermit { dry_run: true, .. }));
+    assert!(matches!(asked(&place), Request::Do(Asked::Cert(CertRequest::Permit { dry_run: true, .. }))));
 }
 
 #[test]
@@ -144,7 +150,15 @@ fn a_permit_by_certificate_asks_for_the_key_in_it() {
     let out = place.run(&["cert", "permit", "eu-1", "--certificate", "next.pem", "--emergency"]).ends(0).out;
     assert!(out.starts_with("yes: hosts of pool eu-1 may be given key 22222222 until 2026-11-22 09:00"), "{out}");
     let spki = key.spki().to_string();
-    assert_eq!(asked(&place), Request::CertPermit { pool: "eu-1".to_owned(), spki, emergency: true, dry_run: false });
+    assert_eq!(
+        asked(&place),
+        Request::Do(Asked::Cert(CertRequest::Permit {
+            pool: "eu-1".to_owned(),
+            spki,
+            emergency: true,
+            dry_run: false
+        }))
+    );
     place.write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
     let ran = place.run(&["cert", "permit", "eu-1", "--certificate", "broken.pem"]).ends(1);
     assert!(ran.err.contains("broken.pem cannot be used") && place.world().asked.is_empty(), "{}", ran.err);
@@ -168,7 +182,12 @@ fn a_request_goes_to_a_file_or_to_standard_output() {
     assert!(out.contains("once its TLSA was seen to be served") && out.contains("mxseal cert rotate eu-1"), "{out}");
     assert_eq!(place.read("n.csr"), Some(info.pem.clone()));
     let names = vec!["mx.example".to_owned()];
-    let wanted = Request::CertCsr { pool: "eu-1".to_owned(), kind: Some("rsa".to_owned()), names, self_signed: None };
+    let wanted = Request::Do(Asked::Cert(CertRequest::Csr {
+        pool: "eu-1".to_owned(),
+        kind: Some("rsa".to_owned()),
+        names,
+        self_signed: None,
+    }));
     assert_eq!(asked(&place), wanted);
     assert_eq!(place.run(&["-o", "json", "cert", "csr", "eu-1"]).ends(0).object(), json!(info));
     place.run(&["cert", "csr", "eu-1", "--out", "nowhere/n.csr"]).ends(1).says_help();
@@ -188,7 +207,10 @@ fn a_private_key_is_brought_in_and_nothing_else_is() {
     let out = place.run(&["cert", "stage", "eu-1", "--key", "next.key", "--dry-run"]).ends(0).out;
     assert!(out.starts_with("Nothing was changed.") && !out.contains("PRIVATE"), "{out}");
     let secret = SecretText(key.pem().to_owned());
-    assert_eq!(asked(&place), Request::CertStage { pool: "eu-1".to_owned(), key: secret, dry_run: true });
+    assert_eq!(
+        asked(&place),
+        Request::Do(Asked::Cert(CertRequest::Stage { pool: "eu-1".to_owned(), key: secret, dry_run: true }))
+    );
     let ran = place.run(&["cert", "stage", "eu-1", "--key", "next.pem"]).ends(1);
     assert!(ran.err.contains("next.pem cannot be used") && place.world().asked.is_empty(), "{}", ran.err);
 }
@@ -197,21 +219,27 @@ fn a_private_key_is_brought_in_and_nothing_else_is() {
 fn a_key_is_given_up_and_a_doubt_ended_with_a_reason() {
     let place = place(vec![json!(rolling())], 0, "");
     place.run(&["cert", "drop", "eu-1", "--key", &spki("1"), "--emergency", "--reason", "stolen"]).ends(0);
-    let wanted = Request::CertDrop {
+    let wanted = Request::Do(Asked::Cert(CertRequest::Drop {
         pool: "eu-1".to_owned(),
         spki: spki("1"),
         emergency: true,
         back: false,
         reason: "stolen".to_owned(),
         dry_run: false,
-    };
+    }));
     assert_eq!(asked(&place), wanted);
     place.run(&["cert", "adopt", "eu-1", "--key", &spki("2"), "--reason", "mine", "--dry-run"]).ends(0);
     let (pool, reason) = ("eu-1".to_owned(), "mine".to_owned());
-    assert_eq!(asked(&place), Request::CertAdopt { pool, spki: spki("2"), reason, dry_run: true });
+    assert_eq!(
+        asked(&place),
+        Request::Do(Asked::Cert(CertRequest::Adopt { pool, spki: spki("2"), reason, dry_run: true }))
+    );
     place.run(&["cert", "resume", "eu-1", "--reason", "compared", "--dry-run"]).ends(0);
     let reason = "compared".to_owned();
-    assert_eq!(asked(&place), Request::CertResume { pool: "eu-1".to_owned(), reason, dry_run: true });
+    assert_eq!(
+        asked(&place),
+        Request::Do(Asked::Cert(CertRequest::Resume { pool: "eu-1".to_owned(), reason, dry_run: true }))
+    );
 }
 
 #[test]
@@ -235,7 +263,10 @@ fn the_calendar_is_a_table_json_and_a_picture() {
     let out = place.run(&["cert", "plan", "eu-1", "--days", "30"]).ends(0).out;
     assert!(out.contains("TLSA of key 11111111 is served no more") && out.contains("2026-11-24"), "{out}");
     let asked: Vec<Request> = place.world().asked.drain(..).collect();
-    assert!(asked.contains(&Request::CertPlan { pool: Some("eu-1".to_owned()), days: 30 }), "{asked:?}");
+    assert!(
+        asked.contains(&Request::Do(Asked::Cert(CertRequest::Plan { pool: Some("eu-1".to_owned()), days: 30 }))),
+        "{asked:?}"
+    );
     assert_eq!(place.run(&["-o", "json", "cert", "plan", "eu-1"]).ends(0).objects()[0], json!(plan));
     let picture = place.run(&["cert", "plan", "eu-1", "--svg", "-"]).ends(0).out;
     assert!(picture.starts_with("<svg") && picture.contains("11111111"), "{picture}");
@@ -255,7 +286,7 @@ fn a_rotation_is_refused_before_anything_is_asked_of_hosts_where_the_certificate
     certificate(&place);
     let err = place.run(&["cert", "rotate", "eu-1", "--certificate", "next.pem", "--dry-run"]).ends(4).err;
     assert!(err.contains("whose TLSA pool eu-1 does not serve") && err.contains("mxseal cert csr eu-1"), "{err}");
-    let permits = |request: &&Request| matches!(request, Request::CertPermit { .. });
+    let permits = |request: &&Request| matches!(request, Request::Do(Asked::Cert(CertRequest::Permit { .. })));
     assert_eq!(place.world().asked.iter().filter(permits).count(), 0, "no permit is used up");
     let ran = place.run(&["cert", "rotate", "eu-1", "--certificate", "missing.pem"]).ends(1);
     assert!(ran.err.contains("missing.pem cannot be read"), "{}", ran.err);

@@ -2,6 +2,7 @@
 
 use crate::fake::{Place, zone};
 use mxseal::dns::name::{Name, ROOT};
+use mxseal::protocol::request::{Command as Asked, KeysRequest};
 use mxseal::protocol::{
     BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeyPhase, KeyRole, KeysInfo, KeysPlan, KeysStanding,
     ParentKind, ParentServerInfo, PlannedStep, Request, RollAsked, Verb, WaitInfo,
@@ -186,7 +187,7 @@ fn the_plan_is_a_calendar_with_what_it_assumes() {
         "{out}"
     );
     assert!(out.contains("`mxseal keys roll mx.example --emergency` waits for TTLs only"), "{out}");
-    let asked = Request::KeysPlan { zone: Some("mx.example.".to_owned()), days: 90 };
+    let asked = Request::Do(Asked::Keys(KeysRequest::Plan { zone: Some("mx.example.".to_owned()), days: 90 }));
     assert_eq!(place.world().asked.last(), Some(&asked));
     assert_eq!(place.run(&["keys", "plan", "-o", "json"]).ends(0).object()["steps"][3]["verb"], "begin");
     place.run(&["keys", "plan", "--days", "0"]).ends(2);
@@ -218,7 +219,7 @@ fn a_roll_shows_its_steps_until_the_next_one_begins() {
         ran.out
     );
     let roll = RollAsked { role: Some(KeyRole::Ksk), ..RollAsked::default() };
-    let asked = Request::KeysRoll { zone: "mx.example.".to_owned(), roll, dry_run: true };
+    let asked = Request::Do(Asked::Keys(KeysRequest::Roll { zone: "mx.example.".to_owned(), roll, dry_run: true }));
     assert_eq!(place.world().asked.last(), Some(&asked));
 }
 
@@ -240,7 +241,11 @@ fn hold_and_resume_say_who_and_why_and_may_be_tried() {
     let place = place();
     let ran = place.run(&["keys", "hold", "mx.example", "--reason", "a move", "--dry-run"]).ends(0);
     assert!(ran.out.starts_with("Nothing was changed"), "{}", ran.out);
-    let asked = Request::KeysHold { zone: "mx.example.".to_owned(), reason: "a move".to_owned(), dry_run: true };
+    let asked = Request::Do(Asked::Keys(KeysRequest::Hold {
+        zone: "mx.example.".to_owned(),
+        reason: "a move".to_owned(),
+        dry_run: true,
+    }));
     assert_eq!(place.world().asked.last(), Some(&asked));
     let ran = place.run(&["keys", "resume", "mx.example"]).ends(0);
     assert!(ran.out.starts_with("Nothing held the steps of this zone."), "{}", ran.out);
@@ -248,7 +253,10 @@ fn hold_and_resume_say_who_and_why_and_may_be_tried() {
     let ran = place.run(&["keys", "resume", "mx.example"]).ends(0);
     assert!(ran.out.starts_with("zone mx.example"), "{}", ran.out);
     place.run(&["keys", "resume", "mx.example", "--clock"]).ends(0);
-    assert!(matches!(place.world().asked.last(), Some(Request::KeysResume { clock: true, dry_run: false, .. })));
+    assert!(matches!(
+        place.world().asked.last(),
+        Some(Request::Do(Asked::Keys(KeysRequest::Resume { clock: true, dry_run: false, .. })))
+    ));
     let led = place.run(&["keys", "lead", "--reason", "ns1 burnt down"]).ends(0);
     assert!(led.out.contains("This server leads now, and rolls go on. Ended: it is a copy."), "{}", led.out);
     let led = place.run(&["keys", "lead", "--reason", "ns1 burnt down", "--dry-run"]).ends(0);
@@ -301,7 +309,8 @@ fn again(from: &Place, end: &str, algorithm: u8) {
     let ran =
         to.run(&["keys", "import", "mx.example", &folder, "--ttl", "1h", "--life", "14d", "--from", "none"]).ends(0);
     assert_eq!(ran.out.matches("is whole").count(), 3, "{}", ran.out);
-    let Some(Request::KeysImport { keys, ttl: 3600, life, dry_run: false, .. }) = to.world().asked.last().cloned()
+    let Some(Request::Do(Asked::Keys(KeysRequest::Import { keys, ttl: 3600, life, dry_run: false, .. }))) =
+        to.world().asked.last().cloned()
     else {
         unreachable!("an import was asked for")
     };

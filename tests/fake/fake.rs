@@ -2,6 +2,9 @@
 //!
 //! The fake answers from a `World` that a test sets; it reads no file but to see whether a tenant's is there.
 
+use mxseal::protocol::request::{
+    Command as Asked, KeysRequest, PoolRequest, ServerRequest, TenantRequest, ViewRequest,
+};
 use mxseal::protocol::{
     Explained, Finding, KeysInfo, KeysPlan, Line, PoolInfo, Request, Status, TenantFilter, TenantInfo, TenantStanding,
     ZoneInfo, ZoneStanding,
@@ -222,13 +225,13 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
         None => (Vec::new(), 1, missing.to_owned()),
     };
     match request {
-        Request::Status => good(vec![json!(world.status)]),
-        Request::Reload { .. } => {
+        Request::View(ViewRequest::Status) => good(vec![json!(world.status)]),
+        Request::Do(Asked::Server(ServerRequest::Reload { .. })) => {
             let (findings, exit, message) = &world.reload;
             (findings.iter().map(|finding| json!(finding)).collect(), *exit, message.clone())
         }
-        Request::ZoneList => good(world.status.zones.iter().map(|zone| json!(zone)).collect()),
-        Request::ZoneShow { zone } => {
+        Request::View(ViewRequest::ZoneList) => good(world.status.zones.iter().map(|zone| json!(zone)).collect()),
+        Request::View(ViewRequest::ZoneShow { zone }) => {
             let found = world.status.zones.iter().find(|info| info.zone == *zone);
             let mut reply = one(found.map(|info| json!(info)), "no such zone");
             if found.is_some() {
@@ -236,48 +239,48 @@ fn reply(world: &mut World, folder: &Path, request: &Request) -> Reply {
             }
             reply
         }
-        Request::TenantList(filter) => good(listed(world, filter)),
-        Request::TenantShow { domain } => shown(world, domain),
-        Request::TenantTry(_) => match &world.refusal {
+        Request::View(ViewRequest::TenantList(filter)) => good(listed(world, filter)),
+        Request::Do(Asked::Tenant(TenantRequest::Show { domain })) => shown(world, domain),
+        Request::Do(Asked::Tenant(TenantRequest::Try(_))) => match &world.refusal {
             Some(reason) => (Vec::new(), 1, reason.clone()),
             None => good(Vec::new()),
         },
-        Request::TenantPermitRemoval { .. } => {
+        Request::Do(Asked::Tenant(TenantRequest::PermitRemoval { .. })) => {
             world.file_at_permit = folder.join("zones/a-v1.mx.example/contoso.com.toml").exists();
             good(Vec::new())
         }
-        Request::TenantWait { domain, zone, present, .. } => wait(world, folder, domain, zone, *present),
-        Request::PoolList => good(world.pools.iter().map(|pool| json!(pool)).collect()),
-        Request::PoolShow { pool } => {
+        Request::Do(Asked::Tenant(TenantRequest::Wait { domain, zone, present, .. })) => {
+            wait(world, folder, domain, zone, *present)
+        }
+        Request::View(ViewRequest::PoolList) => good(world.pools.iter().map(|pool| json!(pool)).collect()),
+        Request::Do(Asked::Pool(PoolRequest::Show { pool })) => {
             one(world.pools.iter().find(|info| info.pool == *pool).map(|info| json!(info)), "no such pool")
         }
-        Request::KeysStatus { zone } => {
+        Request::Do(Asked::Keys(KeysRequest::Status { zone })) => {
             of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), zone.as_deref(), 1)
         }
-        Request::KeysPlan { zone, .. } => {
+        Request::Do(Asked::Keys(KeysRequest::Plan { zone, .. })) => {
             of_zone(world.plans.iter().map(|plan| (&plan.zone, json!(plan))), zone.as_deref(), 0)
         }
-        Request::KeysRoll { zone, .. } => match &world.refusal {
+        Request::Do(Asked::Keys(KeysRequest::Roll { zone, .. })) => match &world.refusal {
             Some(reason) => (Vec::new(), 4, reason.clone()),
             None => of_zone(world.plans.iter().map(|plan| (&plan.zone, json!(plan))), Some(zone), 0),
         },
-        Request::KeysHold { zone, .. } | Request::KeysResume { zone, .. } | Request::KeysImport { zone, .. } => {
-            match &world.refusal {
-                Some(reason) => (Vec::new(), 4, reason.clone()),
-                None => of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), Some(zone), 0),
-            }
+        Request::Do(Asked::Keys(KeysRequest::Hold { zone, .. }))
+        | Request::Do(Asked::Keys(KeysRequest::Resume { zone, .. }))
+        | Request::Do(Asked::Keys(KeysRequest::Import { zone, .. })) => match &world.refusal {
+            Some(reason) => (Vec::new(), 4, reason.clone()),
+            None => of_zone(world.keys.iter().map(|info| (&info.zone, json!(info))), Some(zone), 0),
+        },
+        Request::Do(Asked::Keys(KeysRequest::Lead(asked))) => {
+            one(Some(json!({"before": "it is a copy", "leads": !asked.dry_run})), "")
         }
-        Request::KeysLead(asked) => one(Some(json!({"before": "it is a copy", "leads": !asked.dry_run})), ""),
-        Request::CertStatus { .. }
-        | Request::CertPlan { .. }
-        | Request::CertCsr { .. }
-        | Request::CertStage { .. }
-        | Request::CertPermit { .. }
-        | Request::CertAdopt { .. }
-        | Request::CertDrop { .. }
-        | Request::CertResume { .. }
-        | Request::PoolLook { .. } => world.cert.clone().unwrap_or_else(|| one(None, "not known here")),
-        Request::Explain { .. } => one(world.explained.as_ref().map(|explained| json!(explained)), "no such type"),
+        Request::Do(Asked::Cert(_) | Asked::Pool(PoolRequest::Look { .. })) => {
+            world.cert.clone().unwrap_or_else(|| one(None, "not known here"))
+        }
+        Request::View(ViewRequest::Explain { .. }) => {
+            one(world.explained.as_ref().map(|explained| json!(explained)), "no such type")
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::cert::chain;
 use crate::cert::make::PrivateKey;
 use crate::cli::screen::output::Output;
 use crate::cli::screen::words::{moment, near};
-use crate::protocol::{CertInfo, CertStanding, CsrInfo, PermitInfo, Request, SecretText};
+use crate::protocol::request::CertRequest;
+use crate::protocol::{CertInfo, CertStanding, CsrInfo, PermitInfo, SecretText};
 use crate::time::UnixTime;
 use std::io::Read;
 use std::path::Path;
@@ -41,12 +42,13 @@ pub fn read_chain(path: &Path) -> Result<chain::Chain, Failure> {
 
 /// Writes a request for a certificate.
 pub fn csr(context: &Context, asked: &Csr, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::CertCsr {
+    let request = CertRequest::Csr {
         pool: asked.pool.clone(),
         kind: asked.kind.clone(),
         names: asked.names.clone(),
         self_signed: asked.self_signed,
-    };
+    }
+    .into();
     let info: CsrInfo = super::ask_one(context, &request, &asked.pool)?;
     match &asked.out {
         _ if output.is_json() => output.object(&info)?,
@@ -76,7 +78,7 @@ pub fn stage(context: &Context, asked: &Stage, output: &mut Output) -> Result<Ex
     let wrong = |fault| Failure::new(Exit::Failure, format!("{} cannot be used: {fault}", asked.key.display()), "");
     let key = PrivateKey::parse_pem(&octets).map_err(wrong)?;
     let secret = SecretText(key.pem().to_owned());
-    let request = Request::CertStage { pool: asked.pool.clone(), key: secret, dry_run: asked.dry_run };
+    let request = CertRequest::Stage { pool: asked.pool.clone(), key: secret, dry_run: asked.dry_run }.into();
     let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
     tell(&info, asked.dry_run, output)?;
     if !output.is_json() && !asked.dry_run {
@@ -97,7 +99,7 @@ pub fn permit(context: &Context, asked: &Permit, output: &mut Output) -> Result<
         (None, None) => String::new(),
     };
     let (emergency, dry_run) = (asked.emergency, asked.dry_run);
-    let request = Request::CertPermit { pool: asked.pool.clone(), spki, emergency, dry_run };
+    let request = CertRequest::Permit { pool: asked.pool.clone(), spki, emergency, dry_run }.into();
     let (items, end) = super::ask::<PermitInfo>(context, &request, Some(&asked.pool))?;
     let Some(info) = items.into_iter().next() else {
         end.check()?;
@@ -126,12 +128,13 @@ pub fn permit(context: &Context, asked: &Permit, output: &mut Output) -> Result<
 
 /// Says that a key which a host shows is one of the pool's.
 pub fn adopt(context: &Context, asked: &Adopt, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::CertAdopt {
+    let request = CertRequest::Adopt {
         pool: asked.pool.clone(),
         spki: asked.key.clone(),
         reason: asked.reason.clone(),
         dry_run: asked.dry_run,
-    };
+    }
+    .into();
     let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
     tell(&info, asked.dry_run, output)?;
     if !output.is_json() && info.state == CertStanding::Frozen {
@@ -142,14 +145,15 @@ pub fn adopt(context: &Context, asked: &Adopt, output: &mut Output) -> Result<Ex
 
 /// Gives a key up, or takes that back.
 pub fn drop_key(context: &Context, asked: &DropKey, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::CertDrop {
+    let request = CertRequest::Drop {
         pool: asked.pool.clone(),
         spki: asked.key.clone(),
         emergency: asked.emergency,
         back: asked.back,
         reason: asked.reason.clone(),
         dry_run: asked.dry_run,
-    };
+    }
+    .into();
     let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
     tell(&info, asked.dry_run, output)?;
     Ok(Exit::Ok)
@@ -158,7 +162,7 @@ pub fn drop_key(context: &Context, asked: &DropKey, output: &mut Output) -> Resu
 /// Says that what was in doubt has been looked at.
 pub fn resume(context: &Context, asked: &CertResume, output: &mut Output) -> Result<Exit, Stop> {
     let (pool, reason, dry_run) = (asked.pool.clone(), asked.reason.clone(), asked.dry_run);
-    let info: CertInfo = super::ask_one(context, &Request::CertResume { pool, reason, dry_run }, &asked.pool)?;
+    let info: CertInfo = super::ask_one(context, &CertRequest::Resume { pool, reason, dry_run }.into(), &asked.pool)?;
     tell(&info, asked.dry_run, output)?;
     Ok(Exit::Ok)
 }

@@ -15,7 +15,8 @@ use crate::cert::{Roots, Spki};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::progress;
 use crate::config::{Install, PoolSettings};
-use crate::protocol::{CertInfo, HostInfo, PermitInfo, Request, Verb};
+use crate::protocol::request::{CertRequest, PoolRequest};
+use crate::protocol::{CertInfo, HostInfo, PermitInfo, Verb};
 use crate::store::pools::read_key;
 use crate::time::Seconds;
 use serde_json::json;
@@ -61,7 +62,7 @@ pub fn run(context: &Context, asked: &Rotate, output: &mut Output) -> Result<Exi
 }
 
 fn info(context: &Context, pool: &str) -> Result<CertInfo, Stop> {
-    super::ask_one(context, &Request::CertStatus { pool: Some(pool.to_owned()) }, pool)
+    super::ask_one(context, &CertRequest::Status { pool: Some(pool.to_owned()) }.into(), pool)
 }
 
 /// The files to give: those named, or those of before.
@@ -159,7 +160,7 @@ fn no_way(pool: &str) -> Failure {
 /// The gate: nothing is given to anybody before the server says yes.
 fn permit(context: &Context, asked: &Rotate, spki: Spki, output: &mut Output) -> Result<(), Stop> {
     let (pool, dry_run) = (asked.pool.clone(), asked.dry_run);
-    let request = Request::CertPermit { pool, spki: spki.to_string(), emergency: asked.emergency, dry_run };
+    let request = CertRequest::Permit { pool, spki: spki.to_string(), emergency: asked.emergency, dry_run }.into();
     let (items, end) = super::ask::<PermitInfo>(context, &request, Some(&asked.pool))?;
     let info = items.into_iter().next().unwrap_or_default();
     if info.granted {
@@ -269,7 +270,7 @@ impl Walk<'_> {
 
     fn look_until(&self, host: &str, until: Instant) -> Result<(), Stop> {
         let leaf = &self.goods.chain.leaf;
-        let (spki, request) = (leaf.spki.to_string(), Request::PoolLook { pool: self.asked.pool.clone() });
+        let (spki, request) = (leaf.spki.to_string(), PoolRequest::Look { pool: self.asked.pool.clone() }.into());
         loop {
             let (hosts, _) = self.context.client.all::<HostInfo>(&request, LOOK_PATIENCE)?;
             if hosts.iter().any(|seen| seen.address == host && shows(seen, &spki, leaf.kind)) {

@@ -13,11 +13,12 @@ use crate::cli::screen::svg::{self, Part};
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{minute, span};
-use crate::protocol::{CertInfo, CertPlan, CertStanding, CertificateInfo, KeysPlan, PlannedStep, Request};
+use crate::protocol::request::{CertRequest, KeysRequest};
+use crate::protocol::{CertInfo, CertPlan, CertStanding, CertificateInfo, KeysPlan, PlannedStep};
 
 /// Asks and prints; exit 1 where something stands in the way.
 pub fn status(context: &Context, pool: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::CertStatus { pool: pool.map(str::to_owned) };
+    let request = CertRequest::Status { pool: pool.map(str::to_owned) }.into();
     let (pools, end) = super::ask::<CertInfo>(context, &request, pool)?;
     for (count, info) in pools.iter().enumerate() {
         if output.is_json() {
@@ -91,12 +92,12 @@ fn certificates(certificates: &[CertificateInfo], now: u64) -> Table {
 
 /// The calendar of certificates and zone keys together.
 pub fn plan(context: &Context, asked: &CertPlanAsked, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::CertPlan { pool: asked.pool.clone(), days: asked.days };
+    let request = CertRequest::Plan { pool: asked.pool.clone(), days: asked.days }.into();
     let (pools, end) = super::ask::<CertPlan>(context, &request, asked.pool.as_deref())?;
     end.check()?;
     let zones: Vec<KeysPlan> = match asked.no_keys {
         true => Vec::new(),
-        false => context.client.list(&Request::KeysPlan { zone: None, days: asked.days })?,
+        false => context.client.list(&KeysRequest::Plan { zone: None, days: asked.days }.into())?,
     };
     if let Some(file) = &asked.svg {
         let parts: Vec<Part<'_>> = pools.iter().map(Part::from).chain(zones.iter().map(Part::from)).collect();

@@ -12,7 +12,8 @@ use super::{Change, as_file_name, io_failure, sync_folder};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{nearest, zone_folder, zone_stem};
-use crate::protocol::{PoolInfo, PoolStanding, Request, TenantDraft, TenantInfo, ZoneInfo};
+use crate::protocol::request::{TenantRequest, ViewRequest};
+use crate::protocol::{PoolInfo, PoolStanding, TenantDraft, TenantInfo, ZoneInfo};
 use crate::zone::tenant::{Definition, parse_toml, print_toml};
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -55,7 +56,7 @@ pub fn run(context: &Context, asked: &Add, output: &mut Output) -> Result<Exit, 
 fn refuse_unserved(context: &Context, planned: &Planned) -> Result<(), Stop> {
     let Planned { domain, zone, file, text } = planned;
     let draft = TenantDraft { zone: zone.clone(), path: file.display().to_string(), text: text.clone() };
-    let end = context.client.all::<serde_json::Value>(&Request::TenantTry(draft), PATIENCE)?.1;
+    let end = context.client.all::<serde_json::Value>(&TenantRequest::Try(draft).into(), PATIENCE)?.1;
     if end.exit == Exit::Ok {
         return Ok(());
     }
@@ -104,7 +105,7 @@ fn choose<'a>(zones: &'a [ZoneInfo], has_folder: &dyn Fn(&str) -> bool) -> Resul
 }
 
 fn check_pool(context: &Context, name: &str) -> Result<(), Stop> {
-    let pools: Vec<PoolInfo> = context.client.list(&Request::PoolList)?;
+    let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
     let Some(found) = pools.iter().find(|pool| pool.pool == name) else {
         return Err(pool::no_such(name, &pools).into());
     };

@@ -12,7 +12,8 @@ use super::{Change, io_failure, sync_folder};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::zone_stem;
-use crate::protocol::{Request, TenantInfo};
+use crate::protocol::TenantInfo;
+use crate::protocol::request::TenantRequest;
 use crate::zone::tenant::{normal_domain, parse_ndjson, parse_toml};
 use std::fs::Metadata;
 use std::io::{self, Write};
@@ -41,7 +42,7 @@ pub fn run(context: &Context, asked: &Rm, output: &mut Output) -> Result<Exit, S
     if asked.dry_run {
         return report(&all, &domain, &zone, output, true);
     }
-    let permit = Request::TenantPermitRemoval { domain: domain.clone(), zone: zone.clone() };
+    let permit = TenantRequest::PermitRemoval { domain: domain.clone(), zone: zone.clone() }.into();
     context.client.all::<serde_json::Value>(&permit, PATIENCE)?.1.check()?;
     for (entry, planned) in entries.iter().zip(&all) {
         // A file with several entries of it has changed meanwhile, by the one before.

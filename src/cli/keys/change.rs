@@ -9,6 +9,7 @@ use super::{plan, status};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::zone_stem;
+use crate::protocol::request::KeysRequest;
 use crate::protocol::{KeyRole, KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd, Verb};
 
 /// Asks for a roll, and prints its steps with their dates.
@@ -21,7 +22,7 @@ pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit
         insecure: asked.insecure,
         confirm: asked.confirm.clone(),
     };
-    let request = Request::KeysRoll { zone: super::apex(&asked.zone), roll, dry_run: asked.dry_run };
+    let request = KeysRequest::Roll { zone: super::apex(&asked.zone), roll, dry_run: asked.dry_run }.into();
     let planned: KeysPlan = super::ask_one(context, &request, &asked.zone)?;
     if output.is_json() {
         output.object(&planned)?;
@@ -57,7 +58,7 @@ fn of_this_roll(steps: &[PlannedStep]) -> impl Iterator<Item = &PlannedStep> {
 /// Stops all steps of a zone.
 pub fn hold(context: &Context, asked: &Hold, output: &mut Output) -> Result<Exit, Stop> {
     let (reason, dry_run) = (asked.reason.clone(), asked.dry_run);
-    let request = Request::KeysHold { zone: super::apex(&asked.zone), reason, dry_run };
+    let request = KeysRequest::Hold { zone: super::apex(&asked.zone), reason, dry_run }.into();
     show(context, &request, &asked.zone, asked.dry_run, output)
 }
 
@@ -69,11 +70,11 @@ pub fn resume(context: &Context, asked: &Resume, output: &mut Output) -> Result<
         (false, true) => Some(SilenceEnd::ServeOn),
         (false, false) => None,
     };
-    let before = Request::KeysStatus { zone: Some(super::apex(&asked.zone)) };
+    let before = KeysRequest::Status { zone: Some(super::apex(&asked.zone)) }.into();
     let (before, _) = super::ask::<KeysInfo>(context, &before, Some(&asked.zone))?;
     let reason = asked.reason.as_ref().map_or_else(by_whom, |reason| format!("{reason} ({})", by_whom()));
     let (zone, overrule) = (super::apex(&asked.zone), asked.overrule);
-    let request = Request::KeysResume { zone, reason, clock, overrule, doubt, silence, dry_run };
+    let request = KeysRequest::Resume { zone, reason, clock, overrule, doubt, silence, dry_run }.into();
     if !before.iter().any(is_stopped) && !clock && silence.is_none() && !output.is_json() {
         output.line("Nothing held the steps of this zone.")?;
     }

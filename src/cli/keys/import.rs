@@ -14,7 +14,8 @@ use crate::cli::screen::words::zone_stem;
 use crate::config::Config;
 use crate::dns::name::{Name, ROOT};
 use crate::observe::holders;
-use crate::protocol::{ImportedKey, KeysInfo, Request};
+use crate::protocol::request::KeysRequest;
+use crate::protocol::{ImportedKey, KeysInfo};
 use crate::sign::foreign::list::{self, Listed};
 use crate::sign::foreign::{FILE_OCTETS_MAX, ForeignFault, Times, Usage, read_foreign, read_public};
 use crate::sign::key::{ENTRY_FLAGS, KeyFault, PublicKey};
@@ -79,7 +80,7 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
     }
     let (ttl, life, dry_run) = (asked.ttl, asked.life, asked.dry_run);
     let hold = asked.hold.clone();
-    let request = Request::KeysImport { zone: super::apex(&asked.zone), keys, ttl, life, hold, dry_run };
+    let request = KeysRequest::Import { zone: super::apex(&asked.zone), keys, ttl, life, hold, dry_run }.into();
     let info: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
     if output.is_json() {
         let mut object = serde_json::json!(info);

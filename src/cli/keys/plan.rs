@@ -11,14 +11,15 @@ use crate::cli::screen::svg::{self, Part};
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{minute, near, relative};
-use crate::protocol::{KeysPlan, PlannedStep, Request, Verb};
+use crate::protocol::request::KeysRequest;
+use crate::protocol::{KeysPlan, PlannedStep, Verb};
 use crate::time::UnixTime;
 use std::io::Write;
 use std::path::Path;
 
 /// Asks and prints, or writes.
 pub fn run(context: &Context, asked: &Plan, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::KeysPlan { zone: asked.zone.as_deref().map(super::apex), days: asked.days };
+    let request = KeysRequest::Plan { zone: asked.zone.as_deref().map(super::apex), days: asked.days }.into();
     let (plans, end) = super::ask::<KeysPlan>(context, &request, asked.zone.as_deref())?;
     end.check()?;
     match (&asked.ics, &asked.svg) {

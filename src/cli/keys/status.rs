@@ -9,12 +9,13 @@ use crate::cli::screen::story::Story;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::near;
-use crate::protocol::{KeyInfo, KeyPhase, KeysInfo, KeysStanding, ParentKind, ParentServerInfo, Request};
+use crate::protocol::request::KeysRequest;
+use crate::protocol::{KeyInfo, KeyPhase, KeysInfo, KeysStanding, ParentKind, ParentServerInfo};
 use crate::time::UnixTime;
 
 /// Asks and prints; exit 1 where something stands in the way.
 pub fn run(context: &Context, zone: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
-    let request = Request::KeysStatus { zone: zone.map(super::apex) };
+    let request = KeysRequest::Status { zone: zone.map(super::apex) }.into();
     let (zones, end) = super::ask::<KeysInfo>(context, &request, zone)?;
     for (count, info) in zones.iter().enumerate() {
         if output.is_json() {

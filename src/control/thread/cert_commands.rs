@@ -8,7 +8,8 @@ use crate::cert::{KeyKind, Spki};
 use crate::control::certs::report::{Around, hosts, info};
 use crate::control::certs::{Life, calendar, stage};
 use crate::control::thread::Mind;
-use crate::protocol::{CertInfo, CsrInfo, Line, PermitInfo, Request};
+use crate::protocol::request::{CertRequest, PoolRequest};
+use crate::protocol::{CertInfo, CsrInfo, Line, PermitInfo};
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::plan::is_next;
@@ -24,27 +25,31 @@ pub(super) type Ended = (u8, String);
 
 impl Mind {
     /// Answers a command about pools.
-    pub(super) fn certs_request(&mut self, request: Request, reply: &Sender<Line>) {
-        let done = match request {
-            Request::PoolShow { pool } => self.pool_show(&pool, reply),
-            Request::PoolLook { pool } => match self.pool_look(&pool, reply) {
-                Ok(()) => return,
-                ended => ended,
-            },
-            Request::CertStatus { pool } => self.cert_status(pool.as_deref(), reply),
-            Request::CertPlan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
+    pub(super) fn pool_request(&mut self, asked: PoolRequest, reply: &Sender<Line>) {
+        match asked {
+            PoolRequest::Show { pool } => end(self.pool_show(&pool, reply), reply),
+            // The look itself ends the command.
+            PoolRequest::Look { pool } => self.pool_look(&pool, reply).unwrap_or_else(|ended| end(Err(ended), reply)),
+        }
+    }
+
+    /// Answers a command about hosts' keys and certificates.
+    pub(super) fn cert_request(&mut self, asked: CertRequest, reply: &Sender<Line>) {
+        let done = match asked {
+            CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply),
+            CertRequest::Plan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
                 send(reply, &calendar::calendar(pool, life, days, mind.clock.clocks()));
             }),
-            Request::CertCsr { pool, kind, names, self_signed } => {
+            CertRequest::Csr { pool, kind, names, self_signed } => {
                 self.cert_csr(&pool, kind.as_deref(), names, self_signed, reply)
             }
-            Request::CertStage { pool, key, dry_run } => self.cert_stage(&pool, &key.0, dry_run, reply),
-            Request::CertPermit { pool, spki, emergency, dry_run } => {
+            CertRequest::Stage { pool, key, dry_run } => self.cert_stage(&pool, &key.0, dry_run, reply),
+            CertRequest::Permit { pool, spki, emergency, dry_run } => {
                 let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
                 self.cert_permit(&pool, &spki, caution, dry_run, reply)
             }
-            Request::CertAdopt { pool, spki, reason, dry_run } => self.cert_adopt(&pool, &spki, reason, dry_run, reply),
-            Request::CertDrop { pool, spki, emergency, back, reason, dry_run } => {
+            CertRequest::Adopt { pool, spki, reason, dry_run } => self.cert_adopt(&pool, &spki, reason, dry_run, reply),
+            CertRequest::Drop { pool, spki, emergency, back, reason, dry_run } => {
                 let fact = |spki| match back {
                     true => Fact::KeyTakenBack { spki },
                     false => Fact::KeyGivenUp { spki, emergency, reason: reason.clone() },
@@ -52,17 +57,14 @@ impl Mind {
                 let known = self.key_of(&pool, &spki);
                 known.and_then(|spki| self.cert_drop(&pool, spki, fact(spki), dry_run, reply))
             }
-            Request::CertResume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
+            CertRequest::Resume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
                 self.cert_begin_again(&pool, &reason, dry_run, reply)
             }
-            Request::CertResume { pool, reason, dry_run } => {
+            CertRequest::Resume { pool, reason, dry_run } => {
                 self.cert_record(&pool, Fact::Resumed { reason }, dry_run, reply)
             }
-            // The others are not about pools.
-            other => Err((1, format!("{other:?} is not about pools"))),
         };
-        let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
-        let _ = reply.send(Line::End { exit, message });
+        end(done, reply);
     }
 
     pub(super) fn life(&self, pool: &str) -> Result<&Life, Ended> {
@@ -335,4 +337,10 @@ impl Mind {
 
 pub(super) fn send(reply: &Sender<Line>, item: &impl Serialize) {
     let _ = serde_json::to_value(item).map(|value| reply.send(Line::Item(value)));
+}
+
+/// Ends a command.
+fn end(done: Result<(), Ended>, reply: &Sender<Line>) {
+    let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
+    let _ = reply.send(Line::End { exit, message });
 }

@@ -6,7 +6,8 @@ use crate::control::thread::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
 use crate::control::waits::Wait;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::{Name, ROOT, labels};
-use crate::protocol::{Line, Request, TenantInfo};
+use crate::protocol::request::{Command, ServerRequest, TenantRequest};
+use crate::protocol::{Line, TenantInfo};
 use crate::report::view::finding;
 use crate::time;
 use std::sync::mpsc::Sender;
@@ -82,22 +83,35 @@ impl Mind {
         }
     }
 
-    pub(super) fn request(&mut self, request: Request, reply: Sender<Line>) {
-        match request {
-            Request::Reload { allow_shrink } => match self.reload() {
-                Ok(()) => {
-                    let deadline = Instant::now() + RELOAD_WAIT_MAX;
-                    self.reloads.push(Reload { reply, allow_shrink, deadline });
-                }
-                Err(findings) => answer_reload(&findings, 0, &reply),
-            },
-            Request::TenantShow { domain } => self.show(&domain, &reply),
-            Request::TenantTry(draft) => {
+    pub(super) fn command(&mut self, command: Command, reply: Sender<Line>) {
+        match command {
+            Command::Server(ServerRequest::Reload { allow_shrink }) => self.begin_reload(allow_shrink, reply),
+            Command::Tenant(asked) => self.tenant_request(asked, reply),
+            Command::Pool(asked) => self.pool_request(asked, &reply),
+            Command::Keys(asked) => self.keys_request(asked, &reply),
+            Command::Cert(asked) => self.cert_request(asked, &reply),
+        }
+    }
+
+    fn begin_reload(&mut self, allow_shrink: bool, reply: Sender<Line>) {
+        match self.reload() {
+            Ok(()) => {
+                let deadline = Instant::now() + RELOAD_WAIT_MAX;
+                self.reloads.push(Reload { reply, allow_shrink, deadline });
+            }
+            Err(findings) => answer_reload(&findings, 0, &reply),
+        }
+    }
+
+    fn tenant_request(&mut self, asked: TenantRequest, reply: Sender<Line>) {
+        match asked {
+            TenantRequest::Show { domain } => self.show(&domain, &reply),
+            TenantRequest::Try(draft) => {
                 let why = self.world.why_not(&draft, time::now());
                 let exit = u8::from(why.is_some());
                 let _ = reply.send(Line::End { exit, message: why.unwrap_or_default() });
             }
-            Request::TenantWait { domain, zone, present, seconds } => {
+            TenantRequest::Wait { domain, zone, present, seconds } => {
                 match Name::parse(zone.trim_end_matches('.'), ROOT) {
                     Ok(name) if self.world.zones.contains_key(&name) => {
                         let deadline = Instant::now() + Duration::from_secs(seconds.min(3600));
@@ -106,34 +120,13 @@ impl Mind {
                     _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),
                 }
             }
-            Request::TenantPermitRemoval { domain, zone } => {
+            TenantRequest::PermitRemoval { domain, zone } => {
                 let name = Name::parse(zone.trim_end_matches('.'), ROOT).ok();
                 let zone = name.and_then(|name| self.world.zones.get_mut(&name));
                 let known = zone.is_some();
                 zone.into_iter().for_each(|zone| zone.tenants.permit_removal(&domain));
                 let message = if known { String::new() } else { "there is no such zone here".to_owned() };
                 let _ = reply.send(Line::End { exit: u8::from(!known), message });
-            }
-            Request::KeysStatus { .. }
-            | Request::KeysPlan { .. }
-            | Request::KeysRoll { .. }
-            | Request::KeysHold { .. }
-            | Request::KeysResume { .. }
-            | Request::KeysLead(_)
-            | Request::KeysImport { .. } => self.keys_request(request, &reply),
-            Request::PoolShow { .. }
-            | Request::PoolLook { .. }
-            | Request::CertStatus { .. }
-            | Request::CertPlan { .. }
-            | Request::CertCsr { .. }
-            | Request::CertStage { .. }
-            | Request::CertPermit { .. }
-            | Request::CertAdopt { .. }
-            | Request::CertDrop { .. }
-            | Request::CertResume { .. } => self.certs_request(request, &reply),
-            // The socket answers these from the report.
-            other => {
-                drop(reply.send(Line::End { exit: 1, message: format!("{other:?} is not for the control thread") }))
             }
         }
     }

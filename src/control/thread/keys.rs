@@ -9,7 +9,8 @@ use crate::control::thread::clock::Against;
 use crate::control::thread::parents::silent_parent;
 use crate::control::thread::{Mind, rolls};
 use crate::dns::name::{Name, ROOT};
-use crate::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, Request, RollAsked, SilenceEnd};
+use crate::protocol::request::KeysRequest;
+use crate::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, RollAsked, SilenceEnd};
 use crate::report::keys::{
     About, Refused, after, insecure, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
@@ -46,32 +47,30 @@ enum Ends {
 
 impl Mind {
     /// Answers a command about keys.
-    pub(super) fn keys_request(&mut self, request: Request, reply: &Sender<Line>) {
-        let done = match request {
-            Request::KeysStatus { zone } => self.report_all(zone.as_deref(), &Report::Info, reply),
-            Request::KeysPlan { zone, days } => {
+    pub(super) fn keys_request(&mut self, asked: KeysRequest, reply: &Sender<Line>) {
+        let done = match asked {
+            KeysRequest::Status { zone } => self.report_all(zone.as_deref(), &Report::Info, reply),
+            KeysRequest::Plan { zone, days } => {
                 self.report_all(zone.as_deref(), &Report::Plan { days, with: None }, reply)
             }
-            Request::KeysRoll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
-            Request::KeysHold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
-            Request::KeysResume { zone, reason, silence: Some(end), dry_run, .. } => {
+            KeysRequest::Roll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
+            KeysRequest::Hold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
+            KeysRequest::Resume { zone, reason, silence: Some(end), dry_run, .. } => {
                 self.end_one_silence(&zone, end, reason, dry_run, reply)
             }
-            Request::KeysResume { zone, reason: _, clock: true, overrule, dry_run, .. } => {
+            KeysRequest::Resume { zone, reason: _, clock: true, overrule, dry_run, .. } => {
                 let against = if overrule { Against::Overruled } else { Against::Heeded };
                 self.resume_clock(&zone, against, dry_run, reply)
             }
-            Request::KeysResume { zone, reason, doubt, dry_run, .. } => {
+            KeysRequest::Resume { zone, reason, doubt, dry_run, .. } => {
                 let ends = if doubt { Ends::Doubt } else { Ends::HoldFirst };
                 self.resume(&zone, reason, ends, dry_run, reply)
             }
-            Request::KeysLead(asked) => self.lead(&asked.reason, asked.dry_run).map(|info| item(&info, reply)),
-            Request::KeysImport { zone, keys, ttl, life, hold, dry_run } => {
+            KeysRequest::Lead(asked) => self.lead(&asked.reason, asked.dry_run).map(|info| item(&info, reply)),
+            KeysRequest::Import { zone, keys, ttl, life, hold, dry_run } => {
                 let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
                 self.import(&zone, &keys, from, hold, dry_run, reply)
             }
-            // The others are not about keys.
-            other => Err((1, format!("{other:?} is not about keys"))),
         };
         let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
         let _ = reply.send(Line::End { exit, message });
