@@ -1,4 +1,4 @@
-//! What the control plane takes from outside: included files, certificates, keys.
+//! What the world asks about: included files, certificates, and what was kept and published before.
 //!
 //! Errors about certificates never quote content: a path may point at a private key by mistake.
 

@@ -1,8 +1,8 @@
 //! Receives and sends UDP datagrams in batches, one system call for each batch: recvmmsg(2), sendmmsg(2).
 //!
-//! Beside `control::files_writer`, the only file with `unsafe`. All memory that the kernel sees is allocated once, in one block that never moves, and
-//! is touched either by the kernel (inside a system call) or by one method of [`Batch`], never by both. Nothing here
-//! knows DNS.
+//! Beside `feed::writer` and `process::peer`, the only file with `unsafe`. All memory that the kernel sees is allocated
+//! once, in one block that never moves, and is touched either by the kernel (inside a system call) or by one method of
+//! [`Batch`], never by both. Nothing here knows DNS.
 
 // No safe crate offers recvmmsg and sendmmsg on preallocated arrays, nor IP_PKTINFO.
 #![allow(unsafe_code)]

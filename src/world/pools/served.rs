@@ -5,7 +5,6 @@
 use crate::world::pools::told::{WayServed, WayWanted};
 use crate::world::pools::{PoolServed, PoolTable, PoolWanted};
 use crate::zone::endpoint::{PoolIndex, Pools, Records};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl PoolTable {
@@ -21,7 +20,7 @@ impl PoolTable {
 
     /// What the files say about each pool.
     pub fn wanted(&self) -> Vec<PoolWanted> {
-        let (mut apart, none) = (self.all_apart(), BTreeSet::new());
+        let mut apart = self.all_apart();
         let want = |(at, entry): (usize, &super::Entry)| {
             let pool = entry.pool.as_ref().filter(|_| entry.way.is_none())?;
             Some(PoolWanted {
@@ -29,7 +28,7 @@ impl PoolTable {
                 addresses: pool.addresses.clone(),
                 certificates: entry.certificates.clone(),
                 tlsa: pool.tlsa.clone(),
-                apart: apart.remove(&at).unwrap_or_else(|| none.clone()),
+                apart: apart.remove(&at).unwrap_or_default(),
             })
         };
         self.entries.iter().enumerate().filter_map(want).collect()
