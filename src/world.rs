@@ -1,7 +1,7 @@
 //! All that the control plane knows: zones, pools, tenants, their files, and the snapshot that follows from them.
 //!
-//! It decides and never acts: what it asks about files and of before comes in through [`Outside`], what is to be done goes
-//! out as [`Want`], and the snapshot as a value.
+//! It decides and never acts: what it needs to know of files and of before is a value ([`Needs`]) that comes back as [`Known`],
+//! what is to be done goes out as [`Want`], and the snapshot is a value.
 
 mod attempt;
 mod build;
@@ -12,6 +12,7 @@ mod files;
 mod findings;
 mod held;
 mod keys;
+mod known;
 pub(crate) mod lines;
 mod looks;
 pub mod named;
@@ -32,8 +33,8 @@ use crate::dns::{name::Name, zone_name};
 use crate::metrics::progress::Progress;
 use crate::time::UnixTime;
 use crate::world::file_names::FileNames;
-use crate::world::pools::{PoolOutside, PoolTable};
-use crate::world::tenants::bulk::{Fresh, Job};
+use crate::world::pools::PoolTable;
+use crate::world::tenants::bulk::ReadAll;
 use crate::world::tenants::{Done, Surroundings, Tenants, homes::Homes};
 use crate::world::trouble::Reason;
 use crate::world::zones::{Held, Keys, Master, ZoneState};
@@ -41,6 +42,7 @@ use crate::zone::master;
 use build::is_above;
 use files::{master_gone, only_tenants};
 use findings::FINDINGS_TOLD_MAX;
+pub use known::{KeysPast, Known, Needs, WasSigned, ZonePast};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 pub use want::Want;
@@ -57,34 +59,6 @@ pub const ZONES_MAX: usize = 100_000;
 /// slip of a provisioning system would end the process, and with it the answers for all. It bounds what is kept: all that
 /// the first files of a start hold is in memory for a moment.
 pub const TENANTS_MAX: usize = 10_000_000;
-
-/// What only a shell can tell.
-pub trait Outside: PoolOutside {
-    /// A file below `zones/`, or why not.
-    fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
-    /// The pools that a zone's tenants were served from when the last process ended; none: not known.
-    fn homes(&mut self, _apex: &Name) -> Option<String> {
-        None
-    }
-    /// Whether a zone was ever signed here.
-    fn was_signed(&mut self, apex: &Name) -> bool;
-    /// Whether last good content of its master file was kept when the last process ended.
-    fn was_last_good(&mut self, _apex: &Name) -> bool {
-        false
-    }
-    /// Whether a zone's roll to insecure has ended, so that nothing keeps it signed but the configuration.
-    fn is_unsigned(&mut self, _apex: &Name) -> bool {
-        false
-    }
-    /// The DS that the parent of a zone had when its keys could be used last; none: not known.
-    fn ds_before(&mut self, _apex: &Name) -> Option<Vec<Vec<u8>>> {
-        None
-    }
-    /// Reads many files of tenants by `read`, in whatever order; what it gives, in the order of the files.
-    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
-        files.into_iter().map(read).collect()
-    }
-}
 
 /// Everything that is known.
 pub struct World {
@@ -114,6 +88,8 @@ pub struct World {
     pub troubles: BTreeMap<String, Reason>,
     /// Findings of a kind that are told one by one, at most.
     told_max: usize,
+    /// How many files of tenants are read.
+    read_all: ReadAll,
     /// Where tenants of zones were that are gone.
     pub left_homes: BTreeMap<Name, Homes>,
     /// Whether a zone may want keys since they were asked for last.
@@ -142,6 +118,7 @@ impl World {
             file_ids: HashMap::new(),
             troubles: BTreeMap::new(),
             told_max: FINDINGS_TOLD_MAX,
+            read_all: tenants::bulk::one_by_one,
             left_homes: BTreeMap::new(),
             wants_keys: false,
             misnamed: BTreeMap::new(),
@@ -149,12 +126,12 @@ impl World {
     }
 
     /// Takes in a new configuration; zones are signed and named as it says from now on.
-    pub fn configure(&mut self, config: Config, outside: &mut dyn Outside) {
+    pub fn configure(&mut self, config: Config) {
         self.config = config;
         self.pools.looks_change();
         let apexes: Vec<Name> = self.zones.keys().cloned().collect();
         for apex in apexes {
-            let (signed, policy) = self.settings(&apex, outside);
+            let (signed, policy) = self.settings(&apex);
             let Some(zone) = self.zones.get_mut(&apex) else { continue };
             if zone.signed != signed || zone.policy != policy {
                 zone.signed = signed;
@@ -165,20 +142,20 @@ impl World {
     }
 
     /// Takes in a batch of files: pools first, then master files, then tenants, which depend on both.
-    pub fn apply(&mut self, batch: Vec<FileChange>, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
+    pub fn apply(&mut self, batch: Vec<FileChange>, known: &mut Known, now: UnixTime) -> BTreeMap<Name, Done> {
         let mut tenants: BTreeMap<Name, Vec<FileChange>> = BTreeMap::new();
         let (mut pools_changed, mut masters, mut coming) = (false, BTreeSet::new(), Vec::new());
         let including = self.zones.values().any(|zone| !zone.includes().is_empty());
         for change in batch {
             if including {
-                masters.extend(self.apply_included(&change.path, outside));
+                masters.extend(self.apply_included(&change.path, known));
             }
             match self.kind(&change.path) {
-                FileKind::Pools => pools_changed |= self.apply_pools(change.content, outside),
-                FileKind::Zone(apex) => coming.push((self.rank(&apex, outside), change.path, apex, change.content)),
+                FileKind::Pools => pools_changed |= self.apply_pools(change.content, known),
+                FileKind::Zone(apex) => coming.push((self.rank(&apex, known), change.path, apex, change.content)),
                 FileKind::Tenants(apex) => {
                     if !self.zones.contains_key(&apex) {
-                        self.zone_or_new(&apex, outside);
+                        self.zone_or_new(&apex, known);
                         masters.insert(apex.clone());
                     }
                     tenants.entry(apex).or_default().push(change);
@@ -194,11 +171,11 @@ impl World {
             // Zones of the same batch may have taken the last places.
             match self.kind(&path) {
                 FileKind::Misnamed(finding) => self.misname(&path, content.map(|_| finding)),
-                _ => masters.extend(self.apply_master(&apex, &path, content, outside)),
+                _ => masters.extend(self.apply_master(&apex, &path, content, known)),
             }
         }
         if !masters.is_empty() {
-            self.build(outside);
+            self.build();
         }
         let mut done = BTreeMap::new();
         let gone = tenants.values().flatten().filter(|change| change.content.is_none());
@@ -208,7 +185,7 @@ impl World {
             self.gone_files.insert(id, path);
         }
         for (apex, changes) in tenants {
-            let what = self.apply_tenants(&apex, changes, now, outside);
+            let what = self.apply_tenants(&apex, changes, now);
             done.insert(apex, what);
         }
         let again: Vec<Name> =
@@ -219,8 +196,8 @@ impl World {
         }
         self.pools.settle_apart();
         self.pools.sweep();
-        self.drop_empty(outside);
-        self.uncover(outside);
+        self.drop_empty();
+        self.uncover();
         if !gone.is_empty() {
             self.give_back_numbers();
         }
@@ -228,7 +205,7 @@ impl World {
     }
 
     /// Removes what the shrink guard holds back: tenants, and zones whose master files are gone.
-    pub fn allow_shrink(&mut self, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
+    pub fn allow_shrink(&mut self, now: UnixTime) -> BTreeMap<Name, Done> {
         let mut all = BTreeMap::new();
         for apex in self.zones.keys().cloned().collect::<Vec<Name>>() {
             let done = self.with_tenants(&apex, now, |tenants, around, pools| tenants.allow_shrink(around, pools));
@@ -242,11 +219,11 @@ impl World {
         }
         self.pools.settle_apart();
         self.pools.sweep();
-        self.drop_empty(outside);
-        self.uncover(outside);
+        self.drop_empty();
+        self.uncover();
         self.give_back_numbers();
         if forgotten {
-            self.build(outside);
+            self.build();
         }
         all
     }
@@ -257,8 +234,8 @@ impl World {
         pools: Option<&str>,
         masters: &BTreeMap<Name, String>,
         texts: &BTreeMap<Name, String>,
+        known: &mut Known,
         now: UnixTime,
-        outside: &mut dyn Outside,
     ) {
         if let Some(text) = pools {
             self.pools.restore(text);
@@ -267,13 +244,13 @@ impl World {
             let nothing = &mut |_: &str| Err("last good content includes nothing".to_owned());
             let parsed = master::parse_within(&self.room(apex), apex, "last-good.zone", text, nothing);
             let gone = master_gone(apex, self.shown(&(zone_name::print(apex) + ZONE_SUFFIX)));
-            let zone = self.zone_or_new(apex, outside);
+            let zone = self.zone_or_new(apex, known);
             if zone.is_gone() {
                 zone.refuse(gone, Master::Gone);
             }
             zone.restore(parsed);
         }
-        self.build(outside);
+        self.build();
         for apex in self.zones.keys().cloned().collect::<Vec<Name>>() {
             self.with_tenants(&apex, now, |tenants, around, pools| {
                 tenants.retry(around, pools);
@@ -287,25 +264,25 @@ impl World {
         }
         self.pools.settle_apart();
         self.pools.sweep();
-        self.drop_empty(outside);
-        self.uncover(outside);
+        self.drop_empty();
+        self.uncover();
     }
 
     /// A file cannot be read now: the tenants in it, the zone or the pools stay as they were, with the reason.
-    pub fn spoil(&mut self, path: &str, finding: Diagnostic, outside: &mut dyn Outside) {
+    pub fn spoil(&mut self, path: &str, finding: Diagnostic, known: &mut Known) {
         match self.kind(path) {
             FileKind::Pools => drop(self.pools.refuse(vec![finding])),
             FileKind::Zone(apex) => {
-                let zone = self.zone_or_new(&apex, outside);
+                let zone = self.zone_or_new(&apex, known);
                 if zone.is_gone() || zone.path == path {
                     zone.path = path.to_owned();
                     zone.refuse(finding, Master::Broken);
                 }
-                self.build(outside);
+                self.build();
             }
             FileKind::Tenants(apex) => {
                 let (path, id) = self.file(path);
-                self.zone_or_new(&apex, outside).tenants.spoil(path, id, finding);
+                self.zone_or_new(&apex, known).tenants.spoil(path, id, finding);
             }
             FileKind::Included | FileKind::Misnamed(_) => {}
         }
@@ -327,7 +304,7 @@ impl World {
     }
 
     /// Zones that neither a file nor anything served speaks for any more.
-    fn drop_empty(&mut self, outside: &mut dyn Outside) {
+    fn drop_empty(&mut self) {
         let before = self.zones.len();
         let is_empty = |zone: &mut ZoneState| zone.is_gone() && !zone.has_content() && zone.tenants.is_empty();
         let left = self.zones.extract_if(.., |_, zone| is_empty(zone));
@@ -335,7 +312,7 @@ impl World {
         let left = left.map(|(apex, mut zone)| (apex, std::mem::take(&mut zone.tenants.homes)));
         self.left_homes.extend(left.filter(|(_, homes)| !homes.is_empty()));
         if self.zones.len() != before {
-            self.build(outside);
+            self.build();
         }
     }
 
@@ -365,16 +342,18 @@ impl World {
         format!("{}/{path}", self.shown)
     }
 
-    fn zone_or_new(&mut self, apex: &Name, outside: &mut dyn Outside) -> &mut ZoneState {
+    fn zone_or_new(&mut self, apex: &Name, known: &mut Known) -> &mut ZoneState {
         if !self.zones.contains_key(apex) {
-            let (signed, policy) = self.settings(apex, outside);
+            let past = known.zones.remove(apex).unwrap_or_default();
+            let (signed, policy) = self.settings_of(apex, past.keys.signed);
             let path = zone_name::print(apex) + ZONE_SUFFIX;
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);
+            (zone.past, zone.was_last_good) = (past.keys, past.was_last_good);
             zone.refuse(only_tenants(apex, self.shown(&path)), Master::Gone);
             zone.tenants.tell(self.told_max);
             zone.tenants.homes = match self.left_homes.remove(apex) {
                 Some(homes) => homes,
-                None => outside.homes(apex).map(Homes::read).unwrap_or_default(),
+                None => past.homes.map(Homes::read).unwrap_or_default(),
             };
             zone.tenants.homes.take_gone(apex, &mut self.pools);
             self.zones.insert(apex.clone(), zone);

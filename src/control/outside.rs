@@ -1,32 +1,30 @@
-//! What the world asks about: included files, certificates, and what was kept and published before.
+//! The world without a server, for `check`; and how included files and certificates are read for any world.
 //!
 //! Errors about certificates never quote content: a path may point at a private key by mistake.
 
 use crate::cert::Leaf;
 use crate::config::Config;
-use crate::control::certs::Certs;
 use crate::control::excerpts;
 use crate::control::reach;
-use crate::control::rolls::{Rolls, past};
+use crate::control::rolls::past;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::feed::Files;
 use crate::feed::passed_over;
 use crate::feed::settle::Moment;
-use crate::feed::source::{Source, of_found, settled_scan};
+use crate::feed::source::{of_found, settled_scan};
 use crate::roll::zone::past::Past;
 use crate::store;
 use crate::store::folder::zone_folder;
 use crate::store::records::Records;
-use crate::store::{LastGood, Store};
 use crate::time;
-use crate::world::changes::text;
+use crate::world::changes::{Changes, text};
 use crate::world::paths::POOLS_OCTETS_MAX;
-use crate::world::pools::{PoolOutside, PoolWanted, WayServed};
+use crate::world::pools::{PoolWanted, WayServed};
 use crate::world::tenants::bulk::{Fresh, Job};
 use crate::world::trouble::{Reason, Trouble};
 use crate::world::zones::Keys;
-use crate::world::{Outside, POOLS_FILE, Want, World};
+use crate::world::{KeysPast, Known, Needs, POOLS_FILE, Want, WasSigned, World, ZonePast};
 use crate::zone::tenant;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -43,91 +41,15 @@ const READERS_OCTETS_MIN: usize = 1 << 20;
 /// Code of the refusal to serve a signed zone unsigned.
 pub(super) const SIGNED_ANYWAY: &str = "MX5015";
 
-/// The server's outside: it makes keys at a zone's first start.
-pub(super) struct Disk<'a> {
-    pub config: &'a Config,
-    pub source: &'a mut Source,
-    pub store: &'a Store,
-    pub rolls: &'a mut Rolls,
-    pub certs: &'a mut Certs,
-}
-
-/// The outside of `check`: it reads, and changes nothing.
-struct ReadOnly<'a> {
+/// What `check` knows: it reads, and changes nothing.
+struct Offline<'a> {
     config: &'a Config,
     files: &'a mut Files,
     records: Records,
 }
 
-impl PoolOutside for Disk<'_> {
-    fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
-        certificate(&self.config.zones, path)
-    }
-}
-
-impl PoolOutside for ReadOnly<'_> {
-    fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
-        certificate(&self.config.zones, path)
-    }
-}
-
-impl Outside for Disk<'_> {
-    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        self.source.read(path, Moment::now()).map_err(|reason| unread(path, reason))
-    }
-
-    fn homes(&mut self, apex: &Name) -> Option<String> {
-        self.certs.read_homes(self.store, apex)
-    }
-
-    fn is_unsigned(&mut self, apex: &Name) -> bool {
-        self.rolls.is_unsigned(self.store, apex)
-    }
-
-    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
-        side_by_side(files, read)
-    }
-
-    /// Also where its folder is gone: what the world may hold outlives it.
-    fn was_signed(&mut self, apex: &Name) -> bool {
-        self.store.has_journal(apex) || self.rolls.was_published(self.store, apex)
-    }
-
-    fn was_last_good(&mut self, apex: &Name) -> bool {
-        self.store.has_last_good(LastGood::Master(apex))
-    }
-
-    fn ds_before(&mut self, apex: &Name) -> Option<Vec<Vec<u8>>> {
-        self.rolls.ds_before(self.store, apex)
-    }
-}
-
-impl Outside for ReadOnly<'_> {
-    fn homes(&mut self, apex: &Name) -> Option<String> {
-        store::read_tenant_pools(&self.config.keys, apex)
-    }
-
-    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        self.files.include(path, Moment::now()).map_err(|reason| unread(path, reason))
-    }
-
-    fn read_all(&mut self, files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
-        side_by_side(files, read)
-    }
-
-    fn is_unsigned(&mut self, apex: &Name) -> bool {
-        let facts = store::offline::read_facts(&self.config.keys, apex);
-        facts.is_ok_and(|facts| facts.is_some_and(|facts| facts.unsigned))
-    }
-
-    fn was_signed(&mut self, apex: &Name) -> bool {
-        let is_held = self.records.of(&apex.to_string()).is_some_and(Past::is_held);
-        is_held || store::read_keys(&self.config.keys, apex).map_or(true, |keys| !keys.is_empty())
-    }
-}
-
 /// Reads files on several cores, where there is enough to read; in the order of the files.
-fn side_by_side(files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+pub(super) fn side_by_side(files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
     let octets: usize = files.iter().map(|file| file.octets.len()).sum();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX).min(files.len());
     let done = Mutex::new(Vec::with_capacity(files.len()));
@@ -157,12 +79,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Why a file that another one includes cannot be read.
-fn unread(path: &str, reason: Reason) -> String {
+pub(super) fn unread(path: &str, reason: Reason) -> String {
     Trouble { path: path.into(), reason }.diagnostic(Path::new("")).message
 }
 
 /// The digest of a certificate file; its path is relative to the folder of `pools.toml`.
-fn certificate(zones: &Path, path: &str) -> Result<Leaf, String> {
+pub(super) fn certificate(zones: &Path, path: &str) -> Result<Leaf, String> {
     reach::folders(&zones.join(path))?;
     let octets = regular(&zones.join(path), CERTIFICATE_OCTETS_MAX).map_err(|fault| match fault.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -244,19 +166,21 @@ fn false_a_labels(world: &World) -> Vec<Diagnostic> {
 /// them; nothing is changed.
 pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
-    let mut world = World::new(config.clone(), config.zones.display().to_string()).telling_all();
+    let mut world =
+        World::new(config.clone(), config.zones.display().to_string()).telling_all().reading_by(side_by_side);
     let changes = of_found(settled_scan(&mut files), true);
     let found: Vec<Diagnostic> = changes.troubled.iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
     let spoiled = changes.troubled.iter().map(|trouble| text(&trouble.path)).zip(found.iter().cloned()).collect();
     let records = Records::read(&config.keys);
-    let mut outside = ReadOnly { config, files: &mut files, records };
-    world.apply_beside(changes.batch(), spoiled, time::now(), &mut outside);
-    settle(&mut world, &mut outside);
+    let mut offline = Offline { config, files: &mut files, records };
+    let mut known = offline.known(&world, &changes);
+    world.apply_beside(changes.batch(), spoiled, &mut known, time::now());
+    settle(&mut world, &offline);
     (world, found)
 }
 
 /// Without a server all is served as it is written, and keys are only looked at.
-fn settle(world: &mut World, outside: &mut ReadOnly<'_>) {
+fn settle(world: &mut World, offline: &Offline<'_>) {
     while let Some(want) = world.want() {
         match want {
             Want::Pools(pools) => world.pools.take_served(pools.iter().map(PoolWanted::as_written).collect()),
@@ -264,16 +188,56 @@ fn settle(world: &mut World, outside: &mut ReadOnly<'_>) {
             Want::Ways(ways) => world.pools.take_ways(ways.iter().map(|_| WayServed::Ended).collect()),
             Want::Keys(zones) => {
                 let keys = zones.into_iter().map(|apex| {
-                    let keys = outside.keys(&apex);
+                    let keys = offline.keys(&apex);
                     (apex, keys)
                 });
-                world.take_keys(keys.collect(), outside);
+                world.take_keys(keys.collect());
             }
         }
     }
 }
 
-impl ReadOnly<'_> {
+impl Offline<'_> {
+    /// What the world has to know, asked until that is all: a file that was read may name others.
+    fn known(&mut self, world: &World, changes: &Changes) -> Known {
+        let mut known = Known::default();
+        loop {
+            let needs = world.needs(changes, &known);
+            if needs.is_nothing() {
+                return known;
+            }
+            self.read(needs, &mut known);
+        }
+    }
+
+    fn read(&mut self, needs: Needs, known: &mut Known) {
+        for path in needs.documents {
+            let read = self.files.include(&path, Moment::now()).map_err(|reason| unread(&path, reason));
+            known.documents.insert(path, read);
+        }
+        for path in needs.certificates {
+            let read = certificate(&self.config.zones, &path);
+            known.certificates.insert(path, read);
+        }
+        for apex in needs.zones {
+            let homes = store::read_tenant_pools(&self.config.keys, &apex);
+            let keys = KeysPast { signed: self.was_signed(&apex), ds: None };
+            known.zones.insert(apex, ZonePast { keys, was_last_good: false, homes });
+        }
+    }
+
+    fn was_signed(&self, apex: &Name) -> WasSigned {
+        let keys = &self.config.keys;
+        let is_held = self.records.of(&apex.to_string()).is_some_and(Past::is_held);
+        if !is_held && store::read_keys(keys, apex).is_ok_and(|keys| keys.is_empty()) {
+            return WasSigned::Never;
+        }
+        match store::offline::read_facts(keys, apex) {
+            Ok(Some(facts)) if facts.unsigned => WasSigned::Insecure,
+            Ok(_) | Err(_) => WasSigned::Signed,
+        }
+    }
+
     /// Keys that are not there yet are no error; content is checked without them.
     fn keys(&self, apex: &Name) -> Keys {
         let keys = &self.config.keys;

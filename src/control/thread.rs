@@ -12,6 +12,7 @@ mod first;
 mod goals;
 mod hosts;
 mod keys;
+mod known;
 mod lead;
 mod limits;
 mod look;
@@ -33,7 +34,7 @@ use crate::control::certs::Certs;
 use crate::control::event::Event;
 use crate::control::findings::Findings;
 use crate::control::keeper::Keeper;
-use crate::control::outside::Disk;
+use crate::control::outside::side_by_side;
 use crate::control::rolls::Rolls;
 use crate::control::rolls::clock::Clock;
 use crate::control::waits::Waits;
@@ -127,8 +128,10 @@ impl Mind {
         let now = Now::read();
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
-        let (world, certs) =
-            (World::new(options.config.clone(), shown).with_memory(options.memory), Certs::new(options.config.clone()));
+        let (world, certs) = (
+            World::new(options.config.clone(), shown).with_memory(options.memory).reading_by(side_by_side),
+            Certs::new(options.config.clone()),
+        );
         let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
         rolls.silence = clock.silence(&options.config.keys);
         rolls.asker.configure(options.config.clone());
@@ -245,15 +248,6 @@ impl Mind {
         }
         self.watch_gauges();
     }
-}
-
-fn disk<'a>(
-    config: &'a Config,
-    source: &'a mut Source,
-    store: &'a Store,
-    (rolls, certs): (&'a mut Rolls, &'a mut Certs),
-) -> Disk<'a> {
-    Disk { config, source, store, rolls, certs }
 }
 
 fn log_done(done: &BTreeMap<Name, Done>) {

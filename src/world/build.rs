@@ -5,19 +5,25 @@
 use crate::config::Policy;
 use crate::dns::name::{self, Name};
 use crate::world::zones::Keys;
-use crate::world::{Outside, World};
+use crate::world::{WasSigned, World};
 use crate::zone::content::Delegation;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
     /// Whether a zone is signed, and how. A zone that was ever signed here stays so until its keys have been rolled to
     /// insecure: switching it off at once would make it bogus everywhere (STAY_SECURE).
-    pub(super) fn settings(&self, apex: &Name, outside: &mut dyn Outside) -> (bool, Policy) {
+    pub(super) fn settings(&self, apex: &Name) -> (bool, Policy) {
+        let past = self.zones.get(apex).map(|zone| zone.past.signed);
+        self.settings_of(apex, past.unwrap_or_default())
+    }
+
+    /// The same where it was signed like this.
+    pub(super) fn settings_of(&self, apex: &Name, past: WasSigned) -> (bool, Policy) {
         let text = apex.to_string();
         let text = text.trim_end_matches('.');
         let parent_is_ours = self.parent_of(apex).is_some();
         let is_wanted = self.config.zone_settings(text).signed;
-        let signed = is_wanted || (outside.was_signed(apex) && !outside.is_unsigned(apex));
+        let signed = is_wanted || past == WasSigned::Signed;
         (signed, self.config.policy_for(text, parent_is_ours))
     }
 
@@ -26,10 +32,10 @@ impl World {
     }
 
     /// The highest of the zones served here that lead to this one; none where one of those above it is unsigned.
-    fn entry_of(&self, apex: &Name, outside: &mut dyn Outside) -> Option<Name> {
+    fn entry_of(&self, apex: &Name) -> Option<Name> {
         let mut entry = apex.clone();
         while let Some(parent) = self.parent_of(&entry) {
-            if !self.settings(&parent, outside).0 {
+            if !self.settings(&parent).0 {
                 return None;
             }
             entry = parent;
@@ -38,14 +44,14 @@ impl World {
     }
 
     /// Builds all content that needs it, children before parents, whose cuts they are.
-    pub(super) fn build(&mut self, outside: &mut dyn Outside) {
+    pub(super) fn build(&mut self) {
         self.cover();
         let mut apexes: Vec<Name> = self.zones.keys().cloned().collect();
         apexes.sort_by_key(|apex| std::cmp::Reverse(name::label_count(apex)));
         let mut children: BTreeMap<Name, Vec<Delegation>> = BTreeMap::new();
         for apex in &apexes {
             let parent = self.parent_of(apex);
-            let (signed, policy) = self.settings(apex, outside);
+            let (signed, policy) = self.settings(apex);
             let Some(zone) = self.zones.get_mut(apex) else { continue };
             zone.parent.clone_from(&parent);
             if zone.covered.is_some() {
@@ -57,16 +63,13 @@ impl World {
                 zone.keys = if signed { Keys::Wanted } else { Keys::None };
             }
             let entry = match zone.keys {
-                Keys::Wanted if zone.has_content() => Some(self.entry_of(apex, outside)),
+                Keys::Wanted if zone.has_content() => Some(self.entry_of(apex)),
                 Keys::Wanted | Keys::None | Keys::Loaded(_) | Keys::Silent(_) => None,
             };
             let Some(zone) = self.zones.get_mut(apex) else { continue };
             if let Some(entry) = entry {
                 zone.entry = entry;
                 self.wants_keys = true;
-            }
-            if matches!(zone.keys, Keys::Silent(_)) {
-                zone.ds_before = outside.ds_before(apex);
             }
             let mut own = children.remove(apex).unwrap_or_default();
             own.sort_by(|a, b| a.apex.cmp(&b.apex));

@@ -8,7 +8,7 @@ use crate::dns::name::Name;
 use crate::time::UnixTime;
 use crate::world::tenants::Done;
 use crate::world::trouble::{Reason, Trouble};
-use crate::world::{Outside, POOLS_FILE, World};
+use crate::world::{Known, POOLS_FILE, World};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -79,7 +79,7 @@ impl Changes {
 
 impl World {
     /// Takes in what a source told, and says what became of the tenants of each zone.
-    pub fn take(&mut self, changes: Changes, now: UnixTime, outside: &mut dyn Outside) -> BTreeMap<Name, Done> {
+    pub fn take(&mut self, changes: Changes, known: &mut Known, now: UnixTime) -> BTreeMap<Name, Done> {
         for path in changes.freed.iter().chain(&changes.healed) {
             self.troubles.remove(path);
         }
@@ -92,7 +92,7 @@ impl World {
             let finding = self.trouble(&path, trouble.reason);
             spoiled.push((path, finding));
         }
-        self.apply_beside(changes.batch(), spoiled, now, outside)
+        self.apply_beside(changes.batch(), spoiled, known, now)
     }
 
     /// As [`World::apply`], where documents are in trouble besides.
@@ -100,14 +100,14 @@ impl World {
         &mut self,
         batch: Vec<FileChange>,
         spoiled: Vec<(String, Diagnostic)>,
+        known: &mut Known,
         now: UnixTime,
-        outside: &mut dyn Outside,
     ) -> BTreeMap<Name, Done> {
         // Tenants ask for their pools when they are read.
         let (pools, others): (Vec<_>, Vec<_>) = spoiled.into_iter().partition(|(path, _)| path == POOLS_FILE);
-        pools.into_iter().for_each(|(path, finding)| self.spoil(&path, finding, outside));
-        let done = if batch.is_empty() { BTreeMap::new() } else { self.apply(batch, now, outside) };
-        others.into_iter().for_each(|(path, finding)| self.spoil(&path, finding, outside));
+        pools.into_iter().for_each(|(path, finding)| self.spoil(&path, finding, known));
+        let done = if batch.is_empty() { BTreeMap::new() } else { self.apply(batch, known, now) };
+        others.into_iter().for_each(|(path, finding)| self.spoil(&path, finding, known));
         done
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::{self, Name};
-use crate::world::{Outside, World};
+use crate::world::World;
 
 impl World {
     /// The zones above one, each with the label just below its apex that leads there.
@@ -57,10 +57,10 @@ impl World {
     }
 
     /// Zones that waited for a tenant which is there no more are served.
-    pub(super) fn uncover(&mut self, outside: &mut dyn Outside) {
+    pub(super) fn uncover(&mut self) {
         let covered = self.zones.iter().filter(|(_, zone)| zone.covered.is_some()).map(|(apex, _)| apex);
         if covered.collect::<Vec<_>>().into_iter().any(|apex| self.why_covered(apex).is_none()) {
-            self.build(outside);
+            self.build();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What each kind of file changes: pools, master files, includes, tenants.
 
+mod needs;
+
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::dns::rrset::hash_name;
@@ -10,7 +12,7 @@ use crate::world::tenants::bulk;
 use crate::world::tenants::bulk::{Job, static_labels};
 use crate::world::tenants::{Done, Read};
 use crate::world::zones::{Master, ZoneState};
-use crate::world::{FileChange, FileKind, Outside, POOLS_FILE, World, ZONE_SUFFIX};
+use crate::world::{FileChange, FileKind, Known, POOLS_FILE, World, ZONE_SUFFIX};
 use crate::zone::master;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -52,15 +54,15 @@ impl World {
     }
 
     /// Reads the pools' certificates again.
-    pub fn refresh_certificates(&mut self, outside: &mut dyn Outside) {
+    pub fn refresh_certificates(&mut self, known: &Known) {
         let shown = self.shown(POOLS_FILE);
-        self.pools.refresh_certificates(&shown, outside);
+        self.pools.refresh_certificates(&shown, known);
     }
 
-    pub(super) fn apply_pools(&mut self, content: Option<Vec<u8>>, outside: &mut dyn Outside) -> bool {
+    pub(super) fn apply_pools(&mut self, content: Option<Vec<u8>>, known: &Known) -> bool {
         let shown = self.shown(POOLS_FILE);
         match content {
-            Some(octets) => self.pools.apply(&shown, &octets, outside),
+            Some(octets) => self.pools.apply(&shown, &octets, known),
             None => {
                 let message = "the file of the pools is gone";
                 let help = "put it back; the last good pools are served until then";
@@ -75,7 +77,7 @@ impl World {
         apex: &Name,
         path: &str,
         content: Option<Vec<u8>>,
-        outside: &mut dyn Outside,
+        known: &mut Known,
     ) -> BTreeSet<Name> {
         let shown = self.shown(path);
         if self.zones.get(apex).is_some_and(|zone| !zone.is_gone() && zone.path != path) {
@@ -83,18 +85,18 @@ impl World {
             return BTreeSet::new();
         }
         self.misnamed.remove(path);
-        let Some(octets) = content else { return self.master_is_gone(apex, path, outside) };
+        let Some(octets) = content else { return self.master_is_gone(apex, path, known) };
         let mut included = Vec::new();
         let room = self.room(apex);
         let parsed = text(&shown, &octets).map(|text| {
             master::parse_within(&room, apex, &shown, &text, &mut |path| {
                 let path = inside(path)?;
                 included.push(path.clone());
-                let text = master::text_of(&outside.read(&path)?).into_owned();
+                let text = master::text_of(known.document(&path)?).into_owned();
                 master::unended(&path, &text).map_or(Ok(text), |fault| Err(fault.message))
             })
         });
-        let zone = self.zone_or_new(apex, outside);
+        let zone = self.zone_or_new(apex, known);
         let before = zone.held();
         zone.path = path.to_owned();
         match parsed {
@@ -105,7 +107,7 @@ impl World {
         BTreeSet::from([apex.clone()])
     }
 
-    pub(super) fn master_is_gone(&mut self, apex: &Name, path: &str, outside: &mut dyn Outside) -> BTreeSet<Name> {
+    pub(super) fn master_is_gone(&mut self, apex: &Name, path: &str, known: &mut Known) -> BTreeSet<Name> {
         let gone = master_gone(apex, self.shown(path));
         if let Some(zone) = self.zones.get_mut(apex) {
             if zone.covered.is_some() {
@@ -114,15 +116,18 @@ impl World {
             }
             zone.refuse(gone, Master::Gone);
         }
-        // Another spelling of the same name may have waited.
-        let waiting =
-            self.misnamed.keys().find(|other| matches!(self.kind(other), FileKind::Zone(name) if name == *apex));
-        if let Some(other) = waiting.cloned()
-            && let Ok(octets) = outside.read(&other)
+        if let Some(other) = self.waiting(apex)
+            && let Ok(octets) = known.document(&other).map(<[u8]>::to_vec)
         {
-            return self.apply_master(apex, &other, Some(octets), outside);
+            return self.apply_master(apex, &other, Some(octets), known);
         }
         BTreeSet::from([apex.clone()])
+    }
+
+    /// Another spelling of the same name that waits.
+    pub(super) fn waiting(&self, apex: &Name) -> Option<String> {
+        let is_it = |other: &&String| matches!(self.kind(other), FileKind::Zone(name) if name == *apex);
+        self.misnamed.keys().find(is_it).cloned()
     }
 
     /// A second master file for a zone, under another spelling of its name: the first one stays.
@@ -139,31 +144,25 @@ impl World {
     }
 
     /// A file that some master files include changed: those are read again.
-    pub(super) fn apply_included(&mut self, path: &str, outside: &mut dyn Outside) -> BTreeSet<Name> {
-        let includes = |zone: &ZoneState| zone.includes().iter().any(|included| included == path);
-        let includers: Vec<_> = self
-            .zones
-            .iter()
-            .filter(|(_, zone)| !zone.is_gone() && includes(zone))
-            .map(|(apex, zone)| (apex.clone(), zone.path.clone()))
-            .collect();
+    pub(super) fn apply_included(&mut self, path: &str, known: &mut Known) -> BTreeSet<Name> {
         let mut changed = BTreeSet::new();
-        for (apex, master) in includers {
-            if let Ok(octets) = outside.read(&master) {
-                changed.extend(self.apply_master(&apex, &master, Some(octets), outside));
+        for (apex, master) in self.includers(path) {
+            if let Ok(octets) = known.document(&master).map(<[u8]>::to_vec) {
+                changed.extend(self.apply_master(&apex, &master, Some(octets), known));
             }
         }
         changed
     }
 
+    /// Zones whose master files include this one, and these files.
+    pub(super) fn includers(&self, path: &str) -> Vec<(Name, String)> {
+        let includes = |zone: &ZoneState| zone.includes().iter().any(|included| included == path);
+        let includers = self.zones.iter().filter(|(_, zone)| !zone.is_gone() && includes(zone));
+        includers.map(|(apex, zone)| (apex.clone(), zone.path.clone())).collect()
+    }
+
     /// Takes in files of tenants: the first ones of a zone all at once.
-    pub(super) fn apply_tenants(
-        &mut self,
-        apex: &Name,
-        changes: Vec<FileChange>,
-        now: UnixTime,
-        outside: &mut dyn Outside,
-    ) -> Done {
+    pub(super) fn apply_tenants(&mut self, apex: &Name, changes: Vec<FileChange>, now: UnixTime) -> Done {
         let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
         let all_new = paths.len() == changes.len() && changes.iter().all(|change| change.content.is_some());
         let zone = self.zones.get(apex).filter(|zone| all_new && zone.tenants.is_untouched());
@@ -184,7 +183,7 @@ impl World {
         let Some(zone) = self.zones.get(apex) else { return Done::default() };
         let known = bulk::Known { apex, is_static, pools: &self.pools, homes: &zone.tenants.homes };
         let progress = &*self.progress;
-        let files = outside.read_all(jobs, &|job| bulk::read(job, &known, progress));
+        let files = (self.read_all)(jobs, &|job| bulk::read(job, &known, progress));
         self.with_tenants(apex, now, |tenants, around, pools| tenants.fill(files, around, pools))
     }
 

@@ -4,23 +4,23 @@
 
 use crate::dns::name::Name;
 use crate::world::zones::Keys;
-use crate::world::{Outside, World};
+use crate::world::{KeysPast, World};
 
 impl World {
     /// Zones whose keys could not be used are tried again, those among them that are served unsigned meanwhile.
-    pub fn thaw(&mut self, outside: &mut dyn Outside) {
+    pub fn thaw(&mut self) {
         for zone in self.zones.values_mut() {
             let is_bare = matches!(zone.keys, Keys::None) && zone.signed;
             if is_bare || matches!(zone.keys, Keys::Silent(_)) {
                 zone.keys = Keys::Wanted;
             }
         }
-        self.build(outside);
+        self.build();
     }
 
     /// Zones that wait for their first keys are tried again: those that this finding stops, and those that are served
     /// unsigned meanwhile.
-    pub fn go_on(&mut self, code: &str, outside: &mut dyn Outside) {
+    pub fn go_on(&mut self, code: &str) {
         for zone in self.zones.values_mut() {
             let waits = match &zone.keys {
                 Keys::Silent(reason) => reason.code == code,
@@ -31,16 +31,25 @@ impl World {
                 zone.keys = Keys::Wanted;
             }
         }
-        self.build(outside);
+        self.build();
+    }
+
+    /// What the keys of zones tell of their past is other than it was told before.
+    pub fn know(&mut self, pasts: Vec<(Name, KeysPast)>) {
+        for (apex, past) in pasts {
+            if let Some(zone) = self.zones.get_mut(&apex) {
+                zone.past = past;
+            }
+        }
     }
 
     /// Gives zones the keys that they use from now on.
-    pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
+    pub fn set_keys(&mut self, keys: Vec<(Name, Keys)>) {
         for (apex, keys) in keys {
             if let Some(zone) = self.zones.get_mut(&apex) {
                 zone.keys = keys;
             }
         }
-        self.build(outside);
+        self.build();
     }
 }

@@ -11,6 +11,7 @@ mod ways;
 
 use crate::cert::Leaf;
 use crate::diagnostic::{self, Diagnostic, Place};
+use crate::world::Known;
 use crate::zone::endpoint::{PoolIndex, Pools};
 use crate::zone::tenant::{self, Pool, SpkiDigest};
 pub use report::PoolReport;
@@ -25,12 +26,6 @@ use ways::{Way, Ways};
 const BAD_CERTIFICATE: &str = "MX3201";
 /// Code of a file whose last line has no end.
 const UNENDED: &str = "MX3204";
-
-/// What only a shell can tell of pools.
-pub trait PoolOutside {
-    /// The certificate that hosts present, from a chain file named by a pool; or why not.
-    fn certificate(&mut self, path: &str) -> Result<Leaf, String>;
-}
 
 /// What the files say about a pool.
 #[derive(Clone, Debug)]
@@ -149,14 +144,10 @@ impl Entry {
 }
 
 /// A pool's certificates, or what is wrong with them.
-fn certificates(
-    shown: &str,
-    pool: &Pool,
-    outside: &mut dyn PoolOutside,
-) -> Result<Vec<(String, Leaf)>, Vec<Diagnostic>> {
+fn certificates(shown: &str, pool: &Pool, known: &Known) -> Result<Vec<(String, Leaf)>, Vec<Diagnostic>> {
     let (mut read, mut findings) = (Vec::new(), Vec::new());
     for path in &pool.certificates {
-        match outside.certificate(path) {
+        match known.certificate(path) {
             Ok(leaf) => read.push((path.clone(), leaf)),
             Err(cause) => {
                 let place = Place { file: shown.to_owned(), line: pool.line, ..Place::default() };
@@ -234,7 +225,7 @@ impl PoolTable {
     }
 
     /// Takes in the text of `pools.toml`; true where it can be used.
-    pub fn apply(&mut self, shown: &str, octets: &[u8], outside: &mut dyn PoolOutside) -> bool {
+    pub fn apply(&mut self, shown: &str, octets: &[u8], known: &Known) -> bool {
         self.shown = shown.to_owned();
         let parsed = match tenant::text_of(shown, octets) {
             Ok(text) => match diagnostic::unended(UNENDED, shown, text, "nothing of the file is used") {
@@ -259,7 +250,7 @@ impl PoolTable {
             self.spoil(&name, broken.diagnostics);
         }
         for pool in parsed.entries {
-            self.define(shown, pool, outside);
+            self.define(shown, pool, known);
         }
         self.retire();
         self.is_stale = true;
@@ -267,12 +258,12 @@ impl PoolTable {
     }
 
     /// Reads the certificates of all pools again.
-    pub fn refresh_certificates(&mut self, shown: &str, outside: &mut dyn PoolOutside) {
+    pub fn refresh_certificates(&mut self, shown: &str, known: &Known) {
         let file_is_good = self.file_is_good;
         for entry in &mut self.entries {
             let Some(pool) = entry.wanted.as_ref().or(entry.pool.as_ref()) else { continue };
             if !pool.certificates.is_empty() {
-                let read = certificates(shown, pool, outside);
+                let read = certificates(shown, pool, known);
                 entry.settle(read, file_is_good);
             }
         }
@@ -291,8 +282,8 @@ impl PoolTable {
         false
     }
 
-    fn define(&mut self, shown: &str, pool: Pool, outside: &mut dyn PoolOutside) {
-        let read = certificates(shown, &pool, outside);
+    fn define(&mut self, shown: &str, pool: Pool, known: &Known) {
+        let read = certificates(shown, &pool, known);
         let entry = self.entry_or_new(&pool.name);
         entry.mentioned = true;
         entry.wanted = Some(pool);

@@ -3,8 +3,9 @@
 //! What is held counts, be it served on after its file is gone, or last good beside a file that does not hold together.
 
 use crate::dns::name::Name;
+use crate::world::tenants::bulk::ReadAll;
 use crate::world::zones::{Held, ZoneState};
-use crate::world::{Outside, World};
+use crate::world::{Known, WasSigned, World};
 use crate::zone::master::Room;
 
 /// Octets of memory that a record takes beside its owner and data while it is served, as measured: 385 with 23 of these.
@@ -52,11 +53,23 @@ impl World {
         World { memory: octets, ..self }
     }
 
-    /// Room for a zone's master file.
-    pub(super) fn room(&self, apex: &Name) -> Room {
+    /// The same where many files of tenants are read like this.
+    pub fn reading_by(self, read_all: ReadAll) -> World {
+        World { read_all, ..self }
+    }
+
+    /// Room for a zone's master file if it were alone.
+    pub(super) fn own_room(&self, apex: &Name) -> Room {
         let text = apex.to_string();
         let name = text.trim_end_matches('.');
         let limit = self.config.zone_settings(name).records_max.unwrap_or(self.config.limits.zone_records);
+        Room::of(limit, OWN, format!("raise `records_max` in [zone.\"{name}\"] of mxseal.toml, or divide the zone"))
+    }
+
+    /// Room for a zone's master file.
+    pub(super) fn room(&self, apex: &Name) -> Room {
+        let own = self.own_room(apex);
+        let limit = own.records;
         let others = self.held.minus(self.zones.get(apex).map_or(Held::default(), ZoneState::held));
         let all = self.config.limits.records.saturating_sub(others.records);
         let memory = self.memory.map_or(usize::MAX, |memory| {
@@ -69,8 +82,7 @@ impl World {
         } else if all < limit {
             Room::of(all, ALL, "raise `records` in [limits] of mxseal.toml, or remove zones")
         } else {
-            let help = format!("raise `records_max` in [zone.\"{name}\"] of mxseal.toml, or divide the zone");
-            Room::of(limit, OWN, help)
+            own
         };
         Room { octets: room.octets.min(memory / BUILD_FACTOR / 2 / COPIES), ..room }
     }
@@ -94,11 +106,15 @@ impl World {
 
     /// The order in which master files that come together are taken in: first those of zones that are served, or were when the
     /// last process ended, so that what is new takes no room from them.
-    pub(super) fn rank(&self, apex: &Name, outside: &mut dyn Outside) -> u8 {
-        match self.zones.get(apex).is_some_and(ZoneState::has_content) {
+    pub(super) fn rank(&self, apex: &Name, known: &Known) -> u8 {
+        let zone = self.zones.get(apex);
+        let new = known.zones.get(apex);
+        let past = zone.map(|zone| zone.past.signed).or(new.map(|past| past.keys.signed)).unwrap_or_default();
+        let was_last_good = zone.map(|zone| zone.was_last_good).or(new.map(|past| past.was_last_good));
+        match zone.is_some_and(ZoneState::has_content) {
             true => 0,
-            false if !outside.was_signed(apex) => 3,
-            false => 1 + u8::from(outside.was_last_good(apex)),
+            false if past == WasSigned::Never => 3,
+            false => 1 + u8::from(was_last_good.unwrap_or_default()),
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Pure. Whoever runs the world does it, and hands back what came of it; what has to outlive a restart is durable by then.
 
 use crate::dns::name::Name;
+use crate::world::World;
 use crate::world::pools::{Joined, Left, PoolWanted, WayWanted};
 use crate::world::zones::Keys;
-use crate::world::{Outside, World};
 
 /// One thing to be done.
 pub enum Want {
@@ -41,8 +41,8 @@ impl World {
     }
 
     /// Takes in the keys that were wanted. A zone that gets none now is asked about again when it is built again.
-    pub fn take_keys(&mut self, keys: Vec<(Name, Keys)>, outside: &mut dyn Outside) {
-        self.set_keys(keys, outside);
+    pub fn take_keys(&mut self, keys: Vec<(Name, Keys)>) {
+        self.set_keys(keys);
         self.wants_keys = false;
     }
 }

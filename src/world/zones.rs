@@ -16,6 +16,7 @@ use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::dns::name::{self, Name};
 use crate::roll::zone::facts::Limits;
 use crate::time::{Seconds, UnixTime};
+use crate::world::KeysPast;
 use crate::world::file_names::FileNames;
 use crate::world::pools::PoolTable;
 use crate::world::tenants::{Surroundings, Tenants};
@@ -54,8 +55,10 @@ pub struct ZoneState {
     pub parent: Option<Name>,
     /// The zone served here at whose parent the chain of trust to this one begins; none: a zone above is unsigned.
     pub entry: Option<Name>,
-    /// The DS that its parent had, while its keys cannot be used; none: not known.
-    pub ds_before: Option<Vec<Vec<u8>>>,
+    /// What its keys tell of its past.
+    pub past: KeysPast,
+    /// Whether last good content of its master file was kept when the last process ended.
+    pub was_last_good: bool,
     /// Its keys.
     pub keys: Keys,
     /// Its tenants.
@@ -114,7 +117,8 @@ impl ZoneState {
     pub fn new(apex: Name, path: String, signed: bool, policy: Policy) -> ZoneState {
         ZoneState {
             entry: Some(apex.clone()),
-            ds_before: None,
+            past: KeysPast::default(),
+            was_last_good: false,
             apex,
             path,
             signed,
@@ -229,7 +233,7 @@ impl ZoneState {
             Keys::None => Vec::new(),
             Keys::Loaded(set) => set.ds.clone(),
             // A parent takes no DS away because a child is silent.
-            Keys::Silent(_) => self.ds_before.clone()?,
+            Keys::Silent(_) => self.past.ds.clone()?,
             Keys::Wanted => return None,
         };
         let delegation = self.content.as_ref()?.delegation(&self.apex, ds);

@@ -39,6 +39,12 @@ pub struct Parsed {
 /// folder, as nothing here looks at `..`.
 pub type Include<'i> = dyn FnMut(&str) -> Result<String, String> + 'i;
 
+/// Whether a master file may name others: only one in which `$INCLUDE` stands does.
+pub fn may_include(text: &str) -> bool {
+    let is_it = |at: &[u8]| at.eq_ignore_ascii_case(b"$INCLUDE");
+    text.as_bytes().windows(8).any(is_it)
+}
+
 /// What is wrong with a file whose last line has no end: it may be half of a line, so nothing of the file may be used.
 pub fn unended(file: &str, text: &str) -> Option<Diagnostic> {
     crate::diagnostic::unended(fault::code::UNENDED, file, text, "nothing of the file is used")

@@ -1,7 +1,6 @@
 //! What a server does about pools and moves, without sockets and threads: files change, facts are kept, time goes on.
 
 use mxseal::answer::Identity;
-use mxseal::cert::Leaf;
 use mxseal::config::Config;
 use mxseal::control::certs::{Bounds, Certs};
 use mxseal::dns::name::{Name, ROOT};
@@ -9,10 +8,10 @@ use mxseal::roll::hosts::KEYS_MAX;
 use mxseal::roll::hosts::facts::Fact;
 use mxseal::store::Store;
 use mxseal::time::{Seconds, UnixTime};
-use mxseal::world::pools::{PoolOutside, WayServed, WayWanted};
+use mxseal::world::pools::{WayServed, WayWanted};
 use mxseal::world::tenants::homes::Lines;
 use mxseal::world::zones::Keys;
-use mxseal::world::{FileChange, Outside, Want, World};
+use mxseal::world::{FileChange, Known, Want, World, ZonePast};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
@@ -75,27 +74,17 @@ struct Out<'a> {
     now: UnixTime,
 }
 
-impl PoolOutside for Out<'_> {
-    fn certificate(&mut self, _path: &str) -> Result<Leaf, String> {
-        Err("no such file".to_owned())
-    }
-}
-
-impl Outside for Out<'_> {
-    fn read(&mut self, _path: &str) -> Result<Vec<u8>, String> {
-        Err("no such file".to_owned())
-    }
-
-    fn homes(&mut self, apex: &Name) -> Option<String> {
-        self.certs.read_homes(self.store, apex)
-    }
-
-    fn was_signed(&mut self, _apex: &Name) -> bool {
-        false
-    }
-}
-
 impl Out<'_> {
+    /// No file names another, and no zone was ever signed.
+    fn known(&mut self, world: &World, batch: &[FileChange]) -> Known {
+        let mut known = Known::default();
+        for apex in world.needs_of_files(batch, &known).zones {
+            let homes = self.certs.read_homes(self.store, &apex);
+            known.zones.insert(apex, ZonePast { homes, ..ZonePast::default() });
+        }
+        known
+    }
+
     fn settle(&mut self, world: &mut World) {
         while let Some(want) = world.want() {
             match want {
@@ -113,7 +102,7 @@ impl Out<'_> {
                     world.pools.take_ways(served);
                 }
                 Want::Keys(zones) => {
-                    world.take_keys(zones.into_iter().map(|apex| (apex, Keys::None)).collect(), self);
+                    world.take_keys(zones.into_iter().map(|apex| (apex, Keys::None)).collect());
                 }
             }
         }
@@ -220,7 +209,8 @@ impl Mover {
     fn change(&mut self, batch: Vec<FileChange>) {
         let now = self.now;
         self.out(|world, out| {
-            world.apply(batch, now, out);
+            let mut known = out.known(world, &batch);
+            world.apply(batch, &mut known, now);
             out.settle(world);
         });
         self.publish();

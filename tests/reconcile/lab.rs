@@ -8,11 +8,12 @@ use mxseal::diagnostic::{Diagnostic, Place};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::sign::key::{Key, generate_pkcs8};
 use mxseal::time::UnixTime;
-use mxseal::world::pools::{PoolOutside, PoolServed, PoolWanted, WayServed, WayWanted};
+use mxseal::world::changes::Changes;
+use mxseal::world::pools::{PoolServed, PoolWanted, WayServed, WayWanted};
 use mxseal::world::tenants::homes::{Homes, Lines};
 use mxseal::world::tenants::{Done, Standing};
 use mxseal::world::zones::{KeySet, Keys, ParentWish, Part, ZoneState};
-use mxseal::world::{FileChange, Outside, Want, World};
+use mxseal::world::{FileChange, KeysPast, Known, Needs, Want, WasSigned, World, ZonePast};
 use mxseal::zone::endpoint::Tenant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -45,8 +46,8 @@ pub struct Memory {
     pub left_ways: Vec<String>,
 }
 
-impl PoolOutside for Memory {
-    fn certificate(&mut self, path: &str) -> Result<Leaf, String> {
+impl Memory {
+    fn certificate(&self, path: &str) -> Result<Leaf, String> {
         let spki = self.certificates.get(path).copied().map(Spki).ok_or_else(|| "no such file".to_owned())?;
         Ok(Leaf {
             spki,
@@ -60,25 +61,49 @@ impl PoolOutside for Memory {
     }
 }
 
-impl Outside for Memory {
-    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
-    }
-
-    fn homes(&mut self, apex: &Name) -> Option<String> {
-        self.homes.get(apex).cloned()
-    }
-
-    fn was_signed(&mut self, apex: &Name) -> bool {
-        self.keys.contains_key(apex)
-    }
-
-    fn was_last_good(&mut self, apex: &Name) -> bool {
-        self.last_good.contains(apex)
-    }
-}
-
 impl Memory {
+    /// What a world has to know before it takes in this batch.
+    pub fn known(&self, world: &World, batch: &[FileChange]) -> Known {
+        self.complete(|known| world.needs_of_files(batch, known))
+    }
+
+    /// The same before it takes in what a source told.
+    pub fn known_of(&self, world: &World, changes: &Changes) -> Known {
+        self.complete(|known| world.needs(changes, known))
+    }
+
+    fn complete(&self, needs: impl Fn(&Known) -> Needs) -> Known {
+        let mut known = Known::default();
+        loop {
+            let needs = needs(&known);
+            if needs.is_nothing() {
+                return known;
+            }
+            self.read(needs, &mut known);
+        }
+    }
+
+    pub fn read(&self, needs: Needs, known: &mut Known) {
+        let no_file = || "no such file".to_owned();
+        for path in needs.documents {
+            let read = self.files.get(&path).cloned().ok_or_else(no_file);
+            known.documents.insert(path, read);
+        }
+        for path in needs.certificates {
+            let read = self.certificate(&path);
+            known.certificates.insert(path, read);
+        }
+        for apex in needs.zones {
+            let (homes, was_last_good) = (self.homes.get(&apex).cloned(), self.last_good.contains(&apex));
+            known.zones.insert(apex.clone(), ZonePast { keys: self.past(&apex), was_last_good, homes });
+        }
+    }
+
+    fn past(&self, apex: &Name) -> KeysPast {
+        let signed = if self.keys.contains_key(apex) { WasSigned::Signed } else { WasSigned::Never };
+        KeysPast { signed, ds: None }
+    }
+
     fn keys(&mut self, zone: &ZoneState) -> Keys {
         if self.frozen.contains(&zone.apex) {
             return Keys::Silent(Diagnostic::error("MX5005", Place::file("keys/x"), "a key is missing", "restore it"));
@@ -125,7 +150,8 @@ impl Memory {
                 Want::Keys(zones) => {
                     let known = zones.iter().filter_map(|apex| world.zones.get(apex));
                     let keys = known.map(|zone| (zone.apex.clone(), self.keys(zone))).collect();
-                    world.take_keys(keys, self);
+                    world.know(zones.iter().map(|apex| (apex.clone(), self.past(apex))).collect());
+                    world.take_keys(keys);
                 }
             }
         }
@@ -248,15 +274,34 @@ impl Lab {
             }
             batch.push(FileChange { path: path.to_owned(), content });
         }
-        let done = self.world.apply(batch, self.now, &mut self.memory);
+        let done = self.apply(batch);
         self.memory.settle(&mut self.world);
         self.consistent();
         self.keep_homes();
         sum(done)
     }
 
+    /// One batch of files that only the world is told of.
+    pub fn apply(&mut self, batch: Vec<FileChange>) -> BTreeMap<Name, Done> {
+        let mut known = self.memory.known(&self.world, &batch);
+        self.world.apply(batch, &mut known, self.now)
+    }
+
+    /// Takes back what was kept; nothing else is done.
+    pub fn restore(&mut self, kept: &LastGood, pools: Option<&str>) {
+        let mut known = Known::default();
+        self.memory.read(self.world.needs_of_zones(kept.masters.keys()), &mut known);
+        self.world.restore(pools, &kept.masters, &kept.tenants, &mut known, self.now);
+    }
+
+    pub fn refresh_certificates(&mut self) {
+        let mut known = Known::default();
+        self.memory.read(self.world.needs_of_certificates(), &mut known);
+        self.world.refresh_certificates(&known);
+    }
+
     pub fn allow_shrink(&mut self) -> Done {
-        let done = self.world.allow_shrink(self.now, &mut self.memory);
+        let done = self.world.allow_shrink(self.now);
         self.memory.settle(&mut self.world);
         self.consistent();
         sum(done)
@@ -266,7 +311,9 @@ impl Lab {
     pub fn spoil(&mut self, path: &str) {
         self.spoiled.insert(path.to_owned());
         let finding = Diagnostic::error("MX6001", Place::file(format!("zones/{path}")), "it cannot be read", "mend it");
-        self.world.spoil(path, finding, &mut self.memory);
+        let gone = [FileChange { path: path.to_owned(), content: None }];
+        let mut known = self.memory.known(&self.world, &gone);
+        self.world.spoil(path, finding, &mut known);
         self.memory.settle(&mut self.world);
         self.consistent();
     }
@@ -323,7 +370,7 @@ impl Lab {
         self.memory.last_good = kept.masters.keys().cloned().collect();
         self.start(&self.memory.homes.clone());
         let pools = (!kept.pools.is_empty()).then_some(kept.pools.as_str());
-        self.world.restore(pools, &kept.masters, &kept.tenants, self.now, &mut self.memory);
+        self.restore(&kept, pools);
         self.memory.settle(&mut self.world);
         self.consistent();
         self.keep_homes();
@@ -339,8 +386,8 @@ impl Lab {
         self.world = World::new(self.config.clone(), "zones".to_owned());
         let mut files = self.memory.files.clone();
         files.retain(|path, _| !self.spoiled.contains(path));
-        let batch = files.into_iter().map(|(path, content)| FileChange { path, content: Some(content) }).collect();
-        self.world.apply(batch, self.now, &mut self.memory);
+        let batch = files.into_iter().map(|(path, content)| FileChange { path, content: Some(content) });
+        self.apply(batch.collect());
         self.memory.settle(&mut self.world);
         for path in self.spoiled.clone() {
             self.spoil(&path);
@@ -351,8 +398,8 @@ impl Lab {
     pub fn configure(&mut self, text: &str) {
         let (config, _) = mxseal::config::parse("mxseal.toml", text).expect("a configuration");
         self.config = config.clone();
-        self.world.configure(config, &mut self.memory);
-        self.world.thaw(&mut self.memory);
+        self.world.configure(config);
+        self.world.thaw();
         self.memory.settle(&mut self.world);
         self.consistent();
     }

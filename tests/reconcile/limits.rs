@@ -68,10 +68,10 @@ fn tenants_that_come_and_go_leave_nothing_behind() {
         lab.pass(61);
         let domain = format!("t{i}.example");
         let text = if i % 2 == 0 { toml(&domain, "eu") } else { with_endpoint(&domain, "us", &format!("e{i}")) };
-        let done = lab.world.apply(vec![change(&file, Some(&text))], lab.now, &mut lab.memory);
+        let done = lab.apply(vec![change(&file, Some(&text))]);
         lab.memory.settle(&mut lab.world);
         assert_eq!(done.values().map(|done| done.added).sum::<u64>(), 1);
-        lab.world.apply(vec![change(&file, None)], lab.now, &mut lab.memory);
+        lab.apply(vec![change(&file, None)]);
         lab.memory.settle(&mut lab.world);
     }
     lab.consistent();
@@ -95,7 +95,7 @@ fn the_number_of_a_file_that_is_gone_is_not_given_to_another_while_a_tenant_bear
         let file = at(&format!("x{i}.toml"));
         lab.pass(61);
         for text in [Some(toml("x.example", "eu")), None] {
-            lab.world.apply(vec![change(&file, text.as_deref())], lab.now, &mut lab.memory);
+            lab.apply(vec![change(&file, text.as_deref())]);
             lab.memory.settle(&mut lab.world);
         }
     }

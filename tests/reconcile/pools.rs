@@ -107,7 +107,7 @@ fn a_pool_that_nobody_uses_goes_at_once_and_does_not_come_back_from_the_disk() {
     let only_eu = POOLS.get(..POOLS.find("[us]").expect("it is there")).expect("a part");
     lab.memory.files.insert("pools.toml".to_owned(), only_eu.as_bytes().to_vec());
     lab.start_fresh();
-    lab.world.restore(Some(&kept.pools), &kept.masters, &kept.tenants, lab.now, &mut lab.memory);
+    lab.restore(&kept, Some(&kept.pools));
     lab.memory.settle(&mut lab.world);
     assert_eq!(state(&lab, "us"), None);
     lab.fine();
@@ -123,13 +123,13 @@ fn a_certificate_that_cannot_be_read_keeps_the_pool_until_it_can() {
         |lab: &mut Lab| lab.ask("_25._tcp.x-example.a.mx.example", "TLSA").get(..25).unwrap_or_default().to_owned();
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 010101");
     lab.memory.certificates.clear();
-    lab.world.refresh_certificates(&mut lab.memory);
+    lab.refresh_certificates();
     lab.memory.settle(&mut lab.world);
     assert_eq!((tlsa(&mut lab).as_str(), lab.codes()), ("NOERROR TLSA 3 1 1 010101", vec!["MX3201"]));
     lab.restart();
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 010101", "over a restart");
     lab.memory.certificates.insert("eu.pem".to_owned(), [2; 32]);
-    lab.world.refresh_certificates(&mut lab.memory);
+    lab.refresh_certificates();
     assert!(lab.memory.settle(&mut lab.world));
     assert_eq!(tlsa(&mut lab), "NOERROR TLSA 3 1 1 020202");
     lab.fine();
@@ -145,7 +145,7 @@ fn certificates_are_followed_although_the_file_of_pools_is_broken() {
         lab.write(&[("pools.toml", broken)]);
         let next = if broken.ends_with("[eu\n") { 2 } else { 3 };
         lab.memory.certificates.insert("eu.pem".to_owned(), [next; 32]);
-        lab.world.refresh_certificates(&mut lab.memory);
+        lab.refresh_certificates();
         lab.memory.settle(&mut lab.world);
         let answer = lab.ask("_25._tcp.x-example.a.mx.example", "TLSA");
         assert!(answer.starts_with(&format!("NOERROR TLSA 3 1 1 0{next}0{next}")), "{answer}");

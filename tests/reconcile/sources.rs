@@ -12,7 +12,8 @@ fn document(path: &str, text: &str) -> Document {
 }
 
 fn take(lab: &mut Lab, changes: Changes) {
-    drop(lab.world.take(changes, lab.now, &mut lab.memory));
+    let mut known = lab.memory.known_of(&lab.world, &changes);
+    drop(lab.world.take(changes, &mut known, lab.now));
     lab.memory.settle(&mut lab.world);
     lab.consistent();
 }

@@ -479,7 +479,7 @@ fn what_was_kept_yields_to_files_that_were_mended_or_removed_meanwhile() {
     lab.memory.files.insert(at("t0.example.toml"), toml("t0.example", "us").into_bytes());
     lab.memory.files.remove(&at("t1.example.toml"));
     lab.start_fresh();
-    lab.world.restore(None, &kept.masters, &kept.tenants, lab.now, &mut lab.memory);
+    lab.restore(&kept, None);
     lab.memory.settle(&mut lab.world);
     lab.consistent();
     assert_eq!([lab.address("t0-example"), lab.address("t1-example")], [US, "NXDOMAIN"]);
@@ -493,7 +493,7 @@ fn what_was_kept_never_takes_a_name_that_another_has_now() {
     let kept = lab.last_good();
     lab.memory.files.insert(at("other.toml"), with_endpoint("other.example", "us", "t0-example").into_bytes());
     lab.start_fresh();
-    lab.world.restore(None, &kept.masters, &kept.tenants, lab.now, &mut lab.memory);
+    lab.restore(&kept, None);
     lab.memory.settle(&mut lab.world);
     lab.consistent();
     assert_eq!(lab.address("t0-example"), US);
@@ -508,7 +508,7 @@ fn damaged_last_good_content_is_passed_over_line_by_line() {
         *text = format!("nonsense\n{{}}\n{{\"file\":3,\"tenant\":{{\"domain\":7}}}}\n{text}");
     }
     lab.start_fresh();
-    lab.world.restore(None, &kept.masters, &kept.tenants, lab.now, &mut lab.memory);
+    lab.restore(&kept, None);
     lab.memory.settle(&mut lab.world);
     assert_eq!([lab.address("t0-example"), lab.address("t1-example")], [EU, EU]);
 }

@@ -85,7 +85,7 @@ fn a_master_file_that_cannot_be_read_at_a_start_is_restored_and_never_denied() {
     lab.start_fresh();
     lab.spoil("a.mx.example.zone");
     assert_eq!(lab.address("www"), "SERVFAIL", "not NXDOMAIN from its parent");
-    lab.world.restore(None, &kept.masters, &kept.tenants, lab.now, &mut lab.memory);
+    lab.restore(&kept, None);
     lab.memory.settle(&mut lab.world);
     assert_eq!(lab.address("www"), "192.0.2.80");
 }
@@ -146,6 +146,34 @@ fn an_included_file_may_have_the_name_of_a_master_file() {
     lab.write(&[("a.mx.example.zone", "$INCLUDE common.zone\n")]);
     lab.write(&[("common.zone", &MASTER.replace(".80", ".81"))]);
     assert_eq!(lab.address("www"), "192.0.2.81");
+}
+
+#[test]
+fn files_that_included_files_include_are_read_before_the_zone_is() {
+    let mut lab = Lab::empty();
+    let master = format!("{MASTER}$include one.inc\n");
+    lab.write(&[
+        ("three.inc", "three A 192.0.2.3\n"),
+        ("two.inc", "$Include three.inc\n"),
+        ("one.inc", "$INCLUDE two.inc\n"),
+    ]);
+    lab.write(&[("a.mx.example.zone", &master)]);
+    assert_eq!(lab.address("three"), "192.0.2.3");
+    lab.write(&[("three.inc", "three A 192.0.2.33\n")]);
+    assert_eq!(lab.address("three"), "192.0.2.33", "the zone is read again, with all that it includes");
+    lab.write(&[("two.inc", "two A 192.0.2.2\n$INCLUDE four.inc\n"), ("four.inc", "four A 192.0.2.4\n")]);
+    assert_eq!((lab.address("two"), lab.address("four")), ("192.0.2.2".to_owned(), "192.0.2.4".to_owned()));
+    lab.fine();
+}
+
+#[test]
+fn another_spelling_that_comes_as_the_first_one_goes_is_read_with_what_it_includes() {
+    let mut lab = Lab::new();
+    lab.write(&[("more.inc", "more A 192.0.2.9\n")]);
+    let other = format!("{MASTER}$INCLUDE more.inc\n");
+    lab.change(&[("A.mx.example.zone", Some(&other)), ("a.mx.example.zone", None)]);
+    assert_eq!(lab.address("more"), "192.0.2.9");
+    lab.fine();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::source::{below, line_of, places};
 use std::collections::BTreeMap;
 
 /// Functions that still take a tuple of unlike things.
-const TUPLES_LEFT: &[&str] = &["adopt", "disk", "is_news", "of", "own"];
+const TUPLES_LEFT: &[&str] = &["adopt", "is_news", "of", "own"];
 
 /// Functions that still take two `bool` in a row.
 const BOOLS_LEFT: &[&str] = &[];

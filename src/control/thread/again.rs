@@ -5,7 +5,7 @@
 
 use crate::control::door::{DoorFault, KeptAway};
 use crate::control::foresee::BAD_ANCHORS;
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::addresses::Addresses;
@@ -84,9 +84,7 @@ impl Mind {
         }
         let before = self.frozen_zones();
         let wanted = tried.into_iter().map(|apex| (apex, Keys::Wanted)).collect();
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        self.world.set_keys(wanted, &mut outside);
-        self.settle();
+        self.set_keys(wanted);
         if is_read || self.frozen_zones() != before {
             self.note_goals();
             self.publish();

@@ -5,7 +5,7 @@
 use crate::cert::{Roots, Spki};
 use crate::control::certs::findings::findings;
 use crate::control::certs::{Bounds, Life};
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::observer::Look;
@@ -179,9 +179,7 @@ impl Mind {
         if !is_other {
             return false;
         }
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        self.world.refresh_certificates(&mut outside);
-        let is_served = self.settle();
+        let is_served = self.refresh_certificates();
         self.is_pool_news = true;
         if !is_served {
             self.report();

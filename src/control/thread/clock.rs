@@ -3,7 +3,7 @@
 //! A doubt about the clock stops removals everywhere; signatures go on. No word of a person goes against a time that cannot
 //! be, and none against recorded facts unless it says so.
 
-use super::{Mind, SLEEP_MAX, disk};
+use super::{Mind, SLEEP_MAX};
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
 use crate::time::Seconds;
@@ -40,8 +40,7 @@ impl Mind {
             self.rolls.shift = shift;
             if is_told {
                 tracing::info!("a clock has told the time: zones are signed from now on");
-                let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-                self.world.thaw(&mut outside);
+                self.world.thaw();
                 self.settle();
                 self.note_goals();
             }

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::control::outside::SIGNED_ANYWAY;
-use crate::control::thread::{Mind, RELOAD_WAIT_MAX, Reload, disk, log_done};
+use crate::control::thread::{Mind, RELOAD_WAIT_MAX, Reload, log_done};
 use crate::control::waits::Wait;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::{Name, ROOT, labels};
@@ -34,19 +34,14 @@ impl Mind {
         if of_start(&config) != of_start(&self.config) {
             tracing::warn!("the folders of zones and keys, the control socket and its group change at a restart only");
         }
-        self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config.clone() };
+        self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config };
         self.rolls.read_again(&self.store);
         self.rolls.asker.configure(self.config.clone());
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        outside.certs.configure(Config {
-            zones: outside.config.zones.clone(),
-            keys: outside.config.keys.clone(),
-            ..config.clone()
-        });
-        self.world.configure(config, &mut outside);
-        self.world.thaw(&mut outside);
-        self.world.refresh_certificates(&mut outside);
-        self.settle();
+        self.certs.configure(self.config.clone());
+        self.know_all();
+        self.world.configure(self.config.clone());
+        self.world.thaw();
+        self.refresh_certificates();
         let changes = self.source.all();
         self.take_in(changes);
         self.read_roots();
@@ -72,8 +67,7 @@ impl Mind {
             std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
         self.reloads = waiting;
         if ended.iter().any(|reload| reload.allow_shrink) {
-            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            log_done(&self.world.allow_shrink(time::now(), &mut outside));
+            log_done(&self.world.allow_shrink(time::now()));
             self.settle();
             self.publish();
         }

@@ -2,10 +2,11 @@
 //!
 //! What was good once is taken back where the files are broken now; nothing here makes anything anew.
 
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::store::{LastGood, StoreFault};
 use crate::time;
+use crate::world::Known;
 use crate::zone::master;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,8 +64,10 @@ impl Mind {
         let is_known = new.is_empty() && masters.is_empty();
         self.restored.extend(new.into_iter().filter(|apex| !self.keeper.unread.contains_key(apex)));
         if pools.is_some() || !is_known {
-            let mut disk = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.restore(pools, &masters, &tenants, time::now(), &mut disk);
+            let mut known = Known::default();
+            self.read(self.world.needs_of_zones(masters.keys()), &mut known);
+            self.world.restore(pools, &masters, &tenants, &mut known, time::now());
+            self.forget(known);
             self.settle();
         }
     }

@@ -317,14 +317,7 @@ impl Mind {
     }
 
     fn serve_imported(&mut self, apex: &Name) {
-        let mut outside = crate::control::thread::disk(
-            &self.config,
-            &mut self.source,
-            &self.store,
-            (&mut self.rolls, &mut self.certs),
-        );
-        self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
-        self.settle();
+        self.set_keys(vec![(apex.clone(), Keys::Wanted)]);
         self.note_goals();
         self.publish();
     }

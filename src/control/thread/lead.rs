@@ -2,8 +2,8 @@
 //!
 //! It never decides that by itself: whoever finds another one stops, and goes on only by a person's word.
 
+use crate::control::thread::Mind;
 use crate::control::thread::rolls::InTheWay;
-use crate::control::thread::{Mind, disk};
 use crate::protocol::LeadInfo;
 use std::time::{Duration, Instant};
 
@@ -55,8 +55,7 @@ impl Mind {
 
     /// Whatever waited for this server to lead goes on.
     fn lead_on(&mut self) {
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        self.world.thaw(&mut outside);
+        self.world.thaw();
         self.settle();
         self.note_goals();
         self.publish();

@@ -5,7 +5,7 @@
 
 use crate::control::certs::Life;
 use crate::control::rolls::{ZoneRoll, limits};
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::time::{self, UnixTime};
@@ -26,8 +26,7 @@ impl Mind {
         found.extend(self.limit_pools());
         if self.caps() != before {
             self.renew_keys();
-            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.set_keys(Vec::new(), &mut outside);
+            self.world.set_keys(Vec::new());
             self.world.pools.ask_anew();
             self.settle();
         }

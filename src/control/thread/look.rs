@@ -2,7 +2,7 @@
 //!
 //! A document in trouble changes nothing but its own reason; only one that is gone takes anything away.
 
-use crate::control::thread::{Mind, disk, log_done};
+use crate::control::thread::{Mind, log_done};
 use crate::feed::settle::Moment;
 use crate::time;
 use crate::world::changes::Changes;
@@ -15,9 +15,7 @@ impl Mind {
         let (is_full, said) = (changes.is_full, changes.is_about_source());
         let mut changed = self.take_in(changes) || said;
         if is_full {
-            let mut disk = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.refresh_certificates(&mut disk);
-            changed |= self.settle();
+            changed |= self.refresh_certificates();
         }
         if changed {
             self.publish();
@@ -27,8 +25,9 @@ impl Mind {
     /// Takes in what a source told; true where something changed.
     pub(super) fn take_in(&mut self, changes: Changes) -> bool {
         let changed = !changes.is_nothing();
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        log_done(&self.world.take(changes, time::now(), &mut outside));
+        let mut known = self.known(&changes);
+        log_done(&self.world.take(changes, &mut known, time::now()));
+        self.forget(known);
         self.settle();
         if changed {
             self.source.keep_includes(&self.world.included_paths());

@@ -2,7 +2,7 @@
 //!
 //! A zone of which nothing could be kept yet is not served for the first time; whoever is served already stays.
 
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::store::frozen::ASKING;
 use crate::world::zones::{Keys, ZoneState};
@@ -39,8 +39,7 @@ impl Mind {
     }
 
     fn go_on(&mut self) {
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        self.world.go_on(ASKING, &mut outside);
+        self.world.go_on(ASKING);
         self.settle();
     }
 
@@ -58,9 +57,7 @@ impl Mind {
         let freed = before.iter().filter(|apex| !now.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
         changed.extend(freed.map(|apex| (apex.clone(), Keys::Wanted)));
         if !changed.is_empty() {
-            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.set_keys(changed, &mut outside);
-            self.settle();
+            self.set_keys(changed);
         }
         let found = self.rolls.past_findings(&self.store);
         self.is_news |= !found.is_empty();

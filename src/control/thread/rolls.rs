@@ -8,7 +8,7 @@ mod turns;
 use crate::control::event::Event;
 use crate::control::rolls::findings::findings;
 use crate::control::rolls::{Shift, ZoneRoll, build};
-use crate::control::thread::{Mind, StartFault, disk, parents};
+use crate::control::thread::{Mind, StartFault, parents};
 use crate::dns::name::Name;
 use crate::observe::observer::{Look, Observer, Seen, reachable};
 use crate::resolve::walk::Ways;
@@ -78,9 +78,7 @@ impl Mind {
             if serving.is_empty() {
                 break;
             }
-            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.set_keys(serving, &mut outside);
-            self.settle();
+            self.set_keys(serving);
             self.publish();
         }
         self.ask_looks();
@@ -180,9 +178,7 @@ impl Mind {
             }
         }
         if !renewed.is_empty() {
-            let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-            self.world.set_keys(renewed, &mut outside);
-            self.settle();
+            self.set_keys(renewed);
         }
     }
 

@@ -1,9 +1,11 @@
 //! What the world wants is done: what has to outlive a restart is durable before the world is told that it is served.
 
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
+use crate::dns::name::Name;
 use crate::time::{self, UnixTime};
 use crate::world::Want;
 use crate::world::pools::{WayServed, WayWanted};
+use crate::world::zones::Keys;
 use std::sync::Arc;
 
 impl Mind {
@@ -35,9 +37,9 @@ impl Mind {
                 let known = zones.iter().filter_map(|apex| self.world.zones.get(apex));
                 let keys =
                     known.map(|zone| (zone.apex.clone(), self.rolls.keys(&self.store, &self.config.keys, zone, now)));
-                let keys = keys.collect();
-                let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-                self.world.take_keys(keys, &mut outside);
+                let keys: Vec<(Name, Keys)> = keys.collect();
+                self.know(zones);
+                self.world.take_keys(keys);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! It ends so only where the zone is silent for that very reason; its journal says who wanted it.
 
 use crate::control::rolls::past::Word;
-use crate::control::thread::{Mind, disk};
+use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::protocol::SilenceEnd;
 use crate::store::frozen::{OLD_COPY, WITHOUT_KEYS};
@@ -57,9 +57,7 @@ impl Mind {
             self.rolls.asker.is_told(apex);
         }
         self.rolls.words.insert(apex.clone(), word);
-        let mut outside = disk(&self.config, &mut self.source, &self.store, (&mut self.rolls, &mut self.certs));
-        self.world.set_keys(vec![(apex.clone(), Keys::Wanted)], &mut outside);
-        self.settle();
+        self.set_keys(vec![(apex.clone(), Keys::Wanted)]);
         self.rolls.words.remove(apex);
         self.note_goals();
         self.publish();

@@ -24,6 +24,15 @@ use std::sync::Arc;
 /// Keyed hashes of names: by a quick hash of their own, keyed too.
 pub(super) type Hashes = HashSet<u64, foldhash::fast::RandomState>;
 
+/// How many files of tenants are read by a function of one: in whatever order, and what it gives in the order of the files.
+/// How many at once is for whoever runs the world to say.
+pub type ReadAll = fn(Vec<Job>, &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh>;
+
+/// One after another.
+pub fn one_by_one(files: Vec<Job>, read: &(dyn Fn(Job) -> Fresh + Sync)) -> Vec<Fresh> {
+    files.into_iter().map(read).collect()
+}
+
 /// A file of a zone that has no tenants yet.
 pub struct Job {
     /// Its path below `zones/`.
