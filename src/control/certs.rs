@@ -3,15 +3,13 @@
 //! A pool's journal has one owner, and this is it. What is served is recorded before it is served. A pool whose journal
 //! cannot be used is frozen: what was published of it is served, with the reason told.
 
-pub mod calendar;
 pub mod closed;
-pub mod findings;
 pub mod hosts;
 mod kept;
 pub mod life;
 pub mod past;
-pub mod report;
 pub mod slots;
+pub mod state;
 mod steps;
 mod ways;
 

@@ -10,22 +10,37 @@ pub use calendar::keys_plan;
 pub use request::{Refused, after, insecure_code, insecure_request, roll_request};
 
 use crate::dns::name::Name;
-use crate::protocol::{BlockerInfo, DoneInfo, KeyInfo, KeysInfo, KeysStanding, ParentServerInfo, WaitInfo};
-use crate::protocol::{ParentKind, Verb};
+use crate::protocol::{BlockerInfo, KeyInfo, KeysInfo, KeysStanding, ParentKind, ParentServerInfo};
+use crate::report::life::{Account, InWords, must, stops};
 use crate::roll::zone::check::KeySet;
 use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::goal::Focus;
 use crate::roll::zone::parent::Server;
 use crate::roll::zone::phase::Phase;
-use crate::roll::zone::plan::{Awaited, Block, Blocker, Plan, Wait, Why};
+use crate::roll::zone::plan::{Awaited, Block, Blocker, Plan, Wait, Why, ZoneKeys};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Policy, words};
 use crate::sign::handover::handover;
 use crate::sign::key::Role;
 use crate::time::{Clocks, UnixTime};
 
-/// Things done that are shown: a roll with all of its steps, and no history.
-const DONE_MAX: usize = 10;
+impl InWords for ZoneKeys {
+    fn verb(step: &Step) -> &'static str {
+        words::verb(step)
+    }
+
+    fn step(facts: &ZoneFacts, step: &Step) -> String {
+        words::step(facts, step)
+    }
+
+    fn why(facts: &ZoneFacts, wait: &Wait) -> String {
+        words::wait(facts, wait)
+    }
+
+    fn blocker(zone: &str, facts: &ZoneFacts, blocker: &Blocker) -> (String, String) {
+        (words::blocker(facts, blocker), words::remedy(zone, blocker))
+    }
+}
 
 /// What a report is made from.
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +65,11 @@ pub struct About<'a> {
     pub clocks: Clocks,
 }
 
-impl About<'_> {
-    /// A moment of the signing clock by the wall clock.
-    fn wall(&self, at: UnixTime) -> u64 {
-        self.clocks.by_wall(at).0
-    }
-
-    fn zone(&self) -> String {
-        self.apex.to_string().trim_end_matches('.').to_owned()
+impl<'a> About<'a> {
+    /// What is told of zones as of all that lives by facts.
+    fn account(&self) -> Account<'a, ZoneKeys> {
+        let name = self.apex.to_string().trim_end_matches('.').to_owned();
+        Account { name, facts: self.facts, plan: self.plan, clocks: self.clocks }
     }
 
     /// Whether the registry does not show the wanted DS at each address yet.
@@ -98,14 +110,10 @@ pub fn insecure(apex: &Name, policy_name: &str, snapshot: u64, wall: UnixTime) -
 
 /// The report of a zone.
 pub fn keys_info(about: &About<'_>) -> KeysInfo {
-    let (facts, plan) = (about.facts, about.plan);
+    let (facts, plan, account) = (about.facts, about.plan, about.account());
     let is_kept =
         |key: &&KeyFacts| key.is_live() || key.signs_data() || (key.destroyed.is_none() && !key.file.is_empty());
-    let blockers: Vec<BlockerInfo> = plan.blockers.iter().map(|blocker| blocker_info(about, blocker)).collect();
-    let next = match &plan.next {
-        Some(_) => Some(about.clocks.signing),
-        None => plan.waits.iter().filter_map(|wait| wait.until).min(),
-    };
+    let blockers = account.blockers();
     KeysInfo {
         zone: about.apex.to_string(),
         state: state(facts, plan),
@@ -113,12 +121,12 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
         policy: about.policy_name.to_owned(),
         parent: if facts.parent.own { ParentKind::Here } else { ParentKind::Registry },
         keys: facts.keys.iter().filter(is_kept).map(|key| key_info(about, key)).collect(),
-        done: done(about),
-        waits: plan.waits.iter().map(|wait| wait_info(about, wait)).collect(),
+        done: account.done(done(facts)),
+        waits: account.waits(),
         will: will(about),
-        must: must(about, &blockers),
+        must: musts(about, &blockers),
         blockers,
-        next_at: next.map(|at| about.wall(at)),
+        next_at: plan.next.as_ref().map(|_| about.clocks.wall.0).or_else(|| account.next_wait()),
         ds_wanted: tags(&facts.ds_wanted),
         parent_servers: facts.parent.servers.iter().map(|server| server_info(about, server)).collect(),
         clock: about.clock.to_owned(),
@@ -150,39 +158,22 @@ pub fn is_frozen(facts: &ZoneFacts, plan: &Plan) -> bool {
 }
 
 fn key_info(about: &About<'_>, key: &KeyFacts) -> KeyInfo {
-    let texts = handover(&key.public, about.apex);
-    let wall = |at: Option<UnixTime>| at.map(|at| about.wall(at));
+    let (texts, account) = (handover(&key.public, about.apex), about.account());
+    let told = |at: Option<UnixTime>| at.map(|at| account.told(at));
     KeyInfo {
         tag: key.public.tag,
         role: key.role.into(),
         algorithm: key.public.algorithm,
         phase: Phase::of(about.facts, key, about.policy.margin, about.clocks.signing).into(),
-        created: about.wall(key.created),
-        published: wall(key.published),
-        activated: wall(key.activated),
-        retired: wall(key.retired),
-        removed: wall(key.removed),
+        created: account.told(key.created),
+        published: told(key.published),
+        activated: told(key.activated),
+        retired: told(key.retired),
+        removed: told(key.removed),
         outgoing: key.outgoing.as_ref().map(|mark| mark.reason.clone()),
         emergency: key.outgoing.as_ref().is_some_and(|mark| mark.emergency),
         ds: (key.role != Role::Zsk).then_some(texts.ds),
         dnskey: texts.dnskey,
-    }
-}
-
-pub(super) fn blocker_info(about: &About<'_>, blocker: &Blocker) -> BlockerInfo {
-    BlockerInfo {
-        what: words::blocker(about.facts, blocker),
-        fix: words::remedy(&about.zone(), blocker),
-        freezes: blocker.freezes() || matches!(blocker, Blocker::Held(_)),
-    }
-}
-
-fn wait_info(about: &About<'_>, wait: &Wait) -> WaitInfo {
-    WaitInfo {
-        verb: Verb::of(words::verb(&wait.step)),
-        step: words::step(about.facts, &wait.step),
-        until: wait.until.map(|until| about.wall(until)),
-        why: words::wait(about.facts, wait),
     }
 }
 
@@ -194,7 +185,7 @@ fn server_info(about: &About<'_>, server: &Server) -> ParentServerInfo {
         address: server.address.clone(),
         ds: saw.map(|saw| ours(&saw.set)),
         unknown: saw.map(|saw| saw.unknown.clone()).unwrap_or_default(),
-        since: saw.map(|saw| about.wall(saw.since)),
+        since: saw.map(|saw| about.clocks.by_wall(saw.since).0),
         fault: fault.map(|(_, why)| why.clone()).unwrap_or_default(),
     }
 }
@@ -205,7 +196,7 @@ fn will(about: &About<'_>) -> String {
     if let Some(step) = &plan.next {
         return words::step(facts, step);
     }
-    let is_stopped = plan.blockers.iter().any(|blocker| blocker.freezes() || matches!(blocker, Blocker::Held(_)));
+    let is_stopped = plan.blockers.iter().any(stops);
     let step = |wait: &Wait| words::step(facts, &wait.step);
     let timed = plan.waits.iter().filter(|wait| wait.until.is_some()).min_by_key(|wait| wait.until);
     let asks = || {
@@ -228,12 +219,11 @@ fn will(about: &About<'_>) -> String {
 }
 
 /// What a person must do now.
-fn must(about: &About<'_>, blockers: &[BlockerInfo]) -> Vec<String> {
+fn musts(about: &About<'_>, blockers: &[BlockerInfo]) -> Vec<String> {
     let is_silence = |what: &Blocker| matches!(what, Blocker::Own(Block::Silent(_)));
-    let named =
-        about.plan.blockers.iter().zip(blockers).filter(|(what, info)| !info.fix.is_empty() && !is_silence(what));
-    let mut must: Vec<String> = named.map(|(_, info)| info.fix.clone()).collect();
-    let zone = about.zone();
+    let named = about.plan.blockers.iter().zip(blockers).filter(|(what, _)| !is_silence(what));
+    let mut must = must(named.map(|(_, info)| info));
+    let zone = about.account().name;
     if about.waits_for_registry() && must.is_empty() {
         must.push(match tags(&about.facts.ds_wanted).as_slice() {
             [] => format!("have the registry remove the DS of {zone} (CDS asks for it, so it may do it by itself)"),
@@ -244,13 +234,11 @@ fn must(about: &About<'_>, blockers: &[BlockerInfo]) -> Vec<String> {
             ),
         });
     }
-    must.dedup();
     must
 }
 
-/// What was done lately, newest last.
-fn done(about: &About<'_>) -> Vec<DoneInfo> {
-    let facts = about.facts;
+/// What was done, in the order of the keys' making within one second.
+fn done(facts: &ZoneFacts) -> Vec<(UnixTime, String)> {
     let mut done: Vec<(UnixTime, String)> = Vec::new();
     for key in &facts.keys {
         let name = words::key(facts, key.public.tag);
@@ -278,10 +266,7 @@ fn done(about: &About<'_>) -> Vec<DoneInfo> {
         done.push((version.since, text));
     }
     done.extend(agreed(facts));
-    // The order of the facts within one second is that of the keys' making.
-    done.sort_by_key(|(at, _)| *at);
-    let more = done.len().saturating_sub(DONE_MAX);
-    done.into_iter().skip(more).map(|(at, text)| DoneInfo { at: about.wall(at), text }).collect()
+    done
 }
 
 /// When a DNSKEY RRset with the key was seen on the wire, behind the moment in which it was published.

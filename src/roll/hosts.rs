@@ -39,6 +39,7 @@ mod journal;
 pub mod key;
 pub mod phase;
 pub mod plan;
+pub mod seen;
 pub mod sights;
 pub mod step;
 pub mod way;

@@ -12,7 +12,6 @@ const FOLDER_MODULES_MAX: usize = 20;
 /// Pairs that still use each other: the folder, then both in the order of the alphabet.
 const KNOTS_LEFT: &[&str] = &[
     "control::certs: closed and life",
-    "control::certs: hosts and life",
     "control::certs: life and slots",
     "control::certs: life and steps",
     "control::certs: life and ways",

@@ -3,69 +3,16 @@
 //! A look that failed is no fact: what a host showed before, it may show still.
 
 use super::Life;
-use crate::cert::{KeyKind, Leaf, Spki};
 use crate::config::Whose;
 use crate::probe::{Fault, HostsSeen, Looked, NO_KEY};
 use crate::roll::hosts::Profile;
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::Fact;
-use crate::roll::hosts::plan::is_ours;
+use crate::roll::hosts::seen::{HostFault, HostSeen, Hosts, SeenShown};
 use crate::roll::hosts::sights::Sight;
 use crate::time::UnixTime;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-
-/// A host as it was last looked at.
-#[derive(Clone, Debug, Default)]
-pub struct HostSeen {
-    /// When; at 0: never.
-    pub at: UnixTime,
-    /// Why that failed; none: it did not.
-    pub fault: Option<HostFault>,
-    /// What it showed, for each way of asking.
-    pub shows: BTreeMap<Profile, SeenShown>,
-}
-
-/// Why a host could not be looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostFault {
-    /// In words.
-    pub what: String,
-    /// In one word.
-    pub word: &'static str,
-}
-
-/// What a host showed to one way of asking.
-#[derive(Clone, Debug, Default)]
-pub struct SeenShown {
-    /// The name that was asked for.
-    pub sni: Option<String>,
-    /// The certificate; none: none of this kind.
-    pub leaf: Option<Leaf>,
-    /// Version of TLS.
-    pub tls: String,
-    /// What MTA-STS senders will object to.
-    pub warnings: Vec<String>,
-    /// Whether it offered no STARTTLS.
-    pub is_plain: bool,
-}
-
-impl HostSeen {
-    /// The certificates that it showed.
-    fn keys(&self) -> impl Iterator<Item = (Profile, &Leaf)> {
-        self.shows.iter().filter_map(|(profile, shown)| Some((*profile, shown.leaf.as_ref()?)))
-    }
-
-    /// What it showed to each way of asking.
-    fn sights(&self) -> Vec<(Profile, Sight)> {
-        let sight = |shown: &SeenShown| match &shown.leaf {
-            _ if shown.is_plain => Sight::Plain,
-            Some(leaf) => Sight::Key(leaf.spki, leaf.kind),
-            None => Sight::Nothing,
-        };
-        self.shows.iter().map(|(profile, shown)| (*profile, sight(shown))).collect()
-    }
-}
 
 /// What a round of looks at one host adds up to. A look that failed shows nothing, and no STARTTLS is something that is shown.
 fn seen_host(sights: Vec<Looked>, judge: &Judge<'_>, now: UnixTime) -> HostSeen {
@@ -149,9 +96,13 @@ impl Life {
         if self.is_own(address, now) { Whose::Pool } else { Whose::Tenant }
     }
 
-    /// Whether senders may meet a host as one of the pool's, or are to.
     fn is_own(&self, address: IpAddr, now: UnixTime) -> bool {
-        self.wanted.addresses.contains(&address) || self.facts().reachable(self.policy.margin, now).contains(&address)
+        self.seen().is_own(address, now)
+    }
+
+    /// Its hosts as they were last looked at.
+    pub fn seen(&self) -> Hosts<'_> {
+        Hosts { facts: self.facts(), wanted: &self.wanted, policy: &self.policy, seen: &self.hosts }
     }
 
     /// What a host of the pool showed becomes a fact, where that was not known.
@@ -208,66 +159,5 @@ impl Life {
         let apart = self.facts().reachable_apart(self.policy.margin, now);
         self.hosts.retain(|address, _| own.contains(address) || apart.contains(address));
         self.sights.keep_only(&own, &apart);
-    }
-
-    /// All hosts that are to be looked at: those served, those that caches may still hold, and those to come.
-    pub fn hosts_to_look_at(&self, now: UnixTime) -> Vec<IpAddr> {
-        let apart = self.facts().reachable_apart(self.policy.margin, now);
-        let own = self.facts().reachable(self.policy.margin, now);
-        own.iter().chain(&self.wanted.addresses).chain(&apart).copied().collect::<AddressSet>().into_iter().collect()
-    }
-
-    /// Keys that are none of the pool's, and the hosts of the pool that showed them when they were last looked at.
-    pub fn strangers(&self, now: UnixTime) -> BTreeMap<Spki, (KeyKind, Vec<IpAddr>)> {
-        let mut strangers: BTreeMap<Spki, (KeyKind, Vec<IpAddr>)> = BTreeMap::new();
-        for (address, host) in self.hosts.iter().filter(|(address, _)| self.is_own(**address, now)) {
-            for (_, leaf) in host.keys().filter(|(_, leaf)| !is_ours(self.facts(), &self.wanted, leaf.spki)) {
-                let (_, hosts) = strangers.entry(leaf.spki).or_insert_with(|| (leaf.kind, Vec::new()));
-                if !hosts.contains(address) {
-                    hosts.push(*address);
-                }
-            }
-        }
-        strangers
-    }
-
-    /// The kind of a key, where a host of the pool showed it when it was last looked at.
-    pub fn shown_kind(&self, spki: Spki, now: UnixTime) -> Option<KeyKind> {
-        let mut own = self.hosts.iter().filter(|(address, _)| self.is_own(**address, now));
-        own.find_map(|(_, host)| host.keys().find(|(_, leaf)| leaf.spki == spki).map(|(_, leaf)| leaf.kind))
-    }
-
-    /// Hosts at tenants' own addresses that showed a key when they were last looked at.
-    pub fn apart_with(&self, spki: Spki, now: UnixTime) -> AddressSet {
-        let apart = self.hosts.iter().filter(|(address, _)| !self.is_own(**address, now));
-        let shows = |host: &HostSeen| host.keys().any(|(_, leaf)| leaf.spki == spki);
-        apart.filter(|(_, host)| shows(host)).map(|(address, _)| *address).collect()
-    }
-
-    /// Hosts at tenants' own addresses that show a key without TLSA, with one such key each.
-    pub fn strange_apart(&self, now: UnixTime) -> BTreeMap<IpAddr, Spki> {
-        let served = self.facts().served_keys();
-        let apart = self.facts().apart.last().map(|version| version.what.clone()).unwrap_or_default();
-        let apart = apart.into_iter().filter(|address| !served.is_empty() && !self.is_own(*address, now));
-        let strange = |address: IpAddr| {
-            let host = self.hosts.get(&address)?;
-            let key = host.keys().find(|(_, leaf)| !served.contains(&leaf.spki));
-            key.map(|(_, leaf)| (address, leaf.spki))
-        };
-        apart.filter_map(strange).collect()
-    }
-
-    /// Keys that hosts which senders may meet show now, and that files do not name.
-    pub fn unnamed(&self, now: UnixTime) -> BTreeMap<Spki, Vec<IpAddr>> {
-        let reachable = self.facts().reachable(self.policy.margin, now);
-        let mut unnamed: BTreeMap<Spki, Vec<IpAddr>> = BTreeMap::new();
-        for key in &self.facts().keys {
-            let named = self.wanted.current.contains_key(&key.spki) || self.wanted.given.contains(&key.spki);
-            let hosts: Vec<IpAddr> = self.facts().shown_by(key.spki).intersection(&reachable).copied().collect();
-            if !named && !hosts.is_empty() {
-                unnamed.insert(key.spki, hosts);
-            }
-        }
-        unnamed
     }
 }

@@ -3,7 +3,6 @@
 use crate::cert::{Leaf, Spki};
 use crate::control::certs::Bounds;
 use crate::control::certs::closed::{Closed, End};
-use crate::control::certs::hosts::HostSeen;
 use crate::control::certs::past::{Past, Pasts};
 use crate::control::certs::slots::Slots;
 use crate::control::certs::steps::Taken;
@@ -12,6 +11,7 @@ use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::fold::{Claim, HostLimits, KeyFacts, PoolFacts};
 use crate::roll::hosts::plan::{Plan, plan};
+use crate::roll::hosts::seen::HostSeen;
 use crate::roll::hosts::sights::Sights;
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::{Conditions, KEYS_MAX, Policy, Wanted, words};

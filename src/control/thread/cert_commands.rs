@@ -5,11 +5,12 @@
 
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
-use crate::control::certs::report::{Around, hosts, info};
-use crate::control::certs::{Life, calendar, stage};
+use crate::control::certs::{Life, stage};
 use crate::control::thread::Mind;
 use crate::protocol::request::{CertRequest, PoolRequest};
 use crate::protocol::{CertInfo, CsrInfo, Line, PermitInfo};
+use crate::report::certs::calendar::cert_plan;
+use crate::report::certs::{Around, cert_info, hosts};
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::plan::is_next;
@@ -38,7 +39,9 @@ impl Mind {
         let done = match asked {
             CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply),
             CertRequest::Plan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
-                send(reply, &calendar::calendar(pool, life, days, mind.clock.clocks()));
+                let clocks = mind.clock.clocks();
+                let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
+                send(reply, &cert_plan(&life.state(pool), &plan, &conditions, days, clocks));
             }),
             CertRequest::Csr { pool, kind, names, self_signed } => {
                 self.cert_csr(&pool, kind.as_deref(), names, self_signed, reply)
@@ -122,7 +125,8 @@ impl Mind {
         let clock = self.clock.doubt().unwrap_or_default();
         let plan = life.decide(self.clock.doubt().map(str::to_owned), clocks.signing);
         let tenants = self.tenants_of(pool);
-        info(life, &plan, &Around { pool, snapshot: self.version, tenants, names: &names, clock, clocks })
+        let around = Around { snapshot: self.version, tenants, names: &names, clock, clocks };
+        cert_info(&life.state(pool), &plan, &around)
     }
 
     fn pool_show(&self, pool: &str, reply: &Sender<Line>) -> Result<(), Ended> {
@@ -159,7 +163,7 @@ impl Mind {
         self.look_waits = waiting;
         let Some(life) = self.certs.lives.get(pool) else { return };
         for (_, reply) in ended {
-            let hosts = hosts(life, self.clock.clocks());
+            let hosts = hosts(&life.seen(), self.clock.clocks());
             hosts.iter().for_each(|host| send(&reply, host));
             let exit = u8::from(hosts.iter().any(|host| !host.matches));
             let _ = reply.send(Line::End { exit, message: String::new() });

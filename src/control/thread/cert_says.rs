@@ -4,11 +4,11 @@
 
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::Life;
-use crate::control::certs::findings::strange_apart;
 use crate::control::thread::Mind;
 use crate::control::thread::cert_commands::{Ended, send};
 use crate::diagnostic::Diagnostic;
 use crate::protocol::{CertInfo, Line};
+use crate::report::certs::findings::strange_apart;
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::plan::{Blocker, is_disowned, is_ours};
@@ -78,7 +78,7 @@ impl Mind {
     /// Tenants whose own hosts show a key, in words: mail to them waits where DANE is honoured, once its TLSA goes.
     fn losers(&self, pool: &str, spki: Spki) -> Vec<String> {
         let Some(life) = self.certs.lives.get(pool) else { return Vec::new() };
-        let addresses = life.apart_with(spki, time::now());
+        let addresses = life.seen().apart_with(spki, time::now());
         let tell = |(address, tenants): (IpAddr, Vec<Whose>)| {
             let tenants = some(&tenants);
             format!(
@@ -94,7 +94,7 @@ impl Mind {
         let now = time::now();
         let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
         let strange: BTreeMap<String, BTreeMap<IpAddr, Spki>> = lives
-            .map(|(pool, life)| (pool.clone(), life.strange_apart(now)))
+            .map(|(pool, life)| (pool.clone(), life.seen().strange_apart(now)))
             .filter(|(_, at)| !at.is_empty())
             .collect();
         if strange != self.looks.strange {
@@ -177,7 +177,7 @@ fn adoptable(life: &Life, spki: Spki) -> Result<KeyKind, String> {
     if is_ours(facts, &life.wanted, spki) && !is_unconfirmed {
         return Err(format!("{name} is one of its keys already"));
     }
-    let kind = life.shown_kind(spki, now);
+    let kind = life.seen().shown_kind(spki, now);
     let kind = kind.ok_or_else(|| format!("no host of the pool shows {name}, as far as was seen since the start"))?;
     if !is_unconfirmed && !has_room(facts) {
         return Err(format!(
@@ -191,7 +191,7 @@ fn adoptable(life: &Life, spki: Spki) -> Result<KeyKind, String> {
 /// Keys that begin as what was written; a digest counts whole only, since who is on the way could make one that begins so.
 fn like(life: &Life, written: &str) -> String {
     let written = written.trim().to_ascii_lowercase();
-    let shown = life.strangers(time::now()).into_keys().chain(life.facts().keys.iter().map(|key| key.spki));
+    let shown = life.seen().strangers(time::now()).into_keys().chain(life.facts().keys.iter().map(|key| key.spki));
     let mut like: Vec<String> =
         shown.map(|spki| spki.to_string()).filter(|spki| !written.is_empty() && spki.starts_with(&written)).collect();
     like.sort();

@@ -3,13 +3,13 @@
 //! A step's fact is durable before it is served. What was not seen is never taken for done, however long ago it was.
 
 use crate::cert::{Roots, Spki};
-use crate::control::certs::findings::findings;
 use crate::control::certs::{Bounds, Life};
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::observer::Look;
 use crate::probe::Prober;
+use crate::report::certs::findings::{Expected, findings};
 use crate::report::view::View;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::HostLimits;
@@ -282,7 +282,8 @@ impl Mind {
         for (pool, life) in self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none()) {
             // Only names that an operator wrote are held against certificates: tenants come and go.
             let settings = self.certs.settings(pool);
-            found.extend(findings(pool, &shown, life, &settings.names, settings.webpki, self.clock.clocks()));
+            let expected = Expected { names: &settings.names, webpki: settings.webpki };
+            found.extend(findings(&life.state(pool), &shown, life.plan.as_ref(), expected, self.clock.clocks()));
         }
         found.extend(self.strange_tenants());
         self.pool_gauges();

@@ -155,7 +155,7 @@ impl Mind {
 /// The hosts of a pool that are looked at now, and why the others are not.
 fn where_to_look(life: &Life, networks: &Networks) -> (Vec<IpAddr>, BTreeMap<IpAddr, String>) {
     let (now, mut hosts, mut refused) = (time::now(), Vec::new(), BTreeMap::new());
-    for address in life.hosts_to_look_at(now) {
+    for address in life.seen().to_look_at(now) {
         match networks.refusal(address, life.whose(address, now)) {
             None => hosts.push(address),
             Some(why) => drop(refused.insert(address, why)),

@@ -1,6 +1,6 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
-use crate::control::certs::{Life, report};
+use crate::control::certs::Life;
 use crate::control::rolls::gauges::{At, RollGauges, gauges};
 use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
@@ -9,6 +9,7 @@ use crate::feed::settle::Moment;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
 use crate::protocol::HostStanding;
 use crate::protocol::{HostInfo, ZoneStanding};
+use crate::report::certs;
 use crate::report::keys::is_frozen;
 use crate::report::view::{Beside, View};
 use crate::roll::hosts::plan::{Blocker, is_next};
@@ -179,7 +180,7 @@ fn pool_gauge(life: &Life, clocks: Clocks) -> PoolGauges {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     // What tenants' own hosts do is theirs.
     let hosts: Vec<HostInfo> =
-        report::hosts(life, clocks).into_iter().filter(|host| host.state != HostStanding::Tenants).collect();
+        certs::hosts(&life.seen(), clocks).into_iter().filter(|host| host.state != HostStanding::Tenants).collect();
     let with = |is_it: &dyn Fn(&HostInfo) -> bool| count(hosts.iter().filter(|host| is_it(host)).count());
     let is_seen = hosts.iter().any(|host| host.looked_at.is_some());
     let waits = life.plan.iter().flat_map(|plan| &plan.waits).filter_map(|wait| wait.until);

@@ -2,8 +2,8 @@
 //!
 //! Bars are made from the facts that the forecast took, by the same function that tells phases now.
 
-use crate::protocol::{KeyBar, KeysPlan, PlannedStep, Verb};
-use crate::report::keys::{About, blocker_info};
+use crate::protocol::{KeyBar, KeysPlan};
+use crate::report::keys::About;
 use crate::roll::zone::fold::{Caution, ZoneFacts};
 use crate::roll::zone::forecast::{Forecast, forecast};
 use crate::roll::zone::phase::Phase;
@@ -12,26 +12,21 @@ use crate::sign::key::PublicKey;
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
 
-const DAY: Seconds = 86_400;
-
 /// The calendar of the next `days`.
 pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
-    let now = about.clocks.signing;
-    let until = now.after(days.saturating_mul(DAY));
-    let ahead = forecast(about.facts, about.policy, now, until);
-    let steps = ahead.steps.iter().map(|coming| PlannedStep {
-        at: about.wall(coming.at),
-        verb: Verb::of(words::verb(&coming.step)),
-        text: coming.text.clone(),
-        assumes: coming.assumes.to_owned(),
-    });
+    let account = about.account();
+    let until = account.until(days);
+    let ahead = forecast(about.facts, about.policy, about.clocks.signing, until);
+    let steps = ahead.steps.iter();
     KeysPlan {
         zone: about.apex.to_string(),
         from: about.clocks.wall.0,
-        until: about.wall(until),
-        steps: steps.collect(),
+        until: account.told(until),
+        steps: steps
+            .map(|coming| account.planned(coming.at, words::verb(&coming.step), coming.text.clone(), coming.assumes))
+            .collect(),
         bars: Bars::of(about, &ahead, until),
-        blockers: about.plan.blockers.iter().map(|blocker| blocker_info(about, blocker)).collect(),
+        blockers: account.blockers(),
     }
 }
 
@@ -43,6 +38,7 @@ struct Bars {
 
 impl Bars {
     fn of(about: &About<'_>, ahead: &Forecast, until: UnixTime) -> Vec<KeyBar> {
+        let account = about.account();
         let mut bars = Bars { margin: about.policy.margin, phases: BTreeMap::new() };
         let mut facts = ahead.start.clone();
         let mut last = about.clocks.signing;
@@ -59,10 +55,10 @@ impl Bars {
             let key = facts.keys.get(place)?;
             let is_invented = ahead.invented.contains(&key.public.tag);
             let was_over = phases.iter().all(|(_, phase)| *phase == Phase::Destroyed);
-            let phases = phases.into_iter().map(|(at, phase)| (about.wall(at), phase.into()));
+            let phases = account.bar(phases);
             let PublicKey { tag, algorithm, .. } = key.public;
             let tag = (!is_invented).then_some(tag);
-            (!was_over).then(|| KeyBar { tag, role: key.role.into(), algorithm, phases: phases.collect() })
+            (!was_over).then(|| KeyBar { tag, role: key.role.into(), algorithm, phases })
         };
         bars.phases.into_iter().filter_map(bar).collect()
     }

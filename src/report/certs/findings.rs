@@ -4,14 +4,13 @@
 
 use crate::cert::chain::covers;
 use crate::cert::{Leaf, Spki};
-use crate::control::certs::Life;
-use crate::control::certs::hosts::HostSeen;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::report::certs::PoolState;
 use crate::roll::hosts::fold::KeyFacts;
-use crate::roll::hosts::plan::{Block, Blocker, is_known_here};
+use crate::roll::hosts::plan::{Block, Blocker, Plan, is_known_here};
+use crate::roll::hosts::seen::HostSeen;
 use crate::roll::hosts::step::ready_at;
 use crate::roll::hosts::{fold::Caution, words};
-use crate::store::journal::file::LONG_SHARE;
 use crate::time::{Clocks, UnixTime};
 use std::net::IpAddr;
 
@@ -48,65 +47,52 @@ fn can_wait(blocker: &Blocker) -> bool {
     }
 }
 
-/// All that stands against a pool: waits go by the signing clock, certificates by the wall clock; `names`: what its certificates should cover; `webpki`: whether MTA-STS senders matter.
+/// What certificates of a pool are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Names that they should cover.
+    pub names: &'a [String],
+    /// Whether MTA-STS senders matter.
+    pub webpki: bool,
+}
+
+/// All that stands against a pool: waits go by the signing clock, certificates by the wall clock. `shown`: the file that names
+/// it, as people see it; `plan`: what was decided last.
 pub fn findings(
-    pool: &str,
+    state: &PoolState<'_>,
     shown: &str,
-    life: &Life,
-    names: &[String],
-    webpki: bool,
+    plan: Option<&Plan>,
+    expected: Expected<'_>,
     clocks: Clocks,
 ) -> Vec<Diagnostic> {
-    let now = clocks.signing;
+    let (pool, hosts, now) = (state.pool, state.hosts, clocks.signing);
     let place = || Place::file(shown.to_owned());
-    let mut found = life.found.clone();
-    let disk = disk(life);
-    let blockers = life.plan.iter().flat_map(|plan| &plan.blockers).chain(&disk);
-    for blocker in blockers {
-        let (what, fix) = words::blocker(life.facts(), blocker);
+    let mut found = state.ills.found.to_vec();
+    let planned = || plan.iter().flat_map(|plan| &plan.blockers);
+    // What the disk refused since the last look at what is to be done.
+    let is_told = planned().any(|blocker| matches!(blocker, Blocker::Disk(_)));
+    let disk = state.ills.disk.filter(|_| !is_told).map(|why| Blocker::Disk(why.to_owned()));
+    for blocker in planned().chain(&disk) {
+        let (what, fix) = words::blocker(hosts.facts, blocker);
         let message = format!("pool `{pool}`: {what}");
         found.push(match can_wait(blocker) {
             true => Diagnostic::warning(BLOCKED, place(), message, &fix),
             false => Diagnostic::error(BLOCKED, place(), message, &fix),
         });
     }
-    if let Some((what, fix)) = refused(life) {
+    if let Some((what, fix)) = refused(state) {
         found.push(Diagnostic::error(REFUSED, place(), format!("pool `{pool}`: {what}"), fix));
     }
-    let reachable = life.facts().reachable(life.policy.margin, now);
-    let served = life.facts().served_addresses();
-    for address in reachable.union(&life.wanted.addresses).filter(|address| life.facts().is_plain(**address)) {
-        let then = if served.contains(address) {
-            "so mail waits wherever DANE is honoured"
-        } else {
-            "so its address is served no more; TLSA stay"
-        };
-        let message = format!("pool `{pool}`: {address} offers no STARTTLS, {then}");
-        found.push(Diagnostic::error(
-            PLAIN,
-            place(),
-            message,
-            "start TLS there, or take its address out of pools.toml",
-        ));
+    found.extend(plain(state, &place(), now));
+    found.extend(keys(state, &place(), now));
+    found.extend(state.ills.long.map(|share| long(pool, &place(), share)));
+    for (path, leaf) in state.certificates {
+        found.extend(certificate(pool, &place(), path, leaf, expected.names, clocks.wall));
     }
-    found.extend(keys(pool, &place(), life, now));
-    if life.share() >= LONG_SHARE {
-        let share = (life.share() * 100.0).round();
-        let message = format!("pool `{pool}`: its journal has {share} % of the octets that it may have");
-        let help = format!(
-            "restart the server: what nothing waits for is left out then; where it stays long, look which host shows another \
-             key each time; to begin it anew: stop the server, move `journal` and `copy/journal` of its folder away, start \
-             it, and run `mxseal cert resume {pool} --reason …`"
-        );
-        found.push(Diagnostic::warning(LONG, place(), message, &help));
+    if expected.webpki {
+        found.extend(hosts.seen.iter().flat_map(|(address, host)| untrusted(pool, &place(), *address, host)));
     }
-    for (path, leaf) in &life.certificates {
-        found.extend(certificate(pool, &place(), path, leaf, names, clocks.wall));
-    }
-    if webpki {
-        found.extend(life.hosts.iter().flat_map(|(address, host)| untrusted(pool, &place(), *address, host)));
-    }
-    for (code, what, fix) in slots(life) {
+    for (code, what, fix) in slots(state) {
         found.push(Diagnostic::error(code, place(), format!("pool `{pool}`: {what}"), fix));
     }
     found.sort();
@@ -114,32 +100,57 @@ pub fn findings(
     found
 }
 
-/// What the disk refused since the last look at what is to be done.
-fn disk(life: &Life) -> Option<Blocker> {
-    let is_told = life.plan.iter().flat_map(|plan| &plan.blockers).any(|blocker| matches!(blocker, Blocker::Disk(_)));
-    life.disk.clone().filter(|_| !is_told).map(Blocker::Disk)
+/// Hosts without STARTTLS.
+fn plain(state: &PoolState<'_>, place: &Place, now: UnixTime) -> Vec<Diagnostic> {
+    let (pool, hosts) = (state.pool, state.hosts);
+    let reachable = hosts.facts.reachable(hosts.policy.margin, now);
+    let served = hosts.facts.served_addresses();
+    let all = reachable.union(&hosts.wanted.addresses).filter(|address| hosts.facts.is_plain(**address));
+    let tell = |address: &IpAddr| {
+        let then = if served.contains(address) {
+            "so mail waits wherever DANE is honoured"
+        } else {
+            "so its address is served no more; TLSA stay"
+        };
+        let message = format!("pool `{pool}`: {address} offers no STARTTLS, {then}");
+        let help = "start TLS there, or take its address out of pools.toml";
+        Diagnostic::error(PLAIN, place.clone(), message, help)
+    };
+    all.map(tell).collect()
+}
+
+/// That its journal is long, while there is time left to look.
+fn long(pool: &str, place: &Place, share: f64) -> Diagnostic {
+    let share = (share * 100.0).round();
+    let message = format!("pool `{pool}`: its journal has {share} % of the octets that it may have");
+    let help = format!(
+        "restart the server: what nothing waits for is left out then; where it stays long, look which host shows another \
+         key each time; to begin it anew: stop the server, move `journal` and `copy/journal` of its folder away, start \
+         it, and run `mxseal cert resume {pool} --reason …`"
+    );
+    Diagnostic::warning(LONG, place.clone(), message, &help)
 }
 
 /// That a fact contradicts those before it, and what to do: no disk has to be repaired for that.
-pub fn refused(life: &Life) -> Option<(String, &'static str)> {
-    let reason = life.refused.as_ref()?;
+pub(super) fn refused(state: &PoolState<'_>) -> Option<(String, &'static str)> {
+    let reason = state.ills.refused?;
     let fix = "what is served stays as it is; compare its folder below `keys/` with a backup, and report this as a fault of mxseal";
     Some((format!("a fact is not recorded, and nothing follows from it: {reason}"), fix))
 }
 
 /// What a person must look at in the folder of a pool's private keys: code, fact, and what to do.
-pub fn slots(life: &Life) -> Vec<(&'static str, String, &'static str)> {
-    let name = |spki: &Spki| words::key(life.facts(), *spki);
-    let unreadable = life.unreadable.iter().filter(|(spki, _)| !life.slots.exposed.contains_key(spki));
+pub(super) fn slots(state: &PoolState<'_>) -> Vec<(&'static str, String, &'static str)> {
+    let (ills, name) = (state.ills, |spki: &Spki| words::key(state.hosts.facts, *spki));
+    let unreadable = ills.unreadable.iter().filter(|(spki, _)| !ills.exposed.contains_key(spki));
     let unreadable = unreadable.map(|(spki, reason)| {
         let fix = "restore one of its two files from a backup, or give the key up: `mxseal cert drop`";
         (UNREADABLE, format!("the private half of {} cannot be read: {reason}", name(spki)), fix)
     });
-    let exposed = life.slots.exposed.iter().map(|(spki, how)| {
+    let exposed = ills.exposed.iter().map(|(spki, how)| {
         let fix = "if nobody else read it, make it private again; else give the key up: `mxseal cert drop --emergency`";
         (EXPOSED, format!("others may have read the private half of {}: {how}", name(spki)), fix)
     });
-    let strays = life.slots.strays.iter().map(|path| {
+    let strays = ills.strays.iter().map(|path| {
         let fix = "look who put it there; a key that is to be used is brought in by `mxseal cert stage`; then remove the file";
         (STRAY, format!("{path} is none of its private keys, or lay in place of one"), fix)
     });
@@ -147,24 +158,25 @@ pub fn slots(life: &Life) -> Vec<(&'static str, String, &'static str)> {
 }
 
 /// Keys that hosts show, or files name, before all caches know them, or without anybody having said so.
-fn keys(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic> {
-    let (facts, mut found) = (life.facts(), Vec::new());
-    let unready = |spki| ready_at(facts, spki, Caution::Expiry, &life.policy).is_none_or(|at| at >= now);
-    for (spki, hosts) in life.unnamed(now) {
-        let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+fn keys(state: &PoolState<'_>, place: &Place, now: UnixTime) -> Vec<Diagnostic> {
+    let (pool, hosts) = (state.pool, state.hosts);
+    let (facts, mut found) = (hosts.facts, Vec::new());
+    let unready = |spki| ready_at(facts, spki, Caution::Expiry, hosts.policy).is_none_or(|at| at >= now);
+    for (spki, shows) in hosts.unnamed(now) {
+        let shows = shows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let key = words::key(facts, spki);
         if unready(spki) {
-            let message = format!("pool `{pool}`: {hosts} shows {key}, which not all caches know");
+            let message = format!("pool `{pool}`: {shows} shows {key}, which not all caches know");
             let help =
                 "give that host its certificate of before; senders that hold older TLSA defer mail for it until then";
             found.push(Diagnostic::error(SURPRISE, place.clone(), message, help));
         } else if !facts.key(spki).is_some_and(|key| is_known_here(key) || key.is_unconfirmed()) {
-            let message = format!("pool `{pool}`: {hosts} shows {key}, which pools.toml does not name");
+            let message = format!("pool `{pool}`: {shows} shows {key}, which pools.toml does not name");
             found.push(Diagnostic::warning(UNNAMED, place.clone(), message, "name its certificate in `certificates`"));
         }
     }
-    found.extend(strangers(pool, place, life, now));
-    for spki in life.wanted.current.keys().filter(|spki| unready(**spki)) {
+    found.extend(strangers(state, place, now));
+    for spki in hosts.wanted.current.keys().filter(|spki| unready(**spki)) {
         if facts.tlsa.iter().all(|version| version.what.is_empty() || version.what.contains(spki)) {
             // Nothing else was ever served.
             continue;
@@ -179,9 +191,9 @@ fn keys(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic
 }
 
 /// Keys that nobody said are the pool's: those that its hosts show, and those that a version of before published by itself.
-fn strangers(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for (spki, (kind, hosts)) in life.strangers(now).into_iter().take(STRANGERS_MAX) {
+fn strangers(state: &PoolState<'_>, place: &Place, now: UnixTime) -> Vec<Diagnostic> {
+    let (pool, mut found) = (state.pool, Vec::new());
+    for (spki, (kind, hosts)) in state.hosts.strangers(now).into_iter().take(STRANGERS_MAX) {
         let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let message = format!(
             "pool `{pool}`: {hosts} shows {} key {spki}, which nobody announced: it has no TLSA, and mail may wait",
@@ -193,9 +205,9 @@ fn strangers(pool: &str, place: &Place, life: &Life, now: UnixTime) -> Vec<Diagn
         );
         found.push(Diagnostic::error(SURPRISE, place.clone(), message, &help));
     }
-    let facts = life.facts();
+    let facts = state.hosts.facts;
     let is_left = |key: &&KeyFacts| key.is_served() && key.is_unconfirmed() && key.given_up.is_none();
-    for key in facts.keys.iter().filter(is_left).filter(|key| !life.wanted.names(key.spki)) {
+    for key in facts.keys.iter().filter(is_left).filter(|key| !state.hosts.wanted.names(key.spki)) {
         let (spki, name) = (key.spki, words::key(facts, key.spki));
         let message =
             format!("pool `{pool}`: {name} is not confirmed: it has TLSA only because a host was once seen to show it");

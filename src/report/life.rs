@@ -1,0 +1,106 @@
+//! What people are told of all that lives by facts: what was done, what waits, what stands in the way, and what comes when.
+//!
+//! Pure. What is said the same way of zones' keys and of hosts' keys is written here, once; the words are the subject's.
+
+use crate::protocol::{BlockerInfo, DoneInfo, KeyPhase, PlannedStep, Verb, WaitInfo};
+use crate::roll::life::plan::{Blocker, Plan, Subject, Wait};
+use crate::time::{Clocks, Seconds, UnixTime};
+
+/// Things done that are shown: a roll with all of its steps, and no history.
+const DONE_MAX: usize = 10;
+/// Seconds of a day of a calendar.
+const DAY: Seconds = 86_400;
+
+/// A subject whose plans are told in words.
+pub trait InWords: Subject {
+    /// The word for what a step does.
+    fn verb(step: &Self::Step) -> &'static str;
+
+    /// A step.
+    fn step(facts: &Self::Facts, step: &Self::Step) -> String;
+
+    /// Why a step waits.
+    fn why(facts: &Self::Facts, wait: &Wait<Self>) -> String;
+
+    /// What stands in the way of `name`, and what a person must do; empty: nothing.
+    fn blocker(name: &str, facts: &Self::Facts, blocker: &Blocker<Self>) -> (String, String);
+}
+
+/// What was decided about one life at one moment.
+pub struct Account<'a, S: InWords> {
+    /// What people call it: a zone without its final dot, a pool.
+    pub name: String,
+    /// What happened to it.
+    pub facts: &'a S::Facts,
+    /// What was decided.
+    pub plan: &'a Plan<S>,
+    /// The moment: decisions go by the signing clock, and all moments are told by the wall clock.
+    pub clocks: Clocks,
+}
+
+impl<S: InWords> Account<'_, S> {
+    /// A moment of the signing clock by the wall clock.
+    pub fn told(&self, at: UnixTime) -> u64 {
+        self.clocks.by_wall(at).0
+    }
+
+    /// Steps that are to come and may not be taken yet.
+    pub fn waits(&self) -> Vec<WaitInfo> {
+        let info = |wait: &Wait<S>| WaitInfo {
+            verb: Verb::of(S::verb(&wait.step)),
+            step: S::step(self.facts, &wait.step),
+            until: wait.until.map(|until| self.told(until)),
+            why: S::why(self.facts, wait),
+        };
+        self.plan.waits.iter().map(info).collect()
+    }
+
+    /// When the first of these waits ends; none: when something is seen, or never.
+    pub fn next_wait(&self) -> Option<u64> {
+        self.plan.waits.iter().filter_map(|wait| wait.until).min().map(|until| self.told(until))
+    }
+
+    /// What stands in the way.
+    pub fn blockers(&self) -> Vec<BlockerInfo> {
+        let info = |blocker: &Blocker<S>| {
+            let (what, fix) = S::blocker(&self.name, self.facts, blocker);
+            BlockerInfo { what, fix, freezes: stops(blocker) }
+        };
+        self.plan.blockers.iter().map(info).collect()
+    }
+
+    /// What was done lately, newest last. The order of what was done within one second is that of `done`.
+    pub fn done(&self, mut done: Vec<(UnixTime, String)>) -> Vec<DoneInfo> {
+        done.sort_by_key(|(at, _)| *at);
+        let lately = done.split_off(done.len().saturating_sub(DONE_MAX));
+        lately.into_iter().map(|(at, text)| DoneInfo { at: self.told(at), text }).collect()
+    }
+
+    /// The last moment of a calendar of so many days.
+    pub fn until(&self, days: u64) -> UnixTime {
+        self.clocks.signing.after(days.saturating_mul(DAY))
+    }
+
+    /// A step to come; `assumes`: what others are assumed to do before.
+    pub fn planned(&self, at: UnixTime, verb: &str, text: String, assumes: &str) -> PlannedStep {
+        PlannedStep { at: self.told(at), verb: Verb::of(verb), text, assumes: assumes.to_owned() }
+    }
+
+    /// The phases of a bar.
+    pub fn bar<P: Into<KeyPhase>>(&self, phases: Vec<(UnixTime, P)>) -> Vec<(u64, KeyPhase)> {
+        phases.into_iter().map(|(at, phase)| (self.told(at), phase.into())).collect()
+    }
+}
+
+/// Whether nothing is taken away while this stands: a hold stops all steps.
+pub fn stops<S: Subject>(blocker: &Blocker<S>) -> bool {
+    blocker.freezes() || matches!(blocker, Blocker::Held(_))
+}
+
+/// What a person must do about what stands in the way, a line each.
+pub fn must<'b>(blockers: impl IntoIterator<Item = &'b BlockerInfo>) -> Vec<String> {
+    let fixes = blockers.into_iter().map(|blocker| blocker.fix.clone());
+    let mut must: Vec<String> = fixes.filter(|fix| !fix.is_empty()).collect();
+    must.dedup();
+    must
+}
