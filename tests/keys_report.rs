@@ -6,6 +6,7 @@ use mxseal::protocol::{KeysInfo, KeysPlan, KeysStanding, RollAsked};
 use mxseal::report::keys::{
     About, Refused, after, insecure_code, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
+use mxseal::roll::life::Facts;
 use mxseal::roll::zone::check::KeySet;
 use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
 use mxseal::roll::zone::fold::ZoneFacts;

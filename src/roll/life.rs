@@ -8,6 +8,7 @@ pub mod refusal;
 use crate::time::{Seconds, UnixTime};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ops::DerefMut;
 
 /// How long the private half of a removed key is kept: time to bring it back by hand, and of a zone's key its tag stays taken.
 pub const TOMBSTONE: Seconds = 30 * 86_400;
@@ -46,33 +47,36 @@ impl<F> Record<F> {
     }
 }
 
-/// What the facts of one journal add up to.
-pub trait Facts: Default + Clone {
+/// How far a journal has come, whatever it tells of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Number of records.
+    pub records: u64,
+    /// Moment of the newest record.
+    pub time: UnixTime,
+    /// Seconds by which the clock was corrected, in all.
+    pub corrected: Seconds,
+    /// Generation of the last writer; 0 before the first record.
+    generation: u64,
+}
+
+/// What the facts of one journal add up to, beside how far it has come: every one *is* such a journal, so it is read as one.
+pub trait Facts: Default + Clone + DerefMut<Target = Written> {
     /// Its facts.
     type Fact: Clone + Serialize + DeserializeOwned;
     /// What an operator does who has looked at what was in doubt.
     const RESUME: &'static str;
+    /// The kind of its first record, as the journal has it.
+    const FIRST: &'static str;
 
-    /// Number of records.
-    fn records(&self) -> u64;
+    /// Whether a fact is of the kind of the first record.
+    fn is_first(fact: &Self::Fact) -> bool;
 
-    /// Generation of the last writer; 0 before the first record.
-    fn generation(&self) -> u64;
-
-    /// The last writer was of this generation.
-    fn note_generation(&mut self, generation: u64);
-
-    /// Whether the first record was written.
-    fn has_begun(&self) -> bool;
-
-    /// Seconds by which the clock was corrected, in all.
-    fn corrected(&self) -> Seconds;
-
-    /// Takes the next fact in.
+    /// Changes what the next fact, which becomes the next record, says to have changed.
     ///
     /// # Errors
     /// Why it cannot follow; nothing is changed then.
-    fn take(&mut self, fact: &Self::Fact, at: UnixTime) -> Result<(), String>;
+    fn fold(&mut self, fact: &Self::Fact, at: UnixTime) -> Result<(), String>;
 
     /// The fact that the past is not certain.
     fn doubted(reason: String) -> Self::Fact;
@@ -80,22 +84,39 @@ pub trait Facts: Default + Clone {
     /// The fact that the signing clock went forward by this much without having counted it.
     fn clock_corrected(by: Seconds) -> Self::Fact;
 
-    /// The records that are needed, where not all are: they add up to the same for all that is decided.
-    fn condensed(records: &[Record<Self::Fact>]) -> Option<Vec<Record<Self::Fact>>>;
+    /// The records that are needed, where not all are: they add up to the same for all that is decided. Where a journal grows
+    /// by some facts a year, all are.
+    fn condensed(_records: &[Record<Self::Fact>]) -> Option<Vec<Record<Self::Fact>>> {
+        None
+    }
 
     /// The same fact, with reasons that people gave cut to what a fact keeps.
     fn bounded(fact: Self::Fact) -> Self::Fact;
 
     /// The record that would say `fact` next.
     fn next_record(&self, fact: Self::Fact, now: UnixTime) -> Record<Self::Fact> {
-        let generation = self.generation().max(GENERATION);
-        Record { sequence: self.records() + 1, time: now.0, generation, token: 0, fact }
+        let generation = self.generation.max(GENERATION);
+        Record { sequence: self.records + 1, time: now.0, generation, token: 0, fact }
     }
 
     /// What is to be recorded before anything is decided by a clock that has this much to its credit; none: nothing.
     fn correction(&self, credited: Seconds) -> Option<Self::Fact> {
-        let by = credited.saturating_sub(self.corrected());
-        (by > 0 && self.has_begun()).then(|| Self::clock_corrected(by))
+        let by = credited.saturating_sub(self.corrected);
+        (by > 0 && self.records > 0).then(|| Self::clock_corrected(by))
+    }
+
+    /// Takes the next fact in.
+    ///
+    /// # Errors
+    /// Why it cannot follow; nothing is changed then.
+    fn take(&mut self, fact: &Self::Fact, at: UnixTime) -> Result<(), String> {
+        if Self::is_first(fact) != (self.records == 0) {
+            return Err(format!("the first record, and only that, is {}", Self::FIRST));
+        }
+        self.fold(fact, at)?;
+        self.records += 1;
+        self.time = self.time.max(at);
+        Ok(())
     }
 
     /// Takes the next record in.
@@ -103,9 +124,9 @@ pub trait Facts: Default + Clone {
     /// # Errors
     /// Why it cannot follow; nothing is changed then.
     fn apply(&mut self, record: &Record<Self::Fact>) -> Result<(), String> {
-        record.follows(self.records(), self.generation())?;
+        record.follows(self.records, self.generation)?;
         self.take(&record.fact, UnixTime(record.time))?;
-        self.note_generation(record.generation);
+        self.generation = record.generation;
         Ok(())
     }
 }

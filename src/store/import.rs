@@ -3,6 +3,7 @@
 //! All or nothing: the zone's folder is made complete under a name that counts for nothing, then put into place in one step.
 //! It never joins keys to those that a zone has, and never takes a private key for a public one that it does not prove.
 
+use crate::roll::life::Facts;
 use crate::roll::zone::check::KEYS_MAX;
 use crate::roll::zone::facts::Limits;
 use crate::sign::foreign::Foreign;

@@ -175,6 +175,7 @@ impl Pasts {
 mod tests {
     use super::*;
     use crate::roll::hosts::facts::{Fact, Origin};
+    use crate::roll::life::Facts;
     use crate::time::UnixTime;
 
     fn key(number: u8) -> Spki {

@@ -66,6 +66,7 @@ fn parent_ds_match(facts: &ZoneFacts) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roll::life::Facts;
     use crate::roll::zone::facts::{Fact, KeyLayout};
     use crate::roll::zone::invented;
     use crate::roll::zone::plan::{Block, Wait, Why};

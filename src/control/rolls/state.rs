@@ -9,6 +9,7 @@ use crate::control::rolls::{Shift, build, limits};
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::observe::asker::Asker;
+use crate::roll::life::Facts;
 use crate::roll::zone::check;
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;

@@ -16,6 +16,7 @@ use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::plan::is_next;
 use crate::roll::hosts::step::{permit_deploy, ready_at};
 use crate::roll::hosts::words;
+use crate::roll::life::Facts;
 use crate::time;
 use serde::Serialize;
 use std::sync::mpsc::Sender;

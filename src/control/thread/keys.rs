@@ -14,6 +14,7 @@ use crate::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, RollA
 use crate::report::keys::{
     About, Refused, after, insecure, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
+use crate::roll::life::Facts;
 use crate::roll::zone::Conditions;
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;

@@ -4,6 +4,7 @@
 
 use crate::protocol::{KeyBar, KeysPlan};
 use crate::report::keys::About;
+use crate::roll::life::Facts;
 use crate::roll::zone::fold::{Caution, ZoneFacts};
 use crate::roll::zone::forecast::{Forecast, forecast};
 use crate::roll::zone::phase::Phase;

@@ -6,6 +6,7 @@ use crate::dns::name::Name;
 use crate::protocol::KeyRole;
 use crate::protocol::RollAsked;
 use crate::report::plain;
+use crate::roll::life::Facts;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::forecast::forecast;

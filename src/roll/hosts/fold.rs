@@ -14,6 +14,7 @@ use super::{KEYS_MAX, Profile};
 use crate::cert::{KeyKind, Spki};
 pub use crate::roll::item::{Caution, Outgoing, Version};
 use crate::roll::item::{Span, close, forget, is_cached, raise, spans};
+use crate::roll::life::Written;
 use crate::time::{Seconds, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,10 +25,6 @@ const LIMITS_UNKNOWN: HostLimits = HostLimits { ttl: 86_400, life: 14 * 86_400 }
 /// What the facts add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PoolFacts {
-    /// Number of records.
-    pub records: u64,
-    /// Moment of the newest record.
-    pub time: UnixTime,
     /// For tenants on their way: the pool that they leave, and the one that they go to.
     pub between: Option<(String, String)>,
     /// All keys there ever were, in the order in which they became known; but for those that only hosts showed, and that are
@@ -49,8 +46,6 @@ pub struct PoolFacts {
     pub sights: BTreeMap<(IpAddr, Profile), BTreeSet<Shown>>,
     /// Keys that hosts at tenants' own addresses show or did lately: they hold up that its TLSA goes, and do nothing else.
     pub held: Vec<Version<Spki>>,
-    /// Seconds by which the clock was corrected, in all.
-    pub corrected: Seconds,
     /// What is not certain about the past.
     pub doubt: Option<String>,
     /// When an operator last said that all may go on.
@@ -60,8 +55,7 @@ pub struct PoolFacts {
     limits: Option<HostLimits>,
     /// Keys that only hosts showed, and that nothing else is kept of: journals of before name them again.
     forgotten: BTreeMap<Spki, Option<KeyKind>>,
-    pub(super) began: bool,
-    pub(super) generation: u64,
+    pub(super) written: Written,
 }
 
 impl PoolFacts {
@@ -133,22 +127,7 @@ impl PoolFacts {
         as_claimed(&self.named, &hosts)
     }
 
-    /// Takes the next fact in.
-    ///
-    /// # Errors
-    /// Why it cannot follow; nothing is changed then.
-    pub fn take(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
-        if matches!(fact, Fact::PoolBegan { .. }) == self.began {
-            return Err("the first record, and only that, is pool_began".to_owned());
-        }
-        self.apply_fact(fact, at)?;
-        self.began = true;
-        self.records += 1;
-        self.time = self.time.max(at);
-        Ok(())
-    }
-
-    fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+    pub(super) fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
         match fact {
             Fact::PoolBegan { from, to } => self.between = from.clone().zip(to.clone()),
             Fact::Inherited { keys, addresses } => self.inherit(keys, addresses, at),
@@ -157,11 +136,11 @@ impl PoolFacts {
             Fact::Tlsa { keys } => self.publish(keys, at)?,
             Fact::Addresses { addresses } => {
                 let set = addresses.iter().copied().collect();
-                begin(&mut self.addresses, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+                begin(&mut self.addresses, set, self.written.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
             }
             Fact::Apart { addresses } => {
                 let set = addresses.iter().copied().collect();
-                begin(&mut self.apart, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+                begin(&mut self.apart, set, self.written.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
             }
             Fact::Limits { ttl, life } => self.limit(HostLimits { ttl: *ttl, life: *life }),
             Fact::PoolServed { through, .. } => self.seen(*through, at),
@@ -245,7 +224,7 @@ impl PoolFacts {
         if let Some(before) = self.named.last_mut().filter(|before| before.what != all) {
             before.last = Some(at);
         }
-        begin(&mut self.named, all, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+        begin(&mut self.named, all, self.written.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
         for key in self.keys.iter_mut().filter(|key| self.current.contains(&key.spki)) {
             key.deployed.get_or_insert(at);
         }
@@ -268,7 +247,7 @@ impl PoolFacts {
             }
         }
         let before = self.served_keys();
-        begin(&mut self.tlsa, set, self.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
+        begin(&mut self.tlsa, set, self.written.records + 1, at, self.limits.unwrap_or(LIMITS_UNKNOWN));
         before.difference(&self.served_keys()).for_each(|spki| self.forget_key(*spki));
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::plan::{is_next, plan};
 use super::step::{Step, ready_at};
 use super::{Conditions, Policy, Wanted, words};
 use crate::roll::hosts::facts::{Fact, Origin};
+use crate::roll::life::Facts;
 use crate::time::UnixTime;
 
 /// Steps of one calendar, at most: a year of a pool has some dozen.

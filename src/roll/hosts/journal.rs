@@ -4,35 +4,35 @@
 
 use super::facts::Fact;
 use super::fold::PoolFacts;
-use crate::roll::life::{Facts, Record};
+use crate::roll::life::{Facts, Record, Written};
 use crate::time::{Seconds, UnixTime};
+use std::ops::{Deref, DerefMut};
+
+impl Deref for PoolFacts {
+    type Target = Written;
+
+    fn deref(&self) -> &Written {
+        &self.written
+    }
+}
+
+impl DerefMut for PoolFacts {
+    fn deref_mut(&mut self) -> &mut Written {
+        &mut self.written
+    }
+}
 
 impl Facts for PoolFacts {
     type Fact = Fact;
     const RESUME: &'static str = "`mxseal cert resume`";
+    const FIRST: &'static str = "pool_began";
 
-    fn records(&self) -> u64 {
-        self.records
+    fn is_first(fact: &Fact) -> bool {
+        matches!(fact, Fact::PoolBegan { .. })
     }
 
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    fn note_generation(&mut self, generation: u64) {
-        self.generation = generation;
-    }
-
-    fn has_begun(&self) -> bool {
-        self.began
-    }
-
-    fn corrected(&self) -> Seconds {
-        self.corrected
-    }
-
-    fn take(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
-        self.take(fact, at)
+    fn fold(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+        self.apply_fact(fact, at)
     }
 
     fn doubted(reason: String) -> Fact {

@@ -11,6 +11,7 @@ pub use crate::roll::item::{Caution, Outgoing, Version};
 use super::key::{activate, created, once, retire};
 use super::parent::ParentFacts;
 use crate::roll::item::{close, forget, raise, spans};
+use crate::roll::life::Written;
 use crate::sign::key::Role;
 use crate::time::{Seconds, UnixTime};
 
@@ -21,10 +22,6 @@ const BARE_TTL: u32 = 7 * 86_400;
 /// What the facts add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZoneFacts {
-    /// Number of records.
-    pub records: u64,
-    /// Moment of the newest record.
-    pub time: UnixTime,
     /// Which keys and which algorithm the first start chose; none before the first record.
     pub first: Option<(KeyLayout, u8)>,
     /// Whether the first keys are complete.
@@ -49,15 +46,13 @@ pub struct ZoneFacts {
     pub algorithm_wanted: Option<u8>,
     /// Why an operator stopped all steps.
     pub held: Option<String>,
-    /// Seconds by which the clock was corrected, in all.
-    pub corrected: Seconds,
     /// What is not certain about the past.
     pub doubt: Option<String>,
     /// Whether the zone is to go insecure.
     pub insecure_wanted: bool,
     /// Whether it is unsigned now.
     pub unsigned: bool,
-    pub(super) generation: u64,
+    pub(super) written: Written,
 }
 
 impl ZoneFacts {
@@ -96,23 +91,7 @@ impl ZoneFacts {
         }
     }
 
-    /// Takes the next fact in.
-    ///
-    /// # Errors
-    /// Why it cannot follow; nothing is changed then.
-    pub fn take(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
-        let is_first = matches!(fact, Fact::FirstKeysIntended { .. });
-        if is_first != self.first.is_none() {
-            return Err("the first record, and only that, is first_keys_intended".to_owned());
-        }
-        self.apply_fact(fact, at)?;
-        self.records += 1;
-        self.time = self.time.max(at);
-        self.note_changes(at);
-        Ok(())
-    }
-
-    fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+    pub(super) fn apply_fact(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
         match fact {
             Fact::FirstKeysIntended { layout, algorithm } => self.first = Some((*layout, *algorithm)),
             Fact::KeyCreated { .. } => self.create(fact, at)?,
@@ -157,6 +136,7 @@ impl ZoneFacts {
             Fact::DoubtEnded { .. } => self.doubt = None,
             Fact::Doubted { reason } => self.doubt = Some(reason.clone()),
         }
+        self.note_changes(at);
         Ok(())
     }
 
@@ -287,7 +267,7 @@ impl ZoneFacts {
             return;
         }
         let limits = self.limits.unwrap_or(Limits::UNKNOWN);
-        let record = self.records;
+        let record = self.records + 1;
         let keys = self.key_set();
         if self.key_sets.last().is_none_or(|version| version.what != keys) {
             let (ttl, life) = key_bounds(&keys, limits);
@@ -318,6 +298,7 @@ fn data_bounds(signers: &KeySet, limits: Limits) -> (u32, Seconds) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roll::life::Facts;
 
     #[test]
     fn a_hold_and_a_doubt_end_alone_and_journals_of_before_end_both_at_once() {

@@ -9,6 +9,7 @@ use super::plan::plan;
 use super::step::Step;
 use super::words;
 use super::{Conditions, Policy};
+use crate::roll::life::Facts;
 use crate::roll::zone::facts::Fact;
 use crate::time::{Seconds, UnixTime};
 

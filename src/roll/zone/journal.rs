@@ -4,35 +4,36 @@
 
 use super::facts::Fact;
 use super::fold::ZoneFacts;
-use crate::roll::life::{Facts, Record};
+use crate::roll::life::{Facts, Written};
 use crate::time::{Seconds, UnixTime};
+use std::ops::{Deref, DerefMut};
 
+impl Deref for ZoneFacts {
+    type Target = Written;
+
+    fn deref(&self) -> &Written {
+        &self.written
+    }
+}
+
+impl DerefMut for ZoneFacts {
+    fn deref_mut(&mut self) -> &mut Written {
+        &mut self.written
+    }
+}
+
+/// A zone has some facts a roll, and how many there were tells an old copy of its folder: none is left out of its journal.
 impl Facts for ZoneFacts {
     type Fact = Fact;
     const RESUME: &'static str = "`mxseal keys resume`";
+    const FIRST: &'static str = "first_keys_intended";
 
-    fn records(&self) -> u64 {
-        self.records
+    fn is_first(fact: &Fact) -> bool {
+        matches!(fact, Fact::FirstKeysIntended { .. })
     }
 
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    fn note_generation(&mut self, generation: u64) {
-        self.generation = generation;
-    }
-
-    fn has_begun(&self) -> bool {
-        self.first.is_some()
-    }
-
-    fn corrected(&self) -> Seconds {
-        self.corrected
-    }
-
-    fn take(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
-        self.take(fact, at)
+    fn fold(&mut self, fact: &Fact, at: UnixTime) -> Result<(), String> {
+        self.apply_fact(fact, at)
     }
 
     fn doubted(reason: String) -> Fact {
@@ -41,11 +42,6 @@ impl Facts for ZoneFacts {
 
     fn clock_corrected(by: Seconds) -> Fact {
         Fact::ClockCorrected { by }
-    }
-
-    /// A zone has some facts a roll, and how many there were tells an old copy of its folder: all are kept.
-    fn condensed(_records: &[Record<Fact>]) -> Option<Vec<Record<Fact>>> {
-        None
     }
 
     fn bounded(fact: Fact) -> Fact {

@@ -241,6 +241,7 @@ fn life(facts: &ZoneFacts) -> Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roll::life::Facts;
     use crate::roll::zone::facts::{Fact, KeyLayout, key_file_name};
     use crate::sign::key::{ED25519_NUMBER, ENTRY_FLAGS, Key, generate_pkcs8};
     use data_encoding::BASE64;

@@ -80,11 +80,11 @@ pub fn choose<F: ToString, Z: Facts>(first: Found<F, Z>, second: Found<F, Z>) ->
         (Whole(one, facts, torn), Whole(two, longer, _)) => match () {
             () if one == two => alone((one, facts, torn), Flaw::None, Flaw::None),
             () if one.starts_with(&two) => {
-                let lacks = facts.records() - longer.records();
+                let lacks = facts.records - longer.records;
                 alone((one, facts, torn), Flaw::None, Flaw::Shorter(lacks))
             }
             () if two.starts_with(&one) => {
-                let lacks = longer.records() - facts.records();
+                let lacks = longer.records - facts.records;
                 alone((two, longer, None), Flaw::Shorter(lacks), Flaw::None)
             }
             () => Err(Neither::Apart),

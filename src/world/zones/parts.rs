@@ -85,6 +85,7 @@ fn signs_data(key: &KeyFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roll::life::Facts;
     use crate::roll::zone::facts::{Fact, KeyLayout, key_file_name};
     use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, generate_pkcs8};
     use crate::time::UnixTime;

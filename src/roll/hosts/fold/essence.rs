@@ -15,7 +15,8 @@ impl PoolFacts {
     /// and of which nobody spoke.
     pub fn essence(&self, spoken: &BTreeSet<Spki>) -> PoolFacts {
         let forgotten = self.forgotten.iter().filter(|(spki, _)| spoken.contains(*spki));
-        let mut facts = PoolFacts { records: 0, forgotten: BTreeMap::new(), ..self.clone() };
+        let mut facts = PoolFacts { forgotten: BTreeMap::new(), ..self.clone() };
+        facts.records = 0;
         facts.forgotten = forgotten.map(|(spki, kind)| (*spki, *kind)).collect();
         facts.keys.iter_mut().for_each(|key| key.known = UnixTime(0));
         plain(&mut facts.tlsa);

@@ -8,6 +8,7 @@ pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
 
 use super::kinds::{Machine, SEEN_AFTER, Served};
 use super::parent::Parent;
+use crate::roll::life::Facts;
 use crate::roll::zone::check::{KeySet, Keys};
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
