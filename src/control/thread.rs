@@ -3,17 +3,13 @@
 //! It publishes nothing that broke while it was built, and keeps the last snapshot serving whatever happens here.
 
 mod again;
-mod cert_commands;
-mod cert_says;
 mod certs;
 mod clock;
-mod commands;
+mod desk;
 mod first;
 mod goals;
 mod hosts;
-mod keys;
 mod known;
-mod lead;
 mod limits;
 mod look;
 mod parents;
@@ -21,7 +17,6 @@ mod past;
 mod publish;
 mod rolls;
 mod settle;
-mod silence;
 mod start;
 
 use again::Again;

@@ -18,7 +18,7 @@ impl Mind {
     }
 
     /// Looks for another server that uses the folder.
-    pub(super) fn look_for_others(&mut self) {
+    pub(crate) fn look_for_others(&mut self) {
         let now = Instant::now();
         if self.beat_at.is_some_and(|at| at > now) {
             return;

@@ -158,7 +158,7 @@ impl Mind {
     }
 
     /// The hosts of a pool were looked at: whoever waits for that is told.
-    pub(super) fn end_looks(&mut self, pool: &str) {
+    pub(crate) fn end_looks(&mut self, pool: &str) {
         let (ended, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.look_waits).into_iter().partition(|(waits, _)| waits == pool);
         self.look_waits = waiting;
@@ -333,7 +333,7 @@ impl Mind {
     }
 
     /// What our own addresses answered for a pool.
-    pub(super) fn wire_seen(&mut self, seen: crate::observe::observer::Seen) {
+    pub(crate) fn wire_seen(&mut self, seen: crate::observe::observer::Seen) {
         if let crate::observe::observer::Seen::Pool { pool, through, outcome } = seen {
             self.pool_seen(&pool, through, outcome);
         }

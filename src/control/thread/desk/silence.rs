@@ -68,7 +68,7 @@ impl Mind {
     }
 
     /// A key of a zone does not sign as its DNSKEY says: nothing more is signed with it.
-    pub(super) fn key_failed(&mut self, apex: &Name, reason: String) {
+    pub(crate) fn key_failed(&mut self, apex: &Name, reason: String) {
         let Some(zone) = self.world.zones.get_mut(apex) else { return };
         if matches!(zone.keys, Keys::Silent(_)) {
             return;

@@ -5,7 +5,7 @@
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::Life;
 use crate::control::thread::Mind;
-use crate::control::thread::cert_commands::{Ended, send};
+use crate::control::thread::desk::certs::{Ended, send};
 use crate::diagnostic::Diagnostic;
 use crate::protocol::{CertInfo, Line};
 use crate::report::certs::findings::strange_apart;
@@ -90,7 +90,7 @@ impl Mind {
 
     /// What stands against tenants whose own hosts show none of the keys that they have TLSA of. Whose they are is looked for
     /// where what such hosts show has changed.
-    pub(super) fn strange_tenants(&mut self) -> Vec<Diagnostic> {
+    pub(crate) fn strange_tenants(&mut self) -> Vec<Diagnostic> {
         let now = time::now();
         let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
         let strange: BTreeMap<String, BTreeMap<IpAddr, Spki>> = lives

@@ -1,4 +1,10 @@
-//! What commands ask of the control thread itself: reload, one tenant, waits.
+//! Commands as they reach the loop: each goes to whoever answers it; here are reload, one tenant, waits.
+
+mod certs;
+mod keys;
+mod lead;
+mod says;
+mod silence;
 
 use crate::config::Config;
 use crate::control::outside::SIGNED_ANYWAY;
