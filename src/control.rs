@@ -12,6 +12,7 @@ mod findings;
 pub mod foresee;
 mod keeper;
 pub mod keys_offline;
+pub mod life;
 pub(crate) mod outside;
 mod reach;
 pub mod rolls;

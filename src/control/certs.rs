@@ -23,7 +23,7 @@ use crate::roll::hosts::fold::HostLimits;
 use crate::roll::hosts::{Policy, Wanted};
 use crate::store::Store;
 use crate::store::kept::Kept;
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Now, Seconds, UnixTime};
 use crate::world::pools::{Joined, Left, PoolServed, PoolWanted, Route};
 use closed::Closed;
 pub use life::Life;
@@ -95,11 +95,11 @@ pub struct Certs {
 
 impl Certs {
     /// No pools yet.
-    pub fn new(config: Config) -> Certs {
+    pub fn new(config: Config, now: Now) -> Certs {
         Certs {
             lives: BTreeMap::new(),
             broken: BTreeMap::new(),
-            again_at: Instant::now(),
+            again_at: now.steady,
             pasts: None,
             unkept_pasts: None,
             ways: BTreeMap::new(),
@@ -114,7 +114,7 @@ impl Certs {
             all_ways: None,
             ways_text: String::new(),
             told: Vec::new(),
-            join_at: Instant::now(),
+            join_at: now.steady,
             unkept: BTreeMap::new(),
             unleft: BTreeMap::new(),
             unremoved: BTreeSet::new(),
@@ -125,7 +125,7 @@ impl Certs {
 
     /// What the clock tells, before anything else is recorded or decided by it: a fact of after a jump must not be moved on
     /// with those of before, and no wait may count what no clock counted.
-    pub fn take_clock(&mut self, credited: Seconds, doubt: Option<String>, now: UnixTime) {
+    pub fn take_clock(&mut self, credited: Seconds, doubt: Option<String>, now: Now) {
         (self.credited, self.clock) = (credited, doubt);
         for life in self.lives.values_mut() {
             // What the disk refuses is tried again before each decision.
@@ -134,11 +134,11 @@ impl Certs {
     }
 
     /// Takes in a new configuration.
-    pub fn configure(&mut self, config: Config) {
+    pub fn configure(&mut self, config: Config, now: Now) {
         self.config = config;
         for (pool, life) in &mut self.lives {
             life.policy = policy(&self.config, self.bounds, pool, &life.wanted);
-            life.due_now();
+            life.due = now.steady;
         }
     }
 
@@ -149,7 +149,7 @@ impl Certs {
 
     /// Takes in which bounds hold, the highest of all zones that have tenants; none: no zone has any. Pools for which that
     /// is more than is recorded, and cannot be recorded now, with what caps it.
-    pub fn bound(&mut self, bounds: Option<Bounds>, now: UnixTime) -> Vec<(String, HostLimits)> {
+    pub fn bound(&mut self, bounds: Option<Bounds>, now: Now) -> Vec<(String, HostLimits)> {
         let mut capped = Vec::new();
         self.bounds = bounds.unwrap_or_else(|| default_bounds(&self.config));
         for (pool, life) in &mut self.lives {
@@ -162,7 +162,7 @@ impl Certs {
     }
 
     /// What is served of a pool whose files say this; recorded when this returns.
-    pub fn serve_pool(&mut self, store: &Store, wanted: &PoolWanted, now: UnixTime) -> PoolServed {
+    pub fn serve_pool(&mut self, store: &Store, wanted: &PoolWanted, now: Now) -> PoolServed {
         let (pool, bounds, wants) = (wanted.pool.as_str(), self.bounds, want(wanted));
         let policy = policy(&self.config, bounds, pool, &wants);
         let (credited, clock) = (self.credited, self.clock.clone());
@@ -209,15 +209,15 @@ impl Certs {
     }
 
     /// They are tried again with the next look at what is served.
-    pub fn try_again(&mut self) {
-        self.again_at = Instant::now() + RETRY;
+    pub fn try_again(&mut self, now: Now) {
+        self.again_at = now.steady + RETRY;
     }
 
     /// Takes the steps of a pool that may be taken now; true where what is served changed.
-    pub fn advance(&mut self, store: &Store, pool: &str, now: UnixTime) -> bool {
+    pub fn advance(&mut self, store: &Store, pool: &str, now: Now) -> bool {
         let (credited, clock) = (self.credited, self.clock.clone());
         if self.ways.contains_key(pool) {
-            self.want_way(pool, now);
+            self.want_way(pool, now.signing);
         }
         let Some(life) = self.lives.get_mut(pool) else { return false };
         let is_served = life.advance(store, credited, clock, now);
@@ -236,7 +236,7 @@ impl Certs {
     }
 
     /// The pool with its journal open; none where it cannot be used.
-    fn open(&mut self, store: &Store, pool: &str, now: UnixTime) -> Option<&mut Life> {
+    fn open(&mut self, store: &Store, pool: &str, now: Now) -> Option<&mut Life> {
         let credited = self.credited;
         if !self.lives.contains_key(pool) {
             let pasts = self.pasts.get_or_insert_with(|| Pasts::read(store));
@@ -260,7 +260,7 @@ impl Certs {
     }
 
     /// The same for a pool that only ways lead from or to; one that never had a journal is not made.
-    fn open_known(&mut self, store: &Store, pool: &str, now: UnixTime) {
+    fn open_known(&mut self, store: &Store, pool: &str, now: Now) {
         if store.has_pool(pool) || self.pasts(store).of(pool).is_some() {
             self.open(store, pool, now);
         }
@@ -294,7 +294,7 @@ fn default_bounds(config: &Config) -> Bounds {
 ///
 /// # Errors
 /// Why it is not kept.
-pub fn stage(life: &mut Life, store: &Store, key: &PrivateKey, now: UnixTime) -> Result<(), String> {
+pub fn stage(life: &mut Life, store: &Store, key: &PrivateKey, now: Now) -> Result<(), String> {
     steps::keep(life, store, key, Origin::Staged, now).map_err(|undone| undone.reason(life))
 }
 

@@ -9,12 +9,10 @@ pub mod findings;
 pub mod gauges;
 pub mod import;
 pub mod limits;
-mod look;
 mod numbers;
 pub mod past;
 pub mod state;
 mod unread;
 
 pub use clock::Shift;
-pub use look::NextLook;
 pub use state::{ParentSigned, Rolls, ZoneRoll};

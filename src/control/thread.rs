@@ -125,7 +125,7 @@ impl Mind {
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let (world, certs) = (
             World::new(options.config.clone(), shown).with_memory(options.memory).reading_by(side_by_side),
-            Certs::new(options.config.clone()),
+            Certs::new(options.config.clone(), now),
         );
         let mut rolls = Rolls::new(clock.shift(), world.pools.ttl);
         rolls.silence = clock.silence(&options.config.keys);

@@ -25,7 +25,7 @@ fn time_that_no_clock_counted_ends_no_wait_of_a_move() {
             mover.now = mover.now.after(jump);
             mover.ahead += jump;
             let credited = mover.certs.credited + jump;
-            mover.certs.take_clock(credited, None, mover.now);
+            mover.certs.take_clock(credited, None, mover.at());
             if restart {
                 assert!(mover.start());
             }
@@ -81,7 +81,7 @@ fn what_no_clock_counted_before_a_move_began_is_nothing_to_it() {
     mover.move_to("t.example", "one");
     mover.run(2 * WAIT);
     (mover.now, mover.ahead) = (mover.now.after(jump), jump);
-    mover.certs.take_clock(jump, None, mover.now);
+    mover.certs.take_clock(jump, None, mover.at());
     mover.watch("t.example");
     mover.move_to("t.example", "two");
     mover.run(4 * WAIT);

@@ -7,7 +7,7 @@ use mxseal::dns::name::{Name, ROOT};
 use mxseal::roll::hosts::KEYS_MAX;
 use mxseal::roll::hosts::facts::Fact;
 use mxseal::store::Store;
-use mxseal::time::{Seconds, UnixTime};
+use mxseal::time::{Now, Seconds, UnixTime};
 use mxseal::world::pools::{WayServed, WayWanted};
 use mxseal::world::tenants::homes::Lines;
 use mxseal::world::zones::Keys;
@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 const MASTER: &str = "@ 3600 SOA ns.mx.example. h.mx.example. 1 7200 3600 1209600 300\n@ NS ns.mx.example.\n";
 const ZONE: &str = "a.mx.example";
@@ -66,12 +67,17 @@ pub struct Mover {
     pub ahead: Seconds,
     stories: BTreeMap<String, Story>,
     watched: Vec<String>,
+    /// The monotonic clock at the first moment.
+    began: Instant,
 }
+
+/// The first moment, by the signing clock.
+const BEGIN: UnixTime = UnixTime(1_800_000_000);
 
 struct Out<'a> {
     certs: &'a mut Certs,
     store: &'a Store,
-    now: UnixTime,
+    now: Now,
 }
 
 impl Out<'_> {
@@ -117,6 +123,11 @@ impl Out<'_> {
     }
 }
 
+/// A moment by all clocks.
+fn at(now: UnixTime, began: Instant) -> Now {
+    Now { steady: began + Duration::from_secs(now.0.saturating_sub(BEGIN.0)), signing: now, wall: now }
+}
+
 pub fn tenant(domain: &str, pool: &str) -> (String, String) {
     (format!("{ZONE}/{domain}.toml"), format!("domain = \"{domain}\"\npool = \"{pool}\"\n"))
 }
@@ -129,23 +140,30 @@ impl Mover {
     /// Pools that have been served for long, and nobody at them.
     pub fn new(pools: String) -> Mover {
         let folder = tempfile::tempdir().expect("a folder");
+        let began = Instant::now();
         let mut mover = Mover {
             folder,
             disk: Arc::new(AtomicUsize::new(0)),
             store: None,
             config: config(),
-            certs: Certs::new(config()),
+            certs: Certs::new(config(), at(BEGIN, began)),
             world: World::new(config(), "zones".to_owned()),
             files: BTreeMap::new(),
-            now: UnixTime(1_800_000_000),
+            now: BEGIN,
             ahead: 0,
             stories: BTreeMap::new(),
             watched: Vec::new(),
+            began,
         };
         assert!(mover.start());
         mover.write(vec![("pools.toml".to_owned(), pools), ("a.mx.example.zone".to_owned(), MASTER.to_owned())]);
         mover.run(2 * WAIT);
         mover
+    }
+
+    /// This moment by all clocks.
+    pub fn at(&self) -> Now {
+        at(self.now, self.began)
     }
 
     fn keys(&self) -> PathBuf {
@@ -165,10 +183,10 @@ impl Mover {
         };
         let Ok(store) = Store::open_with_failpoint(&self.keys(), Box::new(failpoint)) else { return false };
         let credited = self.certs.credited;
-        self.certs = Certs::new(self.config.clone());
-        self.certs.take_clock(credited, None, self.now);
+        self.certs = Certs::new(self.config.clone(), self.at());
+        self.certs.take_clock(credited, None, self.at());
         self.world = World::new(self.config.clone(), "zones".to_owned());
-        let ways = self.certs.restore_ways(&store, self.now);
+        let ways = self.certs.restore_ways(&store, self.at());
         self.world.pools.restore_ways(ways, self.now.0);
         self.store = Some(store);
         self.bound();
@@ -190,8 +208,9 @@ impl Mover {
     }
 
     fn out<T>(&mut self, act: impl FnOnce(&mut World, &mut Out<'_>) -> T) -> T {
+        let now = self.at();
         let store = self.store.as_ref().expect("it runs");
-        act(&mut self.world, &mut Out { certs: &mut self.certs, store, now: self.now })
+        act(&mut self.world, &mut Out { certs: &mut self.certs, store, now })
     }
 
     /// One batch of files.
@@ -221,7 +240,7 @@ impl Mover {
     }
 
     fn bound(&mut self) {
-        self.certs.bound(Some(Bounds { ttl: 300, life: HOLD, margin: MARGIN }), self.now);
+        self.certs.bound(Some(Bounds { ttl: 300, life: HOLD, margin: MARGIN }), self.at());
     }
 
     fn publish(&mut self) {
@@ -255,10 +274,11 @@ impl Mover {
 
     /// What was published is seen on the wire.
     fn see(&mut self) {
+        let now = self.at();
         for life in self.certs.lives.values_mut().filter(|life| life.is_unseen()) {
-            let (at, through) = (self.now.0, life.facts().records);
+            let (at, through) = (now.signing.0, life.facts().records);
             let seen = Fact::PoolServed { instance: 0, snapshot: 1, first_seen: at, last_seen: at, through };
-            life.record(seen, self.now);
+            life.record(seen, now);
         }
     }
 
@@ -266,12 +286,13 @@ impl Mover {
     pub fn turn(&mut self) {
         self.see();
         let names: Vec<String> = self.certs.lives.keys().cloned().collect();
+        let now = self.at();
         let store = self.store.as_ref().expect("it runs");
         if self.certs.join_next().is_some() {
-            self.certs.join_again(store, self.now);
+            self.certs.join_again(store, now);
         }
         for name in names {
-            self.certs.advance(store, &name, self.now);
+            self.certs.advance(store, &name, now);
         }
         for way in self.certs.old_ways(self.now) {
             self.world.pools.close_way(&way);

@@ -17,7 +17,7 @@ use crate::store::durable::DiskFault;
 use crate::store::frozen::Cause;
 use crate::store::journal::file::ReadFault;
 use crate::store::pools::PoolFault;
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 use crate::world::pools::{PoolServed, PoolWanted};
 use std::io::ErrorKind;
 
@@ -156,15 +156,15 @@ impl Certs {
     ///
     /// # Errors
     /// Exit code and reason.
-    pub fn begin_again(&mut self, store: &Store, pool: &str, reason: &str, now: UnixTime) -> Result<(), (u8, String)> {
+    pub fn begin_again(&mut self, store: &Store, pool: &str, reason: &str, now: Now) -> Result<(), (u8, String)> {
         let Some(closed) = self.broken.get(pool) else { return Err((1, format!("pool `{pool}` is open"))) };
         if closed.end != End::Restore {
             return Err((4, format!("{}; {}", closed.what(pool), closed.fix(pool))));
         }
         let past = self.pasts(store).of(pool).cloned().unwrap_or_default();
         let began = Fact::PoolBegan { from: None, to: None };
-        let journal = store.create_pool_journal(pool, began, now).map_err(|fault| (1, fault.to_string()))?;
-        let mut life = Life::with(journal, Vec::new());
+        let journal = store.create_pool_journal(pool, began, now.signing).map_err(|fault| (1, fault.to_string()))?;
+        let mut life = Life::with(journal, Vec::new(), now);
         for fact in facts_of(store, pool, &past, reason) {
             if !life.record(fact, now) {
                 return Err((1, life.unrecorded()));

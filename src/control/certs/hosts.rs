@@ -10,7 +10,7 @@ use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::seen::{HostFault, HostSeen, Hosts, SeenShown};
 use crate::roll::hosts::sights::Sight;
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -45,26 +45,26 @@ pub type Judge<'a> = dyn Fn(&crate::cert::chain::Chain, Option<&str>) -> Vec<Str
 
 impl Life {
     /// Takes in a round of looks: what is news becomes a fact. True where something may have to be served now.
-    pub fn saw(&mut self, seen: HostsSeen, judge: &Judge<'_>, now: UnixTime) -> bool {
+    pub fn saw(&mut self, seen: HostsSeen, judge: &Judge<'_>, now: Now) -> bool {
         let mut by_host: BTreeMap<IpAddr, Vec<Looked>> = BTreeMap::new();
         for (target, sight) in seen.sights {
             by_host.entry(target.address.ip()).or_default().push((target, sight));
         }
         let before = self.facts().records;
         for (address, sights) in by_host {
-            let host = seen_host(sights, judge, now);
+            let host = seen_host(sights, judge, now.signing);
             self.tell(address, &host);
-            if self.is_own(address, now) {
+            if self.is_own(address, now.signing) {
                 self.note(address, &host, now);
             } else if host.fault.is_none() {
                 self.sights.apart(address, host.keys().map(|(_, leaf)| leaf.spki).collect());
             }
             self.hosts.insert(address, host);
         }
-        self.forget_hosts(now);
-        let is_dark = self.wanted.left_out > 0 || !self.conditions(None, now).dark.is_empty();
+        self.forget_hosts(now.signing);
+        let is_dark = self.wanted.left_out > 0 || !self.conditions(None, now.signing).dark.is_empty();
         let mut sights = std::mem::take(&mut self.sights);
-        let held = sights.held(self.facts(), &self.policy, is_dark, now);
+        let held = sights.held(self.facts(), &self.policy, is_dark, now.signing);
         self.sights = sights;
         if let Some(fact) = held {
             self.record(fact, now);
@@ -106,20 +106,20 @@ impl Life {
     }
 
     /// What a host of the pool showed becomes a fact, where that was not known.
-    fn note(&mut self, address: IpAddr, host: &HostSeen, now: UnixTime) {
+    fn note(&mut self, address: IpAddr, host: &HostSeen, now: Now) {
         let mut sights = std::mem::take(&mut self.sights);
         let mut shown = BTreeMap::new();
         for (profile, sight) in host.sights() {
             if let Sight::Key(spki, kind) = sight {
                 shown.insert(profile, (spki, kind));
             }
-            let news = sights.own((self.facts(), &self.wanted, &self.policy), (address, profile), sight, now);
+            let news = sights.own((self.facts(), &self.wanted, &self.policy), (address, profile), sight, now.signing);
             for fact in news {
                 self.record(fact, now);
             }
         }
         if host.fault.is_none() {
-            let news = sights.adopt((self.facts(), &self.wanted, &self.policy), address, &shown, now);
+            let news = sights.adopt((self.facts(), &self.wanted, &self.policy), address, &shown, now.signing);
             for fact in news {
                 if let Fact::KeyAdopted { spki, reason, .. } = &fact {
                     let key = spki.short();
@@ -132,8 +132,9 @@ impl Life {
     }
 
     /// More is known of keys: what hosts showed when they were last looked at may be something else by that.
-    pub fn look_back(&mut self, now: UnixTime) {
-        let own: Vec<IpAddr> = self.hosts.keys().copied().filter(|address| self.is_own(*address, now)).collect();
+    pub fn look_back(&mut self, now: Now) {
+        let own = self.hosts.keys().copied().filter(|address| self.is_own(*address, now.signing));
+        let own: Vec<IpAddr> = own.collect();
         for address in own {
             let Some(host) = self.hosts.get(&address).cloned() else { continue };
             self.note(address, &host, now);

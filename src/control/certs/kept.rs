@@ -12,7 +12,7 @@ use crate::roll::hosts::facts::{Fact, Inherited, Origin};
 use crate::roll::hosts::way::inherited;
 use crate::store::Store;
 use crate::store::kept::{Found, Kept};
-use crate::time::UnixTime;
+use crate::time::Now;
 use crate::world::pools::{PoolServed, Route};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +158,7 @@ impl Certs {
 
     /// A way whose journal is lost begins anew with what it served: caches may hold that, and all that its pools serve. So
     /// nothing goes before the waits are over once more.
-    pub(super) fn begin_way_again(&mut self, store: &Store, listed: &Listed, why: &str, now: UnixTime) -> Option<Life> {
+    pub(super) fn begin_way_again(&mut self, store: &Store, listed: &Listed, why: &str, now: Now) -> Option<Life> {
         let Listed { way, from, to, addresses, keys } = listed;
         for pool in from.iter().chain([to]) {
             if store.has_pool(pool) {
@@ -168,7 +168,7 @@ impl Certs {
         let place = Place::file(store.pool_folder(way).display().to_string());
         let margin = self.bounds.margin;
         let began = Fact::PoolBegan { from: Some(from.join(" ")), to: Some(to.clone()) };
-        let journal = match store.create_pool_journal(way, began, now) {
+        let journal = match store.create_pool_journal(way, began, now.signing) {
             Ok(journal) => journal,
             Err(fault) => {
                 let message =
@@ -177,11 +177,11 @@ impl Certs {
                 return None;
             }
         };
-        let mut life = Life::with(journal, Vec::new());
+        let mut life = Life::with(journal, Vec::new(), now);
         life.count_clock(self.credited, now);
         life.limit(self.bounds, now);
         let lives = from.iter().filter_map(|pool| self.lives.get(pool));
-        let mut facts: Vec<Fact> = lives.flat_map(|pool| inherited(pool.facts(), margin, now)).collect();
+        let mut facts: Vec<Fact> = lives.flat_map(|pool| inherited(pool.facts(), margin, now.signing)).collect();
         let known =
             |spki: &Spki| Fact::KeyKnown { spki: *spki, kind: None, origin: Origin::Given, file: String::new() };
         facts.extend(keys.iter().map(known));

@@ -6,6 +6,7 @@ use crate::control::certs::closed::{Closed, End};
 use crate::control::certs::past::{Past, Pasts};
 use crate::control::certs::slots::Slots;
 use crate::control::certs::steps::Taken;
+use crate::control::life::{LOOK_AGAIN, NextLook, RETRY, STEPS_MAX};
 use crate::diagnostic::Diagnostic;
 use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Origin};
@@ -19,18 +20,11 @@ use crate::roll::item;
 use crate::roll::life::Facts;
 use crate::store::Store;
 use crate::store::journal::file::{AppendFault, JournalFile};
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Now, Seconds, UnixTime};
 use crate::world::pools::PoolServed;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-/// When what the disk refused is tried again.
-const RETRY: Duration = Duration::from_secs(10);
-/// The longest time between two looks at what a pool needs.
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
-/// Steps in one go, at most: a pool with all four kinds of keys takes six.
-const STEPS_MAX: usize = 16;
 
 /// One pool.
 pub struct Life {
@@ -57,14 +51,8 @@ pub struct Life {
     pub published: u64,
     /// When that was.
     pub published_at: UnixTime,
-    /// When it is next looked for on the wire.
-    pub wire_at: Instant,
-    /// Whether an answer about that is awaited.
-    pub wire_is_asked: bool,
-    /// What was wrong with the last one.
-    pub wire_faults: Vec<String>,
-    /// Looks on the wire in a row that failed.
-    pub wire_failures: u32,
+    /// The look at our own addresses.
+    pub own: NextLook,
     /// When its hosts are looked at next.
     pub look_at: Instant,
     /// The round of looks that is under way.
@@ -86,7 +74,7 @@ impl Life {
     ///
     /// # Errors
     /// Why it cannot be used.
-    pub(super) fn open(store: &Store, pool: &str, pasts: &Pasts, now: UnixTime) -> Result<Life, Closed> {
+    pub(super) fn open(store: &Store, pool: &str, pasts: &Pasts, now: Now) -> Result<Life, Closed> {
         let closed = |end, reason: &str| Closed::new(store, pool, end, reason.to_owned());
         let past = pasts.of(pool);
         match store.pool_journal(pool) {
@@ -94,9 +82,9 @@ impl Life {
                 if let Some(reason) = past.and_then(|past| past.refutes(journal.facts())) {
                     return Err(closed(End::Restore, &reason));
                 }
-                let found = journal.mend(now);
+                let found = journal.mend(now.signing);
                 journal.shorten();
-                let mut life = Life::with(journal, found);
+                let mut life = Life::with(journal, found, now);
                 life.look_at_keys(store);
                 life.take_added(past, now);
                 Ok(life)
@@ -111,9 +99,10 @@ impl Life {
                     Err(closed(End::Restore, &reason))
                 }
                 None => {
-                    let journal = store.create_pool_journal(pool, Fact::PoolBegan { from: None, to: None }, now);
+                    let journal =
+                        store.create_pool_journal(pool, Fact::PoolBegan { from: None, to: None }, now.signing);
                     let journal = journal.map_err(|fault| closed(End::Begin, &fault.to_string()))?;
-                    Ok(Life::with(journal, Vec::new()))
+                    Ok(Life::with(journal, Vec::new(), now))
                 }
             },
             Err(fault) => Err(Closed::of(store, pool, &fault)),
@@ -121,7 +110,7 @@ impl Life {
     }
 
     /// TLSA that were served while the journal could not be used are facts from here on, and go as all others do.
-    fn take_added(&mut self, past: Option<&Past>, now: UnixTime) {
+    fn take_added(&mut self, past: Option<&Past>, now: Now) {
         let added = past.iter().flat_map(|past| &past.added).filter(|spki| self.facts().key(**spki).is_none());
         let added: Vec<Spki> = added.copied().collect();
         for spki in &added {
@@ -139,8 +128,8 @@ impl Life {
         }
     }
 
-    pub(super) fn with(journal: JournalFile<PoolFacts>, found: Vec<Diagnostic>) -> Life {
-        let now = Instant::now();
+    pub(super) fn with(journal: JournalFile<PoolFacts>, found: Vec<Diagnostic>, now: Now) -> Life {
+        let now = now.steady;
         Life {
             journal,
             wanted: Wanted::default(),
@@ -154,10 +143,7 @@ impl Life {
             shows: None,
             published: 0,
             published_at: UnixTime(0),
-            wire_at: now,
-            wire_is_asked: false,
-            wire_faults: Vec::new(),
-            wire_failures: 0,
+            own: NextLook::new(now),
             look_at: now,
             round: None,
             elsewhere: None,
@@ -178,28 +164,23 @@ impl Life {
         self.journal.facts()
     }
 
-    /// It is looked at soon.
-    pub fn due_now(&mut self) {
-        self.due = Instant::now();
-    }
-
     /// Records a fact; false where it is not recorded, and must not be acted upon: [`Life::unrecorded`] says why.
-    pub fn record(&mut self, fact: Fact, now: UnixTime) -> bool {
-        match self.journal.append(fact, now) {
+    pub fn record(&mut self, fact: Fact, now: Now) -> bool {
+        match self.journal.append(fact, now.signing) {
             Ok(()) => {
                 self.disk = None;
-                self.due = Instant::now();
+                self.due = now.steady;
                 true
             }
             Err(fault) => {
-                self.is_not_recorded(&fault);
+                self.is_not_recorded(&fault, now);
                 false
             }
         }
     }
 
     /// A fact that contradicts those before is a fault of this program, and no repair of a disk ends it.
-    fn is_not_recorded(&mut self, fault: &AppendFault) {
+    fn is_not_recorded(&mut self, fault: &AppendFault, now: Now) {
         match fault {
             AppendFault::Contradiction { .. } => {
                 tracing::error!("{fault}");
@@ -209,7 +190,7 @@ impl Life {
                 self.disk = Some(fault.to_string());
             }
         }
-        self.due = self.due.min(Instant::now() + RETRY);
+        self.due = self.due.min(now.steady + RETRY);
     }
 
     /// Why the last fact was not recorded.
@@ -219,7 +200,7 @@ impl Life {
 
     /// Makes durable how long what is served stays in caches, where that is news. What caps it where that is more than is
     /// recorded, and cannot be recorded now: TTL and life of signatures.
-    pub fn limit(&mut self, bounds: Bounds, now: UnixTime) -> Option<HostLimits> {
+    pub fn limit(&mut self, bounds: Bounds, now: Now) -> Option<HostLimits> {
         let wanted = HostLimits { ttl: bounds.ttl, life: bounds.life };
         let is_known = self.facts().limits_next == Some(wanted);
         if is_known || self.record(Fact::Limits { ttl: wanted.ttl, life: wanted.life }, now) {
@@ -230,7 +211,7 @@ impl Life {
     }
 
     /// Records what the files name that was not known.
-    pub fn learn(&mut self, now: UnixTime) {
+    pub fn learn(&mut self, now: Now) {
         // All that could contradict earlier facts is tried again here.
         self.refused = None;
         let certificates = self.wanted.current.iter().map(|(spki, kind)| (*spki, Some(*kind), Origin::File));
@@ -268,12 +249,12 @@ impl Life {
 
     /// Takes the steps that serve more, and the addresses that may be served; what takes away, or takes time, waits for
     /// [`Life::advance`].
-    pub fn serve(&mut self, credited: Seconds, clock: Option<String>, now: UnixTime) {
+    pub fn serve(&mut self, credited: Seconds, clock: Option<String>, now: Now) {
         if !self.count_clock(credited, now) {
             return;
         }
         for _ in 0..STEPS_MAX {
-            let plan = self.decide(clock.clone(), now);
+            let plan = self.decide(clock.clone(), now.signing);
             let step = plan.next.clone().filter(|step| matches!(step, Step::Publish(_) | Step::Admit(_)));
             self.plan = Some(plan);
             let Some(step) = step else { return };
@@ -284,39 +265,39 @@ impl Life {
     }
 
     /// Takes all steps that may be taken now; true where what is served changed.
-    pub fn advance(&mut self, store: &Store, credited: Seconds, clock: Option<String>, now: UnixTime) -> bool {
-        self.due = Instant::now() + LOOK_AGAIN;
+    pub fn advance(&mut self, store: &Store, credited: Seconds, clock: Option<String>, now: Now) -> bool {
+        self.due = now.steady + LOOK_AGAIN;
         // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
         self.disk = None;
         if !self.count_clock(credited, now) {
-            self.due = Instant::now() + RETRY;
+            self.due = now.steady + RETRY;
             return false;
         }
         let mut is_served = false;
         for _ in 0..STEPS_MAX {
-            let plan = self.decide(clock.clone(), now);
-            let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
+            let plan = self.decide(clock.clone(), now.signing);
+            let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.signing.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
             self.plan = Some(plan);
             let Some(step) = step else {
-                self.due = Instant::now() + wait;
+                self.due = now.steady + wait;
                 return is_served;
             };
             match crate::control::certs::steps::take(self, store, &step, now) {
                 Taken::Quietly => self.refused = None,
                 Taken::Serving => (is_served, self.refused) = (true, None),
                 Taken::Not => {
-                    self.due = Instant::now() + RETRY;
+                    self.due = now.steady + RETRY;
                     return is_served;
                 }
             }
         }
-        self.due = Instant::now();
+        self.due = now.steady;
         is_served
     }
 
     /// Records a step that changes what is served; false where it is not recorded.
-    pub(super) fn take(&mut self, step: &Step, now: UnixTime) -> bool {
+    pub(super) fn take(&mut self, step: &Step, now: Now) -> bool {
         let text = words::step(self.facts(), step);
         let Some(fact) = step.fact(self.facts()) else { return false };
         let is_taken = self.record(fact, now);
@@ -327,7 +308,7 @@ impl Life {
     }
 
     /// No wait counts what no clock has counted, so that is recorded before anything is decided.
-    pub(super) fn count_clock(&mut self, credited: Seconds, now: UnixTime) -> bool {
+    pub(super) fn count_clock(&mut self, credited: Seconds, now: Now) -> bool {
         let correction = self.facts().correction(credited);
         correction.is_none_or(|fact| self.record(fact, now))
     }

@@ -32,17 +32,21 @@ mod tests {
     use crate::report::certs::{Around, cert_info};
     use crate::roll::hosts::facts::{Fact, Origin};
     use crate::store::Store;
-    use crate::time::{Clocks, UnixTime};
+    use crate::time::{Clocks, Now, UnixTime};
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
     const DAY: u64 = 86_400;
+
+    fn by_all(signing: UnixTime) -> Now {
+        Now { signing, ..Now::read() }
+    }
 
     /// A pool of one key, whose TLSA is served for an hour, with a certificate for some days from now on.
     fn life(folder: &std::path::Path, days: u32, wall: UnixTime) -> Life {
         let store = Store::open(folder).expect("a store");
         let began = Fact::PoolBegan { from: None, to: None };
         let journal = store.create_pool_journal("eu", began, NOW.before(3600)).expect("a journal");
-        let mut life = Life::with(journal, Vec::new());
+        let mut life = Life::with(journal, Vec::new(), by_all(NOW));
         let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
         let pem = key.self_signed(&["mx.example".to_owned()], wall, days).expect("a certificate");
         let leaf = chain::parse_pem(pem.as_bytes()).expect("a chain").leaf;
@@ -52,7 +56,7 @@ mod tests {
             Fact::Named { current: vec![spki], given: Vec::new(), hosts: None },
             Fact::Tlsa { keys: vec![spki] },
         ] {
-            assert!(life.record(fact, NOW.before(3600)), "{:?}", life.unrecorded());
+            assert!(life.record(fact, by_all(NOW.before(3600))), "{:?}", life.unrecorded());
         }
         life.wanted.current.insert(spki, key.kind());
         life.certificates.push(("eu.pem".to_owned(), leaf));
@@ -110,7 +114,7 @@ mod tests {
     fn a_fact_that_contradicts_earlier_ones_is_no_fault_of_the_disk() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut life = life(folder.path(), 90, NOW);
-        assert!(!life.record(Fact::KeyDestroyed { spki: Spki::of(b"never known") }, NOW));
+        assert!(!life.record(Fact::KeyDestroyed { spki: Spki::of(b"never known") }, by_all(NOW)));
         assert_eq!(life.disk, None);
         let texts = |info: &CertInfo| format!("{:?} {:?}", info.blockers, info.must);
         let info = told(&life, Clocks::from(NOW));
@@ -122,7 +126,7 @@ mod tests {
         let count = |code: &str| findings.iter().filter(|finding| finding.code == code).count();
         assert_eq!(count("MX5616"), 1, "{findings:?}");
         assert!(!findings.iter().any(|finding| finding.help.contains("repair the disk")), "{findings:?}");
-        life.learn(NOW);
+        life.learn(by_all(NOW));
         assert_eq!(life.refused, None, "it is tried again when files are read");
     }
 

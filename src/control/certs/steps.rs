@@ -7,7 +7,7 @@ use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::words;
 use crate::store::Store;
-use crate::time::UnixTime;
+use crate::time::Now;
 
 /// What a step led to.
 pub(super) enum Taken {
@@ -20,7 +20,7 @@ pub(super) enum Taken {
 }
 
 /// Takes one step, up to where it is to be served.
-pub(super) fn take(life: &mut Life, store: &Store, step: &Step, now: UnixTime) -> Taken {
+pub(super) fn take(life: &mut Life, store: &Store, step: &Step, now: Now) -> Taken {
     match step {
         Step::Create(kind) => {
             let made = PrivateKey::generate(*kind).map_err(|fault| fault.to_string());
@@ -71,13 +71,7 @@ impl Undone {
 ///
 /// # Errors
 /// Why not; nothing names it then.
-pub(super) fn keep(
-    life: &mut Life,
-    store: &Store,
-    key: &PrivateKey,
-    origin: Origin,
-    now: UnixTime,
-) -> Result<(), Undone> {
+pub(super) fn keep(life: &mut Life, store: &Store, key: &PrivateKey, origin: Origin, now: Now) -> Result<(), Undone> {
     let file = file_name(key.kind(), key.spki());
     store.keep_pool_key(life.name(), &file, key).map_err(|fault| Undone::Disk(fault.to_string()))?;
     let fact = Fact::KeyKnown { spki: key.spki(), kind: Some(key.kind()), origin, file };
@@ -89,7 +83,7 @@ pub(super) fn keep(
 }
 
 /// The private half of a removed key is wiped: said first, so that a start finishes what a crash leaves.
-fn destroy(life: &mut Life, store: &Store, spki: Spki, now: UnixTime) -> Result<(), Undone> {
+fn destroy(life: &mut Life, store: &Store, spki: Spki, now: Now) -> Result<(), Undone> {
     let file = life.facts().key(spki).map(|key| key.file.clone()).unwrap_or_default();
     let text = words::step(life.facts(), &Step::Destroy(spki));
     if !life.record(Fact::KeyDestroyed { spki }, now) {

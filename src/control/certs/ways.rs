@@ -14,7 +14,7 @@ use crate::roll::hosts::way::{has_arrived, inherited, last_wait, wanted};
 use crate::roll::hosts::{Policy, Wanted};
 use crate::roll::item::Version;
 use crate::store::Store;
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Now, Seconds, UnixTime};
 use crate::world::pools::{Joined, KnownWay, Left, Route, WayServed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -39,14 +39,14 @@ pub(in crate::control) struct Shows {
 
 impl Certs {
     /// The ways that an earlier process began and that have not ended, before any tenant is read.
-    pub fn restore_ways(&mut self, store: &Store, now: UnixTime) -> Vec<KnownWay> {
+    pub fn restore_ways(&mut self, store: &Store, now: Now) -> Vec<KnownWay> {
         let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
         let listed = self.read_ways(store);
         for way in all_names(store.way_names(), &listed) {
             let (why, fix) = match store.pool_journal(&way) {
                 Ok(Some(mut journal)) => {
-                    journal.mend(now).into_iter().for_each(|finding| self.tell(finding));
-                    let mut life = Life::with(journal, Vec::new());
+                    journal.mend(now.signing).into_iter().for_each(|finding| self.tell(finding));
+                    let mut life = Life::with(journal, Vec::new(), now);
                     life.count_clock(self.credited, now);
                     if let Some(between) = life.facts().between.clone() {
                         self.lives.insert(way.clone(), life);
@@ -85,7 +85,7 @@ impl Certs {
     }
 
     /// Makes durable who is on a way.
-    pub fn join_ways(&mut self, store: &Store, joined: Vec<Joined>, now: UnixTime) {
+    pub fn join_ways(&mut self, store: &Store, joined: Vec<Joined>, now: Now) {
         for joined in joined {
             if let Err(reason) = self.join(store, &joined, now) {
                 let Joined { way, left, .. } = &joined;
@@ -105,9 +105,9 @@ impl Certs {
     }
 
     /// What the disk refused is tried again; true where that may have changed what is served.
-    pub fn join_again(&mut self, store: &Store, now: UnixTime) -> bool {
+    pub fn join_again(&mut self, store: &Store, now: Now) -> bool {
         let unkept = std::mem::take(&mut self.unkept);
-        self.join_at = Instant::now() + RETRY;
+        self.join_at = now.steady + RETRY;
         let was_some = !unkept.is_empty();
         // Older ways first: younger ones may begin at them.
         let mut again: Vec<Joined> = unkept.into_values().collect();
@@ -119,7 +119,7 @@ impl Certs {
         was_some && self.unkept.is_empty()
     }
 
-    fn join(&mut self, store: &Store, joined: &Joined, now: UnixTime) -> Result<(), String> {
+    fn join(&mut self, store: &Store, joined: &Joined, now: Now) -> Result<(), String> {
         let Joined { way, left, route, endpoints, news } = joined;
         let leaf = self.leaf(left);
         // A pool that tenants were served from before a restart may be in no file any more.
@@ -135,11 +135,11 @@ impl Certs {
             return Ok(());
         }
         let bounds = self.bounds;
-        let inherited = served.map(|life| inherited(life.facts(), bounds.margin, now));
+        let inherited = served.map(|life| inherited(life.facts(), bounds.margin, now.signing));
         if !self.lives.contains_key(way) {
             let began = Fact::PoolBegan { from: Some(route.from.join(" ")), to: Some(route.to.clone()) };
-            let journal = store.create_pool_journal(way, began, now).map_err(|fault| fault.to_string())?;
-            let mut life = Life::with(journal, Vec::new());
+            let journal = store.create_pool_journal(way, began, now.signing).map_err(|fault| fault.to_string())?;
+            let mut life = Life::with(journal, Vec::new(), now);
             // All that no clock counted before this was is nothing to it.
             life.count_clock(self.credited, now);
             self.lives.insert(way.clone(), life);
@@ -189,11 +189,11 @@ impl Certs {
     }
 
     /// What is served on a way; recorded when this returns.
-    pub fn serve_way(&mut self, store: &Store, way: &str, now: UnixTime) -> WayServed {
+    pub fn serve_way(&mut self, store: &Store, way: &str, now: Now) -> WayServed {
         let Some(to) = self.ways.get(way).map(|route| route.to.clone()) else {
             return if self.unkept.contains_key(way) { WayServed::AsBefore } else { WayServed::Ended };
         };
-        self.want_way(way, now);
+        self.want_way(way, now.signing);
         let (credited, clock) = (self.credited, self.clock.clone());
         let Some(life) = self.lives.get_mut(way) else { return WayServed::AsBefore };
         life.learn(now);
@@ -202,7 +202,7 @@ impl Certs {
         if let Err(fault) = self.keep_ways(store) {
             tracing::warn!(POOL = way, "what is served on it is in its journal only: {fault}");
         }
-        if self.homes_are_kept && self.has_arrived(way, &to, now) {
+        if self.homes_are_kept && self.has_arrived(way, &to, now.signing) {
             tracing::info!(POOL = way, "its tenants have arrived");
             self.end_way(store, way);
             return WayServed::Ended;
@@ -250,10 +250,10 @@ impl Certs {
     }
 
     /// A way is looked at once its last wait is over, so that its end is noticed then.
-    pub(super) fn look_at_end(&mut self, way: &str, now: UnixTime) {
+    pub(super) fn look_at_end(&mut self, way: &str, now: Now) {
         let Some(life) = self.lives.get_mut(way) else { return };
-        let Some(at) = last_wait(life.facts(), life.policy.margin).filter(|at| *at >= now) else { return };
-        life.due = life.due.min(Instant::now() + Duration::from_secs(at.0 - now.0 + 1));
+        let Some(at) = last_wait(life.facts(), life.policy.margin).filter(|at| *at >= now.signing) else { return };
+        life.due = life.due.min(now.steady + Duration::from_secs(at.0 - now.signing.0 + 1));
     }
 
     /// Nobody is on this way any more, or may come back to it.

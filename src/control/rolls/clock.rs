@@ -5,8 +5,7 @@
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::{self, Evidence, Told};
 use crate::store::signing_clock::SigningClock;
-use crate::time;
-use crate::time::{Clocks, Seconds, UnixTime};
+use crate::time::{Clocks, Now, Seconds, UnixTime};
 use std::path::Path;
 
 /// By how much signatures begin earlier and end later, so that they are valid by every reading of the clocks.
@@ -87,8 +86,8 @@ impl Clock {
     }
 
     /// Why the wall clock cannot be right; none: nothing speaks against it.
-    pub fn refuted(&self, evidence: &Evidence, is_overruled: bool) -> Option<String> {
-        clock::refuted(time::wall(), &self.told.mark, evidence, is_overruled)
+    pub fn refuted(&self, evidence: &Evidence, is_overruled: bool, now: Now) -> Option<String> {
+        clock::refuted(now.wall, &self.told.mark, evidence, is_overruled)
     }
 
     /// Whether its mark may be written into the folder.
@@ -112,15 +111,15 @@ impl Clock {
     }
 
     /// The wall clock minus the signing clock, in seconds.
-    pub fn ahead(&self) -> i64 {
-        let (wall, now) = (time::wall().0, time::now().0);
+    pub fn ahead(&self, now: Now) -> i64 {
+        let (wall, now) = (now.wall.0, now.signing.0);
         let ahead = i64::try_from(wall).unwrap_or(i64::MAX) - i64::try_from(now).unwrap_or(i64::MAX);
         if ahead.abs() <= 1 { 0 } else { ahead }
     }
 
     /// Both clocks now.
-    pub fn clocks(&self) -> Clocks {
-        Clocks::apart(time::now(), self.ahead())
+    pub fn clocks(&self, now: Now) -> Clocks {
+        Clocks::apart(now.signing, self.ahead(now))
     }
 
     /// What stands against it.

@@ -15,7 +15,7 @@ use crate::sign::key::PublicKey;
 use crate::store::Store;
 use crate::store::frozen::{Cause, Silence};
 use crate::store::records::{Records, Trust};
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 use crate::world::zones::ZoneState;
 use std::path::Path;
 
@@ -136,7 +136,7 @@ impl Rolls {
         store: &Store,
         roll: &mut ZoneRoll,
         apex: &Name,
-        now: UnixTime,
+        now: Now,
     ) -> Result<(), Box<Diagnostic>> {
         let text = apex.to_string();
         let Some(past) = self.records(store).of(&text).cloned() else { return Ok(()) };
@@ -156,8 +156,8 @@ impl Rolls {
                 format!("an old copy is served, with other keys than were published: {reason}")
             }
             (Fit::Apart, None) => {
-                let past = past.apart_from(now);
-                let frozen = apart(&store.zone_folder(apex), roll.facts(), &past, now);
+                let past = past.apart_from(now.signing);
+                let frozen = apart(&store.zone_folder(apex), roll.facts(), &past, now.signing);
                 let kept = self.records(store);
                 if let Err(fault) = store.keep_records(kept, vec![(text, past)]) {
                     tracing::warn!(ZONE = %apex, "since when it is silent is not kept: {fault}");

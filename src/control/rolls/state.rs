@@ -3,7 +3,7 @@
 //! A zone's journal has one owner, and this is it. Private halves are read once; what cannot be used is tried again when an
 //! operator asks for it.
 
-use crate::control::rolls::look::NextLook;
+use crate::control::life::{NextLook, RETRY};
 use crate::control::rolls::past::Word;
 use crate::control::rolls::{Shift, build, limits};
 use crate::diagnostic::Diagnostic;
@@ -22,7 +22,7 @@ use crate::store::frozen::{Cause, Silence};
 use crate::store::proof::{challenge, unproved};
 use crate::store::records::{Records, Unsigned};
 use crate::store::{Store, ZoneKeys};
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 use crate::world::zones::{KeySet, Keys, ParentWish, ZoneState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,9 +33,6 @@ use crate::store::journal::file::{AppendFault, JournalFile};
 /// After a start, parents that others serve are first asked after this, at most: a server that starts has other things to
 /// do, and one that is only tried asks nobody.
 const PARENT_FIRST: Duration = Duration::from_secs(60);
-
-/// When what the disk refused is tried again.
-const RETRY: Duration = Duration::from_secs(10);
 
 /// All zones that have keys.
 #[derive(Default)]
@@ -151,8 +148,8 @@ impl Built {
 }
 
 impl ZoneRoll {
-    fn new(loaded: ZoneKeys) -> ZoneRoll {
-        let now = Instant::now();
+    fn new(loaded: ZoneKeys, now: Now) -> ZoneRoll {
+        let now = now.steady;
         ZoneRoll {
             journal: loaded.journal,
             private: loaded.private,
@@ -190,7 +187,7 @@ impl ZoneRoll {
 
     /// Entry keys whose private halves cannot be used, or can again, sign DNSKEY no more, or again: caches will hold the
     /// RRset as it is signed, so that is a fact before it is served.
-    pub(super) fn note_silent(&mut self, now: UnixTime) {
+    pub(super) fn note_silent(&mut self, now: Now) {
         let is_lost = |tag: u16| self.unreadable.iter().any(|(lost, _)| *lost == tag);
         let entries = self.facts().keys.iter().filter(|key| key.is_live() && key.role != Role::Zsk);
         let turned = entries.filter(|key| !key.file.is_empty() && key.silent != is_lost(key.public.tag));
@@ -201,16 +198,16 @@ impl ZoneRoll {
     }
 
     /// What is served is made anew with the next publication.
-    pub(super) fn build_again(&mut self) {
-        (self.built, self.due) = (None, Instant::now());
+    pub(super) fn build_again(&mut self, now: Now) {
+        (self.built, self.due) = (None, now.steady);
     }
 
     /// Records a fact; false where it is not recorded, and must not be acted upon.
-    pub fn record(&mut self, fact: Fact, now: UnixTime) -> bool {
-        match self.journal.append(fact, now) {
+    pub fn record(&mut self, fact: Fact, now: Now) -> bool {
+        match self.journal.append(fact, now.signing) {
             Ok(()) => {
                 self.disk = None;
-                self.due = Instant::now();
+                self.due = now.steady;
                 true
             }
             Err(fault) => {
@@ -220,7 +217,7 @@ impl ZoneRoll {
                         self.disk = Some(fault.to_string())
                     }
                 }
-                self.due = self.due.min(Instant::now() + RETRY);
+                self.due = self.due.min(now.steady + RETRY);
                 false
             }
         }
@@ -251,9 +248,9 @@ impl ZoneRoll {
     }
 
     /// A zone that became unsigned is signed again by the keys that it has; false where they cannot be used.
-    fn sign_again(&mut self, zone: &ZoneState, shift: Shift, now: UnixTime) -> bool {
+    fn sign_again(&mut self, zone: &ZoneState, shift: Shift, now: Now) -> bool {
         let mut facts = self.facts().clone();
-        let proved = facts.take(&Fact::SignedWanted {}, now).and_then(|()| self.key_set(zone, &facts, shift));
+        let proved = facts.take(&Fact::SignedWanted {}, now.signing).and_then(|()| self.key_set(zone, &facts, shift));
         match proved {
             Ok(_) => {
                 self.refused = None;
@@ -302,7 +299,7 @@ impl Rolls {
     }
 
     /// The keys of a zone: those that it has here already, or those of its folder, made at its first start.
-    pub fn keys(&mut self, store: &Store, folder: &Path, zone: &ZoneState, now: UnixTime) -> Keys {
+    pub fn keys(&mut self, store: &Store, folder: &Path, zone: &ZoneState, now: Now) -> Keys {
         // Two servers would make different keys for one zone.
         let elsewhere = self.elsewhere.as_ref().filter(|_| !store.has_journal(&zone.apex));
         if let Some(reason) = self.silence.as_ref().or(elsewhere) {
@@ -340,7 +337,7 @@ impl Rolls {
         }
     }
 
-    fn open(&mut self, store: &Store, zone: &ZoneState, now: UnixTime) -> Result<(), Box<Diagnostic>> {
+    fn open(&mut self, store: &Store, zone: &ZoneState, now: Now) -> Result<(), Box<Diagnostic>> {
         self.zones.remove(&zone.apex);
         let layout = build::layout(&zone.policy);
         // Caches may hold what was served without signatures, and the first keys' own limits count from the start.
@@ -352,12 +349,12 @@ impl Rolls {
         };
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).chain(new_keys).collect();
         let may_begin = |begun| self.may_begin(store, zone, begun);
-        let loaded = store.zone_keys_if(&zone.apex, layout, zone.policy.algorithm, &first, may_begin, now);
+        let loaded = store.zone_keys_if(&zone.apex, layout, zone.policy.algorithm, &first, may_begin, now.signing);
         let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
         if loaded.is_new {
             self.first_made.insert(zone.apex.clone());
         }
-        let mut roll = ZoneRoll::new(loaded);
+        let mut roll = ZoneRoll::new(loaded, now);
         roll.note_silent(now);
         self.judge(store, &mut roll, &zone.apex, now)?;
         self.words.remove(&zone.apex);
@@ -369,9 +366,9 @@ impl Rolls {
     }
 
     /// Keys were brought in.
-    pub fn take_in(&mut self, apex: &Name, loaded: ZoneKeys) {
+    pub fn take_in(&mut self, apex: &Name, loaded: ZoneKeys, now: Now) {
         self.unsigned.remove(apex);
-        self.zones.insert(apex.clone(), ZoneRoll::new(loaded));
+        self.zones.insert(apex.clone(), ZoneRoll::new(loaded, now));
     }
 
     /// A key of this zone failed: its files are read again before it is served.

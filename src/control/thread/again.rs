@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::addresses::Addresses;
 use crate::store::frozen;
+use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -75,7 +76,7 @@ impl Mind {
 
     /// Zones whose keys could not be read or made; true where some still cannot.
     fn try_keys(&mut self) -> bool {
-        let (is_read, is_unread) = self.rolls.try_unread(&self.store);
+        let (is_read, is_unread) = self.rolls.try_unread(&self.store, Now::read());
         let is_tried = |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if frozen::is_passing(reason.code));
         let tried: Vec<Name> =
             self.world.zones.iter().filter(|(_, zone)| is_tried(zone)).map(|(apex, _)| apex.clone()).collect();

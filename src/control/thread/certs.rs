@@ -4,6 +4,7 @@
 
 use crate::cert::{Roots, Spki};
 use crate::control::certs::{Bounds, Life};
+use crate::control::life::{RETRY, SETTLED, UNSEEN_MAX};
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
@@ -13,7 +14,7 @@ use crate::report::certs::findings::{Expected, findings};
 use crate::report::view::View;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::HostLimits;
-use crate::time::{self, UnixTime};
+use crate::time::{self, Now, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
@@ -23,12 +24,6 @@ use std::time::{Duration, Instant};
 const FILES_EVERY: Duration = Duration::from_secs(2);
 /// How often the files of private keys that wait are looked after.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
-/// After this a publication is looked for: workers take a new snapshot with each batch, thousands of times in it.
-const SETTLED: Duration = Duration::from_secs(1);
-/// How often a publication that was not seen is looked for, at least.
-const UNSEEN_MAX: Duration = Duration::from_secs(60);
-/// When a look that found no place is asked for again.
-pub(super) const RETRY: Duration = Duration::from_secs(10);
 
 /// A file as the system describes it: other numbers mean that its content may be other.
 type Print = (u64, u64, u64, i64, i64);
@@ -76,7 +71,7 @@ impl Mind {
     /// When the next thing about pools is due.
     pub(super) fn pools_next(&self) -> Option<Instant> {
         let dues = self.certs.lives.values().map(|life| {
-            let wire = Some(life.wire_at).filter(|_| life.is_unseen() && !life.wire_is_asked);
+            let wire = Some(life.own.at).filter(|_| life.is_unseen() && !life.own.is_asked);
             let look = Some(life.look_at).filter(|_| self.is_looked_at(life) && life.round.is_none());
             [Some(life.due), wire, look].into_iter().flatten().min()
         });
@@ -88,7 +83,7 @@ impl Mind {
     /// Pools are told what the clock tells.
     pub(super) fn tell_clock(&mut self) {
         let doubt = self.clock.doubt().map(str::to_owned);
-        self.certs.take_clock(self.clock.credited(), doubt, time::now());
+        self.certs.take_clock(self.clock.credited(), doubt, Now::read());
     }
 
     pub(super) fn is_looked_at(&self, life: &Life) -> bool {
@@ -115,13 +110,13 @@ impl Mind {
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| life.due <= now).map(|(pool, _)| pool.clone()).collect();
         let is_again = self.certs.join_next().is_some_and(|at| at <= now);
-        is_other |= is_again && self.certs.join_again(&self.store, time::now());
+        is_other |= is_again && self.certs.join_again(&self.store, Now::read());
         let is_tried = self.certs.again_next().is_some_and(|at| at <= now);
         if is_tried {
-            self.certs.try_again();
+            self.certs.try_again(Now::read());
         }
         for pool in &due {
-            if self.certs.advance(&self.store, pool, time::now()) {
+            if self.certs.advance(&self.store, pool, Now::read()) {
                 is_other = true;
             }
         }
@@ -194,7 +189,7 @@ impl Mind {
         let bounds = used.map(|zone| (zone.policy.signature_life + after, zone.policy.margin));
         let bounds = bounds.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
         let bounds = bounds.map(|(life, margin)| Bounds { ttl, life, margin });
-        let capped = self.certs.bound(bounds, time::now());
+        let capped = self.certs.bound(bounds, Now::read());
         let pools = &self.world.pools;
         self.certs.keep_only(|pool| pools.is_there(pool));
         capped
@@ -202,35 +197,35 @@ impl Mind {
 
     /// After a publication: what was published, and when to look for it. Of a pool without tenants nobody holds anything.
     pub(super) fn note_pools(&mut self) {
-        let (now, snapshot) = (time::now(), self.version);
+        let (now, snapshot) = (Now::read(), self.version);
         for (pool, life) in &mut self.certs.lives {
             let is_new = life.published != life.facts().records;
-            (life.published, life.published_at) = (life.facts().records, now);
+            (life.published, life.published_at) = (life.facts().records, now.signing);
             if !life.is_unseen() {
                 continue;
             }
             if !self.world.pools.has_tenants(pool) {
-                life.record(served(life, snapshot, now), now);
+                life.record(served(life, snapshot, now.signing), now);
                 life.published = life.facts().records;
             } else if is_new {
-                (life.wire_failures, life.wire_at) = (0, Instant::now() + SETTLED);
+                (life.own.failures, life.own.at) = (0, now.steady + SETTLED);
             }
         }
     }
 
     /// Looks on the wire for what was published.
     fn ask_wire(&mut self) {
-        let now = Instant::now();
-        let is_due = |life: &&Life| life.is_unseen() && !life.wire_is_asked && life.wire_at <= now;
+        let now = Now::read();
+        let is_due = |life: &&Life| life.is_unseen() && !life.own.is_asked && life.own.at <= now.steady;
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
             let sample = self.sample(&pool);
             let (Some(observer), Some(life)) = (&self.observer, self.certs.lives.get_mut(&pool)) else { continue };
-            life.wire_at = now + RETRY;
+            life.own.at = now.steady + RETRY;
             let Some((apex, label)) = sample else {
                 // Those that it has have records of their own: caches hold nothing of the pool.
-                life.record(served(life, self.version, time::now()), time::now());
+                life.record(served(life, self.version, now.signing), now);
                 continue;
             };
             let Ok(endpoint) = Name::below(&label, &apex) else { continue };
@@ -241,7 +236,7 @@ impl Mind {
                 addresses: life.facts().served_addresses().into_iter().collect(),
                 through: life.published,
             };
-            life.wire_is_asked = observer.ask(&apex, look);
+            life.own.is_asked = observer.ask(&apex, look);
         }
     }
 
@@ -249,23 +244,23 @@ impl Mind {
     pub(super) fn pool_seen(&mut self, pool: &str, through: u64, outcome: Result<(), Vec<String>>) {
         let snapshot = self.version;
         let Some(life) = self.certs.lives.get_mut(pool) else { return };
-        life.wire_is_asked = false;
+        life.own.is_asked = false;
         self.is_pool_news = true;
+        let now = Now::read();
         match outcome {
             Ok(()) if through == life.published => {
-                (life.wire_faults, life.wire_failures) = (Vec::new(), 0);
-                let now = time::now();
-                if life.record(served(life, snapshot, now), now) {
+                (life.own.faults, life.own.failures) = (Vec::new(), 0);
+                if life.record(served(life, snapshot, now.signing), now) {
                     tracing::info!(POOL = pool, SNAPSHOT = snapshot, "seen on the wire");
                 }
                 life.published = life.facts().records;
             }
             // It was published again meanwhile, and that is what must be seen.
-            Ok(()) => life.wire_at = Instant::now() + SETTLED,
+            Ok(()) => life.own.at = now.steady + SETTLED,
             Err(faults) => {
-                life.wire_failures = life.wire_failures.saturating_add(1);
-                let after = SETTLED * 2u32.saturating_pow(life.wire_failures.min(6));
-                (life.wire_faults, life.wire_at) = (faults, Instant::now() + after.min(UNSEEN_MAX));
+                life.own.failures = life.own.failures.saturating_add(1);
+                let after = SETTLED * 2u32.saturating_pow(life.own.failures.min(6));
+                (life.own.faults, life.own.at) = (faults, now.steady + after.min(UNSEEN_MAX));
             }
         }
     }
@@ -283,7 +278,13 @@ impl Mind {
             // Only names that an operator wrote are held against certificates: tenants come and go.
             let settings = self.certs.settings(pool);
             let expected = Expected { names: &settings.names, webpki: settings.webpki };
-            found.extend(findings(&life.state(pool), &shown, life.plan.as_ref(), expected, self.clock.clocks()));
+            found.extend(findings(
+                &life.state(pool),
+                &shown,
+                life.plan.as_ref(),
+                expected,
+                self.clock.clocks(Now::read()),
+            ));
         }
         found.extend(self.strange_tenants());
         self.pool_gauges();

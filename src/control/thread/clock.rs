@@ -6,7 +6,7 @@
 use super::{Mind, SLEEP_MAX};
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
-use crate::time::Seconds;
+use crate::time::{Now, Seconds};
 use std::time::Instant;
 
 impl Mind {
@@ -54,14 +54,14 @@ impl Mind {
     /// Exit code and reason, where recorded facts say otherwise and are not overruled, or that time cannot be.
     pub(super) fn confirm_clock(&mut self, against: Against, dry_run: bool) -> Result<(), (u8, String)> {
         let overrule = against == Against::Overruled;
-        if let Some(why) = self.clock.refuted(&self.evidence(), overrule) {
+        if let Some(why) = self.clock.refuted(&self.evidence(), overrule, Now::read()) {
             let help = if overrule { "set the clock" } else { OVERRULE };
             return Err((4, format!("{why}\nhelp: {help}")));
         }
         if dry_run {
             return Ok(());
         }
-        let ahead = self.clock.ahead();
+        let ahead = self.clock.ahead(Now::read());
         let is_news = self.clock.confirm();
         tracing::info!(SECONDS = ahead, overrule, "an operator confirms that the wall clock is right");
         if is_news {

@@ -15,7 +15,7 @@ use crate::dns::name::{Name, ROOT, labels};
 use crate::protocol::request::{Command, ServerRequest, TenantRequest};
 use crate::protocol::{Line, TenantInfo};
 use crate::report::view::finding;
-use crate::time;
+use crate::time::{self, Now};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -41,9 +41,9 @@ impl Mind {
             tracing::warn!("the folders of zones and keys, the control socket and its group change at a restart only");
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config };
-        self.rolls.read_again(&self.store);
+        self.rolls.read_again(&self.store, Now::read());
         self.rolls.asker.configure(self.config.clone());
-        self.certs.configure(self.config.clone());
+        self.certs.configure(self.config.clone(), Now::read());
         self.know_all();
         self.world.configure(self.config.clone());
         self.world.thaw();

@@ -5,7 +5,7 @@
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::store::{LastGood, StoreFault};
-use crate::time;
+use crate::time::{self, Now};
 use crate::world::Known;
 use crate::zone::master;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ impl Mind {
         let now = time::now();
         // Nothing is decided by a clock that went on uncounted, or that is in doubt.
         self.tell_clock();
-        let ways = self.certs.restore_ways(&self.store, now);
+        let ways = self.certs.restore_ways(&self.store, Now::read());
         self.world.pools.restore_ways(ways, now.0);
         self.read_roots();
         let changes = self.source.first();

@@ -7,7 +7,7 @@ use crate::control::outside::{SIGNED_ANYWAY, signed_anyway};
 use crate::control::rolls::ZoneRoll;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::zone::facts::Fact;
-use crate::time;
+use crate::time::Now;
 
 /// Code of a zone that is to be signed again, and cannot be.
 const UNSIGNED_ANYWAY: &str = "MX5514";
@@ -19,7 +19,7 @@ impl Mind {
             let text = apex.to_string();
             let is_wanted = self.config.zone_settings(text.trim_end_matches('.')).signed;
             let facts = roll.facts();
-            if is_wanted && facts.insecure_wanted && !facts.unsigned && roll.record(Fact::SignedWanted {}, time::now())
+            if is_wanted && facts.insecure_wanted && !facts.unsigned && roll.record(Fact::SignedWanted {}, Now::read())
             {
                 tracing::info!(ZONE = %apex, "it stays signed, as the configuration wants it again");
             }

@@ -2,16 +2,16 @@
 //!
 //! A look that failed never counts as seen. Whatever a host that senders may meet was seen to show is served at once.
 
-use super::certs::RETRY;
 use super::{Mind, StartFault};
 use crate::cert::chain::{Chain, Expected};
 use crate::config::Networks;
 use crate::control::certs::Life;
 use crate::control::event::Event;
 use crate::control::foresee;
+use crate::control::life::RETRY;
 use crate::dns::name::Name;
 use crate::probe::{self, HostsSeen, Manner, Prober, Round};
-use crate::time;
+use crate::time::{self, Now};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc::Sender;
@@ -75,7 +75,7 @@ impl Mind {
         let (hosts, refused) = where_to_look(life, &self.config.probe.networks);
         life.look_at = now + every(self.config.probe.every, pool);
         if life.pass_over(&refused, time::now()) {
-            life.due_now();
+            life.due = Now::read().steady;
             self.is_pool_news = true;
         }
         if hosts.is_empty() {
@@ -106,12 +106,12 @@ impl Mind {
             let expected = Expected { spki: None, names: &names, now: wall, roots };
             chain.flaws(&expected).iter().map(ToString::to_string).collect()
         };
-        let is_news = life.saw(seen, &judge, time::now());
-        life.due_now();
+        let is_news = life.saw(seen, &judge, Now::read());
+        life.due = Now::read().steady;
         self.is_pool_news = true;
         if is_news {
             // Whatever a host was seen to show is served at once.
-            self.certs.advance(&self.store, &pool, time::now());
+            self.certs.advance(&self.store, &pool, Now::read());
             self.serve_pools(false);
         }
         self.end_looks(&pool);

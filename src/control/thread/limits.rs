@@ -8,7 +8,7 @@ use crate::control::rolls::{ZoneRoll, limits};
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::zone::facts::{Fact, Limits};
-use crate::time::{self, UnixTime};
+use crate::time::Now;
 use crate::world::zones::Keys;
 
 /// Codes of limits that cannot be recorded: of a zone, and of a pool.
@@ -38,7 +38,7 @@ impl Mind {
     }
 
     fn limit_zones(&mut self) -> Vec<Diagnostic> {
-        let (now, shift, mut found) = (time::now(), self.rolls.shift, Vec::new());
+        let (now, shift, mut found) = (Now::read(), self.rolls.shift, Vec::new());
         let unsigned = self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None));
         self.rolls.note_unsigned(&self.store, unsigned);
         self.world.pools.ttl_cap = None;
@@ -81,7 +81,7 @@ impl Mind {
 
 /// Makes durable how long what is to be served may stay in caches, where that is news; what caps it where that is more than
 /// is recorded, and cannot be recorded now.
-fn limit(roll: &mut ZoneRoll, wanted: Limits, now: UnixTime) -> Limits {
+fn limit(roll: &mut ZoneRoll, wanted: Limits, now: Now) -> Limits {
     if roll.facts().limits_next == Some(wanted) || roll.record(Fact::Limits(wanted), now) {
         return Limits::UNBOUNDED;
     }

@@ -16,12 +16,12 @@ use crate::roll::zone::check::{KeyId, KeySet};
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::goal::Focus;
 use crate::roll::zone::parent::match_ds;
-use crate::time;
+use crate::time::Now;
 use crate::world::World;
 use crate::world::zones::{Keys, ZoneState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often our own parent zone is asked for a DS that is awaited.
 const OWN_PARENT: Duration = Duration::from_secs(1);
@@ -87,8 +87,8 @@ pub(super) fn own_parent_seen(apex: &Name, roll: &mut ZoneRoll, server: SocketAd
             OWN_PARENT
         }
     };
-    roll.parent.answered(Vec::new(), span);
-    roll.due = Instant::now();
+    roll.parent.answered(Vec::new(), span, Now::read());
+    roll.due = Now::read().steady;
 }
 
 /// A parent that others serve was asked, at all of its addresses.
@@ -111,8 +111,8 @@ pub(super) fn parent_seen(apex: &Name, roll: &mut ZoneRoll, round: &ParentRound,
     }
     let is_quiet = is_settled(roll) && roll.plan.as_ref().is_none_or(|plan| plan.focus == Focus::Rest);
     let poll = Duration::from_secs(poll);
-    roll.parent.answered(Vec::new(), if is_quiet { PARENT_AT_REST.max(poll) } else { poll });
-    roll.due = Instant::now();
+    roll.parent.answered(Vec::new(), if is_quiet { PARENT_AT_REST.max(poll) } else { poll }, Now::read());
+    roll.due = Now::read().steady;
 }
 
 /// An address of a family that this machine cannot reach, where the same name server answered at another.
@@ -151,24 +151,24 @@ fn note_servers(roll: &mut ZoneRoll, servers: &[String], own: bool, rounds_apart
     if known.eq(servers.iter()) && parent.own == own && parent.rounds_apart == rounds_apart {
         return;
     }
-    roll.record(Fact::ParentServers { servers: servers.to_vec(), own, rounds_apart }, time::now());
+    roll.record(Fact::ParentServers { servers: servers.to_vec(), own, rounds_apart }, Now::read());
 }
 
 /// Records what an address of the parent gave, where that is news.
 fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &DsSeen) {
-    let now = time::now();
+    let now = Now::read();
     let facts = roll.facts();
     let (tags, unknown) = match_ds(apex, facts.keys.iter().map(|key| &key.public), &seen.ds);
     let ours = facts.keys.iter().filter(|key| tags.contains(&key.public.tag)).map(|key| key.id);
     let decode = |hex: &String| data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
     let set: KeySet = ours.chain(unknown.iter().map(|hex| KeyId::foreign(&decode(hex)))).collect();
     if !facts.parent.own {
-        let (inception, expiration, at) = (seen.inception, seen.expires, Instant::now());
+        let (inception, expiration, at) = (seen.inception, seen.expires, now.steady);
         roll.parent_signed = Some(ParentSigned { inception, expiration, at });
     }
     let facts = roll.facts();
     let (ttl, span) = (seen.ttl.max(seen.original_ttl), seen.expires.0.saturating_sub(seen.inception.0));
-    if !facts.parent.is_news(server, &set, (ttl, span), now) {
+    if !facts.parent.is_news(server, &set, (ttl, span), now.signing) {
         return;
     }
     let text = set.iter().map(|id| id.tag.to_string()).collect::<Vec<_>>().join(", ");

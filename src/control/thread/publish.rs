@@ -127,7 +127,7 @@ impl Mind {
 
     /// Shows how the keys of all zones stand.
     pub(super) fn roll_gauges(&self) {
-        let clocks = self.clock.clocks();
+        let clocks = self.clock.clocks(Now::read());
         self.metrics.set(|all| {
             for (apex, zone) in &self.world.zones {
                 let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
@@ -144,7 +144,7 @@ impl Mind {
 
     /// Shows how the pools stand.
     pub(super) fn pool_gauges(&self) {
-        let clocks = self.clock.clocks();
+        let clocks = self.clock.clocks(Now::read());
         self.metrics.set(|all| {
             let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
             all.pools = lives.map(|(pool, life)| (pool.clone(), pool_gauge(life, clocks))).collect();

@@ -6,6 +6,7 @@
 mod turns;
 
 use crate::control::event::Event;
+use crate::control::life::{LOOK_AGAIN, NextLook, RETRY, SETTLED, STEPS_MAX, UNSEEN_MAX};
 use crate::control::rolls::findings::findings;
 use crate::control::rolls::{Shift, ZoneRoll, build};
 use crate::control::thread::{Mind, StartFault, parents};
@@ -16,23 +17,13 @@ use crate::roll::life::Facts;
 use crate::roll::zone::plan::{Block, Blocker, plan};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Conditions, facts::Fact, fold::ZoneFacts, words};
-use crate::time::{self, UnixTime};
+use crate::time::{Now, UnixTime};
 use crate::world::zones::{Keys, ZoneState};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-/// Steps of one zone between two publications, at most: making keys and marking them shows nothing.
-const STEPS_MAX: usize = 8;
 /// Publications for steps in one go, at most; then other events have their turn.
 const ROUNDS_MAX: usize = 4;
-/// The longest time between two looks at what a zone's keys need.
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
-/// When a step that failed is tried again.
-const RETRY: Duration = Duration::from_secs(10);
-/// After this a publication is looked for: workers take a new snapshot with each batch, thousands of times in it.
-const SETTLED: Duration = Duration::from_secs(1);
-/// How often a publication that was not seen is looked for, at least.
-const UNSEEN_MAX: Duration = Duration::from_secs(60);
 /// How often all zones are looked at from outside though nothing changed (I34 of the design).
 const AT_REST: Duration = Duration::from_secs(600);
 
@@ -92,7 +83,7 @@ impl Mind {
 
     /// Takes the steps of a zone that may be taken now, up to the first that is to be served: its keys from then on.
     fn advance(&mut self, apex: &Name) -> Option<Keys> {
-        let turn = self.turn(apex);
+        let (now, turn) = (Now::read(), self.turn(apex));
         let zone = self.world.zones.get(apex)?;
         let is_ready = matches!(zone.keys, Keys::Loaded(_)) && zone.content().is_some();
         let shift = self.rolls.shift;
@@ -100,7 +91,7 @@ impl Mind {
         let own_parent = parents::silent_parent(&self.world, zone);
         let roll = self.rolls.zones.get_mut(apex)?;
         self.is_news = true;
-        roll.due = Instant::now() + LOOK_AGAIN;
+        roll.due = now.steady + LOOK_AGAIN;
         // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
         // Files that another server writes are left alone, and that they are is told as what it is.
         let put_back = |roll: &mut ZoneRoll| roll.journal().put_back().err().map(|fault| fault.to_string());
@@ -110,19 +101,18 @@ impl Mind {
         }
         // No wait counts what no clock has counted, so that is recorded before anything is decided.
         let correction = roll.facts().correction(self.clock.credited());
-        if correction.is_some_and(|fact| !roll.record(fact, time::now())) {
-            roll.due = Instant::now() + RETRY;
+        if correction.is_some_and(|fact| !roll.record(fact, now)) {
+            roll.due = now.steady + RETRY;
             return None;
         }
         for _ in 0..STEPS_MAX {
-            let now = time::now();
             let conditions = Conditions { turn: turn.clone(), own_parent: own_parent.clone(), ..conditions(roll, way) };
-            let plan = plan(roll.facts(), &build::roll_policy(&zone.policy), &conditions, now);
-            let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.0)).min(LOOK_AGAIN);
+            let plan = plan(roll.facts(), &build::roll_policy(&zone.policy), &conditions, now.signing);
+            let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.signing.0)).min(LOOK_AGAIN);
             let step = plan.next.clone();
             roll.plan = Some(plan);
             let Some(step) = step else {
-                roll.due = Instant::now() + wait;
+                roll.due = now.steady + wait;
                 return None;
             };
             let text = words::step(roll.facts(), &step);
@@ -133,19 +123,19 @@ impl Mind {
                     tracing::info!(ZONE = %apex, KEY = keys_of(&step), SNAPSHOT = snapshot, "{text}");
                     let is_end = matches!(step, Step::Remove(_));
                     roll.open_steps.push((step, text));
-                    roll.due = Instant::now();
+                    roll.due = now.steady;
                     if is_end {
                         self.next_turns();
                     }
                     return Some(keys);
                 }
                 Taken::Not => {
-                    roll.due = Instant::now() + RETRY;
+                    roll.due = now.steady + RETRY;
                     return None;
                 }
             }
         }
-        roll.due = Instant::now();
+        roll.due = now.steady;
         None
     }
 
@@ -184,20 +174,20 @@ impl Mind {
 
     /// After a publication: what was published, and when to look for it.
     pub(super) fn note_published(&mut self) {
-        let now = time::now();
+        let now = Now::read();
         for (apex, roll) in &mut self.rolls.zones {
             let zone = self.world.zones.get(apex);
             let is_silent = zone.is_some_and(|zone| parents::silent_parent(&self.world, zone).is_some());
             let is_told = |blocker: &Blocker| matches!(blocker, Blocker::Own(Block::ParentSilent(_)));
             if roll.plan.as_ref().is_some_and(|plan| plan.blockers.iter().any(is_told) != is_silent) {
-                roll.due = Instant::now();
+                roll.due = now.steady;
             }
             let is_new = roll.published != roll.facts().records;
-            (roll.published, roll.published_at) = (roll.facts().records, now);
+            (roll.published, roll.published_at) = (roll.facts().records, now.signing);
             if is_new && (build::is_unseen(roll.facts()) || !roll.open_steps.is_empty()) {
                 roll.own.failures = 0;
-                roll.own.at = Instant::now() + SETTLED;
-                roll.parent.within(SETTLED);
+                roll.own.at = now.steady + SETTLED;
+                roll.parent.within(SETTLED, now);
             }
         }
     }
@@ -210,7 +200,7 @@ impl Mind {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
-            let is_due = |look: &crate::control::rolls::NextLook| !look.is_asked && look.at <= now;
+            let is_due = |look: &NextLook| !look.is_asked && look.at <= now;
             if is_due(&roll.own) {
                 let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
                 let look = Look::Own { expected: Box::new(expected), through: roll.published };
@@ -233,23 +223,26 @@ impl Mind {
 
     /// Something was seen.
     pub(super) fn seen(&mut self, apex: &Name, seen: Seen) {
+        let now = Now::read();
         let poll = self.world.zones.get(apex).map_or(0, |zone| zone.policy.parent_poll);
         let is_ours = self.world.zones.get(apex).is_some_and(|zone| zone.parent.is_some());
         let Some(roll) = self.rolls.zones.get_mut(apex) else { return };
         let mut is_ds_seen = false;
         match seen {
             Seen::Own { through, outcome: Ok(facts) } => {
-                roll.own.answered(Vec::new(), AT_REST);
+                roll.own.answered(Vec::new(), AT_REST, now);
                 is_ds_seen = own_seen(apex, roll, through, facts.dnskey_ttl, facts.keys_expire, self.version);
             }
             Seen::Own { outcome: Err(faults), .. } => {
                 let after = SETTLED * 2u32.saturating_pow(roll.own.failures.min(6));
-                roll.own.answered(faults.into_iter().map(|fault| fault.what).collect(), after.min(UNSEEN_MAX));
+                roll.own.answered(faults.into_iter().map(|fault| fault.what).collect(), after.min(UNSEEN_MAX), now);
             }
             // Those of pools have a way of their own.
             Seen::Pool { .. } => {}
             // It was asked before what it serves now, and that is what must be seen.
-            Seen::OwnParent { through, .. } if through != roll.published => roll.parent.answered(Vec::new(), SETTLED),
+            Seen::OwnParent { through, .. } if through != roll.published => {
+                roll.parent.answered(Vec::new(), SETTLED, now)
+            }
             Seen::OwnParent { server, outcome, .. } => parents::own_parent_seen(apex, roll, server, outcome),
             Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll),
             Seen::Notified(told) => parents::told(apex, &told),
@@ -285,23 +278,23 @@ impl Mind {
 
 /// Our addresses answer as the facts say; true where a DS set that is wanted was seen for the first time.
 fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, ttl: u32, expires: UnixTime, snapshot: u64) -> bool {
+    let now = Now::read();
     if through != roll.published {
         // It was published again meanwhile, and that is what must be seen.
-        roll.own.within(SETTLED);
+        roll.own.within(SETTLED, now);
         return false;
     }
-    let now = time::now();
     let fact = Fact::ZoneServed {
         instance: 0,
         snapshot,
         first_seen: roll.published_at.0,
-        last_seen: now.0,
+        last_seen: now.signing.0,
         ttl,
         expires: expires.0,
         through,
     };
     if build::is_unseen(roll.facts()) && !roll.record(fact, now) {
-        roll.own.within(RETRY);
+        roll.own.within(RETRY, now);
         return false;
     }
     let is_ds_seen = roll.open_steps.iter().any(|(step, _)| matches!(step, Step::WantDs(_)));
@@ -337,10 +330,10 @@ fn take(
     roll: &mut ZoneRoll,
     step: &Step,
     shift: Shift,
-    now: UnixTime,
+    now: Now,
 ) -> Taken {
     if let Step::Create { role, algorithm } = step {
-        return match store.make_key(&zone.apex, roll.journal(), *role, *algorithm, now) {
+        return match store.make_key(&zone.apex, roll.journal(), *role, *algorithm, now.signing) {
             Ok((tag, key)) => {
                 roll.private.insert(tag, key);
                 (roll.disk, roll.refused) = (None, None);
@@ -353,7 +346,7 @@ fn take(
         };
     }
     if let Step::Destroy(tag) = step {
-        if let Err(frozen) = store.destroy_key(&zone.apex, roll.journal(), *tag, now) {
+        if let Err(frozen) = store.destroy_key(&zone.apex, roll.journal(), *tag, now.signing) {
             roll.is_not_done(&frozen);
             if roll.facts().key(*tag).is_some_and(|key| key.destroyed.is_some()) {
                 // The next start wipes what the disk kept.
@@ -366,7 +359,7 @@ fn take(
     }
     let Some(fact) = step.fact() else { return Taken::Not };
     let mut facts: ZoneFacts = roll.facts().clone();
-    let candidate = facts.take(&fact, now).and_then(|()| match facts.unsigned {
+    let candidate = facts.take(&fact, now.signing).and_then(|()| match facts.unsigned {
         true => Ok(Keys::None),
         // I10 of the design: what is to be served proves itself before anybody may see it.
         false => roll.key_set(zone, &facts, shift).map(|set| Keys::Loaded(Box::new(set))),

@@ -2,7 +2,7 @@
 
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
-use crate::time::{self, UnixTime};
+use crate::time::Now;
 use crate::world::Want;
 use crate::world::pools::{WayServed, WayWanted};
 use crate::world::zones::Keys;
@@ -11,14 +11,14 @@ use std::sync::Arc;
 impl Mind {
     /// Does what the world wants, until it wants nothing more; true where something else is served of pools.
     pub(super) fn settle(&mut self) -> bool {
-        let (now, before) = (time::now(), Arc::clone(self.world.pools.records()));
+        let (now, before) = (Now::read(), Arc::clone(self.world.pools.records()));
         while let Some(want) = self.world.want() {
             self.act(want, now);
         }
         before != *self.world.pools.records()
     }
 
-    fn act(&mut self, want: Want, now: UnixTime) {
+    fn act(&mut self, want: Want, now: Now) {
         match want {
             Want::Pools(pools) => {
                 let serve = |wanted| self.certs.serve_pool(&self.store, wanted, now);
@@ -44,7 +44,7 @@ impl Mind {
         }
     }
 
-    fn serve_way(&mut self, wanted: &WayWanted, now: UnixTime) -> WayServed {
+    fn serve_way(&mut self, wanted: &WayWanted, now: Now) -> WayServed {
         if wanted.is_left {
             self.certs.leave_way(&self.store, &wanted.way);
             return WayServed::Ended;

@@ -17,7 +17,7 @@ use crate::roll::hosts::plan::is_next;
 use crate::roll::hosts::step::{permit_deploy, ready_at};
 use crate::roll::hosts::words;
 use crate::roll::life::Facts;
-use crate::time;
+use crate::time::{self, Now};
 use serde::Serialize;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -40,7 +40,7 @@ impl Mind {
         let done = match asked {
             CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply),
             CertRequest::Plan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
-                let clocks = mind.clock.clocks();
+                let clocks = mind.clock.clocks(Now::read());
                 let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
                 send(reply, &cert_plan(&life.state(pool), &plan, &conditions, days, clocks));
             }),
@@ -103,7 +103,7 @@ impl Mind {
             self.closed_info(pool).iter().for_each(|info| send(reply, info));
             return Ok(());
         }
-        self.certs.begin_again(&self.store, pool, reason, time::now())?;
+        self.certs.begin_again(&self.store, pool, reason, Now::read())?;
         self.serve_pools(true);
         self.pool_changed(pool);
         send(reply, &self.cert_info(pool, self.life(pool)?));
@@ -121,7 +121,7 @@ impl Mind {
     }
 
     pub(super) fn cert_info(&self, pool: &str, life: &Life) -> CertInfo {
-        let clocks = self.clock.clocks();
+        let clocks = self.clock.clocks(Now::read());
         let names = self.names_for(pool);
         let clock = self.clock.doubt().unwrap_or_default();
         let plan = life.decide(self.clock.doubt().map(str::to_owned), clocks.signing);
@@ -164,7 +164,7 @@ impl Mind {
         self.look_waits = waiting;
         let Some(life) = self.certs.lives.get(pool) else { return };
         for (_, reply) in ended {
-            let hosts = hosts(&life.seen(), self.clock.clocks());
+            let hosts = hosts(&life.seen(), self.clock.clocks(Now::read()));
             hosts.iter().for_each(|host| send(&reply, host));
             let exit = u8::from(hosts.iter().any(|host| !host.matches));
             let _ = reply.send(Line::End { exit, message: String::new() });
@@ -191,9 +191,9 @@ impl Mind {
     /// Records what somebody wants of a pool, and goes on from there; a dry run only tries.
     pub(super) fn take_fact(&mut self, pool: &str, fact: Fact, dry_run: bool) -> Result<(), Ended> {
         self.life(pool)?;
-        let now = time::now();
+        let now = Now::read();
         let mut facts = self.life(pool)?.facts().clone();
-        facts.take(&fact, now).map_err(|reason| (4, reason))?;
+        facts.take(&fact, now.signing).map_err(|reason| (4, reason))?;
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             if !life.record(fact, now) {
@@ -206,7 +206,7 @@ impl Mind {
 
     /// Something about a pool was recorded: its steps are taken, and what is served follows.
     pub(super) fn pool_changed(&mut self, pool: &str) {
-        self.certs.advance(&self.store, pool, time::now());
+        self.certs.advance(&self.store, pool, Now::read());
         self.serve_pools(false);
         self.is_pool_news = true;
         self.tell_pools();
@@ -258,7 +258,7 @@ impl Mind {
                 kind: private.kind().into(),
                 names,
                 pem: pem.map_err(|fault| (1, fault.to_string()))?,
-                ready_at: ready_at.map(|at| self.clock.clocks().by_wall(at.after(1)).0),
+                ready_at: ready_at.map(|at| self.clock.clocks(Now::read()).by_wall(at.after(1)).0),
             },
         );
         Ok(())
@@ -275,7 +275,7 @@ impl Mind {
         }
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
-            stage(life, &self.store, &key, time::now()).map_err(|reason| (1, reason))?;
+            stage(life, &self.store, &key, Now::read()).map_err(|reason| (1, reason))?;
             self.pool_changed(pool);
         }
         send(reply, &self.cert_info(pool, self.life(pool)?));
@@ -293,7 +293,8 @@ impl Mind {
     ) -> Result<(), Ended> {
         let spki = self.key_of(pool, spki)?;
         self.is_pool_news |= self.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
-        let (clocks, life) = (self.clock.clocks(), self.life(pool)?);
+        let at = Now::read();
+        let (clocks, life) = (self.clock.clocks(at), self.life(pool)?);
         let now = clocks.signing;
         let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
         let name = words::key(life.facts(), spki);
@@ -322,7 +323,7 @@ impl Mind {
         let told_until = clocks.by_wall(until);
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
-            if !life.record(Fact::Permitted { spki, until: until.0 }, now) {
+            if !life.record(Fact::Permitted { spki, until: until.0 }, at) {
                 return Err((1, life.unrecorded()));
             }
             tracing::info!(POOL = pool, KEY = %spki.short(), "hosts may be given it until {}", crate::control::certs::date(told_until));

@@ -20,7 +20,7 @@ use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::plan;
 use crate::roll::zone::words;
-use crate::time;
+use crate::time::{self, Now};
 use crate::world::zones::{Keys, ZoneState};
 use serde::Serialize;
 use std::sync::mpsc::Sender;
@@ -125,7 +125,7 @@ impl Mind {
     }
 
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
-        let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks());
+        let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks(Now::read()));
         let own_parent = silent_parent(&self.world, zone);
         let conditions = Conditions { own_parent, ..rolls::conditions(roll, self.in_the_way()) };
         let plan = plan(facts, &policy, &conditions, clocks.signing);
@@ -160,7 +160,7 @@ impl Mind {
                 now,
             ),
         };
-        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks())))?;
+        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks(Now::read()))))?;
         let then = after(roll.facts(), &facts, now).map_err(|why| (4, why))?;
         if !dry_run {
             self.record(&apex, facts)?;
@@ -183,7 +183,7 @@ impl Mind {
         let roll = self.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
         for fact in facts {
             tracing::info!(ZONE = %apex, "recorded by command: {}", words::by_command(roll.facts(), &fact));
-            if !roll.record(fact, time::now()) {
+            if !roll.record(fact, Now::read()) {
                 return Err((1, format!("nothing could be recorded: {}", roll.unrecorded())));
             }
         }
@@ -287,7 +287,7 @@ impl Mind {
                 let done = held.into_iter().try_for_each(|fact| loaded.journal.append(fact, now).map(drop));
                 done.map_err(|fault| unrecorded(&fault))?;
                 let facts = loaded.journal.facts().clone();
-                self.rolls.take_in(&apex, loaded);
+                self.rolls.take_in(&apex, loaded, Now::read());
                 facts
             }
         };
@@ -306,7 +306,7 @@ impl Mind {
                 snapshot: self.version,
                 clock: self.clock.words(),
                 faults: &[],
-                clocks: self.clock.clocks(),
+                clocks: self.clock.clocks(Now::read()),
             }),
             reply,
         );

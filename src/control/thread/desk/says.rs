@@ -14,7 +14,7 @@ use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::plan::{Blocker, is_disowned, is_ours};
 use crate::roll::hosts::sights::has_room;
 use crate::roll::hosts::{UNNAMED_MAX, words};
-use crate::time;
+use crate::time::{self, Now};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc::Sender;
@@ -34,7 +34,7 @@ impl Mind {
         dry_run: bool,
         reply: &Sender<Line>,
     ) -> Result<(), Ended> {
-        let now = time::now();
+        let now = Now::read();
         let life = self.life(pool)?;
         let spki: Spki = key.parse().map_err(|reason| (2, format!("`--key`: {reason}{}", like(life, key))))?;
         let kind = adoptable(life, spki).map_err(|why| (4, format!("pool `{pool}`: {why}")))?;

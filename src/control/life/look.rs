@@ -1,7 +1,8 @@
-//! When something of a zone is looked at next from outside, and what was wrong last time.
+//! When something is looked at next from outside, and what was wrong last time.
 //!
 //! A look that found something wrong is counted, and never taken for what was not seen.
 
+use crate::time::Now;
 use std::time::{Duration, Instant};
 
 /// When something is looked at next, and what was wrong last time.
@@ -17,20 +18,21 @@ pub struct NextLook {
 }
 
 impl NextLook {
-    pub(super) fn new(now: Instant) -> NextLook {
+    /// One that is due now.
+    pub fn new(now: Instant) -> NextLook {
         NextLook { at: now, is_asked: false, failures: 0, faults: Vec::new() }
     }
 
     /// It is looked at no later than after `span`.
-    pub fn within(&mut self, span: Duration) {
-        self.at = self.at.min(Instant::now() + span);
+    pub fn within(&mut self, span: Duration, now: Now) {
+        self.at = self.at.min(now.steady + span);
     }
 
     /// An answer came: the next look is after `span`.
-    pub fn answered(&mut self, faults: Vec<String>, span: Duration) {
+    pub fn answered(&mut self, faults: Vec<String>, span: Duration, now: Now) {
         self.is_asked = false;
         self.failures = if faults.is_empty() { 0 } else { self.failures.saturating_add(1) };
         self.faults = faults;
-        self.at = Instant::now() + span;
+        self.at = now.steady + span;
     }
 }
