@@ -12,6 +12,7 @@ mod context;
 mod explain;
 mod failure;
 mod keys;
+mod lives;
 mod manual;
 mod pool;
 mod reload;

@@ -5,15 +5,16 @@
 pub mod access;
 pub mod certs;
 pub mod keys;
+pub mod lives;
 pub mod request;
 pub mod states;
 pub mod tenants;
 pub mod words;
 
 pub use crate::protocol::keys::{
-    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, LeadAsked, LeadInfo, ParentServerInfo,
-    PlannedStep, RollAsked, SilenceEnd, WaitInfo,
+    ImportedKey, KeyBar, KeyInfo, KeysInfo, KeysPlan, LeadAsked, LeadInfo, ParentServerInfo, RollAsked, SilenceEnd,
 };
+pub use crate::protocol::lives::{BlockerInfo, Calendar, DoneInfo, PlannedStep, Story, WaitInfo};
 
 pub use crate::protocol::certs::{
     CertBar, CertInfo, CertKeyInfo, CertPlan, CertificateInfo, CsrInfo, HostInfo, PermitInfo, ShownInfo,

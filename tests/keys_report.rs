@@ -84,11 +84,19 @@ fn only_steps_that_need_the_ds_say_that_they_rest_on_the_registry() {
     go(&mut world, 60);
     assert!(world.facts.parent.agreed() != Some(&world.facts.ds_wanted), "the DS is not there yet");
     let plan = calendar(&world, 400);
-    assert!(plan.steps.iter().filter(|step| step.text.contains("ZSK")).count() > 10, "{:?}", plan.steps);
-    assert!(plan.steps.iter().all(|step| step.assumes.is_empty()), "a ZSK needs no DS: {:?}", plan.steps);
+    assert!(
+        plan.calendar.steps.iter().filter(|step| step.text.contains("ZSK")).count() > 10,
+        "{:?}",
+        plan.calendar.steps
+    );
+    assert!(
+        plan.calendar.steps.iter().all(|step| step.assumes.is_empty()),
+        "a ZSK needs no DS: {:?}",
+        plan.calendar.steps
+    );
     want(&mut world, Role::Ksk, false);
     let plan = calendar(&world, 400);
-    let (resting, free): (Vec<_>, Vec<_>) = plan.steps.iter().partition(|step| !step.assumes.is_empty());
+    let (resting, free): (Vec<_>, Vec<_>) = plan.calendar.steps.iter().partition(|step| !step.assumes.is_empty());
     assert!(resting.iter().any(|step| step.text.contains("remove KSK")), "{resting:?}");
     assert!(resting.iter().all(|step| !step.text.contains("ZSK")), "{resting:?}");
     assert!(free.iter().any(|step| step.text.contains("ZSK")), "{free:?}");
@@ -102,7 +110,7 @@ fn at_rest_nobody_needs_to_act() {
         (info.state, info.parent, info.zone.as_str()),
         (KeysStanding::AtRest, ParentKind::Registry, "mx.example.")
     );
-    assert_eq!((&info.must, &info.blockers), (&Vec::new(), &Vec::new()));
+    assert_eq!((&info.story.must, &info.story.blockers), (&Vec::new(), &Vec::new()));
     assert_eq!(info.ds_wanted, [tag(&world, Role::Ksk)]);
     let phases: Vec<_> = info.keys.iter().map(|key| (key.role, key.phase)).collect();
     assert_eq!(
@@ -111,10 +119,13 @@ fn at_rest_nobody_needs_to_act() {
     );
     assert!(info.keys[0].ds.as_ref().is_some_and(|ds| ds.starts_with("mx.example. IN DS ")));
     assert!(info.keys[1].ds.is_none() && info.keys[1].dnskey.starts_with("mx.example. IN DNSKEY 256 3 13 "));
-    assert!(info.will.starts_with("begin to replace ZSK") && info.next_at == Some(START + 90 * DAY), "{info:?}");
-    let last = info.done.last().expect("something was done");
+    assert!(
+        info.story.will.starts_with("begin to replace ZSK") && info.story.next_at == Some(START + 90 * DAY),
+        "{info:?}"
+    );
+    let last = info.story.done.last().expect("something was done");
     assert!(last.text.ends_with("seen at all 4 addresses"), "{last:?}");
-    assert!(info.done.len() <= 10 && info.done.is_sorted_by_key(|done| done.at));
+    assert!(info.story.done.len() <= 10 && info.story.done.is_sorted_by_key(|done| done.at));
     assert_eq!(info.parent_servers.len(), 4);
     assert_eq!(info.parent_servers[1].fault, "no answer within 5 s");
 }
@@ -123,13 +134,13 @@ fn at_rest_nobody_needs_to_act() {
 fn moments_are_told_by_the_wall_clock() {
     let world = world(KeyLayout::KskAndZsk);
     let (plain, ahead) = (info(&world), told(&world.facts, &world.policy, world.time, -100, keys_info));
-    assert_eq!((ahead.now, ahead.next_at), (plain.now - 100, plain.next_at.map(|at| at - 100)));
-    assert_eq!(ahead.done[0].at, plain.done[0].at - 100);
+    assert_eq!((ahead.now, ahead.story.next_at), (plain.now - 100, plain.story.next_at.map(|at| at - 100)));
+    assert_eq!(ahead.story.done[0].at, plain.story.done[0].at - 100);
     assert_eq!(ahead.keys[0].published, plain.keys[0].published.map(|at| at - 100));
     let plans =
         [0, -100].map(|ahead| told(&world.facts, &world.policy, world.time, ahead, |about| keys_plan(about, 400)));
-    assert_eq!(plans[0].steps[0].at, plans[1].steps[0].at + 100);
-    assert_eq!(plans[0].bars[0].phases[0].0, plans[1].bars[0].phases[0].0 + 100);
+    assert_eq!(plans[0].calendar.steps[0].at, plans[1].calendar.steps[0].at + 100);
+    assert_eq!(plans[0].calendar.bars[0].phases[0].0, plans[1].calendar.bars[0].phases[0].0 + 100);
 }
 
 #[test]
@@ -140,17 +151,20 @@ fn a_registry_that_does_not_act_is_what_a_person_must_see_to() {
     want(&mut world, Role::Ksk, false);
     go(&mut world, 3 * DAY);
     let waiting = info(&world);
-    assert_eq!((waiting.state, waiting.must.len()), (KeysStanding::Rolling, 0), "{waiting:?}");
-    assert!(waiting.waits.iter().any(|wait| wait.verb == Verb::WantDs && wait.until.is_some()), "{waiting:?}");
+    assert_eq!((waiting.state, waiting.story.must.len()), (KeysStanding::Rolling, 0), "{waiting:?}");
+    assert!(waiting.story.waits.iter().any(|wait| wait.verb == Verb::WantDs && wait.until.is_some()), "{waiting:?}");
     go(&mut world, 20 * DAY);
     let asked = info(&world);
     let new = asked.ds_wanted[0];
-    assert!(new != old && asked.must[0].starts_with(&format!("give the DS of {new} to the registry")), "{asked:?}");
-    assert!(asked.will.starts_with("ask all 4 addresses of the parent"), "{asked:?}");
-    assert!(asked.waits.iter().any(|wait| wait.verb == Verb::Remove && wait.until.is_none()));
+    assert!(
+        new != old && asked.story.must[0].starts_with(&format!("give the DS of {new} to the registry")),
+        "{asked:?}"
+    );
+    assert!(asked.story.will.starts_with("ask all 4 addresses of the parent"), "{asked:?}");
+    assert!(asked.story.waits.iter().any(|wait| wait.verb == Verb::Remove && wait.until.is_none()));
     world.parent.delay = Some(0);
     go(&mut world, 3 * DAY);
-    assert_eq!(info(&world).must, Vec::<String>::new(), "the rest comes by itself");
+    assert_eq!(info(&world).story.must, Vec::<String>::new(), "the rest comes by itself");
 }
 
 #[test]
@@ -158,15 +172,18 @@ fn what_freezes_comes_with_its_way_out() {
     let mut world = world(KeyLayout::Csk);
     world.command(&Fact::Doubted { reason: "the journal is a copy".to_owned() });
     let frozen = info(&world);
-    assert_eq!((frozen.state, frozen.blockers[0].freezes), (KeysStanding::Frozen, true));
-    assert!(frozen.must[0].contains("mxseal keys resume mx.example"), "{frozen:?}");
+    assert_eq!((frozen.state, frozen.story.blockers[0].freezes), (KeysStanding::Frozen, true));
+    assert!(frozen.story.must[0].contains("mxseal keys resume mx.example"), "{frozen:?}");
     world.command(&Fact::Held { reason: "a move".to_owned() });
     let held = info(&world);
     assert_eq!(held.state, KeysStanding::Frozen, "by a person");
-    assert!(held.blockers.iter().any(|blocker| blocker.freezes && blocker.what.contains("held: a move")), "{held:?}");
-    assert_eq!(calendar(&world, 10).blockers.len(), 2);
+    assert!(
+        held.story.blockers.iter().any(|blocker| blocker.freezes && blocker.what.contains("held: a move")),
+        "{held:?}"
+    );
+    assert_eq!(calendar(&world, 10).calendar.blockers.len(), 2);
     let none = silent(&apex(), "registry", 7, "its journal is damaged", "restore it", UnixTime(START));
-    assert_eq!((none.state, none.must.as_slice()), (KeysStanding::Silent, &["restore it".to_owned()][..]));
+    assert_eq!((none.state, none.story.must.as_slice()), (KeysStanding::Silent, &["restore it".to_owned()][..]));
 }
 
 #[test]
@@ -176,18 +193,18 @@ fn the_calendar_calls_no_key_to_come_by_a_tag() {
         let role = if layout == KeyLayout::Csk { Role::Csk } else { Role::Zsk };
         want(&mut world, role, false);
         let plan = calendar(&world, 400);
-        assert!(plan.steps.iter().any(|step| step.text == format!("publish {name} in DNSKEY")), "{plan:?}");
+        assert!(plan.calendar.steps.iter().any(|step| step.text == format!("publish {name} in DNSKEY")), "{plan:?}");
         let known: Vec<String> = world.facts.keys.iter().map(|key| key.public.tag.to_string()).collect();
-        for step in &plan.steps {
+        for step in &plan.calendar.steps {
             let words = step.text.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
             let strange: Vec<&str> =
                 words.filter(|word| *word != "13" && !known.iter().any(|tag| tag == word)).collect();
             assert_eq!(strange, Vec::<&str>::new(), "{}", step.text);
         }
-        assert!(plan.steps.is_sorted_by_key(|step| step.at) && plan.steps.len() > 8, "{plan:?}");
-        let new = plan.bars.iter().filter(|bar| bar.tag.is_none());
+        assert!(plan.calendar.steps.is_sorted_by_key(|step| step.at) && plan.calendar.steps.len() > 8, "{plan:?}");
+        let new = plan.calendar.bars.iter().filter(|bar| bar.tag.is_none());
         assert!(new.count() >= 2, "{plan:?}");
-        for bar in &plan.bars {
+        for bar in &plan.calendar.bars {
             assert!(bar.phases.is_sorted_by_key(|(at, _)| *at) && !bar.phases.is_empty(), "{bar:?}");
             assert!(bar.phases.windows(2).all(|pair| pair[0].1 != pair[1].1), "{bar:?}");
         }
@@ -199,7 +216,7 @@ fn a_bar_shows_waits_that_end_without_a_fact() {
     let mut world = world(KeyLayout::KskAndZsk);
     want(&mut world, Role::Zsk, false);
     let plan = calendar(&world, 120);
-    let made = plan.bars.iter().find(|bar| bar.tag.is_none()).expect("a new ZSK");
+    let made = plan.calendar.bars.iter().find(|bar| bar.tag.is_none()).expect("a new ZSK");
     let words: Vec<String> = made.phases.iter().map(|(_, phase)| phase.to_string()).collect();
     // It is made and published in one second.
     assert_eq!(words[..3], ["rumoured", "ready", "active"], "{made:?}");

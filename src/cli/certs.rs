@@ -11,19 +11,16 @@ mod tlsa;
 pub use tlsa::run as tlsa;
 
 use super::args::CertVerb;
-use super::client::{self, End};
 use super::context::Context;
-use super::failure::{Exit, Failure, Stop};
-use super::pool::no_such;
+use super::failure::{Exit, Stop};
+use super::lives;
 use crate::cli::screen::output::Output;
-use crate::protocol::request::ViewRequest;
-use crate::protocol::{PoolInfo, Request};
-use serde::de::DeserializeOwned;
+use show::Pools;
 
 /// Does what `verb` says.
 pub fn run(context: &Context, verb: &CertVerb, output: &mut Output) -> Result<Exit, Stop> {
     match verb {
-        CertVerb::Status { pool } => show::status(context, pool.as_deref(), output),
+        CertVerb::Status { pool } => lives::status::<Pools>(context, pool.as_deref(), output),
         CertVerb::Plan(asked) => show::plan(context, asked, output),
         CertVerb::Csr(asked) => change::csr(context, asked, output),
         CertVerb::Stage(asked) => change::stage(context, asked, output),
@@ -34,24 +31,4 @@ pub fn run(context: &Context, verb: &CertVerb, output: &mut Output) -> Result<Ex
         CertVerb::Resume(asked) => change::resume(context, asked, output),
         CertVerb::Tlsa(asked) => tlsa::run(asked, output),
     }
-}
-
-/// Asks about one pool or all; one that is not there is answered with the nearest name.
-fn ask<T: DeserializeOwned>(context: &Context, request: &Request, pool: Option<&str>) -> Result<(Vec<T>, End), Stop> {
-    let (items, end) = context.client.all(request, client::PATIENCE)?;
-    if let Some(pool) = pool.filter(|_| items.is_empty() && end.exit == Exit::Failure) {
-        let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
-        if pools.iter().all(|info| info.pool != pool) {
-            return Err(no_such(pool, &pools).into());
-        }
-    }
-    Ok((items, end))
-}
-
-/// Asks about one pool for one item.
-fn ask_one<T: DeserializeOwned>(context: &Context, request: &Request, pool: &str) -> Result<T, Stop> {
-    let (items, end) = ask(context, request, Some(pool))?;
-    end.check()?;
-    let missing = || Failure::new(Exit::Failure, "the server sent no answer", "see its log").into();
-    items.into_iter().next().ok_or_else(missing)
 }

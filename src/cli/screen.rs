@@ -2,6 +2,7 @@
 //!
 //! It asks no server and decides nothing.
 
+pub mod file;
 pub mod findings;
 pub mod output;
 pub mod progress;

@@ -4,7 +4,7 @@
 
 use super::states::{CertStanding, HostStanding, KeyPhase};
 use super::words::{CertKeyClass, CertKeyKind, CertKeyOrigin};
-use crate::protocol::keys::{BlockerInfo, DoneInfo, PlannedStep, WaitInfo};
+use crate::protocol::lives::{Calendar, Story};
 use serde::{Deserialize, Serialize};
 
 /// The keys and certificates of a pool: what is, what waits and until when, what the server will do, what a person must.
@@ -26,18 +26,9 @@ pub struct CertInfo {
     pub hosts: Vec<HostInfo>,
     /// Names that a certificate for it should have.
     pub names: Vec<String>,
-    /// What was done lately, newest last.
-    pub done: Vec<DoneInfo>,
-    /// Steps that are to come and may not be taken yet.
-    pub waits: Vec<WaitInfo>,
-    /// What stands in the way.
-    pub blockers: Vec<BlockerInfo>,
-    /// What the server will do next, in a line; empty: nothing.
-    pub will: String,
-    /// What a person must do now, a line each; empty: nothing.
-    pub must: Vec<String>,
-    /// When the next step may be taken, seconds since 1970; none: when something is seen, or never.
-    pub next_at: Option<u64>,
+    /// What is told of it as of all that lives by facts.
+    #[serde(flatten)]
+    pub story: Story,
     /// What a command leads to that was not asked for, a line each.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -179,16 +170,9 @@ pub struct CsrInfo {
 pub struct CertPlan {
     /// Pool.
     pub pool: String,
-    /// Seconds since 1970 of its first and last moment.
-    pub from: u64,
-    /// See `from`.
-    pub until: u64,
-    /// Steps to come, and what is to be done with certificates.
-    pub steps: Vec<PlannedStep>,
-    /// A bar for each key, for pictures.
-    pub bars: Vec<CertBar>,
-    /// What stands in the way now; the calendar assumes that it is mended at once.
-    pub blockers: Vec<BlockerInfo>,
+    /// What comes, as of all that lives by facts.
+    #[serde(flatten)]
+    pub calendar: Calendar<CertBar>,
 }
 
 /// A key's phases over time.

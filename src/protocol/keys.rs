@@ -3,7 +3,8 @@
 //! No private key ever leaves the server this way; an import brings some in, over a socket that only its owner can use.
 
 use super::states::KeyPhase;
-use super::words::{KeyRole, ParentKind, Verb};
+use super::words::{KeyRole, ParentKind};
+use crate::protocol::lives::{Calendar, Story};
 use crate::protocol::states::KeysStanding;
 use serde::{Deserialize, Serialize};
 
@@ -71,18 +72,9 @@ pub struct KeysInfo {
     pub parent: ParentKind,
     /// All keys that are there, and those removed whose private half is still kept.
     pub keys: Vec<KeyInfo>,
-    /// What was done lately, newest last.
-    pub done: Vec<DoneInfo>,
-    /// Steps that are to come and may not be taken yet.
-    pub waits: Vec<WaitInfo>,
-    /// What stands in the way.
-    pub blockers: Vec<BlockerInfo>,
-    /// What the server will do next, in a line; empty: nothing.
-    pub will: String,
-    /// What a person must do now, a line each; empty: nothing.
-    pub must: Vec<String>,
-    /// When the next step may be taken, seconds since 1970; none: when something is seen, or never.
-    pub next_at: Option<u64>,
+    /// What is told of it as of all that lives by facts.
+    #[serde(flatten)]
+    pub story: Story,
     /// The DS set that the parent should have, as tags.
     pub ds_wanted: Vec<u16>,
     /// What each address of the parent shows.
@@ -124,39 +116,6 @@ pub struct KeyInfo {
     pub dnskey: String,
 }
 
-/// Something that was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DoneInfo {
-    /// Seconds since 1970.
-    pub at: u64,
-    /// What.
-    pub text: String,
-}
-
-/// A step that may not be taken yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WaitInfo {
-    /// What it does.
-    pub verb: Verb,
-    /// The step in words.
-    pub step: String,
-    /// Until when, seconds since 1970; none: until something is seen.
-    pub until: Option<u64>,
-    /// Why.
-    pub why: String,
-}
-
-/// What stands in the way, and what to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockerInfo {
-    /// The fact.
-    pub what: String,
-    /// What a person must do; empty: nothing.
-    pub fix: String,
-    /// Whether nothing is taken away while it stands.
-    pub freezes: bool,
-}
-
 /// What an address of the parent shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParentServerInfo {
@@ -177,29 +136,9 @@ pub struct ParentServerInfo {
 pub struct KeysPlan {
     /// Apex with final dot.
     pub zone: String,
-    /// Seconds since 1970 of its first and last moment.
-    pub from: u64,
-    /// See `from`.
-    pub until: u64,
-    /// Steps to come.
-    pub steps: Vec<PlannedStep>,
-    /// A bar for each key, for pictures.
-    pub bars: Vec<KeyBar>,
-    /// What stands in the way now; the calendar assumes that it is mended at once.
-    pub blockers: Vec<BlockerInfo>,
-}
-
-/// One step to come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedStep {
-    /// Seconds since 1970, at the earliest.
-    pub at: u64,
-    /// What it does.
-    pub verb: Verb,
-    /// In words.
-    pub text: String,
-    /// What it is assumed that others do before; empty: nothing.
-    pub assumes: String,
+    /// What comes, as of all that lives by facts.
+    #[serde(flatten)]
+    pub calendar: Calendar<KeyBar>,
 }
 
 /// A key's phases over time.

@@ -12,7 +12,7 @@ use crate::protocol::{
     BlockerInfo, CertInfo, CertKeyInfo, CertKeyKind, CertStanding, CertificateInfo, HostInfo, HostStanding, KeyPhase,
     ShownInfo,
 };
-use crate::report::life::{Account, InWords, must};
+use crate::report::life::{Account, InWords};
 use crate::roll::hosts::fold::{Caution, KeyFacts, PoolFacts};
 use crate::roll::hosts::phase::HostKeyPhase;
 use crate::roll::hosts::plan::{Block, Blocker, HostKeys, Plan, Wait, desired, is_next};
@@ -99,8 +99,6 @@ pub struct Around<'a> {
 pub fn cert_info(state: &PoolState<'_>, plan: &Plan, around: &Around<'_>) -> CertInfo {
     let account = state.account(plan, around.clocks);
     let keys = keys(state, &account);
-    let waits = account.waits();
-    let blockers: Vec<BlockerInfo> = account.blockers().into_iter().chain(of_folder(state)).collect();
     CertInfo {
         pool: state.pool.to_owned(),
         state: standing(plan, &keys),
@@ -109,12 +107,7 @@ pub fn cert_info(state: &PoolState<'_>, plan: &Plan, around: &Around<'_>) -> Cer
         certificates: state.certificates.iter().map(|(file, leaf)| certificate_info(file, leaf, around)).collect(),
         hosts: hosts(&state.hosts, around.clocks),
         names: around.names.to_vec(),
-        done: account.done(done(state.hosts.facts)),
-        will: waits.first().map(|wait| wait.step.clone()).unwrap_or_default(),
-        next_at: account.next_wait(),
-        waits,
-        must: must(&blockers),
-        blockers,
+        story: account.story(done(state.hosts.facts), of_folder(state)),
         keys,
         notes: Vec::new(),
         clock: around.clock.to_owned(),

@@ -10,7 +10,7 @@ pub use calendar::keys_plan;
 pub use request::{Refused, after, insecure_code, insecure_request, roll_request};
 
 use crate::dns::name::Name;
-use crate::protocol::{BlockerInfo, KeyInfo, KeysInfo, KeysStanding, ParentKind, ParentServerInfo};
+use crate::protocol::{BlockerInfo, KeyInfo, KeysInfo, KeysStanding, ParentKind, ParentServerInfo, Story};
 use crate::report::life::{Account, InWords, must, stops};
 use crate::roll::zone::check::KeySet;
 use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
@@ -89,8 +89,7 @@ pub fn silent(apex: &Name, policy_name: &str, snapshot: u64, what: &str, fix: &s
         state: KeysStanding::Silent,
         snapshot,
         policy: policy_name.to_owned(),
-        must: vec![fix.to_owned()].into_iter().filter(|fix| !fix.is_empty()).collect(),
-        blockers: vec![blocker],
+        story: Story { must: must([&blocker]), blockers: vec![blocker], ..Story::default() },
         now: wall.0,
         ..KeysInfo::default()
     }
@@ -113,7 +112,7 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
     let (facts, plan, account) = (about.facts, about.plan, about.account());
     let is_kept =
         |key: &&KeyFacts| key.is_live() || key.signs_data() || (key.destroyed.is_none() && !key.file.is_empty());
-    let blockers = account.blockers();
+    let story = account.story(done(facts), []);
     KeysInfo {
         zone: about.apex.to_string(),
         state: state(facts, plan),
@@ -121,12 +120,12 @@ pub fn keys_info(about: &About<'_>) -> KeysInfo {
         policy: about.policy_name.to_owned(),
         parent: if facts.parent.own { ParentKind::Here } else { ParentKind::Registry },
         keys: facts.keys.iter().filter(is_kept).map(|key| key_info(about, key)).collect(),
-        done: account.done(done(facts)),
-        waits: account.waits(),
-        will: will(about),
-        must: musts(about, &blockers),
-        blockers,
-        next_at: plan.next.as_ref().map(|_| about.clocks.wall.0).or_else(|| account.next_wait()),
+        story: Story {
+            will: will(about),
+            must: musts(about, &story.blockers),
+            next_at: plan.next.as_ref().map(|_| about.clocks.wall.0).or(story.next_at),
+            ..story
+        },
         ds_wanted: tags(&facts.ds_wanted),
         parent_servers: facts.parent.servers.iter().map(|server| server_info(about, server)).collect(),
         clock: about.clock.to_owned(),

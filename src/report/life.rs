@@ -2,7 +2,7 @@
 //!
 //! Pure. What is said the same way of zones' keys and of hosts' keys is written here, once; the words are the subject's.
 
-use crate::protocol::{BlockerInfo, DoneInfo, KeyPhase, PlannedStep, Verb, WaitInfo};
+use crate::protocol::{BlockerInfo, Calendar, DoneInfo, KeyPhase, PlannedStep, Story, Verb, WaitInfo};
 use crate::roll::life::plan::{Blocker, Plan, Subject, Wait};
 use crate::time::{Clocks, Seconds, UnixTime};
 
@@ -44,8 +44,22 @@ impl<S: InWords> Account<'_, S> {
         self.clocks.by_wall(at).0
     }
 
-    /// Steps that are to come and may not be taken yet.
-    pub fn waits(&self) -> Vec<WaitInfo> {
+    /// What is told of it. `done`: what was done, in its order within one second; `more`: what stands in the way beside what
+    /// was decided.
+    pub fn story(&self, done: Vec<(UnixTime, String)>, more: impl IntoIterator<Item = BlockerInfo>) -> Story {
+        let waits = self.waits();
+        let blockers: Vec<BlockerInfo> = self.blockers().into_iter().chain(more).collect();
+        Story {
+            done: self.done(done),
+            will: waits.first().map(|wait| wait.step.clone()).unwrap_or_default(),
+            next_at: self.plan.waits.iter().filter_map(|wait| wait.until).min().map(|until| self.told(until)),
+            waits,
+            must: must(&blockers),
+            blockers,
+        }
+    }
+
+    fn waits(&self) -> Vec<WaitInfo> {
         let info = |wait: &Wait<S>| WaitInfo {
             verb: Verb::of(S::verb(&wait.step)),
             step: S::step(self.facts, &wait.step),
@@ -55,13 +69,7 @@ impl<S: InWords> Account<'_, S> {
         self.plan.waits.iter().map(info).collect()
     }
 
-    /// When the first of these waits ends; none: when something is seen, or never.
-    pub fn next_wait(&self) -> Option<u64> {
-        self.plan.waits.iter().filter_map(|wait| wait.until).min().map(|until| self.told(until))
-    }
-
-    /// What stands in the way.
-    pub fn blockers(&self) -> Vec<BlockerInfo> {
+    fn blockers(&self) -> Vec<BlockerInfo> {
         let info = |blocker: &Blocker<S>| {
             let (what, fix) = S::blocker(&self.name, self.facts, blocker);
             BlockerInfo { what, fix, freezes: stops(blocker) }
@@ -69,8 +77,7 @@ impl<S: InWords> Account<'_, S> {
         self.plan.blockers.iter().map(info).collect()
     }
 
-    /// What was done lately, newest last. The order of what was done within one second is that of `done`.
-    pub fn done(&self, mut done: Vec<(UnixTime, String)>) -> Vec<DoneInfo> {
+    fn done(&self, mut done: Vec<(UnixTime, String)>) -> Vec<DoneInfo> {
         done.sort_by_key(|(at, _)| *at);
         let lately = done.split_off(done.len().saturating_sub(DONE_MAX));
         lately.into_iter().map(|(at, text)| DoneInfo { at: self.told(at), text }).collect()
@@ -79,6 +86,12 @@ impl<S: InWords> Account<'_, S> {
     /// The last moment of a calendar of so many days.
     pub fn until(&self, days: u64) -> UnixTime {
         self.clocks.signing.after(days.saturating_mul(DAY))
+    }
+
+    /// The calendar until a moment of the signing clock.
+    pub fn calendar<B>(&self, until: UnixTime, steps: Vec<PlannedStep>, bars: Vec<B>) -> Calendar<B> {
+        let (from, until) = (self.clocks.wall.0, self.told(until));
+        Calendar { from, until, steps, bars, blockers: self.blockers() }
     }
 
     /// A step to come; `assumes`: what others are assumed to do before.

@@ -5,9 +5,9 @@ use mxseal::cert::KeyKind;
 use mxseal::cert::make::PrivateKey;
 use mxseal::protocol::request::{CertRequest, Command as Asked};
 use mxseal::protocol::{
-    CertBar, CertInfo, CertKeyClass, CertKeyInfo, CertKeyKind, CertKeyOrigin, CertPlan, CertStanding, CertificateInfo,
-    CsrInfo, HostInfo, HostStanding, KeyPhase, PermitInfo, PlannedStep, PoolInfo, PoolStanding, Request, SecretText,
-    ShownInfo, Verb, WaitInfo,
+    Calendar, CertBar, CertInfo, CertKeyClass, CertKeyInfo, CertKeyKind, CertKeyOrigin, CertPlan, CertStanding,
+    CertificateInfo, CsrInfo, HostInfo, HostStanding, KeyPhase, PermitInfo, PlannedStep, PoolInfo, PoolStanding,
+    Request, SecretText, ShownInfo, Story, Verb, WaitInfo,
 };
 use mxseal::time::UnixTime;
 use serde_json::{Value, json};
@@ -45,13 +45,16 @@ fn rolling() -> CertInfo {
             not_after: NOW + 10 * DAY,
             ..CertificateInfo::default()
         }],
-        waits: vec![WaitInfo {
-            verb: Verb::Withdraw,
-            step: "TLSA of ecdsa-p256 key 11111111 is served no more".to_owned(),
-            until: Some(NOW + 2 * DAY),
-            why: "a host showed it less than the wait ago".to_owned(),
-        }],
-        next_at: Some(NOW + 2 * DAY),
+        story: Story {
+            waits: vec![WaitInfo {
+                verb: Verb::Withdraw,
+                step: "TLSA of ecdsa-p256 key 11111111 is served no more".to_owned(),
+                until: Some(NOW + 2 * DAY),
+                why: "a host showed it less than the wait ago".to_owned(),
+            }],
+            next_at: Some(NOW + 2 * DAY),
+            ..Story::default()
+        },
         now: NOW,
         ..CertInfo::default()
     }
@@ -99,7 +102,8 @@ fn status_shows_phases_from_when_on_keys_may_be_shown_and_what_ends() {
 
 #[test]
 fn status_ends_with_1_where_a_person_must_act() {
-    let must = CertInfo { must: vec!["repair that host".to_owned()], ..rolling() };
+    let story = Story { must: vec!["repair that host".to_owned()], ..rolling().story };
+    let must = CertInfo { story, ..rolling() };
     let out = place(vec![json!(must)], 0, "").run(&["cert", "status"]).ends(1).out;
     assert!(out.contains("repair that host"), "{out}");
     let place = place(Vec::new(), 1, "there is no such pool");
@@ -251,14 +255,14 @@ fn the_calendar_is_a_table_json_and_a_picture() {
         assumes: String::new(),
     };
     let phases = vec![(NOW, KeyPhase::Retiring), (NOW + 2 * DAY, KeyPhase::Removed)];
-    let plan = CertPlan {
-        pool: "eu-1".to_owned(),
+    let calendar = Calendar {
         from: NOW,
         until: NOW + 30 * DAY,
         steps: vec![step],
         bars: vec![CertBar { spki: Some(spki("1")), kind: CertKeyKind::EcdsaP256, phases }],
         blockers: Vec::new(),
     };
+    let plan = CertPlan { pool: "eu-1".to_owned(), calendar };
     let place = place(vec![json!(plan)], 0, "");
     let out = place.run(&["cert", "plan", "eu-1", "--days", "30"]).ends(0).out;
     assert!(out.contains("TLSA of key 11111111 is served no more") && out.contains("2026-11-24"), "{out}");

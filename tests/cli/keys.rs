@@ -4,8 +4,8 @@ use crate::fake::{Place, zone};
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::protocol::request::{Command as Asked, KeysRequest};
 use mxseal::protocol::{
-    BlockerInfo, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeyPhase, KeyRole, KeysInfo, KeysPlan, KeysStanding,
-    ParentKind, ParentServerInfo, PlannedStep, Request, RollAsked, Verb, WaitInfo,
+    BlockerInfo, Calendar, DoneInfo, ImportedKey, KeyBar, KeyInfo, KeyPhase, KeyRole, KeysInfo, KeysPlan, KeysStanding,
+    ParentKind, ParentServerInfo, PlannedStep, Request, RollAsked, Story, Verb, WaitInfo,
 };
 use mxseal::roll::zone::facts::KeyLayout;
 use mxseal::sign::foreign::read_foreign;
@@ -46,16 +46,22 @@ fn rolling() -> KeysInfo {
             key(3375, KeyRole::Ksk, KeyPhase::Active),
             key(17, KeyRole::Zsk, KeyPhase::Active),
         ],
-        done: vec![DoneInfo { at: NOW, text: "KSK 3375 published in DNSKEY, seen on the wire after 4 s".to_owned() }],
-        waits: vec![WaitInfo {
-            verb: Verb::Remove,
-            step: "remove KSK 53594 from DNSKEY".to_owned(),
-            until: Some(NOW + 14 * DAY),
-            why: "caches may still hold the DS of 53594".to_owned(),
-        }],
-        will: "remove KSK 53594 from DNSKEY".to_owned(),
-        must: vec!["give the DS of 3375 to the registry".to_owned()],
-        next_at: Some(NOW + 14 * DAY),
+        story: Story {
+            done: vec![DoneInfo {
+                at: NOW,
+                text: "KSK 3375 published in DNSKEY, seen on the wire after 4 s".to_owned(),
+            }],
+            waits: vec![WaitInfo {
+                verb: Verb::Remove,
+                step: "remove KSK 53594 from DNSKEY".to_owned(),
+                until: Some(NOW + 14 * DAY),
+                why: "caches may still hold the DS of 53594".to_owned(),
+            }],
+            will: "remove KSK 53594 from DNSKEY".to_owned(),
+            must: vec!["give the DS of 3375 to the registry".to_owned()],
+            next_at: Some(NOW + 14 * DAY),
+            ..Story::default()
+        },
         ds_wanted: vec![3375],
         parent_servers: vec![ParentServerInfo {
             address: "192.0.2.1:53".to_owned(),
@@ -79,8 +85,7 @@ fn planned() -> KeysPlan {
             String::new()
         },
     };
-    KeysPlan {
-        zone: "mx.example.".to_owned(),
+    let calendar = Calendar {
         from: NOW,
         until: NOW + 400 * DAY,
         steps: vec![
@@ -96,7 +101,8 @@ fn planned() -> KeysPlan {
             phases: vec![(NOW, KeyPhase::Rumoured), (NOW + 15 * DAY, KeyPhase::Active)],
         }],
         blockers: Vec::new(),
-    }
+    };
+    KeysPlan { zone: "mx.example.".to_owned(), calendar }
 }
 
 fn place() -> Place {
@@ -144,7 +150,7 @@ fn status_without_anything_to_do_says_nothing_and_hands_no_ds_over() {
     let place = place();
     {
         let info = &mut place.world().keys[0];
-        (info.must, info.waits, info.will) = (Vec::new(), Vec::new(), String::new());
+        info.story = Story { must: Vec::new(), waits: Vec::new(), will: String::new(), ..info.story.clone() };
         info.parent_servers[0].ds = Some(vec![3375]);
     }
     let out = place.run(&["keys", "status"]).ends(0).out;
@@ -155,7 +161,7 @@ fn status_without_anything_to_do_says_nothing_and_hands_no_ds_over() {
 #[test]
 fn status_ends_with_1_where_something_stands_in_the_way() {
     let place = place();
-    place.world().keys[0].blockers = vec![BlockerInfo {
+    place.world().keys[0].story.blockers = vec![BlockerInfo {
         what: "192.0.2.1:53 has no DS, although the zone had one there".to_owned(),
         fix: "have the registry publish it".to_owned(),
         freezes: true,

@@ -5,13 +5,15 @@
 use super::super::args::{Adopt, CertResume, Csr, DropKey, Permit, Stage};
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::super::keys::plan::write;
+use super::Pools;
 use crate::cert::chain;
 use crate::cert::make::PrivateKey;
+use crate::cli::lives::{Change, ask, ask_one, change};
+use crate::cli::screen::file::write;
 use crate::cli::screen::output::Output;
 use crate::cli::screen::words::{moment, near};
 use crate::protocol::request::CertRequest;
-use crate::protocol::{CertInfo, CertStanding, CsrInfo, PermitInfo, SecretText};
+use crate::protocol::{CertStanding, CsrInfo, PermitInfo, SecretText};
 use crate::time::UnixTime;
 use std::io::Read;
 use std::path::Path;
@@ -49,7 +51,7 @@ pub fn csr(context: &Context, asked: &Csr, output: &mut Output) -> Result<Exit, 
         self_signed: asked.self_signed,
     }
     .into();
-    let info: CsrInfo = super::ask_one(context, &request, &asked.pool)?;
+    let info: CsrInfo = ask_one::<Pools, _>(context, &request, &asked.pool)?;
     match &asked.out {
         _ if output.is_json() => output.object(&info)?,
         None => output.raw(info.pem.as_bytes())?,
@@ -79,8 +81,7 @@ pub fn stage(context: &Context, asked: &Stage, output: &mut Output) -> Result<Ex
     let key = PrivateKey::parse_pem(&octets).map_err(wrong)?;
     let secret = SecretText(key.pem().to_owned());
     let request = CertRequest::Stage { pool: asked.pool.clone(), key: secret, dry_run: asked.dry_run }.into();
-    let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
-    tell(&info, asked.dry_run, output)?;
+    change::<Pools>(context, Change { name: &asked.pool, request, dry_run: asked.dry_run }, output)?;
     if !output.is_json() && !asked.dry_run {
         output.line(&format!(
             "Key {} is kept below `keys/`; remove {} when you have a backup.",
@@ -100,7 +101,7 @@ pub fn permit(context: &Context, asked: &Permit, output: &mut Output) -> Result<
     };
     let (emergency, dry_run) = (asked.emergency, asked.dry_run);
     let request = CertRequest::Permit { pool: asked.pool.clone(), spki, emergency, dry_run }.into();
-    let (items, end) = super::ask::<PermitInfo>(context, &request, Some(&asked.pool))?;
+    let (items, end) = ask::<Pools, PermitInfo>(context, &request, Some(&asked.pool))?;
     let Some(info) = items.into_iter().next() else {
         end.check()?;
         return Ok(Exit::Failure);
@@ -135,8 +136,7 @@ pub fn adopt(context: &Context, asked: &Adopt, output: &mut Output) -> Result<Ex
         dry_run: asked.dry_run,
     }
     .into();
-    let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
-    tell(&info, asked.dry_run, output)?;
+    let info = change::<Pools>(context, Change { name: &asked.pool, request, dry_run: asked.dry_run }, output)?;
     if !output.is_json() && info.state == CertStanding::Frozen {
         output.line("The pool is frozen all the same: a key is added to its TLSA, and none is taken away.")?;
     }
@@ -154,28 +154,16 @@ pub fn drop_key(context: &Context, asked: &DropKey, output: &mut Output) -> Resu
         dry_run: asked.dry_run,
     }
     .into();
-    let info: CertInfo = super::ask_one(context, &request, &asked.pool)?;
-    tell(&info, asked.dry_run, output)?;
+    change::<Pools>(context, Change { name: &asked.pool, request, dry_run: asked.dry_run }, output)?;
     Ok(Exit::Ok)
 }
 
 /// Says that what was in doubt has been looked at.
 pub fn resume(context: &Context, asked: &CertResume, output: &mut Output) -> Result<Exit, Stop> {
     let (pool, reason, dry_run) = (asked.pool.clone(), asked.reason.clone(), asked.dry_run);
-    let info: CertInfo = super::ask_one(context, &CertRequest::Resume { pool, reason, dry_run }.into(), &asked.pool)?;
-    tell(&info, asked.dry_run, output)?;
+    let request = CertRequest::Resume { pool, reason, dry_run }.into();
+    change::<Pools>(context, Change { name: &asked.pool, request, dry_run }, output)?;
     Ok(Exit::Ok)
-}
-
-fn tell(info: &CertInfo, dry_run: bool, output: &mut Output) -> Result<(), Stop> {
-    if output.is_json() {
-        return output.object(info);
-    }
-    if dry_run {
-        output.line("Nothing was changed.")?;
-    }
-    info.notes.iter().try_for_each(|note| output.line(note))?;
-    super::show::print(info, output)
 }
 
 /// A digest as people call it.

@@ -7,11 +7,13 @@ use super::super::args::Rotate;
 use super::super::client;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
+use super::Pools;
 use super::change::{read, read_chain, short};
 use super::steps::{Act, fill, shows, steps};
 use crate::cert::chain::{Chain, Expected};
 use crate::cert::make::PrivateKey;
 use crate::cert::{Roots, Spki};
+use crate::cli::lives::{Kind, ask, ask_one};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::progress;
 use crate::config::{Install, PoolSettings};
@@ -62,7 +64,7 @@ pub fn run(context: &Context, asked: &Rotate, output: &mut Output) -> Result<Exi
 }
 
 fn info(context: &Context, pool: &str) -> Result<CertInfo, Stop> {
-    super::ask_one(context, &CertRequest::Status { pool: Some(pool.to_owned()) }.into(), pool)
+    ask_one::<Pools, _>(context, &Pools::status(Some(pool)), pool)
 }
 
 /// The files to give: those named, or those of before.
@@ -161,7 +163,7 @@ fn no_way(pool: &str) -> Failure {
 fn permit(context: &Context, asked: &Rotate, spki: Spki, output: &mut Output) -> Result<(), Stop> {
     let (pool, dry_run) = (asked.pool.clone(), asked.dry_run);
     let request = CertRequest::Permit { pool, spki: spki.to_string(), emergency: asked.emergency, dry_run }.into();
-    let (items, end) = super::ask::<PermitInfo>(context, &request, Some(&asked.pool))?;
+    let (items, end) = ask::<Pools, PermitInfo>(context, &request, Some(&asked.pool))?;
     let info = items.into_iter().next().unwrap_or_default();
     if info.granted {
         return say(output, "permit", "", &format!("hosts may be given key {}", spki.short()));
@@ -325,7 +327,7 @@ impl Walk<'_> {
         let until = Instant::now() + SETTLE;
         loop {
             let info = info(self.context, &self.asked.pool)?;
-            if !info.waits.is_empty() || Instant::now() >= until {
+            if !info.story.waits.is_empty() || Instant::now() >= until {
                 return Ok(info);
             }
             std::thread::sleep(LOOK_AGAIN / 4);
@@ -341,7 +343,7 @@ impl Walk<'_> {
         let text = if nothing { "all hosts showed it already" } else { "all hosts show it" };
         say(output, "end", "", &format!("key {}: {text}", spki.short()))?;
         let info = self.settled()?;
-        for wait in info.waits.iter().filter(|wait| wait.verb == Verb::Withdraw) {
+        for wait in info.story.waits.iter().filter(|wait| wait.verb == Verb::Withdraw) {
             let when =
                 wait.until.map(crate::cli::screen::words::moment).unwrap_or_else(|| "once it was seen".to_owned());
             say(output, "withdraw", "", &format!("{}: {when}; until then --back is free", wait.step))?;

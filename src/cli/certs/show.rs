@@ -4,66 +4,63 @@
 
 use super::super::args::CertPlanAsked;
 use super::super::context::Context;
-use super::super::failure::{Exit, Stop};
-use super::super::keys::plan::{steps, write};
+use super::super::failure::{Exit, Failure, Stop};
 use super::super::pool::keys::{self, SHORT};
+use super::super::pool::no_such;
+use crate::cli::lives::{Kind, ask, plan};
 use crate::cli::screen::output::Output;
-use crate::cli::screen::story::Story;
-use crate::cli::screen::svg::{self, Part};
+use crate::cli::screen::story::{Around, sentences};
+use crate::cli::screen::svg::Part;
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
-use crate::cli::screen::words::{minute, span};
-use crate::protocol::request::{CertRequest, KeysRequest};
-use crate::protocol::{CertInfo, CertPlan, CertStanding, CertificateInfo, KeysPlan, PlannedStep};
+use crate::cli::screen::words::{minute, span, zone_stem};
+use crate::protocol::request::{CertRequest, KeysRequest, ViewRequest};
+use crate::protocol::{
+    Calendar, CertInfo, CertPlan, CertStanding, CertificateInfo, KeysPlan, PlannedStep, PoolInfo, Request,
+};
 
-/// Asks and prints; exit 1 where something stands in the way.
-pub fn status(context: &Context, pool: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
-    let request = CertRequest::Status { pool: pool.map(str::to_owned) }.into();
-    let (pools, end) = super::ask::<CertInfo>(context, &request, pool)?;
-    for (count, info) in pools.iter().enumerate() {
-        if output.is_json() {
-            output.object(info)?;
-            continue;
-        }
-        if count > 0 {
-            output.line("")?;
-        }
-        print(info, output)?;
+/// Pools, whose TLSA, addresses and hosts' keys live by facts.
+pub struct Pools;
+
+impl Kind for Pools {
+    type Info = CertInfo;
+
+    const UNCHANGED: &'static str = "Nothing was changed.";
+
+    fn status(pool: Option<&str>) -> Request {
+        CertRequest::Status { pool: pool.map(str::to_owned) }.into()
     }
-    end.check()?;
-    let stands_still =
-        |info: &CertInfo| matches!(info.state, CertStanding::Frozen | CertStanding::Unknown) || !info.must.is_empty();
-    Ok(if pools.iter().any(stands_still) { Exit::Failure } else { Exit::Ok })
-}
 
-/// Prints one pool.
-pub fn print(info: &CertInfo, output: &mut Output) -> Result<(), Stop> {
-    let tone = match info.state {
-        CertStanding::AtRest | CertStanding::Rolling | CertStanding::Staging => Tone::Good,
-        CertStanding::Frozen | CertStanding::Unknown => Tone::Bad,
-    };
-    let name = output.tone(Tone::Strong, &format!("pool {}", info.pool));
-    let state = output.tone(tone, &info.state.to_string());
-    output.line(&format!("{name}    {state}    serving snapshot {}    {} tenants", info.snapshot, info.tenants))?;
-    let story = Story {
-        done: &info.done,
-        waits: &info.waits,
-        blockers: &info.blockers,
-        must: &info.must,
-        will: &info.will,
-        next_at: info.next_at,
-        clock: &info.clock,
-        is_silent: false,
-        now: info.now,
-    };
-    output.table(&story.sentences())?;
-    output.line("")?;
-    output.table(&keys::keys(info))?;
-    if !info.certificates.is_empty() {
+    fn unknown(context: &Context, pool: &str) -> Result<Option<Failure>, Stop> {
+        let pools: Vec<PoolInfo> = context.client.list(&ViewRequest::PoolList.into())?;
+        Ok(pools.iter().all(|info| info.pool != pool).then(|| no_such(pool, &pools)))
+    }
+
+    fn stands_still(info: &CertInfo) -> bool {
+        matches!(info.state, CertStanding::Frozen | CertStanding::Unknown) || !info.story.must.is_empty()
+    }
+
+    fn print(info: &CertInfo, _alone: bool, output: &mut Output) -> Result<(), Stop> {
+        let tone = match info.state {
+            CertStanding::AtRest | CertStanding::Rolling | CertStanding::Staging => Tone::Good,
+            CertStanding::Frozen | CertStanding::Unknown => Tone::Bad,
+        };
+        let name = output.tone(Tone::Strong, &format!("pool {}", info.pool));
+        let state = output.tone(tone, &info.state.to_string());
+        output.line(&format!("{name}    {state}    serving snapshot {}    {} tenants", info.snapshot, info.tenants))?;
+        output.table(&sentences(&info.story, Around { clock: &info.clock, is_silent: false, now: info.now }))?;
         output.line("")?;
-        output.table(&certificates(&info.certificates, info.now))?;
+        output.table(&keys::keys(info))?;
+        if !info.certificates.is_empty() {
+            output.line("")?;
+            output.table(&certificates(&info.certificates, info.now))?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn notes(info: &CertInfo) -> &[String] {
+        &info.notes
+    }
 }
 
 fn certificates(certificates: &[CertificateInfo], now: u64) -> Table {
@@ -93,46 +90,44 @@ fn certificates(certificates: &[CertificateInfo], now: u64) -> Table {
 /// The calendar of certificates and zone keys together.
 pub fn plan(context: &Context, asked: &CertPlanAsked, output: &mut Output) -> Result<Exit, Stop> {
     let request = CertRequest::Plan { pool: asked.pool.clone(), days: asked.days }.into();
-    let (pools, end) = super::ask::<CertPlan>(context, &request, asked.pool.as_deref())?;
+    let (pools, end) = ask::<Pools, CertPlan>(context, &request, asked.pool.as_deref())?;
     end.check()?;
     let zones: Vec<KeysPlan> = match asked.no_keys {
         true => Vec::new(),
         false => context.client.list(&KeysRequest::Plan { zone: None, days: asked.days }.into())?,
     };
     if let Some(file) = &asked.svg {
-        let parts: Vec<Part<'_>> = pools.iter().map(Part::from).chain(zones.iter().map(Part::from)).collect();
-        write(file, &svg::text(&parts), output)?;
-        return Ok(Exit::Ok);
-    }
-    if output.is_json() {
+        plan::picture(file, pools.iter().map(Part::from).chain(zones.iter().map(Part::from)), output)?;
+    } else if output.is_json() {
         pools.iter().try_for_each(|plan| output.object(plan))?;
         zones.iter().try_for_each(|plan| output.object(plan))?;
-        return Ok(Exit::Ok);
+    } else {
+        table(&pools, &zones, asked.days, output)?;
     }
-    let blockers = pools.iter().flat_map(|plan| plan.blockers.iter().map(move |blocker| (&plan.pool, blocker)));
-    for (pool, blocker) in blockers {
-        let mark = output.tone(Tone::Caution, "assumed to be mended at once:");
-        output.line(&format!("{mark} pool {pool}: {}", output.tone(Tone::Plain, &blocker.what)))?;
-    }
-    let all = joint(&pools, &zones);
-    if all.is_empty() {
-        output.line(&format!("nothing to do within {} days", asked.days))?;
-    }
-    let from = pools.iter().map(|plan| plan.from).chain(zones.iter().map(|plan| plan.from)).max().unwrap_or(0);
-    output.table(&steps(&all, from))?;
     Ok(Exit::Ok)
 }
 
 /// All steps in the order of time, each with whose it is.
-fn joint(pools: &[CertPlan], zones: &[KeysPlan]) -> Vec<PlannedStep> {
-    let named =
-        |whose: String, step: &PlannedStep| PlannedStep { text: format!("{whose}: {}", step.text), ..step.clone() };
-    let of_pools =
-        pools.iter().flat_map(|plan| plan.steps.iter().map(|step| named(format!("pool {}", plan.pool), step)));
-    let of_zones = zones.iter().flat_map(|plan| {
-        plan.steps.iter().map(|step| named(format!("zone {}", plan.zone.trim_end_matches('.')), step))
-    });
-    let mut all: Vec<PlannedStep> = of_pools.chain(of_zones).collect();
+fn table(pools: &[CertPlan], zones: &[KeysPlan], days: u64, output: &mut Output) -> Result<(), Stop> {
+    let (mut all, mut from) = (Vec::new(), 0);
+    for CertPlan { pool, calendar } in pools {
+        let whose = format!("pool {pool}: ");
+        plan::mended("", &whose, &calendar.blockers, output)?;
+        all.extend(steps_of(&whose, calendar));
+        from = calendar.from.max(from);
+    }
+    for KeysPlan { zone, calendar } in zones {
+        all.extend(steps_of(&format!("zone {}: ", zone_stem(zone)), calendar));
+        from = calendar.from.max(from);
+    }
     all.sort_by_key(|step| step.at);
-    all
+    if all.is_empty() {
+        output.line(&format!("nothing to do within {days} days"))?;
+    }
+    output.table(&plan::steps(&all, from))
+}
+
+/// The steps of a calendar, with whose they are.
+fn steps_of<B>(whose: &str, calendar: &Calendar<B>) -> impl Iterator<Item = PlannedStep> {
+    calendar.steps.iter().map(move |step| PlannedStep { text: format!("{whose}{}", step.text), ..step.clone() })
 }

@@ -16,7 +16,7 @@ pub fn text(plans: &[KeysPlan]) -> String {
     }
     for plan in plans {
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-        for step in &plan.steps {
+        for step in &plan.calendar.steps {
             let name = format!("{}-{}", slug(&plan.zone), slug(&step.text));
             let count = seen.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
             event(&mut text, plan, step, &format!("{name}-{count}@mxseal"));
@@ -30,7 +30,7 @@ fn event(text: &mut String, plan: &KeysPlan, step: &PlannedStep, uid: &str) {
     let zone = plan.zone.trim_end_matches('.');
     put(text, "BEGIN:VEVENT");
     put(text, &format!("UID:{uid}"));
-    put(text, &format!("DTSTAMP:{}", stamp(plan.from)));
+    put(text, &format!("DTSTAMP:{}", stamp(plan.calendar.from)));
     put(text, &format!("DTSTART:{}", stamp(step.at)));
     put(text, &format!("SUMMARY:{}", escape(&format!("{zone}: {}", step.text))));
     let mut description = "mxseal does this by itself at this moment at the earliest.".to_owned();
@@ -86,7 +86,7 @@ fn put(text: &mut String, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Verb;
+    use crate::protocol::{Calendar, Verb};
 
     fn plan(texts: &[&str]) -> KeysPlan {
         let step = |(count, text): (u64, &&str)| PlannedStep {
@@ -96,7 +96,8 @@ mod tests {
             assumes: String::new(),
         };
         let steps = (0..).zip(texts).map(step).collect();
-        KeysPlan { zone: "mx.example.".to_owned(), from: 1_795_338_000, steps, ..KeysPlan::default() }
+        let calendar = Calendar { from: 1_795_338_000, steps, ..Calendar::default() };
+        KeysPlan { zone: "mx.example.".to_owned(), calendar }
     }
 
     #[test]
@@ -119,8 +120,8 @@ mod tests {
         };
         let first = plan(&["make a ZSK of algorithm 13", "publish the next ZSK", "publish the next ZSK"]);
         let mut later = first.clone();
-        later.steps.iter_mut().for_each(|step| step.at += 86_400);
-        later.from += 3600;
+        later.calendar.steps.iter_mut().for_each(|step| step.at += 86_400);
+        later.calendar.from += 3600;
         let found = names(&text(&[first]));
         assert_eq!(found, names(&text(&[later])));
         assert_eq!(found[2], "UID:mx-example-publish-the-next-zsk-2@mxseal");

@@ -5,12 +5,13 @@
 use super::super::args::{Hold, Resume, Roll};
 use super::super::context::Context;
 use super::super::failure::{Exit, Stop};
-use super::{plan, status};
+use super::Zones;
+use crate::cli::lives::{Change, Kind, ask, ask_one, change, plan, show};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::zone_stem;
 use crate::protocol::request::KeysRequest;
-use crate::protocol::{KeyRole, KeysInfo, KeysPlan, KeysStanding, PlannedStep, Request, RollAsked, SilenceEnd, Verb};
+use crate::protocol::{KeyRole, KeysInfo, KeysPlan, KeysStanding, PlannedStep, RollAsked, SilenceEnd, Verb};
 
 /// Asks for a roll, and prints its steps with their dates.
 pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit, Stop> {
@@ -23,20 +24,20 @@ pub fn roll(context: &Context, asked: &Roll, output: &mut Output) -> Result<Exit
         confirm: asked.confirm.clone(),
     };
     let request = KeysRequest::Roll { zone: super::apex(&asked.zone), roll, dry_run: asked.dry_run }.into();
-    let planned: KeysPlan = super::ask_one(context, &request, &asked.zone)?;
+    let planned: KeysPlan = ask_one::<Zones, _>(context, &request, &asked.zone)?;
     if output.is_json() {
         output.object(&planned)?;
         return Ok(Exit::Ok);
     }
-    let steps: Vec<&PlannedStep> = of_this_roll(&planned.steps).collect();
+    let steps: Vec<&PlannedStep> = of_this_roll(&planned.calendar.steps).collect();
     let zone = zone_stem(&asked.zone);
     let what = if asked.dry_run { "it would go like this" } else { "it goes like this" };
     output.line(&format!("{}: {what}", output.tone(Tone::Strong, &format!("zone {zone}"))))?;
     if steps.is_empty() {
         output.line("  nothing to do")?;
     }
-    output.table(&plan::steps(steps, planned.from))?;
-    for blocker in &planned.blockers {
+    output.table(&plan::steps(steps, planned.calendar.from))?;
+    for blocker in &planned.calendar.blockers {
         let mark = output.tone(Tone::Caution, "  in its way now:");
         output.line(&format!(
             "{mark} {}; {}",
@@ -59,7 +60,8 @@ fn of_this_roll(steps: &[PlannedStep]) -> impl Iterator<Item = &PlannedStep> {
 pub fn hold(context: &Context, asked: &Hold, output: &mut Output) -> Result<Exit, Stop> {
     let (reason, dry_run) = (asked.reason.clone(), asked.dry_run);
     let request = KeysRequest::Hold { zone: super::apex(&asked.zone), reason, dry_run }.into();
-    show(context, &request, &asked.zone, asked.dry_run, output)
+    change::<Zones>(context, Change { name: &asked.zone, request, dry_run }, output)?;
+    Ok(Exit::Ok)
 }
 
 /// Lets them go on, or ends a zone's silence; says what ended and what stays.
@@ -70,24 +72,25 @@ pub fn resume(context: &Context, asked: &Resume, output: &mut Output) -> Result<
         (false, true) => Some(SilenceEnd::ServeOn),
         (false, false) => None,
     };
-    let before = KeysRequest::Status { zone: Some(super::apex(&asked.zone)) }.into();
-    let (before, _) = super::ask::<KeysInfo>(context, &before, Some(&asked.zone))?;
+    let (before, _) = ask::<Zones, KeysInfo>(context, &Zones::status(Some(&asked.zone)), Some(&asked.zone))?;
     let reason = asked.reason.as_ref().map_or_else(by_whom, |reason| format!("{reason} ({})", by_whom()));
     let (zone, overrule) = (super::apex(&asked.zone), asked.overrule);
     let request = KeysRequest::Resume { zone, reason, clock, overrule, doubt, silence, dry_run }.into();
     if !before.iter().any(is_stopped) && !clock && silence.is_none() && !output.is_json() {
         output.line("Nothing held the steps of this zone.")?;
     }
-    let after: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
+    let after: KeysInfo = ask_one::<Zones, _>(context, &request, &asked.zone)?;
     if !output.is_json() {
         tell_ended(before.first(), &after, dry_run, output)?;
     }
-    print(&after, asked.dry_run, output)
+    show::<Zones>(&after, asked.dry_run, output)?;
+    Ok(Exit::Ok)
 }
 
 /// What stopped the zone before and does not now, and what still does.
 fn tell_ended(before: Option<&KeysInfo>, after: &KeysInfo, dry_run: bool, output: &mut Output) -> Result<(), Stop> {
-    let stops = |info: &KeysInfo| -> Vec<String> { info.blockers.iter().map(|blocker| blocker.what.clone()).collect() };
+    let stops =
+        |info: &KeysInfo| -> Vec<String> { info.story.blockers.iter().map(|blocker| blocker.what.clone()).collect() };
     let (before, after) = (before.map(stops).unwrap_or_default(), stops(after));
     let ended = if dry_run { "Would end" } else { "Ended" };
     for what in before.iter().filter(|what| !after.contains(what)) {
@@ -101,28 +104,11 @@ fn tell_ended(before: Option<&KeysInfo>, after: &KeysInfo, dry_run: bool, output
 
 /// Whether there is something that a person may end.
 fn is_stopped(info: &KeysInfo) -> bool {
-    info.state == KeysStanding::Frozen || info.blockers.iter().any(|blocker| blocker.freezes)
+    info.state == KeysStanding::Frozen || info.story.blockers.iter().any(|blocker| blocker.freezes)
 }
 
 /// Who resumes, for the journal: the person behind `sudo` too.
 fn by_whom() -> String {
     let person = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     person.filter(|name| !name.is_empty()).map_or_else(|| "by command".to_owned(), |name| format!("by {name}"))
-}
-
-fn show(context: &Context, request: &Request, zone: &str, dry_run: bool, output: &mut Output) -> Result<Exit, Stop> {
-    let info: KeysInfo = super::ask_one(context, request, zone)?;
-    print(&info, dry_run, output)
-}
-
-fn print(info: &KeysInfo, dry_run: bool, output: &mut Output) -> Result<Exit, Stop> {
-    if output.is_json() {
-        output.object(info)?;
-        return Ok(Exit::Ok);
-    }
-    if dry_run {
-        output.line("Nothing was changed; it would be so:")?;
-    }
-    status::print(info, false, output)?;
-    Ok(Exit::Ok)
 }

@@ -7,7 +7,8 @@ mod old;
 use super::super::args::{Import, Whom};
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
-use super::status;
+use super::Zones;
+use crate::cli::lives::{Kind, ask_one};
 use crate::cli::screen::output::Output;
 use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::zone_stem;
@@ -81,7 +82,7 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
     let (ttl, life, dry_run) = (asked.ttl, asked.life, asked.dry_run);
     let hold = asked.hold.clone();
     let request = KeysRequest::Import { zone: super::apex(&asked.zone), keys, ttl, life, hold, dry_run }.into();
-    let info: KeysInfo = super::ask_one(context, &request, &asked.zone)?;
+    let info: KeysInfo = ask_one::<Zones, _>(context, &request, &asked.zone)?;
     if output.is_json() {
         let mut object = serde_json::json!(info);
         object["asked"] = told.words.into();
@@ -97,7 +98,7 @@ pub fn run(context: &Context, asked: &Import, output: &mut Output) -> Result<Exi
         ))?;
     }
     output.line("")?;
-    status::print(&info, false, output)?;
+    Zones::print(&info, false, output)?;
     Ok(Exit::Ok)
 }
 

@@ -5,6 +5,8 @@
 use super::super::args::Lead;
 use super::super::context::Context;
 use super::super::failure::{Exit, Failure, Stop};
+use super::Zones;
+use crate::cli::lives::ask;
 use crate::cli::screen::output::Output;
 use crate::protocol::request::KeysRequest;
 use crate::protocol::{LeadAsked, LeadInfo};
@@ -12,7 +14,7 @@ use crate::protocol::{LeadAsked, LeadInfo};
 /// Says that the server leads.
 pub fn run(context: &Context, asked: &Lead, output: &mut Output) -> Result<Exit, Stop> {
     let request = KeysRequest::Lead(LeadAsked { reason: asked.reason.clone(), dry_run: asked.dry_run }).into();
-    let (items, end) = super::ask::<LeadInfo>(context, &request, None)?;
+    let (items, end) = ask::<Zones, LeadInfo>(context, &request, None)?;
     end.check()?;
     let missing = || Failure::new(Exit::Failure, "the server sent no answer", "see its log");
     let info = items.into_iter().next().ok_or_else(missing)?;

@@ -3,60 +3,62 @@
 //! It adds nothing to what the server says but the forms in which registrars want a DS.
 
 use super::super::context::Context;
-use super::super::failure::{Exit, Stop};
+use super::super::failure::{Exit, Failure, Stop};
+use crate::cli::lives::Kind;
 use crate::cli::screen::output::Output;
-use crate::cli::screen::story::Story;
+use crate::cli::screen::story::{Around, sentences};
 use crate::cli::screen::table::{Table, plain};
 use crate::cli::screen::tone::Tone;
-use crate::cli::screen::words::near;
-use crate::protocol::request::KeysRequest;
-use crate::protocol::{KeyInfo, KeyPhase, KeysInfo, KeysStanding, ParentKind, ParentServerInfo};
+use crate::cli::screen::words::{near, nearest, zone_stem};
+use crate::protocol::request::{KeysRequest, ViewRequest};
+use crate::protocol::{KeyInfo, KeyPhase, KeysInfo, KeysStanding, ParentKind, ParentServerInfo, Request, ZoneInfo};
 use crate::time::UnixTime;
 
-/// Asks and prints; exit 1 where something stands in the way.
-pub fn run(context: &Context, zone: Option<&str>, output: &mut Output) -> Result<Exit, Stop> {
-    let request = KeysRequest::Status { zone: zone.map(super::apex) }.into();
-    let (zones, end) = super::ask::<KeysInfo>(context, &request, zone)?;
-    for (count, info) in zones.iter().enumerate() {
-        if output.is_json() {
-            output.object(info)?;
-            continue;
+/// Zones, whose keys live by facts.
+pub struct Zones;
+
+impl Kind for Zones {
+    type Info = KeysInfo;
+
+    const UNCHANGED: &'static str = "Nothing was changed; it would be so:";
+
+    fn status(zone: Option<&str>) -> Request {
+        KeysRequest::Status { zone: zone.map(super::apex) }.into()
+    }
+
+    fn unknown(context: &Context, zone: &str) -> Result<Option<Failure>, Stop> {
+        let zones: Vec<ZoneInfo> = context.client.list(&ViewRequest::ZoneList.into())?;
+        let stems: Vec<String> = zones.iter().map(|info| zone_stem(&info.zone)).collect();
+        let stem = zone_stem(zone);
+        let help = || nearest("zone", &stem, stems.iter().map(String::as_str));
+        let unknown = || Failure::new(Exit::Failure, format!("zone {stem} is not served here"), help());
+        Ok((!stems.contains(&stem)).then(unknown))
+    }
+
+    fn stands_still(info: &KeysInfo) -> bool {
+        use KeysStanding::{Frozen, Silent, Unknown, Waiting};
+        matches!(info.state, Frozen | Silent | Waiting | Unknown)
+            || info.story.blockers.iter().any(|blocker| !blocker.fix.is_empty())
+    }
+
+    /// `alone`: also what each address of its parent shows.
+    fn print(info: &KeysInfo, alone: bool, output: &mut Output) -> Result<(), Stop> {
+        head(info, output)?;
+        let around = Around { clock: &info.clock, is_silent: info.state == KeysStanding::Silent, now: info.now };
+        output.table(&sentences(&info.story, around))?;
+        if wants_handover(info) {
+            handover(info, output)?;
         }
-        if count > 0 {
+        if !info.keys.is_empty() {
             output.line("")?;
+            output.table(&keys(info))?;
         }
-        print(info, zone.is_some(), output)?;
+        if alone && !info.parent_servers.is_empty() {
+            output.line("")?;
+            output.table(&servers(info))?;
+        }
+        Ok(())
     }
-    let is_stopped = zones.iter().any(stands_still);
-    // What stands in the way was printed, and is the message.
-    if !(is_stopped && end.exit == Exit::Failure) {
-        end.check()?;
-    }
-    Ok(if is_stopped { Exit::Failure } else { Exit::Ok })
-}
-
-/// Whether something stops steps that the server does not get over alone.
-fn stands_still(info: &KeysInfo) -> bool {
-    matches!(info.state, KeysStanding::Frozen | KeysStanding::Silent | KeysStanding::Waiting | KeysStanding::Unknown)
-        || info.blockers.iter().any(|blocker| !blocker.fix.is_empty())
-}
-
-/// Prints one zone; with `parents` what each address of its parent shows.
-pub fn print(info: &KeysInfo, parents: bool, output: &mut Output) -> Result<(), Stop> {
-    head(info, output)?;
-    output.table(&story(info).sentences())?;
-    if wants_handover(info) {
-        handover(info, output)?;
-    }
-    if !info.keys.is_empty() {
-        output.line("")?;
-        output.table(&keys(info))?;
-    }
-    if parents && !info.parent_servers.is_empty() {
-        output.line("")?;
-        output.table(&servers(info))?;
-    }
-    Ok(())
 }
 
 fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
@@ -75,21 +77,6 @@ fn head(info: &KeysInfo, output: &mut Output) -> Result<(), Stop> {
     let more = format!("    {serving}snapshot {}    policy {}{parent}", info.snapshot, info.policy);
     let more = output.tone(Tone::Plain, &more);
     output.line(&format!("{name}    {state}{more}"))
-}
-
-/// What the four headings say of a zone.
-fn story(info: &KeysInfo) -> Story<'_> {
-    Story {
-        done: &info.done,
-        waits: &info.waits,
-        blockers: &info.blockers,
-        must: &info.must,
-        will: &info.will,
-        next_at: info.next_at,
-        clock: &info.clock,
-        is_silent: info.state == KeysStanding::Silent,
-        now: info.now,
-    }
 }
 
 /// Whether some address of a registry shows another DS than the one wanted.

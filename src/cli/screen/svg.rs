@@ -5,7 +5,7 @@
 
 use super::tone::clean;
 use super::words::minute;
-use crate::protocol::{BlockerInfo, CertPlan, KeyPhase, KeysPlan, PlannedStep};
+use crate::protocol::{BlockerInfo, Calendar, CertBar, CertPlan, KeyBar, KeyPhase, KeysPlan, PlannedStep};
 use std::ops::Range;
 
 /// Left of now, in per cent of the width: room to see what began before.
@@ -70,28 +70,31 @@ struct Bar<'p> {
     phases: &'p [(u64, KeyPhase)],
 }
 
+impl<'p> Part<'p> {
+    fn of<B>(title: String, calendar: &'p Calendar<B>, bar: impl Fn(&'p B) -> Bar<'p>) -> Part<'p> {
+        let Calendar { from, until, steps, bars, blockers } = calendar;
+        Part { title, from: *from, until: *until, steps, blockers, bars: bars.iter().map(bar).collect() }
+    }
+}
+
 impl<'p> From<&'p KeysPlan> for Part<'p> {
     fn from(plan: &'p KeysPlan) -> Part<'p> {
-        let bars = plan.bars.iter().map(|bar| {
+        let bar = |bar: &'p KeyBar| {
             let tag = bar.tag.map_or_else(|| "to be made".to_owned(), |tag| tag.to_string());
             let name = format!("{} {tag}", bar.role.to_string().to_uppercase());
             Bar { name, more: format!("algorithm {}", bar.algorithm), phases: &bar.phases }
-        });
-        let title = plan.zone.trim_end_matches('.').to_owned();
-        let (steps, blockers) = (&plan.steps, &plan.blockers);
-        Part { title, from: plan.from, until: plan.until, steps, blockers, bars: bars.collect() }
+        };
+        Part::of(plan.zone.trim_end_matches('.').to_owned(), &plan.calendar, bar)
     }
 }
 
 impl<'p> From<&'p CertPlan> for Part<'p> {
     fn from(plan: &'p CertPlan) -> Part<'p> {
-        let bars = plan.bars.iter().map(|bar| {
+        let bar = |bar: &'p CertBar| {
             let name = bar.spki.as_ref().map_or_else(|| "to be made".to_owned(), |spki| spki.chars().take(8).collect());
             Bar { name, more: bar.kind.to_string(), phases: &bar.phases }
-        });
-        let (steps, blockers) = (&plan.steps, &plan.blockers);
-        let title = format!("pool {}", plan.pool);
-        Part { title, from: plan.from, until: plan.until, steps, blockers, bars: bars.collect() }
+        };
+        Part::of(format!("pool {}", plan.pool), &plan.calendar, bar)
     }
 }
 
@@ -279,7 +282,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{KeyBar, KeyRole};
+    use crate::protocol::KeyRole;
 
     fn draw(plans: &[KeysPlan]) -> String {
         text(&plans.iter().map(Part::from).collect::<Vec<_>>())
@@ -293,14 +296,14 @@ mod tests {
         let known = PHASES.iter().map(|(phase, _)| *phase);
         let all = known.chain([KeyPhase::Destroyed, KeyPhase::Unknown]);
         let phases = (0..).zip(all).map(|(count, phase)| (now + count * 50 * DAY, phase)).collect();
-        KeysPlan {
-            zone: "a&b.example.".to_owned(),
+        let calendar = Calendar {
             from: now,
             until: now + 400 * DAY,
             steps: vec![step; STEPS_MAX + 2],
             bars: vec![KeyBar { tag: Some(7), role: KeyRole::Zsk, algorithm: 13, phases }],
             blockers: vec![BlockerInfo { what: "a \u{1b}[2J doubt".to_owned(), ..BlockerInfo::default() }],
-        }
+        };
+        KeysPlan { zone: "a&b.example.".to_owned(), calendar }
     }
 
     /// Elements that open and close each other's names in order; no attribute is left open.

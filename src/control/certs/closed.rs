@@ -7,7 +7,7 @@ use crate::cert::Spki;
 use crate::control::certs::past::Past;
 use crate::control::certs::{Certs, Life};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo};
+use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo, Story};
 use crate::protocol::{CertStanding, KeyPhase};
 use crate::roll::hosts::check::SpkiSet;
 use crate::roll::hosts::facts::{Fact, Inherited, Origin};
@@ -120,8 +120,11 @@ impl Closed {
             snapshot,
             tenants,
             keys: keys.collect(),
-            blockers: vec![BlockerInfo { what, fix: fix.clone(), freezes: true }],
-            must: vec![fix],
+            story: Story {
+                must: vec![fix.clone()],
+                blockers: vec![BlockerInfo { what, fix, freezes: true }],
+                ..Story::default()
+            },
             now: wall.0,
             ..CertInfo::default()
         }

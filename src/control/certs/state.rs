@@ -85,12 +85,12 @@ mod tests {
         let life = life(folder.path(), 90, clocks.wall);
         let info = told(&life, clocks);
         assert_eq!((info.now, info.keys[0].published), (clocks.wall.0, Some(clocks.wall.0 - 3600)));
-        assert!(info.done.iter().all(|done| done.at == clocks.wall.0 - 3600), "{:?}", info.done);
+        assert!(info.story.done.iter().all(|done| done.at == clocks.wall.0 - 3600), "{:?}", info.story.done);
         let plan = calendar(&life, clocks);
-        assert_eq!((plan.from, plan.until), (clocks.wall.0, clocks.wall.0 + 120 * DAY));
-        assert_eq!(plan.bars[0].phases[0].0, clocks.wall.0 - 3600);
+        assert_eq!((plan.calendar.from, plan.calendar.until), (clocks.wall.0, clocks.wall.0 + 120 * DAY));
+        assert_eq!(plan.calendar.bars[0].phases[0].0, clocks.wall.0 - 3600);
         let renewals: Vec<u64> =
-            plan.steps.iter().filter(|step| step.verb == Verb::Renew).map(|step| step.at).collect();
+            plan.calendar.steps.iter().filter(|step| step.verb == Verb::Renew).map(|step| step.at).collect();
         assert_eq!(
             renewals,
             [60, 90].map(|days| clocks.wall.0 + days * DAY),
@@ -107,7 +107,7 @@ mod tests {
         let findings = found(&life, clocks);
         assert_eq!(info.certificates[0].warnings, ["it has expired"]);
         assert!(findings.iter().any(|finding| finding.message.contains("has expired")), "{findings:?}");
-        assert!(!plan.steps.iter().any(|step| step.verb == Verb::Renew), "{:?}", plan.steps);
+        assert!(!plan.calendar.steps.iter().any(|step| step.verb == Verb::Renew), "{:?}", plan.calendar.steps);
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         let mut life = life(folder.path(), 90, NOW);
         assert!(!life.record(Fact::KeyDestroyed { spki: Spki::of(b"never known") }, by_all(NOW)));
         assert_eq!(life.disk, None);
-        let texts = |info: &CertInfo| format!("{:?} {:?}", info.blockers, info.must);
+        let texts = |info: &CertInfo| format!("{:?} {:?}", info.story.blockers, info.story.must);
         let info = told(&life, Clocks::from(NOW));
         assert!(
             texts(&info).contains("a fact is not recorded") && !texts(&info).contains("repair the disk"),

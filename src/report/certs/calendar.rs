@@ -31,14 +31,7 @@ pub fn cert_plan(state: &PoolState<'_>, plan: &Plan, conditions: &Conditions, da
     let renewals = state.certificates.iter().flat_map(|(path, leaf)| renewals(path, leaf));
     steps.extend(renewals.filter(|step| step.at >= from && step.at <= told_until));
     steps.sort_by(|a, b| (a.at, &a.text).cmp(&(b.at, &b.text)));
-    CertPlan {
-        pool: state.pool.to_owned(),
-        from,
-        until: told_until,
-        steps,
-        bars: bars(&hosts, &account, until),
-        blockers: account.blockers(),
-    }
+    CertPlan { pool: state.pool.to_owned(), calendar: account.calendar(until, steps, bars(&hosts, &account, until)) }
 }
 
 /// When a certificate is to be renewed, and when it ends.

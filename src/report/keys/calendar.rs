@@ -18,17 +18,11 @@ pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
     let account = about.account();
     let until = account.until(days);
     let ahead = forecast(about.facts, about.policy, about.clocks.signing, until);
-    let steps = ahead.steps.iter();
-    KeysPlan {
-        zone: about.apex.to_string(),
-        from: about.clocks.wall.0,
-        until: account.told(until),
-        steps: steps
-            .map(|coming| account.planned(coming.at, words::verb(&coming.step), coming.text.clone(), coming.assumes))
-            .collect(),
-        bars: Bars::of(about, &ahead, until),
-        blockers: account.blockers(),
-    }
+    let planned = ahead.steps.iter();
+    let planned = planned
+        .map(|coming| account.planned(coming.at, words::verb(&coming.step), coming.text.clone(), coming.assumes));
+    let calendar = account.calendar(until, planned.collect(), Bars::of(about, &ahead, until));
+    KeysPlan { zone: about.apex.to_string(), calendar }
 }
 
 /// Phases of all keys as they change, in the order of the keys' making.

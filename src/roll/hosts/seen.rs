@@ -94,7 +94,7 @@ impl Hosts<'_> {
     pub fn strangers(&self, now: UnixTime) -> BTreeMap<Spki, (KeyKind, Vec<IpAddr>)> {
         let mut strangers: BTreeMap<Spki, (KeyKind, Vec<IpAddr>)> = BTreeMap::new();
         for (address, host) in self.seen.iter().filter(|(address, _)| self.is_own(**address, now)) {
-            for (_, leaf) in host.keys().filter(|(_, leaf)| !is_ours(self.facts, &self.wanted, leaf.spki)) {
+            for (_, leaf) in host.keys().filter(|(_, leaf)| !is_ours(self.facts, self.wanted, leaf.spki)) {
                 let (_, hosts) = strangers.entry(leaf.spki).or_insert_with(|| (leaf.kind, Vec::new()));
                 if !hosts.contains(address) {
                     hosts.push(*address);

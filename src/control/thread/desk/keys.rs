@@ -10,7 +10,7 @@ use crate::control::thread::parents::silent_parent;
 use crate::control::thread::{Mind, rolls};
 use crate::dns::name::{Name, ROOT};
 use crate::protocol::request::KeysRequest;
-use crate::protocol::{ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, RollAsked, SilenceEnd};
+use crate::protocol::{Calendar, ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, RollAsked, SilenceEnd};
 use crate::report::keys::{
     About, Refused, after, insecure, insecure_request, keys_info, keys_plan, roll_request, silent,
 };
@@ -110,8 +110,10 @@ impl Mind {
             return match report {
                 Report::Info => item(&info, reply),
                 Report::Plan { .. } => {
-                    let KeysInfo { zone, blockers, now, .. } = info;
-                    item(&KeysPlan { zone, blockers, from: now, until: now, ..KeysPlan::default() }, reply);
+                    let KeysInfo { zone, story, now, .. } = info;
+                    let blockers = story.blockers;
+                    let calendar = Calendar { from: now, until: now, blockers, ..Calendar::default() };
+                    item(&KeysPlan { zone, calendar }, reply);
                 }
             };
         };
