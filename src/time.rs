@@ -1,10 +1,12 @@
 //! Moments and spans as DNSSEC counts them: seconds, serial arithmetic, signature windows.
 //!
-//! Nothing here reads a clock but [`now`], [`steer`], [`wall`] and [`Now::read`], and only shells call those.
+//! This is the only module that reads a clock, in [`now`], [`steer`], [`wall`], [`steady`], [`uptime`] and [`Now::read`], and
+//! only shells call those.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment: seconds since 1970-01-01 UTC, without leap seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,14 +54,28 @@ pub fn wall() -> UnixTime {
     UnixTime(wall_millis() / 1000)
 }
 
+/// The monotonic clock, for timers, deadlines and pauses: threads with a loop of their own read it once a turn.
+#[inline]
+pub fn steady() -> Instant {
+    Instant::now()
+}
+
+/// Seconds since this machine started, with the time that it slept (CLOCK_BOOTTIME, clock_gettime(2)).
+pub fn uptime() -> Seconds {
+    u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap_or(0)
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 fn wall_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds of the monotonic clock since it was asked first.
 fn running_millis() -> u64 {
-    u64::try_from(BEGIN.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(BEGIN.get_or_init(steady).elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One moment by all clocks: the loop reads them once a turn, and hands them down, so that what happens in a turn happens at
@@ -72,12 +88,43 @@ pub struct Now {
     pub signing: UnixTime,
     /// The wall clock: people, certificates and files go by it.
     pub wall: UnixTime,
+    /// Nanoseconds of the wall clock beyond its second: the times of files are that fine.
+    pub wall_nanos: u32,
 }
 
 impl Now {
     /// What the clocks say.
     pub fn read() -> Now {
-        Now { steady: Instant::now(), signing: now(), wall: wall() }
+        let since = since_1970();
+        let wall = UnixTime(since.as_secs());
+        let signing = match BASE_MILLIS.load(Ordering::Acquire) {
+            0 => wall,
+            _ => now(),
+        };
+        Now { steady: steady(), signing, wall, wall_nanos: since.subsec_nanos() }
+    }
+
+    /// A moment that somebody makes up: both clocks in seconds say the same, at its beginning.
+    pub fn at(steady: Instant, both: UnixTime) -> Now {
+        Now { steady, signing: both, wall: both, wall_nanos: 0 }
+    }
+
+    /// The moment `span` later on all clocks. The signing clock has no fraction of its own, and goes on by the seconds of
+    /// the wall clock.
+    pub fn after(self, span: Duration) -> Now {
+        let wall = Duration::new(self.wall.0, self.wall_nanos).saturating_add(span);
+        let seconds = wall.as_secs().saturating_sub(self.wall.0);
+        Now {
+            steady: self.steady + span,
+            signing: self.signing.after(seconds),
+            wall: UnixTime(wall.as_secs()),
+            wall_nanos: wall.subsec_nanos(),
+        }
+    }
+
+    /// The wall clock as the times of files are told.
+    pub fn file_time(self) -> SystemTime {
+        UNIX_EPOCH.checked_add(Duration::new(self.wall.0, self.wall_nanos)).unwrap_or(UNIX_EPOCH)
     }
 }
 
@@ -263,6 +310,18 @@ mod tests {
         assert_eq!(steered(base, second.after(5), running, wall), (second.0 + 5) * 1000 - running, "forward at once");
         assert_eq!(steered(base, second.before(5), running, wall), (second.0 - 5) * 1000 - running, "its keeper may");
         assert_eq!(steered(0, UnixTime(3), running, wall), 1, "in 1970 it is steered too");
+    }
+
+    #[test]
+    fn a_moment_goes_on_by_all_clocks_and_keeps_fractions() {
+        let begin = Now { signing: UnixTime(90), ..Now::at(steady(), UnixTime(100)) };
+        let span = Duration::from_millis(600);
+        let (one, two) = (begin.after(span), begin.after(span).after(span));
+        assert_eq!((one.wall, one.signing, one.wall_nanos), (UnixTime(100), UnixTime(90), 600_000_000));
+        assert_eq!((two.wall, two.signing, two.wall_nanos), (UnixTime(101), UnixTime(91), 200_000_000));
+        assert_eq!(two, begin.after(span * 2));
+        assert_eq!(two.steady, begin.steady + span * 2);
+        assert_eq!(two.file_time(), UNIX_EPOCH + Duration::from_millis(101_200));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod world;
 
 use mxseal::feed::Files;
 use mxseal::feed::settle::{Hint, Moment};
+use mxseal::time::Now;
 use mxseal::world::trouble::Reason;
 use std::collections::BTreeMap;
 use std::fs;
@@ -737,7 +738,7 @@ fn case_22_a_file_of_another_owner_that_the_server_cannot_read_is_a_trouble() {
         return;
     };
     let mut files = Files::new(&root);
-    let changes = files.scan(Moment::now().after(Duration::from_secs(60)));
+    let changes = files.scan(Moment::from(Now::read()).after(Duration::from_secs(60)));
     let codes: BTreeMap<_, _> = changes.troubled.iter().map(|t| (t.path.clone(), t.reason.code())).collect();
     assert_eq!(codes.get(Path::new(X)), Some(&Reason::Unreadable(0).code()));
     assert_eq!(codes.get(Path::new("b.example/closed")), Some(&Reason::FolderUnreadable(0).code()));

@@ -11,13 +11,12 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::feed::Files;
 use crate::feed::passed_over;
-use crate::feed::settle::Moment;
-use crate::feed::source::{of_found, settled_scan};
+use crate::feed::source::{of_found, settled_scan, wait_until};
 use crate::roll::zone::past::Past;
 use crate::store;
 use crate::store::folder::zone_folder;
 use crate::store::records::Records;
-use crate::time;
+use crate::time::{self, Now};
 use crate::world::changes::{Changes, text};
 use crate::world::paths::POOLS_OCTETS_MAX;
 use crate::world::pools::{PoolWanted, WayServed};
@@ -168,7 +167,7 @@ pub(super) fn look(config: &Config) -> (World, Vec<Diagnostic>) {
     let mut files = Files::new(&config.zones);
     let mut world =
         World::new(config.clone(), config.zones.display().to_string()).telling_all().reading_by(side_by_side);
-    let changes = of_found(settled_scan(&mut files), true);
+    let changes = of_found(settled_scan(&mut files, Now::read(), wait_until).0, true);
     let found: Vec<Diagnostic> = changes.troubled.iter().map(|trouble| trouble.diagnostic(&config.zones)).collect();
     let spoiled = changes.troubled.iter().map(|trouble| text(&trouble.path)).zip(found.iter().cloned()).collect();
     let records = Records::read(&config.keys);
@@ -212,7 +211,7 @@ impl Offline<'_> {
 
     fn read(&mut self, needs: Needs, known: &mut Known) {
         for path in needs.documents {
-            let read = self.files.include(&path, Moment::now()).map_err(|reason| unread(&path, reason));
+            let read = self.files.include(&path, Now::read().into()).map_err(|reason| unread(&path, reason));
             known.documents.insert(path, read);
         }
         for path in needs.certificates {

@@ -37,7 +37,6 @@ use crate::control::warm::Warm;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::feed::Files;
-use crate::feed::settle::Moment;
 use crate::feed::source::Source;
 use crate::feed::watch::Watcher;
 use crate::metrics::Metrics;
@@ -193,7 +192,7 @@ impl Mind {
     fn run(mut self, inbox: &Receiver<Event>) {
         self.keep_homes();
         loop {
-            let event = if self.source.is_busy(Moment::now()) {
+            let event = if self.source.is_busy(Now::read()) {
                 inbox.try_recv().map_err(|fault| fault == TryRecvError::Disconnected)
             } else {
                 inbox.recv_timeout(self.sleep()).map_err(|fault| fault == RecvTimeoutError::Disconnected)
@@ -203,7 +202,7 @@ impl Mind {
                 Ok(Event::Stop) | Err(true) => return self.instance.end(),
                 Ok(Event::Files) => {
                     self.source.wake();
-                    self.poll(Moment::now());
+                    self.poll(Now::read());
                 }
                 Ok(Event::Reload) => drop(self.reload()),
                 Ok(Event::Command(command, reply)) => self.command(command, reply),
@@ -213,7 +212,7 @@ impl Mind {
                 Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),
                 Ok(Event::Probed(seen)) => self.probed(*seen),
                 Ok(Event::Socket(why)) => self.socket_is(why),
-                Err(false) if self.source.is_busy(Moment::now()) => self.poll(Moment::now()),
+                Err(false) if self.source.is_busy(Now::read()) => self.poll(Now::read()),
                 Err(false) => self.tick(),
             }
             self.drop_previous();
@@ -234,7 +233,7 @@ impl Mind {
     }
 
     fn tick(&mut self) {
-        let now = Moment::now();
+        let now = Now::read();
         if self.source.is_due(now) {
             self.poll(now);
         }

@@ -4,6 +4,7 @@
 //! observations, moments are arguments. An identity alone is never trusted while its timestamps are so young that a second
 //! change could hide in the same tick of the file system's clock.
 
+use crate::time::Now;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long size and times of a file must stay as they are until a change without a finished writer is believed, and how
@@ -29,14 +30,15 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Now. Only shells call it.
-    pub fn now() -> Moment {
-        Moment { steady: Instant::now(), wall: SystemTime::now() }
-    }
-
     /// The moment `span` later on both clocks.
     pub fn after(self, span: Duration) -> Moment {
         Moment { steady: self.steady + span, wall: self.wall + span }
+    }
+}
+
+impl From<Now> for Moment {
+    fn from(now: Now) -> Moment {
+        Moment { steady: now.steady, wall: now.file_time() }
     }
 }
 

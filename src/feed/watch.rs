@@ -7,10 +7,11 @@ pub(crate) mod thread;
 
 use crate::feed::settle::{Hint, merge};
 use crate::feed::watch::thread::{Job, Manager};
-use crate::time::{UnixTime, now};
+use crate::time::{UnixTime, steady};
 use crate::world::trouble::{Healed, Reason, Trouble};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Paths marked at the same time, at most: some 10 MB. A storm past it becomes one full scan.
 pub const DIRTY_MAX: usize = 65_536;
@@ -103,8 +104,32 @@ pub(super) struct Shared {
 /// The running watcher; it ends when it is dropped.
 pub struct Watcher {
     shared: Arc<Shared>,
+    /// None: it watches nothing, and somebody else marks.
+    thread: Option<Running>,
+}
+
+/// The thread that watches.
+struct Running {
     jobs: SyncSender<Job>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
+    /// When the full scan began that is under way, or was the last: scans are paced by how long they take.
+    scan_began: Cell<Instant>,
+}
+
+/// Marks paths of a watcher from outside, as events do.
+#[derive(Clone)]
+pub struct Marks(Arc<Shared>);
+
+impl Marks {
+    /// Something happened to a path, which is relative to the folder.
+    pub fn mark(&self, path: &Path, hint: Hint) {
+        self.0.mark(path.to_owned(), hint, false);
+    }
+
+    /// Everything is to be looked at.
+    pub fn rescan(&self) {
+        self.0.rescan();
+    }
 }
 
 impl Watcher {
@@ -123,19 +148,21 @@ impl Watcher {
     /// As [`Watcher::start`].
     pub fn start_with(root: &Path, pace: Pace, wake: impl Fn() + Send + 'static) -> io::Result<Watcher> {
         let root = std::path::absolute(root)?;
-        let shared = Arc::new(Shared {
-            dirty: Mutex::new(Dirty::default()),
-            wake: Mutex::new(Box::new(wake)),
-            events: AtomicU64::new(0),
-            overflows: AtomicU64::new(0),
-            full_scans: AtomicU64::new(0),
-            last_success: AtomicU64::new(0),
-            scan_milliseconds: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::waking(wake));
         let (jobs, inbox) = sync_channel(JOBS_MAX);
         let manager = Manager::new(root, pace, Arc::clone(&shared), jobs.clone(), inbox);
         let thread = std::thread::Builder::new().name("mxseal-watch".to_owned()).spawn(|| manager.run())?;
-        Ok(Watcher { shared, jobs, thread: Some(thread) })
+        Ok(Watcher { shared, thread: Some(Running { jobs, thread, scan_began: Cell::new(steady()) }) })
+    }
+
+    /// Watches nothing, and has no thread: what happens is told by [`Watcher::marks`], at whatever moment. It reads no clock.
+    pub fn none() -> Watcher {
+        Watcher { shared: Arc::new(Shared::waking(|| {})), thread: None }
+    }
+
+    /// By which others than the thread mark paths.
+    pub fn marks(&self) -> Marks {
+        Marks(Arc::clone(&self.shared))
     }
 
     /// Takes what was marked; the next mark wakes again.
@@ -143,13 +170,19 @@ impl Watcher {
         std::mem::take(&mut *self.shared.dirty())
     }
 
-    /// To be told of each full scan that ended: whether it saw the folder, and how long it took.
-    pub fn scanned(&self, complete: bool, took: Duration) {
+    /// To be told when a full scan begins.
+    pub fn begins_scan(&self) {
+        self.thread.iter().for_each(|running| running.scan_began.set(steady()));
+    }
+
+    /// To be told of each full scan that ended: whether it saw the folder, and when that was by the signing clock.
+    pub fn scanned(&self, complete: bool, at: UnixTime) {
         self.shared.full_scans.fetch_add(1, Ordering::Relaxed);
+        let took = self.thread.as_ref().map_or(Duration::ZERO, |running| steady() - running.scan_began.get());
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.shared.scan_milliseconds.store(milliseconds, Ordering::Relaxed);
         if complete {
-            self.shared.last_success.store(now().0, Ordering::Relaxed);
+            self.shared.last_success.store(at.0, Ordering::Relaxed);
         }
     }
 
@@ -167,15 +200,27 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         // A full inbox is being emptied by the thread, so this ends.
-        if self.jobs.send(Job::Stop).is_ok()
-            && let Some(thread) = self.thread.take()
+        if let Some(running) = self.thread.take()
+            && running.jobs.send(Job::Stop).is_ok()
         {
-            drop(thread.join());
+            drop(running.thread.join());
         }
     }
 }
 
 impl Shared {
+    fn waking(wake: impl Fn() + Send + 'static) -> Shared {
+        Shared {
+            dirty: Mutex::new(Dirty::default()),
+            wake: Mutex::new(Box::new(wake)),
+            events: AtomicU64::new(0),
+            overflows: AtomicU64::new(0),
+            full_scans: AtomicU64::new(0),
+            last_success: AtomicU64::new(0),
+            scan_milliseconds: AtomicU64::new(0),
+        }
+    }
+
     fn dirty(&self) -> MutexGuard<'_, Dirty> {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -125,7 +125,7 @@ impl Out<'_> {
 
 /// A moment by all clocks.
 fn at(now: UnixTime, began: Instant) -> Now {
-    Now { steady: began + Duration::from_secs(now.0.saturating_sub(BEGIN.0)), signing: now, wall: now }
+    Now::at(began + Duration::from_secs(now.0.saturating_sub(BEGIN.0)), now)
 }
 
 pub fn tenant(domain: &str, pool: &str) -> (String, String) {

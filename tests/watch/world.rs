@@ -3,6 +3,7 @@
 use mxseal::feed::settle::{Hint, Moment};
 use mxseal::feed::watch::{Pace, Rescan, Watcher};
 use mxseal::feed::{Files, Found};
+use mxseal::time::Now;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -60,7 +61,7 @@ impl World {
             _dir: dir,
             root,
             files,
-            stands_at: Some(Moment::now()),
+            stands_at: Some(Moment::from(Now::read())),
             shift: Duration::ZERO,
             age: Duration::ZERO,
             state,
@@ -110,7 +111,7 @@ impl World {
     /// Where the clocks stand. Files get their times from the machine's own, so once both clocks are to be moved, the
     /// wall clock counts from there.
     pub(crate) fn now(&self) -> Moment {
-        let real = Moment::now();
+        let real = Moment::from(Now::read());
         let at = match self.stands_at {
             None => real,
             Some(at) if self.age.is_zero() => at,
@@ -122,7 +123,7 @@ impl World {
 
     /// From now on nothing becomes due by itself.
     pub(crate) fn stop_clocks(&mut self) {
-        self.stands_at = Some(Moment::now());
+        self.stands_at = Some(Moment::from(Now::read()));
     }
 
     pub(crate) fn pass(&mut self, span: Duration) {
@@ -246,9 +247,9 @@ impl Live {
             self.world.apply(changes);
         }
         if rescan {
-            let begun = Instant::now();
+            self.watcher.begins_scan();
             let changes = self.world.files.scan(self.world.now());
-            self.watcher.scanned(changes.complete, begun.elapsed());
+            self.watcher.scanned(changes.complete, mxseal::time::now());
             self.again_at = changes.again_at;
             self.world.apply(changes);
         }

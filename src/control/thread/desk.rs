@@ -48,7 +48,7 @@ impl Mind {
         self.world.configure(self.config.clone());
         self.world.thaw();
         self.refresh_certificates();
-        let changes = self.source.all();
+        let changes = self.source.all(Now::read());
         self.take_in(changes);
         self.read_roots();
         self.is_pool_news = true;

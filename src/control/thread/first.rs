@@ -4,6 +4,7 @@
 
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
+use crate::feed::source::wait_until;
 use crate::store::{LastGood, StoreFault};
 use crate::time::{self, Now};
 use crate::world::Known;
@@ -19,7 +20,7 @@ impl Mind {
         let ways = self.certs.restore_ways(&self.store, Now::read());
         self.world.pools.restore_ways(ways, now.0);
         self.read_roots();
-        let changes = self.source.first();
+        let changes = self.source.first(Now::read(), wait_until);
         self.world.progress.found_all();
         self.take_in(changes);
         let pools = self.store.last_good(LastGood::Pools).ok().flatten();

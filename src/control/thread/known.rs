@@ -5,8 +5,8 @@
 use crate::control::outside::{certificate, unread};
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
-use crate::feed::settle::Moment;
 use crate::store::LastGood;
+use crate::time::Now;
 use crate::world::changes::Changes;
 use crate::world::zones::Keys;
 use crate::world::{KeysPast, Known, Needs, WasSigned, ZonePast};
@@ -27,7 +27,7 @@ impl Mind {
     /// Reads what is needed.
     pub(super) fn read(&mut self, needs: Needs, known: &mut Known) {
         for path in needs.documents {
-            let read = self.source.read(&path, Moment::now()).map_err(|reason| unread(&path, reason));
+            let read = self.source.read(&path, Now::read()).map_err(|reason| unread(&path, reason));
             known.documents.insert(path, read);
         }
         for path in needs.certificates {

@@ -3,14 +3,13 @@
 //! A document in trouble changes nothing but its own reason; only one that is gone takes anything away.
 
 use crate::control::thread::{Mind, log_done};
-use crate::feed::settle::Moment;
-use crate::time;
+use crate::time::{self, Now};
 use crate::world::changes::Changes;
 use std::collections::BTreeMap;
 
 impl Mind {
     /// Asks the source what became of its documents, and publishes what follows.
-    pub(super) fn poll(&mut self, now: Moment) {
+    pub(super) fn poll(&mut self, now: Now) {
         let changes = self.source.poll(now);
         let (is_full, said) = (changes.is_full, changes.is_about_source());
         let mut changed = self.take_in(changes) || said;

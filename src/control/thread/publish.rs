@@ -5,7 +5,6 @@ use crate::control::rolls::gauges::{At, RollGauges, gauges};
 use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
-use crate::feed::settle::Moment;
 use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
 use crate::protocol::HostStanding;
 use crate::protocol::{HostInfo, ZoneStanding};
@@ -153,7 +152,7 @@ impl Mind {
 
     pub(super) fn watch_gauges(&self) {
         let counts = self.source.counts();
-        let lag = self.source.lag(Moment::now()).as_secs_f64();
+        let lag = self.source.lag(Now::read()).as_secs_f64();
         self.metrics.set(|gauges| {
             gauges.watch = WatchGauges {
                 last_success: counts.last_success,

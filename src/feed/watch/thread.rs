@@ -7,6 +7,7 @@ use crate::feed::mount::{is_silent, mounts};
 use crate::feed::read::is_gone;
 use crate::feed::settle::Hint;
 use crate::feed::watch::{Meaning, Pace, Shared, meaning};
+use crate::time::steady;
 use crate::world::paths::FOLDER_DEPTH_MAX;
 use crate::world::trouble::Reason;
 use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -99,7 +100,7 @@ impl Manager {
         jobs: SyncSender<Job>,
         inbox: Receiver<Job>,
     ) -> Manager {
-        let now = Instant::now();
+        let now = steady();
         Manager {
             real: root.clone(),
             root,
@@ -125,34 +126,36 @@ impl Manager {
     pub(super) fn run(mut self) {
         self.look_at_mounts();
         self.rebuild();
-        let mut beat = Instant::now();
+        let mut beat = self.rebuilt;
         loop {
             let pause = if self.wanted == Wanted::Root { self.pace.rebuild / URGENT } else { self.pace.heartbeat };
-            match self.inbox.recv_timeout(pause.saturating_sub(beat.elapsed())) {
+            match self.inbox.recv_timeout((beat + pause).saturating_duration_since(steady())) {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Job::Folder(folder)) => self.folder(&folder),
                 Ok(Job::Rebuild) => self.want_rebuild(),
                 Ok(Job::Root) => self.wanted = Wanted::Root,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if beat.elapsed() >= self.pace.heartbeat {
-                beat = Instant::now();
-                self.heartbeat();
+            // What takes long here makes the next beat come late, and none is made up for.
+            let now = steady();
+            if now - beat >= self.pace.heartbeat {
+                beat = now;
+                self.heartbeat(now);
             }
             let exchanged = self.wanted == Wanted::Root || inode(&self.root) != self.inode;
             let gap = if exchanged { self.pace.rebuild / URGENT } else { self.pace.rebuild };
-            if (exchanged || self.wanted != Wanted::Nothing) && self.rebuilt.elapsed() >= gap {
+            if (exchanged || self.wanted != Wanted::Nothing) && now.saturating_duration_since(self.rebuilt) >= gap {
                 self.rebuild();
             }
         }
     }
 
     /// What no event tells: mounts, time for a scan, more watches to be had.
-    fn heartbeat(&mut self) {
+    fn heartbeat(&mut self, now: Instant) {
         if self.look_at_mounts() || self.deaf.swap(false, Ordering::Relaxed) {
             self.want_rebuild();
         }
-        if self.trouble.is_some() && self.rebuilt.elapsed() >= self.pace.rebuild * PAUSE_FACTOR {
+        if self.trouble.is_some() && now.saturating_duration_since(self.rebuilt) >= self.pace.rebuild * PAUSE_FACTOR {
             self.want_rebuild();
         }
         self.watch_again();
@@ -164,14 +167,10 @@ impl Manager {
             (false, false) => self.pace.full_scan.min((self.pace.poll * PAUSE_FACTOR).max(took * PAUSE_FACTOR)),
             (false, true) => self.pace.full_scan,
         };
-        if self.scanned.elapsed() >= wait {
-            self.scan();
+        if now.saturating_duration_since(self.scanned) >= wait {
+            self.scanned = now;
+            self.shared.rescan();
         }
-    }
-
-    fn scan(&mut self) {
-        self.scanned = Instant::now();
-        self.shared.rescan();
     }
 
     /// Whether the mounts are others than before, or were meanwhile: what is mounted and unmounted again between two
@@ -199,10 +198,11 @@ impl Manager {
         self.inode = inode(&self.root);
         self.real = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
         let result = self.make_watcher();
-        self.rebuilt = Instant::now();
+        // Pauses count from the end: what takes long is not begun again at once.
+        let now = steady();
+        (self.rebuilt, self.scanned) = (now, now);
         self.set_trouble(result.err());
         self.tell_unwatched();
-        self.scanned = Instant::now();
         self.shared.lost();
     }
 
