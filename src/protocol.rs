@@ -2,6 +2,17 @@
 //!
 //! One request a connection; then any number of `Line::Item`, then exactly one `Line::End`.
 
+/// People read the word that JSON has.
+macro_rules! in_words {
+    ($($word:ident),+ $(,)?) => {
+        $(impl std::fmt::Display for $word {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                serde::Serialize::serialize(self, f)
+            }
+        })+
+    };
+}
+
 pub mod access;
 pub mod certs;
 pub mod keys;
@@ -179,4 +190,24 @@ pub struct Explained {
     pub refresh_at: Option<u64>,
     /// File and line that the records come from.
     pub source: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use std::fmt;
+
+    /// Each value is this word in JSON and for people, and a word of the future is no fault.
+    pub(super) fn are<T>(words: &[(T, &str)], unknown: T)
+    where
+        T: Copy + PartialEq + fmt::Debug + fmt::Display + Serialize + DeserializeOwned,
+    {
+        for (value, word) in words {
+            assert_eq!(serde_json::to_value(value).expect("a word"), *word);
+            assert_eq!(value.to_string(), *word);
+            assert_eq!(serde_json::from_value::<T>((*word).into()).expect("read"), *value);
+        }
+        assert_eq!(serde_json::from_value::<T>("of the future".into()).expect("read"), unknown);
+    }
 }
