@@ -6,9 +6,8 @@
 use crate::sign::key::{Key, PublicKey};
 use crate::store::durable::is_there;
 use crate::store::durable::{Disk, DiskFault};
-use crate::store::frozen::Silence;
-use crate::store::frozen::check_folder;
 use crate::store::keyfile;
+use crate::store::silence::{Silence, check_folder};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -5,12 +5,12 @@
 
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER, Key, KeyFault, PublicKey, Role, generate_pkcs8};
 use crate::store::copies;
-use crate::store::durable::Disk;
-use crate::store::folder::{is_there, key_files};
-use crate::store::frozen::{Cause, Silence};
+use crate::store::durable::{Disk, is_there};
+use crate::store::folder::key_files;
 use crate::store::journal::file::JournalFile;
 use crate::store::journal::{Fact, KeyLayout, ZoneFacts, key_file_name};
 use crate::store::keyfile;
+use crate::store::silence::{Cause, Silence};
 use crate::time::UnixTime;
 use data_encoding::BASE64;
 use std::path::Path;

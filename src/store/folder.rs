@@ -6,11 +6,10 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::{name, zone_name};
 use crate::store::copies;
 use crate::store::copies::COPY_NAME;
-pub(crate) use crate::store::durable::is_there;
-use crate::store::durable::{DiskFault, UNFINISHED_PREFIX};
-use crate::store::frozen::Silence;
+use crate::store::durable::{DiskFault, UNFINISHED_PREFIX, is_there};
 use crate::store::journal::ZoneFacts;
 use crate::store::keyfile::KEY_SUFFIX;
+use crate::store::silence::Silence;
 use std::path::{Path, PathBuf};
 
 /// The file that names the process which holds the lock. The lock itself is on the folder, so removing this file frees

@@ -5,9 +5,8 @@
 use crate::dns::name::Name;
 use crate::store::copies;
 use crate::store::durable;
-use crate::store::durable::DiskFault;
+use crate::store::durable::{DiskFault, is_there};
 use crate::store::folder::folder_name;
-use crate::store::folder::is_there;
 use crate::store::kept::{Found, Kept};
 use crate::store::{Store, StoreFault};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! What cannot be read is left to whoever asks for it by name.
 
 use crate::store::Store;
-use crate::store::folder::is_there;
+use crate::store::durable::is_there;
 use crate::store::journal::ZoneFacts;
 use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
 use crate::time::{Seconds, UnixTime};

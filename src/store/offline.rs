@@ -5,10 +5,10 @@
 use crate::sign::key::Key;
 use crate::store::durable::is_there;
 use crate::store::folder::zone_folder;
-use crate::store::frozen::{Silence, check_folder};
 use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
 use crate::store::journal::{KeyFacts, ZoneFacts};
 use crate::store::keyfile::{self, KeyFileFault};
+use crate::store::silence::{Silence, check_folder};
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;

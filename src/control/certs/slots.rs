@@ -7,7 +7,7 @@ use crate::cert::Spki;
 use crate::control::certs::Life;
 use crate::store::Store;
 use crate::store::copies;
-pub(crate) use crate::store::folder::is_there;
+use crate::store::durable::is_there;
 use crate::store::pools::PoolFault;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;

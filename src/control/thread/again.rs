@@ -9,7 +9,7 @@ use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::addresses::Addresses;
-use crate::store::frozen;
+use crate::store::silence;
 use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
 use std::collections::BTreeMap;
@@ -77,7 +77,8 @@ impl Mind {
     /// Zones whose keys could not be read or made; true where some still cannot.
     fn try_keys(&mut self) -> bool {
         let (is_read, is_unread) = self.rolls.try_unread(&self.store, Now::read());
-        let is_tried = |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if frozen::is_passing(reason.code));
+        let is_tried =
+            |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if silence::is_passing(reason.code));
         let tried: Vec<Name> =
             self.world.zones.iter().filter(|(_, zone)| is_tried(zone)).map(|(apex, _)| apex.clone()).collect();
         if tried.is_empty() && !is_read {

@@ -4,7 +4,7 @@
 
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
-use crate::store::frozen::ASKING;
+use crate::store::silence::ASKING;
 use crate::world::zones::{Keys, ZoneState};
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::control::rolls::past::Word;
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::protocol::SilenceEnd;
-use crate::store::frozen::{OLD_COPY, WITHOUT_KEYS};
+use crate::store::silence::{OLD_COPY, WITHOUT_KEYS};
 use crate::world::zones::Keys;
 
 impl Mind {
