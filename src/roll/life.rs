@@ -2,6 +2,8 @@
 //!
 //! Pure. Each subject has facts of its own kinds; their journals have one form.
 
+pub mod drive;
+pub mod forecast;
 pub mod plan;
 pub mod refusal;
 

@@ -24,7 +24,7 @@ pub fn cert_plan(state: &PoolState<'_>, plan: &Plan, conditions: &Conditions, da
     let (account, hosts) = (state.account(plan, clocks), state.hosts);
     let until = account.until(days);
     let coming = forecast(hosts.facts, hosts.wanted, hosts.policy, conditions, clocks.signing, until).into_iter();
-    let coming = coming.map(|step| account.planned(step.at, step.verb, step.text, &step.assumes));
+    let coming = coming.map(|step| account.planned(step.at, step.verb, step.text, step.assumes));
     let mut steps: Vec<PlannedStep> = coming.collect();
     // Certificates are written by the wall clock.
     let (from, told_until) = (clocks.wall.0, account.told(until));

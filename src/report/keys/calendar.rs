@@ -8,7 +8,6 @@ use crate::roll::life::Facts;
 use crate::roll::zone::fold::{Caution, ZoneFacts};
 use crate::roll::zone::forecast::{Forecast, forecast};
 use crate::roll::zone::phase::Phase;
-use crate::roll::zone::words;
 use crate::sign::key::PublicKey;
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
     let ahead = forecast(about.facts, about.policy, about.clocks.signing, until);
     let planned = ahead.steps.iter();
     let planned = planned
-        .map(|coming| account.planned(coming.at, words::verb(&coming.step), coming.text.clone(), coming.assumes));
+        .map(|coming| account.planned(coming.at, coming.verb, coming.text.clone(), coming.assumes));
     let calendar = account.calendar(until, planned.collect(), Bars::of(about, &ahead, until));
     KeysPlan { zone: about.apex.to_string(), calendar }
 }
@@ -48,7 +47,7 @@ impl Bars {
         bars.look_between(&facts, last, until);
         let bar = |(place, phases): (usize, Vec<(UnixTime, Phase)>)| {
             let key = facts.keys.get(place)?;
-            let is_invented = ahead.invented.contains(&key.public.tag);
+            let is_invented = ahead.start.key(key.public.tag).is_none();
             let was_over = phases.iter().all(|(_, phase)| *phase == Phase::Destroyed);
             let phases = account.bar(phases);
             let PublicKey { tag, algorithm, .. } = key.public;

@@ -1,30 +1,16 @@
-//! What will happen to a pool, and when: the engine itself, run ahead on a copy of the facts.
+//! What will happen to a pool, and when. How it is foretold is written in [`crate::roll::life::forecast`].
 //!
-//! Pure. It assumes that what is published is seen at once, and that hosts stay as they are; each step says what it assumes.
+//! Pure. It assumes besides that hosts stay as they are.
 
 use super::fold::{Caution, PoolFacts};
-use super::plan::{is_next, plan};
+use super::plan::{HostKeys, Plan, is_next, plan};
 use super::step::{Step, ready_at};
 use super::{Conditions, Policy, Wanted, words};
+use crate::cert::Spki;
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::life::Facts;
+use crate::roll::life::forecast::{Meanwhile, Outlook, Planned, forecast as foretell};
 use crate::time::UnixTime;
-
-/// Steps of one calendar, at most: a year of a pool has some dozen.
-const STEPS_MAX: usize = 200;
-
-/// Something to come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
-    /// When, at the earliest.
-    pub at: UnixTime,
-    /// The step's verb, or `permit`: from then on hosts may be given a key.
-    pub verb: &'static str,
-    /// In words.
-    pub text: String,
-    /// What it is assumed that others do before; empty: nothing.
-    pub assumes: String,
-}
 
 /// All that comes between two moments.
 pub fn forecast(
@@ -35,55 +21,65 @@ pub fn forecast(
     now: UnixTime,
     until: UnixTime,
 ) -> Vec<Planned> {
-    let (mut facts, mut at, mut planned) = (facts.clone(), now, Vec::new());
     // Hosts that cannot be looked at now can be, one day.
     let is_hindered = !conditions.silent.is_empty() || !conditions.unseen.is_empty();
     let assumes = if is_hindered { "all hosts can be looked at" } else { "" };
-    let free = Conditions { shows: conditions.shows.clone(), ..Conditions::default() };
-    see(&mut facts, at);
-    for key in facts.keys.iter().filter(|key| is_next(key)) {
-        let ready = ready_at(&facts, key.spki, Caution::Expiry, policy).map(|at| at.after(1));
-        if let Some(at) = ready.filter(|at| *at > now && *at <= until) {
-            let text = format!("hosts may be given {}", words::key(&facts, key.spki));
-            planned.push(Planned { at, verb: "permit", text, assumes: String::new() });
-        }
-    }
-    for _ in 0..STEPS_MAX {
-        see(&mut facts, at);
-        let next = plan(&facts, wanted, policy, &free, at);
-        match next.next {
-            Some(step) => {
-                let text = words::step(&facts, &step);
-                let (verb, assumes) =
-                    (words::verb(&step), if matches!(step, Step::Withdraw(_)) { assumes } else { "" });
-                planned.push(Planned { at, verb, text, assumes: assumes.to_owned() });
-                if !take(&mut facts, &step, at) {
-                    break;
-                }
-            }
-            None if next.wake_at > until || next.wake_at <= at => break,
-            None => at = next.wake_at,
-        }
-    }
+    let conditions = Conditions { shows: conditions.shows.clone(), ..Conditions::default() };
+    let mut ahead = Ahead { wanted, policy, conditions, assumes };
+    let mut planned = ahead.permits(facts.clone(), now, until);
+    planned.extend(foretell(&mut ahead, facts.clone(), Vec::new(), now, until).steps);
     planned.sort_by_key(|planned| planned.at);
     planned
 }
 
-/// All that is published is seen.
-fn see(facts: &mut PoolFacts, at: UnixTime) {
-    let through = facts.records;
-    let seen = Fact::PoolServed { instance: 0, snapshot: 0, first_seen: at.0, last_seen: at.0, through };
-    // A fact that cannot follow changes nothing, and the calendar ends there.
-    let _ = facts.take(&seen, at);
+/// What a pool is foretold by.
+struct Ahead<'a> {
+    wanted: &'a Wanted,
+    policy: &'a Policy,
+    /// What stands in the way of nothing.
+    conditions: Conditions,
+    /// What it is assumed that others do before a TLSA goes.
+    assumes: &'static str,
 }
 
-/// Takes a step on the copy; false where that cannot be followed any further: a key that is still to be made has no name.
-fn take(facts: &mut PoolFacts, step: &Step, at: UnixTime) -> bool {
-    if let Step::Create(kind) = step {
-        // A name that no key can have, since it is the digest of no key.
-        let spki = crate::cert::Spki([u8::try_from(facts.keys.len()).unwrap_or(0); 32]);
-        let file = format!("next-{}", kind.word());
-        return facts.take(&Fact::KeyKnown { spki, kind: Some(*kind), origin: Origin::Made, file }, at).is_ok();
+impl Ahead<'_> {
+    /// From when on hosts may be given the next keys.
+    fn permits(&self, mut facts: PoolFacts, now: UnixTime, until: UnixTime) -> Vec<Planned> {
+        // A fact that cannot follow changes nothing.
+        let _ = facts.take(&self.seen(facts.records, now), now);
+        let permit = |key: &super::fold::KeyFacts| {
+            let at = ready_at(&facts, key.spki, Caution::Expiry, self.policy)?.after(1);
+            let text = format!("hosts may be given {}", words::key(&facts, key.spki));
+            (at > now && at <= until).then_some(Planned { at, verb: "permit", text, assumes: "" })
+        };
+        facts.keys.iter().filter(|key| is_next(key)).filter_map(permit).collect()
     }
-    step.fact(facts).is_some_and(|fact| facts.take(&fact, at).is_ok())
+}
+
+impl Outlook<HostKeys> for Ahead<'_> {
+    fn decide(&self, facts: &PoolFacts, now: UnixTime) -> Plan {
+        plan(facts, self.wanted, self.policy, &self.conditions, now)
+    }
+
+    fn fact(&mut self, facts: &PoolFacts, step: &Step) -> Option<Fact> {
+        let Step::Create(kind) = step else { return step.fact(facts) };
+        // A name that no key can have, since it is the digest of no key.
+        let spki = Spki([u8::try_from(facts.keys.len()).unwrap_or(0); 32]);
+        let file = format!("next-{}", kind.word());
+        Some(Fact::KeyKnown { spki, kind: Some(*kind), origin: Origin::Made, file })
+    }
+
+    fn planned(&mut self, facts: &PoolFacts, step: &Step, at: UnixTime) -> Planned {
+        let assumes = if matches!(step, Step::Withdraw(_)) { self.assumes } else { "" };
+        Planned { at, verb: words::verb(step), text: words::step(facts, step), assumes }
+    }
+
+    fn seen(&self, through: u64, now: UnixTime) -> Fact {
+        Fact::PoolServed { instance: 0, snapshot: 0, first_seen: now.0, last_seen: now.0, through }
+    }
+
+    /// What is looked at again and again is forgotten in time.
+    fn meanwhile(&mut self, _facts: &PoolFacts, _now: UnixTime, next: UnixTime) -> Meanwhile<Fact> {
+        Meanwhile { facts: Vec::new(), until: next, is_seen: true }
+    }
 }

@@ -52,6 +52,9 @@ pub trait Subject: Clone + Copy + Debug + PartialEq + Eq + 'static {
     }
 }
 
+/// A fact of a subject.
+pub type FactOf<S> = <<S as Subject>::Facts as Facts>::Fact;
+
 /// Where steps come from: it gives them in their order, and notes in the plan what else is to be said.
 pub type Stage<S> = for<'a> fn(&<S as Subject>::Situation<'a>, &mut Plan<S>) -> Vec<<S as Subject>::Step>;
 
