@@ -6,15 +6,17 @@ use mxseal::roll::hosts::check::{AddressSet, Conflict, History, Offer, Showing, 
 use mxseal::roll::hosts::condense::condensed;
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::{Claim, PoolFacts};
-use mxseal::roll::hosts::plan::{Plan, plan};
+use mxseal::roll::hosts::plan::{HostKeys, Plan, plan};
 use mxseal::roll::hosts::sights::{Sight, Sights};
 use mxseal::roll::hosts::step::{Step, permit_deploy};
 use mxseal::roll::hosts::{Conditions, Policy, Profile, Wanted};
 use mxseal::roll::item::Caution;
 use mxseal::roll::item::Span;
+use mxseal::roll::life::drive::{self, World as _};
 use mxseal::roll::life::{Facts, Record};
 use mxseal::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub const HOUR: Seconds = 3600;
@@ -306,30 +308,9 @@ impl World {
         if self.is_dead {
             return;
         }
-        self.learn();
-        for _ in 0..50 {
-            if self.is_dead {
-                return;
-            }
-            let plan = plan(&self.facts, &self.wanted, &self.policy, &self.conditions(), self.now);
-            let step = plan.next.clone();
-            self.plan = Some(plan);
-            let Some(step) = step else { break };
-            if !self.take(&step) {
-                break;
-            }
-        }
+        drive::turn(self).unwrap_or_else(|never| match never {});
+        // What files say is served, too, where no step followed from it.
         self.publish();
-    }
-
-    fn take(&mut self, step: &Step) -> bool {
-        if let Step::Create(kind) = step {
-            self.made += 1;
-            let spki = Spki::of(&[self.made, 1, 2, 3]);
-            let file = format!("next-{}", self.made);
-            return self.record(Fact::KeyKnown { spki, kind: Some(*kind), origin: Origin::Made, file });
-        }
-        step.fact(&self.facts).is_some_and(|fact| self.record(fact))
     }
 
     /// What the facts say is served from now on.
@@ -407,38 +388,26 @@ impl World {
         }
     }
 
+    /// What was served is seen, once that was long enough ago.
+    fn acknowledge(&mut self) {
+        let Some((_, through)) = self.ack.filter(|(at, _)| *at <= self.now) else { return };
+        self.ack = None;
+        if through == self.facts.records || self.published_is(through) {
+            let seen = self.now.0;
+            self.record(Fact::PoolServed { instance: 0, snapshot: 1, first_seen: seen, last_seen: seen, through });
+        }
+    }
+
     /// Time goes on, event by event, up to a moment.
     pub fn run_to(&mut self, until: UnixTime) {
         while self.now < until {
-            // What the disk refused is tried again, and not every second.
-            let pause = if self.disk { 1 } else { HOUR };
-            let wake = self.plan.as_ref().map_or(until, |plan| plan.wake_at.max(self.now.after(pause)));
-            let ack = self.ack.map_or(until, |(at, _)| at.max(self.now.after(1)));
-            let look = if self.elsewhere.is_some() || !self.policy.probed {
-                until
-            } else {
-                self.look_at.max(self.now.after(1))
-            };
-            self.now = [until, wake, ack, look].into_iter().min().unwrap();
+            let plan = self.plan.clone().unwrap_or_else(|| Plan::rest(Vec::new(), until));
+            self.pass(&plan, until).unwrap_or_else(|never| match never {});
             if self.is_dead {
                 continue;
             }
-            if let Some((at, through)) = self.ack
-                && at <= self.now
-            {
-                self.ack = None;
-                if through == self.facts.records || self.published_is(through) {
-                    let seen = self.now.0;
-                    self.record(Fact::PoolServed {
-                        instance: 0,
-                        snapshot: 1,
-                        first_seen: seen,
-                        last_seen: seen,
-                        through,
-                    });
-                }
-            }
             if self.look_at <= self.now {
+                self.acknowledge();
                 self.look();
             }
             self.turn();
@@ -508,6 +477,50 @@ impl World {
             tlsa: self.true_tlsa.iter().map(|truth| span(truth, caution)).collect(),
             shows: shows.map(|truth| Span { what: truth.what, from: truth.from, until: truth.last }).collect(),
         }
+    }
+}
+
+impl drive::World<HostKeys> for World {
+    type End = Infallible;
+    const STEPS_MAX: usize = 50;
+
+    fn see(&mut self) -> Result<(), Infallible> {
+        self.acknowledge();
+        self.learn();
+        Ok(())
+    }
+
+    fn decide(&mut self) -> Plan {
+        let plan = plan(&self.facts, &self.wanted, &self.policy, &self.conditions(), self.now);
+        self.plan = Some(plan.clone());
+        plan
+    }
+
+    fn fact(&mut self, step: &Step) -> Result<Option<Fact>, Infallible> {
+        let Step::Create(kind) = step else { return Ok(step.fact(&self.facts)) };
+        self.made += 1;
+        let (spki, file) = (Spki::of(&[self.made, 1, 2, 3]), format!("next-{}", self.made));
+        Ok(Some(Fact::KeyKnown { spki, kind: Some(*kind), origin: Origin::Made, file }))
+    }
+
+    fn record(&mut self, _step: &Step, fact: Fact) -> Result<bool, Infallible> {
+        Ok(self.record(fact))
+    }
+
+    fn publish(&mut self) -> Result<(), Infallible> {
+        self.publish();
+        Ok(())
+    }
+
+    fn pass(&mut self, plan: &Plan, until: UnixTime) -> Result<(), Infallible> {
+        // What the disk refused is tried again, and not every second.
+        let pause = if self.disk { 1 } else { HOUR };
+        let wake = plan.wake_at.max(self.now.after(pause));
+        let ack = self.ack.map_or(until, |(at, _)| at.max(self.now.after(1)));
+        let is_looking = self.elsewhere.is_none() && self.policy.probed;
+        let look = if is_looking { self.look_at.max(self.now.after(1)) } else { until };
+        self.now = [until, wake, ack, look].into_iter().min().unwrap();
+        Ok(())
     }
 }
 

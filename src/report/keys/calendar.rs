@@ -18,8 +18,7 @@ pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
     let until = account.until(days);
     let ahead = forecast(about.facts, about.policy, about.clocks.signing, until);
     let planned = ahead.steps.iter();
-    let planned = planned
-        .map(|coming| account.planned(coming.at, coming.verb, coming.text.clone(), coming.assumes));
+    let planned = planned.map(|coming| account.planned(coming.at, coming.verb, coming.text.clone(), coming.assumes));
     let calendar = account.calendar(until, planned.collect(), Bars::of(about, &ahead, until));
     KeysPlan { zone: about.apex.to_string(), calendar }
 }

@@ -1,7 +1,6 @@
-//! How a life is lived, in whatever world: what was served is seen, the next step is decided, recorded before anything follows
-//! from it, and served.
+//! How a life is lived, in whatever world: what is seen becomes facts, and what is decided becomes served.
 //!
-//! Pure. Calendars and simulations live so, each in a world of its own; what differs between them is what the world gives.
+//! Pure. A step is recorded before anything follows from it. Calendars and simulations live so, each in a world of its own; what differs between them is what the world gives.
 
 use super::plan::{FactOf, Plan, Subject};
 use crate::time::UnixTime;

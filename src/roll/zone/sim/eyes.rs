@@ -41,7 +41,7 @@ impl World {
     }
 
     /// What is served is seen on the wire.
-    pub(super) fn see(&mut self) {
+    pub(super) fn see_served(&mut self) {
         if !self.unseen() || self.time < self.served.at + SEEN_AFTER {
             return;
         }

@@ -9,10 +9,11 @@ pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
 use super::kinds::{Machine, SEEN_AFTER, Served};
 use super::parent::Parent;
 use crate::roll::life::Facts;
+use crate::roll::life::drive::{self as life, live};
 use crate::roll::zone::check::{KeySet, Keys};
 use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
-use crate::roll::zone::plan::{Plan, plan};
+use crate::roll::zone::plan::{Plan, ZoneKeys, plan};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Conditions, Policy, invented, words};
 use crate::time::UnixTime;
@@ -61,6 +62,8 @@ pub struct World {
     pub(super) served: Served,
     pub(super) machine: Machine,
     pub(super) polled_at: u64,
+    /// The moment of the last look, by the signing clock.
+    decided_at: UnixTime,
     pub(super) seed: u64,
 }
 
@@ -109,6 +112,7 @@ impl World {
             served: Served::default(),
             machine: Machine { offset: 0, boot: 1, booted_at: time - 1000, mark: None, kept: None },
             polled_at: 0,
+            decided_at: UnixTime(0),
             seed,
         }
     }
@@ -279,29 +283,78 @@ impl World {
     /// # Errors
     /// What became bogus.
     pub fn go(&mut self, until: u64) -> Result<Plan, Box<Bogus>> {
+        live(self, UnixTime(until))
+    }
+
+    fn is_crashed(&mut self, ways: &[Death]) -> Result<bool, Box<Bogus>> {
+        let dies = self.dies(ways);
+        if dies {
+            self.crash_by_chance()?;
+        }
+        Ok(dies)
+    }
+}
+
+impl life::World<ZoneKeys> for World {
+    type End = Box<Bogus>;
+
+    fn see(&mut self) -> Result<(), Box<Bogus>> {
         if self.stalled_until > 0 && self.time >= self.stalled_until {
             self.stalled_until = 0;
             self.publish();
         }
         self.look_at_parent()?;
         let told = self.clock();
-        self.see();
+        self.see_served();
         let round = self.round();
         if self.time >= self.polled_at + round {
             self.poll();
         }
-        self.conditions.clock = told.doubt;
-        let plan = plan(&self.facts, &self.policy, &self.conditions, told.time);
-        self.count.freezes += u64::from(!plan.blockers.is_empty());
-        match plan.next.clone() {
-            Some(step) => self.take(&step)?,
-            None => self.pass(&plan, told.time, until),
-        }
-        Ok(plan)
+        (self.conditions.clock, self.decided_at) = (told.doubt, told.time);
+        Ok(())
     }
 
-    fn pass(&mut self, plan: &Plan, now: UnixTime, until: u64) {
-        let mut next = self.time + plan.wake_at.0.saturating_sub(now.0).max(1);
+    fn decide(&mut self) -> Plan {
+        let plan = plan(&self.facts, &self.policy, &self.conditions, self.decided_at);
+        self.count.freezes += u64::from(!plan.blockers.is_empty());
+        plan
+    }
+
+    fn fact(&mut self, step: &Step) -> Result<Option<Fact>, Box<Bogus>> {
+        // Time passes with every step, so that one that changes nothing cannot hold up the years.
+        self.time += 1;
+        let text = words::step(&self.facts, step);
+        self.say(&text);
+        Ok(match step {
+            Step::Create { role, algorithm } => self.invent(*role, *algorithm),
+            other => other.fact(),
+        })
+    }
+
+    fn record(&mut self, step: &Step, fact: Fact) -> Result<bool, Box<Bogus>> {
+        if self.is_crashed(&[Death::BeforeWrite, Death::TornWrite])? {
+            return Ok(false);
+        }
+        let text = words::step(&self.facts, step);
+        if let Err(reason) = self.try_write(&fact) {
+            return Err(self.bogus(Wrong::Refused(reason)));
+        }
+        self.count.rolls += u64::from(matches!(step, Step::Remove(tag)
+            if self.facts.key(*tag).is_some_and(|key| key.published.is_some())));
+        if let Some(steps) = &mut self.steps {
+            steps.push((UnixTime(self.time), text));
+        }
+        Ok(!self.is_crashed(&[Death::AfterWrite])?)
+    }
+
+    fn publish(&mut self) -> Result<(), Box<Bogus>> {
+        self.publish();
+        self.judge()?;
+        self.is_crashed(&[Death::AfterAct]).map(drop)
+    }
+
+    fn pass(&mut self, plan: &Plan, until: UnixTime) -> Result<(), Box<Bogus>> {
+        let mut next = self.time + plan.wake_at.0.saturating_sub(self.decided_at.0).max(1);
         next = next.min(self.polled_at + self.round());
         if self.unseen() {
             next = next.min(self.served.at + SEEN_AFTER);
@@ -312,38 +365,7 @@ impl World {
         if self.stalled_until > self.time {
             next = next.min(self.stalled_until);
         }
-        self.time = next.max(self.time + 1).min(until.max(self.time + 1));
-    }
-
-    pub(super) fn take(&mut self, step: &Step) -> Result<(), Box<Bogus>> {
-        // Time passes with every step, so that one that changes nothing cannot hold up the years.
-        self.time += 1;
-        let text = words::step(&self.facts, step);
-        self.say(&text);
-        let fact = match step {
-            Step::Create { role, algorithm } => self.invent(*role, *algorithm),
-            other => other.fact(),
-        };
-        let Some(fact) = fact else { return Ok(()) };
-        if self.dies(&[Death::BeforeWrite, Death::TornWrite]) {
-            return self.crash_by_chance();
-        }
-        if let Err(reason) = self.try_write(&fact) {
-            return Err(self.bogus(Wrong::Refused(reason)));
-        }
-        self.count.rolls += u64::from(matches!(step, Step::Remove(tag)
-            if self.facts.key(*tag).is_some_and(|key| key.published.is_some())));
-        if let Some(steps) = &mut self.steps {
-            steps.push((UnixTime(self.time), text));
-        }
-        if self.dies(&[Death::AfterWrite]) {
-            return self.crash_by_chance();
-        }
-        self.publish();
-        self.judge()?;
-        if self.dies(&[Death::AfterAct]) {
-            return self.crash_by_chance();
-        }
+        self.time = next.max(self.time + 1).min(until.0.max(self.time + 1));
         Ok(())
     }
 }
