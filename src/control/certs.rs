@@ -6,9 +6,9 @@
 pub mod closed;
 pub mod hosts;
 mod kept;
-pub mod life;
+mod open;
 pub mod past;
-pub mod slots;
+pub mod pool;
 pub mod state;
 mod steps;
 mod ways;
@@ -26,8 +26,8 @@ use crate::store::kept::Kept;
 use crate::time::{Now, Seconds, UnixTime};
 use crate::world::pools::{Joined, Left, PoolServed, PoolWanted, Route};
 use closed::Closed;
-pub use life::Life;
 use past::Pasts;
+pub use pool::PoolLife;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ pub struct Bounds {
 /// All pools that are or were served.
 pub struct Certs {
     /// By name; ways between pools too.
-    pub lives: BTreeMap<String, Life>,
+    pub lives: BTreeMap<String, PoolLife>,
     /// Pools whose journals are not open, and why.
     pub broken: BTreeMap<String, Closed>,
     /// When these are tried again.
@@ -220,7 +220,7 @@ impl Certs {
             self.want_way(pool, now.signing);
         }
         let Some(life) = self.lives.get_mut(pool) else { return false };
-        let is_served = life.advance(store, credited, clock, now);
+        let is_served = life.advance(store, credited, clock.as_deref(), now);
         if self.ways.contains_key(pool) {
             self.look_at_end(pool, now);
         }
@@ -236,11 +236,11 @@ impl Certs {
     }
 
     /// The pool with its journal open; none where it cannot be used.
-    fn open(&mut self, store: &Store, pool: &str, now: Now) -> Option<&mut Life> {
+    fn open(&mut self, store: &Store, pool: &str, now: Now) -> Option<&mut PoolLife> {
         let credited = self.credited;
         if !self.lives.contains_key(pool) {
             let pasts = self.pasts.get_or_insert_with(|| Pasts::read(store));
-            match Life::open(store, pool, pasts, now) {
+            match PoolLife::open(store, pool, pasts, now) {
                 Ok(mut life) => {
                     life.count_clock(credited, now);
                     if self.broken.remove(pool).is_some() {
@@ -294,7 +294,7 @@ fn default_bounds(config: &Config) -> Bounds {
 ///
 /// # Errors
 /// Why it is not kept.
-pub fn stage(life: &mut Life, store: &Store, key: &PrivateKey, now: Now) -> Result<(), String> {
+pub fn stage(life: &mut PoolLife, store: &Store, key: &PrivateKey, now: Now) -> Result<(), String> {
     steps::keep(life, store, key, Origin::Staged, now).map_err(|undone| undone.reason(life))
 }
 

@@ -3,6 +3,7 @@
 use mxseal::answer::Identity;
 use mxseal::config::Config;
 use mxseal::control::certs::{Bounds, Certs};
+use mxseal::control::life::Living;
 use mxseal::dns::name::{Name, ROOT};
 use mxseal::roll::hosts::KEYS_MAX;
 use mxseal::roll::hosts::facts::Fact;

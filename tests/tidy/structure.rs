@@ -10,13 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const FOLDER_MODULES_MAX: usize = 20;
 
 /// Pairs that still use each other: the folder, then both in the order of the alphabet.
-const KNOTS_LEFT: &[&str] = &[
-    "control::certs: closed and life",
-    "control::certs: life and slots",
-    "control::certs: life and steps",
-    "control::certs: life and ways",
-    "control::rolls: past and state",
-];
+const KNOTS_LEFT: &[&str] = &[];
 
 /// Folders that still have too many modules.
 const FULL_LEFT: &[&str] = &[];

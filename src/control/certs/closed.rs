@@ -5,7 +5,7 @@
 
 use crate::cert::Spki;
 use crate::control::certs::past::Past;
-use crate::control::certs::{Certs, Life};
+use crate::control::certs::{Certs, PoolLife};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::protocol::{BlockerInfo, CertInfo, CertKeyInfo, Story};
 use crate::protocol::{CertStanding, KeyPhase};
@@ -167,7 +167,7 @@ impl Certs {
         let past = self.pasts(store).of(pool).cloned().unwrap_or_default();
         let began = Fact::PoolBegan { from: None, to: None };
         let journal = store.create_pool_journal(pool, began, now.signing).map_err(|fault| (1, fault.to_string()))?;
-        let mut life = Life::with(journal, Vec::new(), now);
+        let mut life = PoolLife::with(journal, Vec::new(), now);
         for fact in facts_of(store, pool, &past, reason) {
             if !life.record(fact, now) {
                 return Err((1, life.unrecorded()));

@@ -2,7 +2,7 @@
 //!
 //! A look that failed is no fact: what a host showed before, it may show still.
 
-use super::Life;
+use super::PoolLife;
 use crate::config::Whose;
 use crate::probe::{Fault, HostsSeen, Looked, NO_KEY};
 use crate::roll::hosts::Profile;
@@ -43,7 +43,7 @@ fn seen_host(sights: Vec<Looked>, judge: &Judge<'_>, now: UnixTime) -> HostSeen 
 /// What judges a certificate as MTA-STS senders do: a chain, the name asked for, the moment; in words what they object to.
 pub type Judge<'a> = dyn Fn(&crate::cert::chain::Chain, Option<&str>) -> Vec<String> + 'a;
 
-impl Life {
+impl PoolLife {
     /// Takes in a round of looks: what is news becomes a fact. True where something may have to be served now.
     pub fn saw(&mut self, seen: HostsSeen, judge: &Judge<'_>, now: Now) -> bool {
         let mut by_host: BTreeMap<IpAddr, Vec<Looked>> = BTreeMap::new();

@@ -5,7 +5,7 @@
 //! tenant is on, so a lost list of endpoints loses nobody. What is lost all the same is told, and never taken for nothing.
 
 use crate::cert::Spki;
-use crate::control::certs::{Certs, Life};
+use crate::control::certs::{Certs, PoolLife};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::roll::hosts::facts::{Fact, Inherited, Origin};
@@ -135,7 +135,7 @@ impl Certs {
     /// Why it is not durable.
     pub(super) fn keep_ways(&mut self, store: &Store) -> Result<(), String> {
         let line = |(way, route): (&String, &Route)| {
-            let served = self.lives.get(way).and_then(Life::served).unwrap_or_default();
+            let served = self.lives.get(way).and_then(PoolLife::served).unwrap_or_default();
             let PoolServed { addresses, tlsa } = served;
             let keys = tlsa.into_iter().map(Spki).collect();
             let Route { from, to } = route.clone();
@@ -158,7 +158,7 @@ impl Certs {
 
     /// A way whose journal is lost begins anew with what it served: caches may hold that, and all that its pools serve. So
     /// nothing goes before the waits are over once more.
-    pub(super) fn begin_way_again(&mut self, store: &Store, listed: &Listed, why: &str, now: Now) -> Option<Life> {
+    pub(super) fn begin_way_again(&mut self, store: &Store, listed: &Listed, why: &str, now: Now) -> Option<PoolLife> {
         let Listed { way, from, to, addresses, keys } = listed;
         for pool in from.iter().chain([to]) {
             if store.has_pool(pool) {
@@ -177,7 +177,7 @@ impl Certs {
                 return None;
             }
         };
-        let mut life = Life::with(journal, Vec::new(), now);
+        let mut life = PoolLife::with(journal, Vec::new(), now);
         life.count_clock(self.credited, now);
         life.limit(self.bounds, now);
         let lives = from.iter().filter_map(|pool| self.lives.get(pool));
@@ -193,8 +193,7 @@ impl Certs {
         // What was served last comes last: it goes on.
         facts.push(Fact::Tlsa { keys: keys.clone() });
         facts.push(Fact::Addresses { addresses: addresses.clone() });
-        let is_known =
-            |life: &Life, fact: &Fact| matches!(fact, Fact::KeyKnown { spki, .. } if life.facts().key(*spki).is_some());
+        let is_known = |life: &PoolLife, fact: &Fact| matches!(fact, Fact::KeyKnown { spki, .. } if life.facts().key(*spki).is_some());
         for fact in facts {
             if !is_known(&life, &fact) && !life.record(fact, now) {
                 tracing::error!(POOL = way, "what is known of it could not be recorded: {}", life.unrecorded());

@@ -1,17 +1,17 @@
 //! A pool as reports are told of it: what is known of it as a value.
 
-use super::Life;
+use super::PoolLife;
 use crate::report::certs::{Ills, PoolState};
 use crate::store::journal::file::LONG_SHARE;
 
-impl Life {
+impl PoolLife {
     /// What reports about it are made from.
     pub fn state<'a>(&'a self, pool: &'a str) -> PoolState<'a> {
         let ills = Ills {
             found: &self.found,
             disk: self.disk.as_deref(),
             refused: self.refused.as_deref(),
-            long: Some(self.share()).filter(|share| *share >= LONG_SHARE),
+            long: Some(self.journal().share()).filter(|share| *share >= LONG_SHARE),
             unreadable: &self.unreadable,
             exposed: &self.slots.exposed,
             strays: &self.slots.strays,
@@ -42,11 +42,11 @@ mod tests {
     }
 
     /// A pool of one key, whose TLSA is served for an hour, with a certificate for some days from now on.
-    fn life(folder: &std::path::Path, days: u32, wall: UnixTime) -> Life {
+    fn life(folder: &std::path::Path, days: u32, wall: UnixTime) -> PoolLife {
         let store = Store::open(folder).expect("a store");
         let began = Fact::PoolBegan { from: None, to: None };
         let journal = store.create_pool_journal("eu", began, NOW.before(3600)).expect("a journal");
-        let mut life = Life::with(journal, Vec::new(), by_all(NOW));
+        let mut life = PoolLife::with(journal, Vec::new(), by_all(NOW));
         let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
         let pem = key.self_signed(&["mx.example".to_owned()], wall, days).expect("a certificate");
         let leaf = chain::parse_pem(pem.as_bytes()).expect("a chain").leaf;
@@ -63,17 +63,17 @@ mod tests {
         life
     }
 
-    fn told(life: &Life, clocks: Clocks) -> CertInfo {
+    fn told(life: &PoolLife, clocks: Clocks) -> CertInfo {
         let plan = life.decide(None, clocks.signing);
         cert_info(&life.state("eu"), &plan, &Around { snapshot: 1, tenants: 0, names: &[], clock: "", clocks })
     }
 
-    fn calendar(life: &Life, clocks: Clocks) -> CertPlan {
+    fn calendar(life: &PoolLife, clocks: Clocks) -> CertPlan {
         let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
         cert_plan(&life.state("eu"), &plan, &conditions, 120, clocks)
     }
 
-    fn found(life: &Life, clocks: Clocks) -> Vec<Diagnostic> {
+    fn found(life: &PoolLife, clocks: Clocks) -> Vec<Diagnostic> {
         let expected = Expected { names: &[], webpki: false };
         findings(&life.state("eu"), "pools.toml", life.plan.as_ref(), expected, clocks)
     }

@@ -2,43 +2,79 @@
 
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
-use crate::control::certs::Life;
+use crate::control::certs::PoolLife;
+use crate::control::life::{Living, RETRY, Taken};
 use crate::roll::hosts::facts::{Fact, Origin};
+use crate::roll::hosts::plan::{HostKeys, Plan};
 use crate::roll::hosts::step::Step;
 use crate::roll::hosts::words;
+use crate::roll::item;
 use crate::store::Store;
-use crate::time::Now;
+use crate::time::{Now, Seconds, UnixTime};
+use std::time::Duration;
 
-/// What a step led to.
-pub(super) enum Taken {
-    /// It is done, and nothing that is served changes.
-    Quietly,
-    /// It is recorded, and is to be served.
-    Serving,
-    /// It is not done; the reason is kept.
-    Not,
+/// What the steps of a pool go by.
+pub struct Around<'a> {
+    /// Where its keys lie.
+    pub store: &'a Store,
+    /// Why the clock cannot be trusted.
+    pub clock: Option<&'a str>,
 }
 
-/// Takes one step, up to where it is to be served.
-pub(super) fn take(life: &mut Life, store: &Store, step: &Step, now: Now) -> Taken {
-    match step {
-        Step::Create(kind) => {
-            let made = PrivateKey::generate(*kind).map_err(|fault| fault.to_string());
-            let kept = made.map_err(Undone::Disk).and_then(|key| keep(life, store, &key, Origin::Made, now));
-            quietly(kept, life)
-        }
-        Step::Destroy(spki) => quietly(destroy(life, store, *spki, now), life),
-        Step::Publish(_) | Step::Admit(_) | Step::Withdraw(_) => {
-            if life.take(step, now) {
-                Taken::Serving
-            } else {
-                Taken::Not
+impl Living for PoolLife {
+    type Kind = HostKeys;
+    type Around<'a> = Around<'a>;
+    type Served = ();
+    const IS_PUBLISHED_STEP_BY_STEP: bool = false;
+    // It is asked only while something is awaited.
+    const AT_REST: Duration = RETRY;
+
+    fn comes_next(&self, around: &Around<'_>, now: UnixTime) -> Plan {
+        self.decide(around.clock.map(str::to_owned), now)
+    }
+
+    fn take(&mut self, step: &Step, around: &Around<'_>, now: Now) -> Taken<()> {
+        match step {
+            Step::Create(kind) => {
+                let made = PrivateKey::generate(*kind).map_err(|fault| fault.to_string());
+                let kept = made.map_err(Undone::Disk).and_then(|key| keep(self, around.store, &key, Origin::Made, now));
+                quietly(kept, self)
             }
+            Step::Destroy(spki) => quietly(destroy(self, around.store, *spki, now), self),
+            Step::Publish(_) | Step::Admit(_) | Step::Withdraw(_) => match self.step_on(step, now) {
+                true => Taken::Serving(()),
+                false => Taken::Not,
+            },
         }
+    }
+
+    fn is_unseen(&self) -> bool {
+        let facts = self.facts();
+        item::is_unseen(&facts.tlsa) || item::is_unseen(&facts.addresses) || item::is_unseen(&facts.apart)
     }
 }
 
-fn quietly(done: Result<(), Undone>, life: &mut Life) -> Taken {
+impl PoolLife {
+    /// Takes all steps that may be taken now; true where what is served changed.
+    pub fn advance(&mut self, store: &Store, credited: Seconds, clock: Option<&str>, now: Now) -> bool {
+        // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
+        self.disk = None;
+        self.take_steps(&Around { store, clock }, credited, now).is_some()
+    }
+
+    /// Records a step that changes what is served; false where it is not recorded.
+    pub(super) fn step_on(&mut self, step: &Step, now: Now) -> bool {
+        let text = words::step(self.facts(), step);
+        let Some(fact) = step.fact(self.facts()) else { return false };
+        let is_taken = self.record(fact, now);
+        if is_taken {
+            tracing::info!(POOL = self.name(), "{text}");
+        }
+        is_taken
+    }
+}
+
+fn quietly(done: Result<(), Undone>, life: &mut PoolLife) -> Taken<()> {
     match done {
         Ok(()) => Taken::Quietly,
         Err(Undone::Unrecorded) => Taken::Not,
@@ -51,7 +87,7 @@ fn quietly(done: Result<(), Undone>, life: &mut Life) -> Taken {
 
 /// Why a step that changes the disk was not taken.
 pub(super) enum Undone {
-    /// Its fact was not recorded, and [`Life::unrecorded`] says why.
+    /// Its fact was not recorded, and [`Life::unrecorded`](crate::control::life::Life::unrecorded) says why.
     Unrecorded,
     /// The disk, or what makes keys, refused for this reason.
     Disk(String),
@@ -59,7 +95,7 @@ pub(super) enum Undone {
 
 impl Undone {
     /// The reason.
-    pub(super) fn reason(self, life: &Life) -> String {
+    pub(super) fn reason(self, life: &PoolLife) -> String {
         match self {
             Undone::Unrecorded => life.unrecorded(),
             Undone::Disk(reason) => reason,
@@ -71,7 +107,13 @@ impl Undone {
 ///
 /// # Errors
 /// Why not; nothing names it then.
-pub(super) fn keep(life: &mut Life, store: &Store, key: &PrivateKey, origin: Origin, now: Now) -> Result<(), Undone> {
+pub(super) fn keep(
+    life: &mut PoolLife,
+    store: &Store,
+    key: &PrivateKey,
+    origin: Origin,
+    now: Now,
+) -> Result<(), Undone> {
     let file = file_name(key.kind(), key.spki());
     store.keep_pool_key(life.name(), &file, key).map_err(|fault| Undone::Disk(fault.to_string()))?;
     let fact = Fact::KeyKnown { spki: key.spki(), kind: Some(key.kind()), origin, file };
@@ -83,7 +125,7 @@ pub(super) fn keep(life: &mut Life, store: &Store, key: &PrivateKey, origin: Ori
 }
 
 /// The private half of a removed key is wiped: said first, so that a start finishes what a crash leaves.
-fn destroy(life: &mut Life, store: &Store, spki: Spki, now: Now) -> Result<(), Undone> {
+fn destroy(life: &mut PoolLife, store: &Store, spki: Spki, now: Now) -> Result<(), Undone> {
     let file = life.facts().key(spki).map(|key| key.file.clone()).unwrap_or_default();
     let text = words::step(life.facts(), &Step::Destroy(spki));
     if !life.record(Fact::KeyDestroyed { spki }, now) {

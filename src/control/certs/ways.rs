@@ -4,9 +4,10 @@
 
 use crate::cert::Spki;
 use crate::control::certs::kept::all_names;
-use crate::control::certs::{Certs, Life};
+use crate::control::certs::pool::Shows;
+use crate::control::certs::{Certs, PoolLife};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::hosts::check::{AddressSet, Showing};
+use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::PoolFacts;
 use crate::roll::hosts::plan::is_disowned;
@@ -17,25 +18,12 @@ use crate::store::Store;
 use crate::time::{Now, Seconds, UnixTime};
 use crate::world::pools::{Joined, KnownWay, Left, Route, WayServed};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// When a way that the disk refused is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Others may join a way while this share of its first wait has not passed; then the next ones begin one of their own.
 const YOUNG_SHARE: u64 = 8;
-
-/// What the hosts of one pool show, for a way that leaves it or leads to it.
-#[derive(Clone, Default)]
-pub(in crate::control) struct Shows {
-    pub(super) showings: Vec<Version<Showing>>,
-    pub(super) silent: BTreeMap<IpAddr, String>,
-    /// Hosts that were not looked at yet since the start, or, where they are still to come, not well.
-    pub(super) unseen: AddressSet,
-    /// What hosts at tenants' own addresses show, and those that could not be looked at.
-    pub(super) held: Vec<Version<Spki>>,
-    pub(super) dark: AddressSet,
-}
 
 impl Certs {
     /// The ways that an earlier process began and that have not ended, before any tenant is read.
@@ -46,7 +34,7 @@ impl Certs {
             let (why, fix) = match store.pool_journal(&way) {
                 Ok(Some(mut journal)) => {
                     journal.mend(now.signing).into_iter().for_each(|finding| self.tell(finding));
-                    let mut life = Life::with(journal, Vec::new(), now);
+                    let mut life = PoolLife::with(journal, Vec::new(), now);
                     life.count_clock(self.credited, now);
                     if let Some(between) = life.facts().between.clone() {
                         self.lives.insert(way.clone(), life);
@@ -139,7 +127,7 @@ impl Certs {
         if !self.lives.contains_key(way) {
             let began = Fact::PoolBegan { from: Some(route.from.join(" ")), to: Some(route.to.clone()) };
             let journal = store.create_pool_journal(way, began, now.signing).map_err(|fault| fault.to_string())?;
-            let mut life = Life::with(journal, Vec::new(), now);
+            let mut life = PoolLife::with(journal, Vec::new(), now);
             // All that no clock counted before this was is nothing to it.
             life.count_clock(self.credited, now);
             self.lives.insert(way.clone(), life);
@@ -214,9 +202,9 @@ impl Certs {
     /// nothing: hosts that no pool speaks of may show anything.
     pub(super) fn want_way(&mut self, way: &str, now: UnixTime) {
         let Some(route) = self.ways.get(way).cloned() else { return };
-        let from: Vec<&Life> = route.from.iter().filter_map(|pool| self.lives.get(pool)).collect();
+        let from: Vec<&PoolLife> = route.from.iter().filter_map(|pool| self.lives.get(pool)).collect();
         let to = self.lives.get(&route.to).filter(|life| life.served().is_some());
-        let Some(own) = self.lives.get(way).map(Life::facts) else { return };
+        let Some(own) = self.lives.get(way).map(|life| life.facts()) else { return };
         let margin = self.bounds.margin;
         let wanted = match to {
             Some(to) => {
@@ -317,7 +305,7 @@ fn pools_of(from: &str, ways: &BTreeMap<String, (String, String)>) -> BTreeSet<S
     pools
 }
 
-fn shows_of(life: &Life) -> Shows {
+fn shows_of(life: &PoolLife) -> Shows {
     let mut conditions = life.conditions(None, life.facts().time);
     let probed = life.policy.probed;
     let mut unseen = std::mem::take(&mut conditions.unseen);
@@ -328,7 +316,7 @@ fn shows_of(life: &Life) -> Shows {
 }
 
 /// Keys of a pool whose TLSA somebody has ended at once.
-fn disowned(life: &Life) -> impl Iterator<Item = Spki> {
+fn disowned(life: &PoolLife) -> impl Iterator<Item = Spki> {
     let given_up = life.facts().keys.iter().filter(|key| !key.is_served() && is_disowned(key, &life.wanted));
     given_up.map(|key| key.spki)
 }

@@ -2,6 +2,7 @@
 //!
 //! A look that found something wrong is counted, and never taken for what was not seen.
 
+use super::RETRY;
 use crate::time::Now;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,16 @@ impl NextLook {
     /// One that is due now.
     pub fn new(now: Instant) -> NextLook {
         NextLook { at: now, is_asked: false, failures: 0, faults: Vec::new() }
+    }
+
+    /// When it is looked at; none: an answer is awaited.
+    pub fn next(&self) -> Option<Instant> {
+        Some(self.at).filter(|_| !self.is_asked)
+    }
+
+    /// It was asked for now; where that found no place, it is tried again.
+    pub fn asked(&mut self, is_asked: bool, now: Now) {
+        (self.is_asked, self.at) = (is_asked, now.steady + RETRY);
     }
 
     /// It is looked at no later than after `span`.

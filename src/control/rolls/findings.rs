@@ -44,7 +44,7 @@ pub fn findings(zone: &str, file: &str, roll: &ZoneRoll) -> Vec<Diagnostic> {
             found.push(Diagnostic::error("MX5512", place(), message, help));
         }
     }
-    found.extend(long(zone, file, roll.journal.share()));
+    found.extend(long(zone, file, roll.journal().share()));
     found
 }
 

@@ -3,8 +3,7 @@
 //! Numbers only grow here; what the disk refuses is said, and stops nothing.
 
 use crate::control::rolls::clock::Shift;
-use crate::control::rolls::limits;
-use crate::control::rolls::state::Rolls;
+use crate::control::rolls::{Rolls, limits};
 use crate::store::Store;
 use crate::store::records::{Trust, Unsigned};
 use crate::world::zones::ZoneState;

@@ -4,7 +4,7 @@
 //! none, whatever its configuration says. It is silent until its keys are back, or a person says that the DS goes.
 
 use crate::control::certs::date;
-use crate::control::rolls::state::{Rolls, ZoneRoll};
+use crate::control::rolls::{Rolls, ZoneRoll};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::before::DsBefore;

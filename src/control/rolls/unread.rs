@@ -2,7 +2,7 @@
 //!
 //! What is served stays as it is until what was read has proved itself.
 
-use crate::control::rolls::state::Rolls;
+use crate::control::rolls::Rolls;
 use crate::store::Store;
 use crate::store::load::UNREADABLE;
 use crate::store::records::Trust;

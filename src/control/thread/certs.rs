@@ -3,8 +3,8 @@
 //! A step's fact is durable before it is served. What was not seen is never taken for done, however long ago it was.
 
 use crate::cert::{Roots, Spki};
-use crate::control::certs::{Bounds, Life};
-use crate::control::life::{RETRY, SETTLED, UNSEEN_MAX};
+use crate::control::certs::{Bounds, PoolLife};
+use crate::control::life::{Living, RETRY};
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
@@ -71,9 +71,8 @@ impl Mind {
     /// When the next thing about pools is due.
     pub(super) fn pools_next(&self) -> Option<Instant> {
         let dues = self.certs.lives.values().map(|life| {
-            let wire = Some(life.own.at).filter(|_| life.is_unseen() && !life.own.is_asked);
             let look = Some(life.look_at).filter(|_| self.is_looked_at(life) && life.round.is_none());
-            [Some(life.due), wire, look].into_iter().flatten().min()
+            [Some(life.due), life.own_next(), look].into_iter().flatten().min()
         });
         let files = Some(self.looks.files_at).filter(|_| !self.looks.files.is_empty());
         let keys = Some(self.looks.keys_at).filter(|_| !self.certs.lives.is_empty());
@@ -86,7 +85,7 @@ impl Mind {
         self.certs.take_clock(self.clock.credited(), doubt, Now::read());
     }
 
-    pub(super) fn is_looked_at(&self, life: &Life) -> bool {
+    pub(super) fn is_looked_at(&self, life: &PoolLife) -> bool {
         life.policy.probed && life.shows.is_none() && self.looks.prober.is_some()
     }
 
@@ -199,16 +198,11 @@ impl Mind {
     pub(super) fn note_pools(&mut self) {
         let (now, snapshot) = (Now::read(), self.version);
         for (pool, life) in &mut self.certs.lives {
-            let is_new = life.published != life.facts().records;
-            (life.published, life.published_at) = (life.facts().records, now.signing);
-            if !life.is_unseen() {
-                continue;
-            }
-            if !self.world.pools.has_tenants(pool) {
-                life.record(served(life, snapshot, now.signing), now);
+            life.note_published(now);
+            if life.is_unseen() && !self.world.pools.has_tenants(pool) {
+                let served = served(life, snapshot, now.signing);
+                life.record(served, now);
                 life.published = life.facts().records;
-            } else if is_new {
-                (life.own.failures, life.own.at) = (0, now.steady + SETTLED);
             }
         }
     }
@@ -216,7 +210,7 @@ impl Mind {
     /// Looks on the wire for what was published.
     fn ask_wire(&mut self) {
         let now = Now::read();
-        let is_due = |life: &&Life| life.is_unseen() && !life.own.is_asked && life.own.at <= now.steady;
+        let is_due = |life: &&PoolLife| life.own_next().is_some_and(|at| at <= now.steady);
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
@@ -225,7 +219,8 @@ impl Mind {
             life.own.at = now.steady + RETRY;
             let Some((apex, label)) = sample else {
                 // Those that it has have records of their own: caches hold nothing of the pool.
-                life.record(served(life, self.version, now.signing), now);
+                let served = served(life, self.version, now.signing);
+                life.record(served, now);
                 continue;
             };
             let Ok(endpoint) = Name::below(&label, &apex) else { continue };
@@ -236,7 +231,7 @@ impl Mind {
                 addresses: life.facts().served_addresses().into_iter().collect(),
                 through: life.published,
             };
-            life.own.is_asked = observer.ask(&apex, look);
+            life.own.asked(observer.ask(&apex, look), now);
         }
     }
 
@@ -244,24 +239,12 @@ impl Mind {
     pub(super) fn pool_seen(&mut self, pool: &str, through: u64, outcome: Result<(), Vec<String>>) {
         let snapshot = self.version;
         let Some(life) = self.certs.lives.get_mut(pool) else { return };
-        life.own.is_asked = false;
         self.is_pool_news = true;
         let now = Now::read();
-        match outcome {
-            Ok(()) if through == life.published => {
-                (life.own.faults, life.own.failures) = (Vec::new(), 0);
-                if life.record(served(life, snapshot, now.signing), now) {
-                    tracing::info!(POOL = pool, SNAPSHOT = snapshot, "seen on the wire");
-                }
-                life.published = life.facts().records;
-            }
-            // It was published again meanwhile, and that is what must be seen.
-            Ok(()) => life.own.at = now.steady + SETTLED,
-            Err(faults) => {
-                life.own.failures = life.own.failures.saturating_add(1);
-                let after = SETTLED * 2u32.saturating_pow(life.own.failures.min(6));
-                (life.own.faults, life.own.at) = (faults, now.steady + after.min(UNSEEN_MAX));
-            }
+        let seen = outcome.map(|()| served(life, snapshot, now.signing));
+        if life.own_seen(through, seen, now) {
+            tracing::info!(POOL = pool, SNAPSHOT = snapshot, "seen on the wire");
+            life.published = life.facts().records;
         }
     }
 
@@ -307,7 +290,7 @@ fn unkept_pasts(why: &str) -> Diagnostic {
     Diagnostic::error("MX5613", Place::default(), message, help)
 }
 
-fn served(life: &Life, snapshot: u64, now: UnixTime) -> Fact {
+fn served(life: &PoolLife, snapshot: u64, now: UnixTime) -> Fact {
     let (first_seen, last_seen, through) = (life.published_at.0, now.0, life.published);
     Fact::PoolServed { instance: 0, snapshot, first_seen, last_seen, through }
 }

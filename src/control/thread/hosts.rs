@@ -5,7 +5,7 @@
 use super::{Mind, StartFault};
 use crate::cert::chain::{Chain, Expected};
 use crate::config::Networks;
-use crate::control::certs::Life;
+use crate::control::certs::PoolLife;
 use crate::control::event::Event;
 use crate::control::foresee;
 use crate::control::life::RETRY;
@@ -50,7 +50,7 @@ impl Mind {
     /// Begins the rounds of looks that are due.
     pub(super) fn ask_hosts(&mut self) {
         let now = Instant::now();
-        let is_due = |life: &Life| self.is_looked_at(life) && life.round.is_none() && life.look_at <= now;
+        let is_due = |life: &PoolLife| self.is_looked_at(life) && life.round.is_none() && life.look_at <= now;
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
@@ -153,7 +153,7 @@ impl Mind {
 }
 
 /// The hosts of a pool that are looked at now, and why the others are not.
-fn where_to_look(life: &Life, networks: &Networks) -> (Vec<IpAddr>, BTreeMap<IpAddr, String>) {
+fn where_to_look(life: &PoolLife, networks: &Networks) -> (Vec<IpAddr>, BTreeMap<IpAddr, String>) {
     let (now, mut hosts, mut refused) = (time::now(), Vec::new(), BTreeMap::new());
     for address in life.seen().to_look_at(now) {
         match networks.refusal(address, life.whose(address, now)) {

@@ -3,7 +3,6 @@
 //! A crash in between forgets nothing: what was not recorded was never served. Content goes on, and only TTLs and lives of
 //! signatures stay as they were.
 
-use crate::control::certs::Life;
 use crate::control::rolls::{ZoneRoll, limits};
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
@@ -71,7 +70,7 @@ impl Mind {
             for zone in self.world.zones.values_mut().filter(|zone| !zone.tenants.table.is_empty()) {
                 zone.caps.data_life = zone.caps.data_life.min(cap.life);
             }
-            let why = self.certs.lives.get(&pool).map(Life::unrecorded).unwrap_or_default();
+            let why = self.certs.lives.get(&pool).map(|life| life.unrecorded()).unwrap_or_default();
             let caps = Limits { dnskey_ttl: cap.ttl, data_ttl: cap.ttl, dnskey_life: cap.life, data_life: cap.life };
             found.push(finding(OF_POOL, &format!("pool `{pool}`"), caps, &why));
         }

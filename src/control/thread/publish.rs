@@ -1,6 +1,6 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
-use crate::control::certs::Life;
+use crate::control::certs::PoolLife;
 use crate::control::rolls::gauges::{At, RollGauges, gauges};
 use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
@@ -175,7 +175,7 @@ fn standing(of_zone: ZoneStanding) -> Standing {
     }
 }
 
-fn pool_gauge(life: &Life, clocks: Clocks) -> PoolGauges {
+fn pool_gauge(life: &PoolLife, clocks: Clocks) -> PoolGauges {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     // What tenants' own hosts do is theirs.
     let hosts: Vec<HostInfo> =

@@ -6,44 +6,29 @@
 mod turns;
 
 use crate::control::event::Event;
-use crate::control::life::{LOOK_AGAIN, NextLook, RETRY, SETTLED, STEPS_MAX, UNSEEN_MAX};
+use crate::control::life::{InTheWay, Living, SETTLED};
 use crate::control::rolls::findings::findings;
-use crate::control::rolls::{Shift, ZoneRoll, build};
+use crate::control::rolls::steps::{Around, keys_of};
+use crate::control::rolls::{ZoneRoll, build};
 use crate::control::thread::{Mind, StartFault, parents};
 use crate::dns::name::Name;
 use crate::observe::observer::{Look, Observer, Seen, reachable};
+use crate::observe::own::OwnSeen;
 use crate::resolve::walk::Ways;
-use crate::roll::life::Facts;
-use crate::roll::zone::plan::{Block, Blocker, plan};
+use crate::roll::zone::plan::{Block, Blocker};
 use crate::roll::zone::step::Step;
-use crate::roll::zone::{Conditions, facts::Fact, fold::ZoneFacts, words};
-use crate::time::{Now, UnixTime};
-use crate::world::zones::{Keys, ZoneState};
+use crate::time::Now;
+use crate::world::zones::Keys;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Publications for steps in one go, at most; then other events have their turn.
 const ROUNDS_MAX: usize = 4;
-/// How often all zones are looked at from outside though nothing changed (I34 of the design).
-const AT_REST: Duration = Duration::from_secs(600);
-
-/// What a step led to.
-enum Taken {
-    /// It is done, and nothing that is served changes.
-    Quietly,
-    /// It is recorded, and this is to be served.
-    Serving(Keys),
-    /// It is not done; the reason is kept.
-    Not,
-}
 
 impl Mind {
     /// The moment of the next look.
     pub(super) fn rolls_next(&self) -> Option<Instant> {
-        let next = |roll: &ZoneRoll| {
-            let looks = [&roll.own, &roll.parent].into_iter().filter(|look| !look.is_asked).map(|look| look.at);
-            looks.chain([roll.due]).min()
-        };
+        let next = |roll: &ZoneRoll| [Some(roll.due), roll.own_next(), roll.parent.next()].into_iter().flatten().min();
         // Zones without keys to serve with are not looked at, and their looks are due for nobody.
         let is_loaded =
             |apex: &Name| self.world.zones.get(apex).is_some_and(|zone| matches!(zone.keys, Keys::Loaded(_)));
@@ -83,60 +68,19 @@ impl Mind {
 
     /// Takes the steps of a zone that may be taken now, up to the first that is to be served: its keys from then on.
     fn advance(&mut self, apex: &Name) -> Option<Keys> {
-        let (now, turn) = (Now::read(), self.turn(apex));
+        let turn = self.turn(apex);
         let zone = self.world.zones.get(apex)?;
-        let is_ready = matches!(zone.keys, Keys::Loaded(_)) && zone.content().is_some();
-        let shift = self.rolls.shift;
         let way = InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() };
         let own_parent = parents::silent_parent(&self.world, zone);
+        let (store, shift, snapshot) = (&self.store, self.rolls.shift, self.version + 1);
         let roll = self.rolls.zones.get_mut(apex)?;
+        let around = Around { store, zone, shift, way, turn, own_parent, snapshot };
+        let keys = roll.advance(&around, self.clock.credited(), Now::read());
         self.is_news = true;
-        roll.due = now.steady + LOOK_AGAIN;
-        // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
-        // Files that another server writes are left alone, and that they are is told as what it is.
-        let put_back = |roll: &mut ZoneRoll| roll.journal().put_back().err().map(|fault| fault.to_string());
-        roll.disk = if way.elsewhere.is_none() { put_back(roll) } else { None };
-        if !is_ready {
-            return None;
+        if keys.is_some() && matches!(roll.open_steps.last(), Some((Step::Remove(_), _))) {
+            self.next_turns();
         }
-        // No wait counts what no clock has counted, so that is recorded before anything is decided.
-        let correction = roll.facts().correction(self.clock.credited());
-        if correction.is_some_and(|fact| !roll.record(fact, now)) {
-            roll.due = now.steady + RETRY;
-            return None;
-        }
-        for _ in 0..STEPS_MAX {
-            let conditions = Conditions { turn: turn.clone(), own_parent: own_parent.clone(), ..conditions(roll, way) };
-            let plan = plan(roll.facts(), &build::roll_policy(&zone.policy), &conditions, now.signing);
-            let wait = Duration::from_secs(plan.wake_at.0.saturating_sub(now.signing.0)).min(LOOK_AGAIN);
-            let step = plan.next.clone();
-            roll.plan = Some(plan);
-            let Some(step) = step else {
-                roll.due = now.steady + wait;
-                return None;
-            };
-            let text = words::step(roll.facts(), &step);
-            match take(&self.store, zone, roll, &step, shift, now) {
-                Taken::Quietly => tracing::info!(ZONE = %apex, KEY = keys_of(&step), "{text}"),
-                Taken::Serving(keys) => {
-                    let snapshot = self.version + 1;
-                    tracing::info!(ZONE = %apex, KEY = keys_of(&step), SNAPSHOT = snapshot, "{text}");
-                    let is_end = matches!(step, Step::Remove(_));
-                    roll.open_steps.push((step, text));
-                    roll.due = now.steady;
-                    if is_end {
-                        self.next_turns();
-                    }
-                    return Some(keys);
-                }
-                Taken::Not => {
-                    roll.due = now.steady + RETRY;
-                    return None;
-                }
-            }
-        }
-        roll.due = now.steady;
-        None
+        keys
     }
 
     /// Starts to look at zones from outside.
@@ -182,11 +126,7 @@ impl Mind {
             if roll.plan.as_ref().is_some_and(|plan| plan.blockers.iter().any(is_told) != is_silent) {
                 roll.due = now.steady;
             }
-            let is_new = roll.published != roll.facts().records;
-            (roll.published, roll.published_at) = (roll.facts().records, now.signing);
-            if is_new && (build::is_unseen(roll.facts()) || !roll.open_steps.is_empty()) {
-                roll.own.failures = 0;
-                roll.own.at = now.steady + SETTLED;
+            if roll.note_published(now) {
                 roll.parent.within(SETTLED, now);
             }
         }
@@ -194,20 +134,19 @@ impl Mind {
 
     /// Asks for all looks that are due.
     fn ask_looks(&mut self) {
-        let (now, Some(observer)) = (Instant::now(), &self.observer) else { return };
+        let (now, Some(observer)) = (Now::read(), &self.observer) else { return };
         let mut asked = Vec::new();
         for (apex, roll) in &self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
-            let is_due = |look: &NextLook| !look.is_asked && look.at <= now;
-            if is_due(&roll.own) {
+            if roll.own_next().is_some_and(|at| at <= now.steady) {
                 let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
                 let look = Look::Own { expected: Box::new(expected), through: roll.published };
                 let is_asked = observer.ask(apex, look);
                 asked.push((apex.clone(), true, is_asked));
             }
-            if is_due(&roll.parent) {
+            if roll.parent.next().is_some_and(|at| at <= now.steady) {
                 let look = self.parent_look(zone, roll.published, observer.here());
                 let is_asked = look.is_some_and(|look| observer.ask(apex, look));
                 asked.push((apex.clone(), false, is_asked));
@@ -216,8 +155,7 @@ impl Mind {
         for (apex, is_own, is_asked) in asked {
             let Some(roll) = self.rolls.zones.get_mut(&apex) else { continue };
             let look = if is_own { &mut roll.own } else { &mut roll.parent };
-            look.is_asked = is_asked;
-            look.at = now + if is_asked { AT_REST } else { RETRY };
+            look.asked(is_asked, now);
         }
     }
 
@@ -229,14 +167,7 @@ impl Mind {
         let Some(roll) = self.rolls.zones.get_mut(apex) else { return };
         let mut is_ds_seen = false;
         match seen {
-            Seen::Own { through, outcome: Ok(facts) } => {
-                roll.own.answered(Vec::new(), AT_REST, now);
-                is_ds_seen = own_seen(apex, roll, through, facts.dnskey_ttl, facts.keys_expire, self.version);
-            }
-            Seen::Own { outcome: Err(faults), .. } => {
-                let after = SETTLED * 2u32.saturating_pow(roll.own.failures.min(6));
-                roll.own.answered(faults.into_iter().map(|fault| fault.what).collect(), after.min(UNSEEN_MAX), now);
-            }
+            Seen::Own { through, outcome } => is_ds_seen = own_seen(apex, roll, through, outcome, self.version),
             // Those of pools have a way of their own.
             Seen::Pool { .. } => {}
             // It was asked before what it serves now, and that is what must be seen.
@@ -276,25 +207,11 @@ impl Mind {
     }
 }
 
-/// Our addresses answer as the facts say; true where a DS set that is wanted was seen for the first time.
-fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, ttl: u32, expires: UnixTime, snapshot: u64) -> bool {
+/// What our addresses answered; true where a DS set that is wanted was seen for the first time.
+fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, outcome: OwnSeen, snapshot: u64) -> bool {
     let now = Now::read();
-    if through != roll.published {
-        // It was published again meanwhile, and that is what must be seen.
-        roll.own.within(SETTLED, now);
-        return false;
-    }
-    let fact = Fact::ZoneServed {
-        instance: 0,
-        snapshot,
-        first_seen: roll.published_at.0,
-        last_seen: now.signing.0,
-        ttl,
-        expires: expires.0,
-        through,
-    };
-    if build::is_unseen(roll.facts()) && !roll.record(fact, now) {
-        roll.own.within(RETRY, now);
+    let seen = outcome.map(|facts| roll.served(facts.dnskey_ttl, facts.keys_expire, snapshot, now.signing));
+    if !roll.own_seen(through, seen.map_err(|faults| faults.into_iter().map(|fault| fault.what).collect()), now) {
         return false;
     }
     let is_ds_seen = roll.open_steps.iter().any(|(step, _)| matches!(step, Step::WantDs(_)));
@@ -302,88 +219,4 @@ fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, ttl: u32, expires: U
         tracing::info!(ZONE = %apex, KEY = keys_of(&step), SNAPSHOT = snapshot, "seen on the wire: {text}");
     }
     is_ds_seen
-}
-
-/// What stands in the way of all zones: a doubt about the clock, another server that may lead.
-#[derive(Clone, Copy)]
-pub(super) struct InTheWay<'a> {
-    pub(super) clock: Option<&'a str>,
-    pub(super) elsewhere: Option<&'a str>,
-}
-
-pub(super) fn conditions(roll: &ZoneRoll, way: InTheWay<'_>) -> Conditions {
-    Conditions {
-        clock: way.clock.map(str::to_owned),
-        elsewhere: way.elsewhere.map(str::to_owned),
-        disk: roll.disk.clone(),
-        unreadable: roll.unreadable.clone(),
-        silent: roll.silent.iter().map(|(address, _)| address.clone()).collect(),
-        own_parent: None,
-        turn: None,
-    }
-}
-
-/// Takes one step, up to where it is to be served.
-fn take(
-    store: &crate::store::Store,
-    zone: &ZoneState,
-    roll: &mut ZoneRoll,
-    step: &Step,
-    shift: Shift,
-    now: Now,
-) -> Taken {
-    if let Step::Create { role, algorithm } = step {
-        return match store.make_key(&zone.apex, roll.journal(), *role, *algorithm, now.signing) {
-            Ok((tag, key)) => {
-                roll.private.insert(tag, key);
-                (roll.disk, roll.refused) = (None, None);
-                Taken::Quietly
-            }
-            Err(frozen) => {
-                roll.is_not_done(&frozen);
-                Taken::Not
-            }
-        };
-    }
-    if let Step::Destroy(tag) = step {
-        if let Err(frozen) = store.destroy_key(&zone.apex, roll.journal(), *tag, now.signing) {
-            roll.is_not_done(&frozen);
-            if roll.facts().key(*tag).is_some_and(|key| key.destroyed.is_some()) {
-                // The next start wipes what the disk kept.
-                roll.private.remove(tag);
-            }
-            return Taken::Not;
-        }
-        roll.private.remove(tag);
-        return Taken::Quietly;
-    }
-    let Some(fact) = step.fact() else { return Taken::Not };
-    let mut facts: ZoneFacts = roll.facts().clone();
-    let candidate = facts.take(&fact, now.signing).and_then(|()| match facts.unsigned {
-        true => Ok(Keys::None),
-        // I10 of the design: what is to be served proves itself before anybody may see it.
-        false => roll.key_set(zone, &facts, shift).map(|set| Keys::Loaded(Box::new(set))),
-    });
-    match candidate {
-        Err(reason) => {
-            roll.refused = Some(format!("{}: {reason}", words::step(roll.facts(), step)));
-            Taken::Not
-        }
-        Ok(_) if !roll.record(fact, now) => Taken::Not,
-        Ok(_) if !step.changes_chain() => {
-            roll.refused = None;
-            Taken::Quietly
-        }
-        Ok(keys) => {
-            roll.refused = None;
-            roll.was_built(zone, shift);
-            Taken::Serving(keys)
-        }
-    }
-}
-
-/// The keys that a step is about, as a field of the log; a key that is still to be made has no tag.
-fn keys_of(step: &Step) -> Option<tracing::field::DisplayValue<String>> {
-    let tags = words::tags(step);
-    (!tags.is_empty()).then(|| tracing::field::display(words::tag_list(&tags)))
 }

@@ -5,7 +5,7 @@
 
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
-use crate::control::certs::{Life, stage};
+use crate::control::certs::{PoolLife, stage};
 use crate::control::thread::Mind;
 use crate::protocol::request::{CertRequest, PoolRequest};
 use crate::protocol::{CertInfo, CsrInfo, Line, PermitInfo};
@@ -71,7 +71,7 @@ impl Mind {
         end(done, reply);
     }
 
-    pub(super) fn life(&self, pool: &str) -> Result<&Life, Ended> {
+    pub(super) fn life(&self, pool: &str) -> Result<&PoolLife, Ended> {
         if let Some(closed) = self.certs.broken.get(pool) {
             return Err((4, format!("{}; {}", closed.what(pool), closed.fix(pool))));
         }
@@ -110,7 +110,7 @@ impl Mind {
         Ok(())
     }
 
-    fn each_pool(&self, pool: Option<&str>, tell: impl Fn(&Mind, &str, &Life)) -> Result<(), Ended> {
+    fn each_pool(&self, pool: Option<&str>, tell: impl Fn(&Mind, &str, &PoolLife)) -> Result<(), Ended> {
         if let Some(pool) = pool {
             tell(self, pool, self.life(pool)?);
             return Ok(());
@@ -120,7 +120,7 @@ impl Mind {
         Ok(())
     }
 
-    pub(super) fn cert_info(&self, pool: &str, life: &Life) -> CertInfo {
+    pub(super) fn cert_info(&self, pool: &str, life: &PoolLife) -> CertInfo {
         let clocks = self.clock.clocks(Now::read());
         let names = self.names_for(pool);
         let clock = self.clock.doubt().unwrap_or_default();

@@ -5,9 +5,9 @@
 
 use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::{ZoneRoll, import};
+use crate::control::thread::Mind;
 use crate::control::thread::clock::Against;
 use crate::control::thread::parents::silent_parent;
-use crate::control::thread::{Mind, rolls};
 use crate::dns::name::{Name, ROOT};
 use crate::protocol::request::KeysRequest;
 use crate::protocol::{Calendar, ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, RollAsked, SilenceEnd};
@@ -129,7 +129,7 @@ impl Mind {
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
         let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks(Now::read()));
         let own_parent = silent_parent(&self.world, zone);
-        let conditions = Conditions { own_parent, ..rolls::conditions(roll, self.in_the_way()) };
+        let conditions = Conditions { own_parent, ..roll.conditions(self.in_the_way()) };
         let plan = plan(facts, &policy, &conditions, clocks.signing);
         tell(&About {
             apex: &zone.apex,
@@ -154,13 +154,9 @@ impl Mind {
                 let unsigned_wanted = !self.config.zone_settings(text.trim_end_matches('.')).signed;
                 insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), now)
             }
-            false => roll_request(
-                roll.facts(),
-                &roll_policy(&state.policy),
-                &rolls::conditions(roll, self.in_the_way()),
-                asked,
-                now,
-            ),
+            false => {
+                roll_request(roll.facts(), &roll_policy(&state.policy), &roll.conditions(self.in_the_way()), asked, now)
+            }
         };
         let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks(Now::read()))))?;
         let then = after(roll.facts(), &facts, now).map_err(|why| (4, why))?;

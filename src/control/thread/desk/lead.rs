@@ -2,8 +2,8 @@
 //!
 //! It never decides that by itself: whoever finds another one stops, and goes on only by a person's word.
 
+use crate::control::life::InTheWay;
 use crate::control::thread::Mind;
-use crate::control::thread::rolls::InTheWay;
 use crate::protocol::LeadInfo;
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 //! Only files and people say which keys are the pool's. A look at a host stands behind nothing here but that the key is there.
 
 use crate::cert::{KeyKind, Spki};
-use crate::control::certs::Life;
+use crate::control::certs::PoolLife;
 use crate::control::thread::Mind;
 use crate::control::thread::desk::certs::{Ended, send};
 use crate::diagnostic::Diagnostic;
@@ -153,7 +153,7 @@ pub(super) struct Whose {
 }
 
 /// Whether a key may be said to be the pool's, by what its hosts show: its kind.
-fn adoptable(life: &Life, spki: Spki) -> Result<KeyKind, String> {
+fn adoptable(life: &PoolLife, spki: Spki) -> Result<KeyKind, String> {
     let (facts, now) = (life.facts(), time::now());
     let name = words::key(facts, spki);
     if !life.policy.probed {
@@ -189,7 +189,7 @@ fn adoptable(life: &Life, spki: Spki) -> Result<KeyKind, String> {
 }
 
 /// Keys that begin as what was written; a digest counts whole only, since who is on the way could make one that begins so.
-fn like(life: &Life, written: &str) -> String {
+fn like(life: &PoolLife, written: &str) -> String {
     let written = written.trim().to_ascii_lowercase();
     let shown = life.seen().strangers(time::now()).into_keys().chain(life.facts().keys.iter().map(|key| key.spki));
     let mut like: Vec<String> =

@@ -4,7 +4,7 @@
 //! another.
 
 use crate::cert::Spki;
-use crate::control::certs::Life;
+use crate::control::certs::PoolLife;
 use crate::store::Store;
 use crate::store::copies;
 use crate::store::durable::is_there;
@@ -29,7 +29,7 @@ pub struct Slots {
     pub strays: Vec<String>,
 }
 
-impl Life {
+impl PoolLife {
     /// Looks at the private halves; true where something may be other than before.
     pub(in crate::control) fn look_at_keys(&mut self, store: &Store) -> bool {
         let files = self.key_files(store);
