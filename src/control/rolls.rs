@@ -23,9 +23,9 @@ use crate::dns::name::Name;
 use crate::observe::asker::Asker;
 use crate::roll::zone::facts::Fact;
 use crate::roll::zone::words;
-use crate::store::silence::ASKING;
 use crate::store::proof::unproved;
 use crate::store::records::{Records, Unsigned};
+use crate::store::silence::ASKING;
 use crate::store::{Store, ZoneKeys};
 use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
@@ -98,20 +98,26 @@ impl Rolls {
                 return Keys::None;
             }
         }
-        roll.built = None;
-        match roll.renewed(zone, shift) {
-            Some(Ok(keys)) => {
+        match roll.keys(zone, shift) {
+            Ok(keys) => {
                 if let Keys::Loaded(set) = &keys {
                     tracing::info!(ZONE = %zone.apex, KEY = %words::tag_list(&set.tags), "keys loaded and proved");
                 }
                 keys
             }
-            Some(Err(reason)) => {
+            Err(reason) => {
                 roll.reread = true;
                 Keys::Silent(unproved(folder, zone, reason))
             }
-            None => Keys::Wanted,
         }
+    }
+
+    /// Before a publication: the keys of zones that are served others than their facts ask for.
+    pub fn renewed(&mut self, zones: &BTreeMap<Name, ZoneState>) -> Vec<(Name, Keys)> {
+        let shift = self.shift;
+        let renewed =
+            |(apex, roll): (&Name, &mut ZoneRoll)| Some((apex.clone(), roll.renewed(zones.get(apex)?, shift)?));
+        self.zones.iter_mut().filter_map(renewed).collect()
     }
 
     fn open(&mut self, store: &Store, zone: &ZoneState, now: Now) -> Result<(), Box<Diagnostic>> {
@@ -169,5 +175,72 @@ impl Rolls {
     /// Zones that are gone have no open journal.
     pub fn keep_only(&mut self, is_there: impl Fn(&Name) -> bool) {
         self.zones.retain(|apex, _| is_there(apex));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Policy;
+    use crate::diagnostic::Place;
+    use crate::dns::name::ROOT;
+    use crate::roll::zone::facts::Limits;
+
+    const NAME: &str = "mx.example";
+
+    /// A zone that is served with its first keys, and who leads them.
+    fn served(folder: &Path) -> (Rolls, BTreeMap<Name, ZoneState>, Now) {
+        let (store, now) = (Store::open(folder).expect("a store"), Now::read());
+        let apex = Name::parse(NAME, ROOT).expect("a name");
+        let mut zone = ZoneState::new(apex.clone(), NAME.to_owned(), true, Policy::shard());
+        // Nobody above it is to be asked.
+        zone.entry = None;
+        let mut rolls = Rolls::new(Shift::default(), 300);
+        zone.keys = rolls.keys(&store, folder, &zone, now);
+        assert!(matches!(zone.keys, Keys::Loaded(_)));
+        (rolls, BTreeMap::from([(apex, zone)]), now)
+    }
+
+    #[test]
+    fn keys_are_made_anew_where_something_that_they_are_made_from_is_other_and_only_there() {
+        type Change = fn(&mut Rolls, &mut ZoneState, Now);
+        let changes: [(&str, Change, bool); 7] = [
+            ("nothing", |_, _, _| (), false),
+            (
+                "a fact that shows nowhere",
+                |rolls, _, now| {
+                    let held = Fact::Held { reason: "a test".to_owned() };
+                    rolls.zones.values_mut().for_each(|roll| assert!(roll.record(held.clone(), now)));
+                },
+                false,
+            ),
+            ("what the parent is told", |_, zone, _| zone.parent = Some(zone.apex.clone()), true),
+            ("the clocks", |rolls, _, _| rolls.shift.after = 3600, true),
+            ("the caps", |_, zone, _| zone.caps = Limits { dnskey_ttl: 60, ..zone.caps }, true),
+            (
+                "what is said of its keys",
+                |rolls, _, _| {
+                    let found = Diagnostic::warning("MX5505", Place::default(), "a key cannot be read".to_owned(), "");
+                    rolls.zones.values_mut().for_each(|roll| roll.found.push(found.clone()));
+                },
+                true,
+            ),
+            (
+                "a private half that is gone",
+                |rolls, _, _| rolls.zones.values_mut().for_each(|roll| roll.private.clear()),
+                false,
+            ),
+        ];
+        for (what, change, is_other) in changes {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (mut rolls, mut zones, now) = served(folder.path());
+            zones.values_mut().for_each(|zone| change(&mut rolls, zone, now));
+            let renewed = rolls.renewed(&zones);
+            assert_eq!(renewed.len(), usize::from(is_other), "{what}");
+            for (apex, keys) in renewed {
+                zones.entry(apex).and_modify(|zone| zone.keys = keys);
+            }
+            assert_eq!(rolls.renewed(&zones).len(), 0, "{what}: only once");
+        }
     }
 }

@@ -8,7 +8,7 @@ mod last_good;
 pub mod parts;
 mod standing;
 
-pub use key_set::{KeySet, ParentWish, Part};
+pub use key_set::{Basis, KeySet, ParentWish, Part};
 pub use last_good::Held;
 
 use crate::config::Policy;

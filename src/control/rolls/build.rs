@@ -8,11 +8,11 @@ use crate::observe::own::OwnExpected;
 use crate::roll;
 use crate::roll::item;
 use crate::roll::zone::facts::KeyLayout;
-use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::sign::key::Key;
 use crate::time::Seconds;
 use crate::world::zones::parts;
-use crate::world::zones::{KeySet, ParentWish, ZoneState};
+use crate::world::zones::{Basis, KeySet, ParentWish, ZoneState};
 use std::collections::BTreeMap;
 
 /// The data of a CDS that asks for the removal of DS (RFC 8078 § 4).
@@ -75,9 +75,26 @@ pub fn key_set(
     private: &BTreeMap<u16, Key>,
     challenge: &[u8],
 ) -> Result<KeySet, String> {
-    let (wish, policy) =
-        (wish(facts, zone.parent.is_some()), shifted(&limits::capped(&zone.policy, zone.caps, shift), shift));
-    KeySet::new(&zone.apex, &parts::parts(facts, private), wish, &policy, challenge)
+    let basis = basis(zone, shift, facts, private);
+    let policy = shifted(&limits::capped(&zone.policy, zone.caps, shift), shift);
+    let set = KeySet::new(&zone.apex, &parts::parts(facts, private), basis.wish, &policy, challenge)?;
+    Ok(KeySet { basis: Some(Box::new(basis)), ..set })
+}
+
+/// What the key set that the facts ask for is made from.
+pub fn basis(zone: &ZoneState, shift: Shift, facts: &ZoneFacts, private: &BTreeMap<u16, Key>) -> Basis {
+    let signs = |key: &&KeyFacts| (key.is_published() && key.signs_keys()) || key.signs_data();
+    let signing = facts.keys.iter().filter(signs).map(|key| key.public.tag);
+    Basis {
+        keys: facts.key_set(),
+        data: facts.signers(),
+        ds: facts.ds_wanted.clone(),
+        wish: wish(facts, zone.parent.is_some()),
+        at_hand: signing.filter(|tag| private.contains_key(tag)).collect(),
+        earlier: shift.before,
+        later: shift.after,
+        caps: zone.caps,
+    }
 }
 
 /// What the addresses of this server must answer for a zone whose private halves these are.

@@ -119,10 +119,7 @@ impl ZoneRoll {
             }
             Ok(_) if !self.record(fact, now) => Taken::Not,
             Ok(_) if !step.changes_chain() => Taken::Quietly,
-            Ok(keys) => {
-                self.was_built(around.zone, around.shift);
-                Taken::Serving(keys)
-            }
+            Ok(keys) => Taken::Serving(keys),
         }
     }
 

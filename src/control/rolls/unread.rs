@@ -47,7 +47,7 @@ impl Rolls {
             roll.found.retain(|found| found.code != UNREADABLE && !read.findings.contains(found));
             roll.found.extend(read.findings);
             roll.note_silent(now);
-            roll.build_again(now);
+            roll.due = now.steady;
         }
         is_other
     }

@@ -6,8 +6,7 @@ use crate::control::life::{InTheWay, Life, NextLook};
 use crate::control::rolls::{Shift, build};
 use crate::roll::life::Facts;
 use crate::roll::zone::Conditions;
-use crate::roll::zone::check;
-use crate::roll::zone::facts::{Fact, Limits};
+use crate::roll::zone::facts::Fact;
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::ZoneKeys as Kind;
 use crate::roll::zone::step::Step;
@@ -15,7 +14,7 @@ use crate::sign::key::{Key, Role};
 use crate::store::ZoneKeys;
 use crate::store::proof::challenge;
 use crate::time::{Now, UnixTime};
-use crate::world::zones::{KeySet, Keys, ParentWish, ZoneState};
+use crate::world::zones::{Basis, KeySet, Keys, ZoneState};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
@@ -35,8 +34,6 @@ pub struct ZoneRoll {
     pub(super) kept: Option<u64>,
     /// Whether the journal says that it is an old copy, where it is one.
     pub(super) is_doubt_kept: bool,
-    /// What the key set that is served was made from.
-    pub(super) built: Option<Built>,
     /// Steps that were published and not seen yet.
     pub open_steps: Vec<(Step, String)>,
     /// Whether it had tenants since the start.
@@ -74,32 +71,6 @@ pub struct ParentSigned {
     pub at: Instant,
 }
 
-/// What a key set is made from; equal values make equal key sets.
-#[derive(PartialEq, Eq)]
-pub(super) struct Built {
-    keys: check::Keys,
-    data: check::KeySet,
-    ds: check::KeySet,
-    wish: ParentWish,
-    unsigned: bool,
-    shift: Shift,
-    caps: Limits,
-}
-
-impl Built {
-    fn of(facts: &ZoneFacts, zone: &ZoneState, shift: Shift) -> Built {
-        Built {
-            keys: facts.key_set(),
-            data: facts.signers(),
-            ds: facts.ds_wanted.clone(),
-            wish: build::wish(facts, zone.parent.is_some()),
-            unsigned: facts.unsigned,
-            shift,
-            caps: zone.caps,
-        }
-    }
-}
-
 impl ZoneRoll {
     pub(super) fn new(loaded: ZoneKeys, now: Now) -> ZoneRoll {
         ZoneRoll {
@@ -110,7 +81,6 @@ impl ZoneRoll {
             is_new: loaded.is_new,
             kept: None,
             is_doubt_kept: true,
-            built: None,
             open_steps: Vec::new(),
             has_tenants: false,
             parent: NextLook::new(now.steady),
@@ -142,11 +112,6 @@ impl ZoneRoll {
         for (tag, was_silent) in turned {
             self.record(if was_silent { Fact::KeyHeard { tag } } else { Fact::KeySilent { tag } }, now);
         }
-    }
-
-    /// What is served is made anew with the next publication.
-    pub(super) fn build_again(&mut self, now: Now) {
-        (self.built, self.due) = (None, now.steady);
     }
 
     /// The key set that these facts ask for.
@@ -181,25 +146,28 @@ impl ZoneRoll {
         reason.filter(|_| self.facts().unsigned)
     }
 
-    /// What is served is made from the facts as they are.
-    pub fn was_built(&mut self, zone: &ZoneState, shift: Shift) {
-        self.built = Some(Built::of(self.facts(), zone, shift));
+    /// The keys that the facts ask for.
+    ///
+    /// # Errors
+    /// Why they must not serve.
+    pub(super) fn keys(&self, zone: &ZoneState, shift: Shift) -> Result<Keys, String> {
+        match self.facts().unsigned {
+            true => Ok(Keys::None),
+            false => self.key_set(zone, self.facts(), shift).map(|set| Keys::Loaded(Box::new(set))),
+        }
     }
 
-    /// The key set of the facts as they are, where it is not the one that is served already.
-    pub fn renewed(&mut self, zone: &ZoneState, shift: Shift) -> Option<Result<Keys, String>> {
-        let now = Built::of(self.facts(), zone, shift);
-        if self.built.as_ref() == Some(&now) {
+    /// The keys that the facts ask for, where others are served; what cannot serve is refused, and what is served stays.
+    pub(super) fn renewed(&mut self, zone: &ZoneState, shift: Shift) -> Option<Keys> {
+        let Keys::Loaded(served) = &zone.keys else { return None };
+        let is_made_from = |basis: &Basis| *basis == build::basis(zone, shift, self.facts(), &self.private);
+        let is_same = served.basis.as_deref().is_some_and(is_made_from) && served.findings == self.found;
+        if is_same && !self.facts().unsigned {
             return None;
         }
-        let keys = if self.facts().unsigned {
-            Ok(Keys::None)
-        } else {
-            self.key_set(zone, self.facts(), shift).map(|set| Keys::Loaded(Box::new(set)))
-        };
-        if keys.is_ok() {
-            self.built = Some(now);
-        }
-        Some(keys)
+        let keys = self.keys(zone, shift);
+        // What is served proved itself, and stays.
+        self.refused = keys.as_ref().err().cloned();
+        keys.ok()
     }
 }

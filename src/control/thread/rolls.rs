@@ -96,21 +96,7 @@ impl Mind {
 
     /// Before a publication: keys are those of the facts, also where the parent became ours meanwhile.
     pub(super) fn renew_keys(&mut self) {
-        let (mut renewed, shift) = (Vec::new(), self.rolls.shift);
-        for (apex, roll) in &mut self.rolls.zones {
-            let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
-                continue;
-            };
-            match roll.renewed(zone, shift) {
-                Some(Ok(keys)) => {
-                    roll.refused = None;
-                    renewed.push((apex.clone(), keys));
-                }
-                // What is served proved itself, and stays.
-                Some(Err(reason)) => roll.refused = Some(reason),
-                None => {}
-            }
-        }
+        let renewed = self.rolls.renewed(&self.world.zones);
         if !renewed.is_empty() {
             self.set_keys(renewed);
         }

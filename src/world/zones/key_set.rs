@@ -7,8 +7,11 @@ use crate::config::Policy;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::dns::rtype::number as rt;
+use crate::roll::zone::check;
+use crate::roll::zone::facts::Limits;
 use crate::sign::Signing;
 use crate::sign::key::{Key, PublicKey};
+use crate::time::Seconds;
 use std::sync::Arc;
 
 /// CDS and CDNSKEY that ask for the removal of all DS (RFC 8078 § 4): `0 0 0 00` and `0 3 0 AA==`.
@@ -42,8 +45,31 @@ pub enum ParentWish {
     Unsaid,
 }
 
+/// What a key set is made from: equal ones make equal key sets, so it says whether another one is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// The DNSKEY RRset.
+    pub keys: check::Keys,
+    /// The keys that sign data.
+    pub data: check::KeySet,
+    /// The keys that DS are wanted of.
+    pub ds: check::KeySet,
+    /// What the parent is told.
+    pub wish: ParentWish,
+    /// Tags of those that sign whose private halves are at hand.
+    pub at_hand: Vec<u16>,
+    /// By how much signatures begin earlier, so that they are valid by every reading of the clocks.
+    pub earlier: Seconds,
+    /// By how much they end later.
+    pub later: Seconds,
+    /// What caps TTLs and signatures.
+    pub caps: Limits,
+}
+
 /// Keys as a zone uses them.
 pub struct KeySet {
+    /// What it was made from; none: it is not compared with what is to be served.
+    pub basis: Option<Box<Basis>>,
     /// How the zone signs.
     pub signing: Arc<Signing>,
     /// DNSKEY, CDS and CDNSKEY: type, TTL, data.
@@ -103,6 +129,7 @@ impl KeySet {
             Signing::new(apex.clone(), data_keys, entry_keys, data, dnskey).map_err(|fault| fault.to_string())?;
         let published = || parts.iter().filter(|part| part.published);
         Ok(KeySet {
+            basis: None,
             signing: Arc::new(signing),
             sets: sets(parts, &ds, wish, policy.dnskey_ttl),
             ds,
