@@ -31,7 +31,7 @@
 //! | [`store`] | shell | [`cert`], [`diagnostic`], [`dns`], [`process`], [`roll`], [`sign`], [`time`], [`world`] |
 //! | [`observe`] | shell | [`config`], [`diagnostic`], [`dns`], [`process`], [`resolve`], [`sign`], [`time`] |
 //! | [`resolve`] | shell | [`dns`], [`sign`], [`time`] |
-//! | [`probe`] | shell | [`cert`] |
+//! | [`probe`] | shell | [`cert`], [`time`] |
 //! | [`serve`] | shell | [`answer`], [`metrics`], [`process`], [`time`] |
 //! | [`process`] | shell | [`time`] |
 //! | [`report`] | pure | [`answer`], [`cert`], [`diagnostic`], [`dns`], [`protocol`], [`roll`], [`sign`], [`time`], [`world`], [`zone`] |

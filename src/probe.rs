@@ -11,13 +11,14 @@ mod threads;
 mod tls;
 
 pub use fault::{Fault, Stage};
-pub use threads::{HostsSeen, Looked, Prober, Round};
+pub use threads::{HostsSeen, Looked, NoPlace, Prober, Round};
 
 use crate::cert::{Chain, KeyClass};
+use crate::time::steady;
 use dialogue::Line;
 use proof::Curves;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is known of a host that answered, and showed no certificate to anybody.
 pub const NO_KEY: &str = "it shows no certificate with a key that can be verified here (RSA, ECDSA on P-256, P-384 or \
@@ -68,7 +69,7 @@ pub fn look(target: &Target, manner: &Manner) -> Result<Sight, Fault> {
 }
 
 fn look_for(target: &Target, manner: &Manner, curves: Curves) -> Result<Sight, Fault> {
-    let until = Instant::now() + manner.timeout;
+    let until = steady() + manner.timeout;
     let stream = TcpStream::connect_timeout(&target.address, manner.timeout).map_err(|cause| fault::connect(&cause))?;
     // Small lines go out at once; where that cannot be had, they go out later.
     let _ = stream.set_nodelay(true);

@@ -23,6 +23,7 @@ pub use signing::Signatures;
 
 use crate::answer::{Asked, Reply, Snapshot};
 use crate::metrics::Counters;
+use crate::time::steady;
 use arc_swap::ArcSwap;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
@@ -35,7 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The function that answers: [`crate::answer::respond`], or a test's own. For TCP the buffer holds 65,535 octets, for
 /// UDP [`batch::ANSWER_OCTETS_MAX`].
@@ -180,11 +181,11 @@ impl Running {
     /// names of threads that did not end within the drain limit; they die with the process.
     pub fn drain(mut self) -> Vec<String> {
         self.stop();
-        let deadline = Instant::now() + self.drain;
+        let deadline = steady() + self.drain;
         let mut threads = std::mem::take(&mut self.threads);
         loop {
             threads.retain(|thread| !thread.is_finished());
-            if threads.is_empty() || Instant::now() >= deadline {
+            if threads.is_empty() || steady() >= deadline {
                 break;
             }
             std::thread::sleep(JOIN_PAUSE);

@@ -48,7 +48,7 @@ use crate::store::journal::file::{JOURNAL_NAME, JournalFile};
 use crate::store::journal::{Fact, KeyLayout, ZoneFacts};
 use crate::store::signing_clock::SigningClock;
 use crate::store::silence::{Cause, Silence, check_folder};
-use crate::time::{Seconds, UnixTime};
+use crate::time::{Now, Seconds, UnixTime};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
@@ -284,8 +284,8 @@ impl Store {
 
     /// The clock that signatures and waits go by. `least` is a moment that has passed for certain, such as that of the newest
     /// fact of any zone.
-    pub fn signing_clock(&self, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
-        SigningClock::start(&self.folder, Arc::clone(&self.disk), least, corrected)
+    pub fn signing_clock(&self, least: UnixTime, corrected: Seconds, now: Now) -> (SigningClock, Told) {
+        SigningClock::start(&self.folder, Arc::clone(&self.disk), least, corrected, now)
     }
 
     /// Whether a zone is or was signed here: it has a journal or a key file, or that cannot be told.

@@ -1,6 +1,6 @@
 //! Moments and spans as DNSSEC counts them: seconds, serial arithmetic, signature windows.
 //!
-//! This is the only module that reads a clock, in [`now`], [`steer`], [`wall`], [`steady`], [`uptime`] and [`Now::read`], and
+//! This is the only module that reads a clock, in [`now`], [`steer`], [`wall`], [`steady`] and [`Now::read`], and
 //! only shells call those.
 
 use rustix::time::{ClockId, clock_gettime};
@@ -61,7 +61,7 @@ pub fn steady() -> Instant {
 }
 
 /// Seconds since this machine started, with the time that it slept (CLOCK_BOOTTIME, clock_gettime(2)).
-pub fn uptime() -> Seconds {
+fn uptime() -> Seconds {
     u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap_or(0)
 }
 
@@ -90,6 +90,8 @@ pub struct Now {
     pub wall: UnixTime,
     /// Nanoseconds of the wall clock beyond its second: the times of files are that fine.
     pub wall_nanos: u32,
+    /// Seconds since the machine started: they go on while a process does not run.
+    pub uptime: Seconds,
 }
 
 impl Now {
@@ -101,12 +103,12 @@ impl Now {
             0 => wall,
             _ => now(),
         };
-        Now { steady: steady(), signing, wall, wall_nanos: since.subsec_nanos() }
+        Now { steady: steady(), signing, wall, wall_nanos: since.subsec_nanos(), uptime: uptime() }
     }
 
-    /// A moment that somebody makes up: both clocks in seconds say the same, at its beginning.
+    /// A moment that somebody makes up: the machine just started, and both clocks in seconds say the same.
     pub fn at(steady: Instant, both: UnixTime) -> Now {
-        Now { steady, signing: both, wall: both, wall_nanos: 0 }
+        Now { steady, signing: both, wall: both, wall_nanos: 0, uptime: 0 }
     }
 
     /// The moment `span` later on all clocks. The signing clock has no fraction of its own, and goes on by the seconds of
@@ -119,6 +121,7 @@ impl Now {
             signing: self.signing.after(seconds),
             wall: UnixTime(wall.as_secs()),
             wall_nanos: wall.subsec_nanos(),
+            uptime: self.uptime.saturating_add(seconds),
         }
     }
 
@@ -319,6 +322,7 @@ mod tests {
         let (one, two) = (begin.after(span), begin.after(span).after(span));
         assert_eq!((one.wall, one.signing, one.wall_nanos), (UnixTime(100), UnixTime(90), 600_000_000));
         assert_eq!((two.wall, two.signing, two.wall_nanos), (UnixTime(101), UnixTime(91), 200_000_000));
+        assert_eq!(two.uptime, 1);
         assert_eq!(two, begin.after(span * 2));
         assert_eq!(two.steady, begin.steady + span * 2);
         assert_eq!(two.file_time(), UNIX_EPOCH + Duration::from_millis(101_200));

@@ -445,7 +445,7 @@ fn a_round_looks_at_all_hosts_and_reports_once() {
     assert_eq!(all.len(), 6, "each kind, with the name and without");
     all.extend(targets(&[silent.ip()], silent.port(), None));
     let manner = Manner { timeout: Duration::from_secs(10), ..manner() };
-    assert!(prober.ask(Round { pool: "eu".to_owned(), number: 7, targets: all }, &manner));
+    assert_eq!(prober.ask(Round { pool: "eu".to_owned(), number: 7, targets: all, manner }), Ok(()));
     let seen = seen.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!((seen.pool.as_str(), seen.number, seen.sights.len()), ("eu", 7, 9));
     let shown =
@@ -460,9 +460,9 @@ fn one_host_is_never_looked_at_in_a_burst() {
     let hasty = host(move |_| came.send(Instant::now()).unwrap_or_default());
     let (report, seen) = channel();
     let prober = Prober::start(4, move |seen| drop(report.send(seen))).unwrap();
-    let round =
-        Round { pool: "eu".to_owned(), number: 1, targets: targets(&[hasty.ip()], hasty.port(), Some("t.mx.example")) };
-    assert!(prober.ask(round, &manner()));
+    let targets = targets(&[hasty.ip()], hasty.port(), Some("t.mx.example"));
+    let round = Round { pool: "eu".to_owned(), number: 1, targets, manner: manner() };
+    assert_eq!(prober.ask(round), Ok(()));
     seen.recv_timeout(Duration::from_secs(60)).unwrap();
     let times: Vec<Instant> = times.try_iter().collect();
     assert_eq!(times.len(), 6);

@@ -3,6 +3,8 @@
 //! A rule that stands in the way is changed here first, in a commit of its own that says why.
 #![allow(clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test ends at the first surprise")]
 
+#[path = "tidy/clocks.rs"]
+mod clocks;
 #[path = "tidy/paths.rs"]
 mod paths;
 #[path = "tidy/rooms.rs"]

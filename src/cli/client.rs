@@ -8,13 +8,14 @@ use crate::config::Config;
 use crate::control::door::holder;
 
 use crate::protocol::{Line, Request};
+use crate::time::steady;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Octets of one line of an answer, at most. The longest is the status with all findings of a million tenants.
 const LINE_OCTETS_MAX: u64 = 512 * 1024 * 1024;
@@ -134,7 +135,7 @@ impl Client {
 
     /// Connects; a server that is starting is waited for.
     fn connect(&self) -> Result<UnixStream, Failure> {
-        let began = Instant::now();
+        let began = steady();
         loop {
             let error = match UnixStream::connect(&self.socket) {
                 Ok(stream) => return Ok(stream),
@@ -143,7 +144,7 @@ impl Client {
             let may_come = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
             let server = may_come.then(|| starting::server(&self.config)).flatten();
             let patience = if server.is_some() { START_PATIENCE } else { START_GRACE };
-            if !may_come || began.elapsed() >= patience {
+            if !may_come || steady().saturating_duration_since(began) >= patience {
                 return Err(self.unreachable(&error, server));
             }
             std::thread::sleep(START_LOOK);

@@ -17,7 +17,7 @@ use crate::protocol::request::{Command, Request, ViewRequest};
 use crate::protocol::{Line, Status, TenantFilter};
 use crate::report::explain::explain;
 use crate::report::view::View;
-use crate::time;
+use crate::time::{self, steady};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -25,7 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Octets of a request, at most: an import of eight keys, each a private and a public file of some kilobytes with their
 /// remarks; all others are a name and a few words.
@@ -107,7 +107,7 @@ impl Drop for Turn {
 /// that changes, goes to the control thread; `why` is what was wrong at the start.
 pub(super) fn run(mut door: Door, mut why: Option<DoorFault>, desk: &Arc<Desk>) {
     let mut reserve = door.reserve();
-    let mut looked = Instant::now();
+    let mut looked = steady();
     loop {
         match door.accept() {
             Ok(Some(stream)) => take(stream, desk),
@@ -119,17 +119,18 @@ pub(super) fn run(mut door: Door, mut why: Option<DoorFault>, desk: &Arc<Desk>) 
             }
             Err(_) => std::thread::sleep(ACCEPT_PAUSE),
         }
-        if looked.elapsed() >= LOOK {
-            looked = Instant::now();
+        let now = steady();
+        if now - looked >= LOOK {
+            looked = now;
             let found = door.mend();
             if found == Ok(true) {
                 tracing::info!("the control socket was made anew");
                 reserve = None;
             }
-            let now = found.err();
-            if now != why {
-                why.clone_from(&now);
-                drop(desk.control.send(Event::Socket(now)));
+            let fault = found.err();
+            if fault != why {
+                why.clone_from(&fault);
+                drop(desk.control.send(Event::Socket(fault)));
             }
         }
         reserve = reserve.or_else(|| door.reserve());

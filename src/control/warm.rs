@@ -9,7 +9,7 @@ use crate::dns::rtype::number as rt;
 use crate::metrics::{Counters, Metrics};
 use crate::sign::{Signing, Subject, SubjectData};
 use crate::store::proof::challenge;
-use crate::time::{self, UnixTime};
+use crate::time::{Now, UnixTime, steady};
 use crate::zone::Zone;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -72,11 +72,11 @@ impl Warm {
         if let Err(fault) = rustix::process::setpriority_process(None, NICE) {
             tracing::debug!("the background pass has no low priority: {fault}");
         }
-        let (mut known, mut proved) = (Known::new(), Instant::now());
+        let (mut known, mut proved) = (Known::new(), steady());
         while !self.stop.load(Ordering::Relaxed) {
-            let began = Instant::now();
+            let began = steady();
             let third = self.pass_all(&mut known, &mut proved);
-            self.rest(&known, PAUSE_MIN.max(began.elapsed() * WORK_SHARE).min(third), &mut proved);
+            self.rest(&known, PAUSE_MIN.max((steady() - began) * WORK_SHARE).min(third), &mut proved);
         }
     }
 
@@ -106,16 +106,17 @@ impl Warm {
     fn pass(&self, zone: &Zone, is_first: bool, proved: &mut Instant) -> bool {
         let Some(signing) = zone.signing.as_deref() else { return false };
         let mut tally = Tally::default();
-        let (began, mut wanted) = (Instant::now(), 0);
+        let (mut pace, mut wanted) = (Pace::begin(Now::read()), 0);
+        let began = pace.now.steady;
         if is_first {
             zone.for_each_set(|_, _, _| wanted += 1);
             self.show(zone, wanted, 0);
         }
-        let (mut made, mut is_over, mut pace) = (0, false, Pace { since: Instant::now(), count: 0 });
+        let (mut made, mut is_over) = (0, false);
         zone.for_each_set(|owner, set, slot| {
             if !is_over && pace.rest() {
                 is_over = self.stop.load(Ordering::Relaxed) || self.is_outdated(zone);
-                self.prove_in_time(proved);
+                self.prove_in_time(proved, pace.now.steady);
                 if is_first && !is_over {
                     self.show(zone, wanted, tally.kept);
                 }
@@ -125,7 +126,7 @@ impl Warm {
             }
             tally.wanted += 1;
             let subject = Subject { owner, rtype: set.rtype, ttl: set.ttl, data: SubjectData::Set(set) };
-            match signing.warm(&subject, slot, time::now()) {
+            match signing.warm(&subject, slot, pace.now.signing) {
                 Ok((expiration, fresh)) => {
                     tally.kept += 1;
                     made += u64::from(fresh);
@@ -155,8 +156,9 @@ impl Warm {
             gauges.data_expiry = tally.data_expiry.map(moment);
             gauges.dnskey_expiry = tally.dnskey_expiry.map(moment);
         });
-        if is_first && began.elapsed() >= NOTABLE {
-            let seconds = began.elapsed().as_secs();
+        let took = steady() - began;
+        if is_first && took >= NOTABLE {
+            let seconds = took.as_secs();
             tracing::info!(ZONE = %zone.apex, kept = tally.kept, seconds, "all signatures are kept warm now");
         }
         if tally.failed {
@@ -175,9 +177,9 @@ impl Warm {
     }
 
     /// Each minute, whatever else is done.
-    fn prove_in_time(&self, proved: &mut Instant) {
-        if proved.elapsed() >= PROOF_EVERY {
-            *proved = Instant::now();
+    fn prove_in_time(&self, proved: &mut Instant, now: Instant) {
+        if now.saturating_duration_since(*proved) >= PROOF_EVERY {
+            *proved = now;
             self.prove(&self.slot.load());
         }
     }
@@ -212,14 +214,16 @@ impl Warm {
     /// Rests until the next pass is due, or a zone's keys or windows are others than those of the last one: then all its
     /// signatures have to be made anew, and the sooner they are, the fewer queries make their own.
     fn rest(&self, known: &Known, span: Duration, proved: &mut Instant) {
-        let until = Instant::now() + span;
+        let mut now = steady();
+        let until = now + span;
         let is_new = |zone: &Arc<Zone>| {
             let before = known.get(&zone.apex);
             zone.signing.as_ref().is_some_and(|now| before.is_none_or(|before| !before.is_same(now)))
         };
-        while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
+        while now < until && !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK);
-            self.prove_in_time(proved);
+            now = steady();
+            self.prove_in_time(proved, now);
             if self.slot.load().zones().iter().any(is_new) {
                 return;
             }
@@ -227,19 +231,30 @@ impl Warm {
     }
 }
 
+/// How a pass shares its core, and what time it is there: the clocks are read once for [`NAMES_A_LOOK`] names.
 struct Pace {
     since: Instant,
+    now: Now,
     count: u32,
 }
 
 impl Pace {
+    fn begin(now: Now) -> Pace {
+        Pace { since: now.steady, now, count: 0 }
+    }
+
     /// Rests where a slice is over; true where it did.
     fn rest(&mut self) -> bool {
         self.count = self.count.wrapping_add(1);
-        let is_over = self.count.is_multiple_of(NAMES_A_LOOK) && self.since.elapsed() >= SLICE;
+        if !self.count.is_multiple_of(NAMES_A_LOOK) {
+            return false;
+        }
+        self.now = Now::read();
+        let is_over = self.now.steady - self.since >= SLICE;
         if is_over {
             std::thread::sleep(REST);
-            self.since = Instant::now();
+            self.now = Now::read();
+            self.since = self.now.steady;
         }
         is_over
     }

@@ -5,6 +5,7 @@
 use crate::config::Config;
 use crate::dns::name::Name;
 use crate::observe::before::{DsBefore, ds_before, ways};
+use crate::time::steady;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,8 @@ pub struct Asker {
     shared: Arc<Shared>,
     /// Where parents are, by the configuration.
     config: Config,
+    /// Nobody is asked here: others take what waits, and say what the answer is.
+    has_no_threads: bool,
 }
 
 #[derive(Default)]
@@ -57,7 +60,7 @@ impl Asker {
     }
 
     /// What the parent of a zone said; none: it is being asked, from now on at the latest.
-    pub fn said(&self, apex: &Name) -> Option<DsBefore> {
+    pub fn said(&self, apex: &Name, now: Instant) -> Option<DsBefore> {
         let mut state = self.shared.lock();
         if let Some(said) = state.said.get(apex) {
             return said.clone();
@@ -66,10 +69,10 @@ impl Asker {
         let parents = self.config.zone_settings(text.trim_end_matches('.')).parents;
         state.said.insert(apex.clone(), None);
         if state.waiting.is_empty() && state.threads == 0 {
-            state.until = Some(Instant::now() + ALL_TIMEOUT);
+            state.until = Some(now + ALL_TIMEOUT);
         }
         state.waiting.push_back((apex.clone(), parents));
-        if state.threads < THREADS_MAX {
+        if !self.has_no_threads && state.threads < THREADS_MAX {
             let shared = Arc::clone(&self.shared);
             let spawned = std::thread::Builder::new().name("mxseal-before".to_owned()).spawn(move || shared.work());
             match spawned {
@@ -87,6 +90,21 @@ impl Asker {
         None
     }
 
+    /// Asks nobody by itself: what [`Asker::take_waiting`] hands out is answered by [`Asker::answer`], at whatever moment.
+    pub fn without_threads() -> Asker {
+        Asker { has_no_threads: true, ..Asker::default() }
+    }
+
+    /// Who is to be asked, with the addresses of parents where those are configured.
+    pub fn take_waiting(&self) -> Vec<(Name, Vec<SocketAddr>)> {
+        self.shared.lock().waiting.drain(..).collect()
+    }
+
+    /// The parent of a zone said this.
+    pub fn answer(&self, apex: Name, said: DsBefore) {
+        self.shared.take(apex, said);
+    }
+
     /// A person knows what the parent has: nothing that counts.
     pub fn is_told(&self, apex: &Name) {
         self.shared.lock().said.insert(apex.clone(), Some(DsBefore::None));
@@ -94,6 +112,9 @@ impl Asker {
 
     /// Waits until all was said, up to this span.
     pub fn wait(&self, span: Duration) {
+        if self.has_no_threads {
+            return;
+        }
         let is_open = |state: &mut State| state.said.values().any(Option::is_none);
         let waited = self.shared.news.wait_timeout_while(self.shared.lock(), span, is_open);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
@@ -118,20 +139,47 @@ impl Shared {
             };
             let Some((apex, parents)) = next else { return };
             let said = match until {
-                Some(until) if until <= Instant::now() => {
+                Some(until) if until <= steady() => {
                     DsBefore::Unknown("too many parents were to be asked at once".to_owned())
                 }
                 _ => ds_before(&apex, &parents, &ways()),
             };
-            let wake = {
-                let mut state = self.lock();
-                state.said.entry(apex).or_insert(None).get_or_insert(said);
-                state.wake.clone()
-            };
-            self.news.notify_all();
-            if let Some(wake) = wake {
-                wake();
-            }
+            self.take(apex, said);
         }
+    }
+
+    /// An answer came.
+    fn take(&self, apex: Name, said: DsBefore) {
+        let wake = {
+            let mut state = self.lock();
+            state.said.entry(apex).or_insert(None).get_or_insert(said);
+            state.wake.clone()
+        };
+        self.news.notify_all();
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::name::ROOT;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn without_threads_answers_come_when_somebody_gives_them() {
+        let apex = Name::parse("mx.example.", ROOT).expect("a name");
+        let (asker, woken, now) = (Asker::without_threads(), Arc::new(AtomicBool::new(false)), steady());
+        let wakes = Arc::clone(&woken);
+        asker.wake_by(Box::new(move || wakes.store(true, Ordering::Relaxed)));
+        assert_eq!((asker.said(&apex, now), asker.said(&apex, now)), (None, None));
+        asker.wait(Duration::from_secs(3600));
+        assert_eq!(asker.take_waiting(), [(apex.clone(), Vec::new())], "asked once");
+        assert_eq!(asker.said(&apex, now), None);
+        asker.answer(apex.clone(), DsBefore::None);
+        assert_eq!((asker.said(&apex, now), woken.load(Ordering::Relaxed)), (Some(DsBefore::None), true));
+        assert_eq!(asker.take_waiting(), []);
     }
 }

@@ -50,14 +50,12 @@ pub enum Look {
         /// Which of the facts that shows.
         through: u64,
     },
-    /// The DS at a parent zone that is served here.
+    /// The DS at a parent zone that is served here, at one of our own addresses.
     OwnParent {
         /// The parent zone.
         zone: Box<Name>,
         /// Its DNSKEY data; none where it is unsigned.
         keys: Option<Vec<Vec<u8>>>,
-        /// Where it is asked.
-        server: SocketAddr,
         /// Which of the facts it shows when it is asked.
         through: u64,
     },
@@ -79,6 +77,14 @@ pub enum Look {
         /// As above.
         ahead: i64,
     },
+}
+
+/// A look that is wanted.
+pub struct WantedLook {
+    /// Of which zone.
+    pub zone: Name,
+    /// What is to be looked at.
+    pub look: Look,
 }
 
 /// What was seen.
@@ -108,6 +114,8 @@ pub enum Seen {
         /// What it said, or why that proves nothing.
         outcome: Result<Box<DsSeen>, String>,
     },
+    /// This machine has none of our addresses now, so our own parent zone was not asked.
+    NotHere,
     /// The DS at the parent.
     Parent(Box<ParentRound>),
     /// Who was told, or why that is not known.
@@ -116,9 +124,8 @@ pub enum Seen {
 
 /// The threads.
 pub struct Observer {
-    own: SyncSender<(Name, Look)>,
-    parents: SyncSender<(Name, Look)>,
-    listen: Vec<SocketAddr>,
+    own: SyncSender<WantedLook>,
+    parents: SyncSender<WantedLook>,
 }
 
 impl Observer {
@@ -139,21 +146,23 @@ impl Observer {
         };
         // Parents may be silent for minutes, and must not hold up what depends on us alone.
         let (own, parents) = (start("mxseal-observe")?, start("mxseal-parents")?);
-        Ok(Observer { own, parents, listen })
+        Ok(Observer { own, parents })
     }
 
-    /// One of our own addresses, at which we answer now.
-    pub fn here(&self) -> Option<SocketAddr> {
-        self.listen.iter().copied().find(|address| is_here(*address))
-    }
-
-    /// Asks for a look; false where there is no place for it now.
-    pub fn ask(&self, zone: &Name, look: Look) -> bool {
-        let jobs = match look {
+    /// Asks for a look, of which [`Seen`] is reported later.
+    ///
+    /// # Errors
+    /// The look, where there is no place for it now: it is to be asked for again later, and nothing is reported.
+    pub fn ask(&self, wanted: WantedLook) -> Result<(), Box<WantedLook>> {
+        let jobs = match wanted.look {
             Look::Own { .. } | Look::Pool { .. } | Look::OwnParent { .. } => &self.own,
             Look::Parent { .. } | Look::Tell { .. } => &self.parents,
         };
-        !matches!(jobs.try_send((zone.clone(), look)), Err(TrySendError::Full(_)))
+        match jobs.try_send(wanted) {
+            Err(TrySendError::Full(wanted)) => Err(Box::new(wanted)),
+            // Where the thread has ended, so does the process.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
     }
 }
 
@@ -168,15 +177,23 @@ pub fn reachable(listener: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listener.port())
 }
 
-fn run(jobs: &Receiver<(Name, Look)>, listen: &[SocketAddr], ways: &Ways, report: &impl Fn(Name, Seen)) {
-    while let Ok((zone, look)) = jobs.recv() {
-        let seen = see(&zone, look, listen, ways);
+fn run(jobs: &Receiver<WantedLook>, listen: &[SocketAddr], ways: &Ways, report: &impl Fn(Name, Seen)) {
+    while let Ok(WantedLook { zone, look }) = jobs.recv() {
+        // Signatures are judged by when they are seen, not by when that was asked for.
+        let seen = see(&zone, look, &Standpoint { listen, ways }, time::now());
         report(zone, seen);
     }
 }
 
-fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
-    let now = time::now();
+/// From where it is looked.
+struct Standpoint<'p> {
+    /// Our own addresses.
+    listen: &'p [SocketAddr],
+    ways: &'p Ways,
+}
+
+fn see(zone: &Name, wanted: Look, from: &Standpoint<'_>, now: UnixTime) -> Seen {
+    let Standpoint { listen, ways } = *from;
     let by = |ahead: i64| Clocks::apart(now, ahead);
     // At an address that this host lacks nobody was answered, and whoever has it now is another server.
     let here = || listen.iter().copied().filter(|address| is_here(*address)).collect::<Vec<SocketAddr>>();
@@ -185,7 +202,8 @@ fn see(zone: &Name, wanted: Look, listen: &[SocketAddr], ways: &Ways) -> Seen {
         Look::Pool { pool, endpoint, tlsa, addresses, through } => {
             Seen::Pool { pool, through, outcome: observe_pool(&here(), &endpoint, &tlsa, &addresses) }
         }
-        Look::OwnParent { zone: parent, keys, server, through } => {
+        Look::OwnParent { zone: parent, keys, through } => {
+            let Some(server) = listen.iter().copied().find(|address| is_here(*address)) else { return Seen::NotHere };
             let reply = ask(server, zone, rt::DS, Transport::Tcp, ASK_TIMEOUT).map_err(|fault| fault.to_string());
             let outcome = reply.and_then(|reply| match keys {
                 Some(keys) => chain::ds(&reply, zone, &ProvedKeys { zone: *parent, keys }, now),

@@ -3,6 +3,7 @@
 //! Time runs over all of it: a host that sends an octet now and then holds nobody.
 
 use super::fault::{Fault, Stage, quoted, transfer};
+use crate::time::steady;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ impl Line {
     }
 
     fn remaining(&self) -> io::Result<Duration> {
-        let left = self.until.saturating_duration_since(Instant::now());
+        let left = self.until.saturating_duration_since(steady());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
     }
 

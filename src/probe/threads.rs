@@ -25,6 +25,17 @@ pub struct Round {
     pub number: u64,
     /// What is looked at.
     pub targets: Vec<Target>,
+    /// How.
+    pub manner: Manner,
+}
+
+/// A round that found no place: it is to be asked for again later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoPlace {
+    /// Which pool.
+    pub pool: String,
+    /// Which round.
+    pub number: u64,
 }
 
 /// What was looked at, and what was seen.
@@ -74,21 +85,25 @@ impl Prober {
         Ok(Prober { jobs })
     }
 
-    /// Asks for a round; false where there is no place for all of it now, and then nothing is reported.
-    pub fn ask(&self, round: Round, manner: &Manner) -> bool {
+    /// Asks for a round.
+    ///
+    /// # Errors
+    /// There is no place for all of it now, and nothing is reported.
+    pub fn ask(&self, round: Round) -> Result<(), NoPlace> {
         let mut hosts: BTreeMap<IpAddr, Vec<Target>> = BTreeMap::new();
         for target in round.targets {
             hosts.entry(target.address.ip()).or_default().push(target);
         }
+        let none = NoPlace { pool: round.pool.clone(), number: round.number };
         let seen = HostsSeen { pool: round.pool, number: round.number, sights: Vec::new() };
         let open = Arc::new(Mutex::new(Open { seen, hosts_left: hosts.len() }));
         for targets in hosts.into_values() {
-            let job = Job { targets, manner: manner.clone(), open: Arc::clone(&open) };
+            let job = Job { targets, manner: round.manner.clone(), open: Arc::clone(&open) };
             if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.jobs.try_send(job) {
-                return false;
+                return Err(none);
             }
         }
-        true
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::dns::name::Name;
 use crate::resolve::message;
 use crate::resolve::message::{Message, NOERROR, NXDOMAIN, Odd, QUERY, Question};
+use crate::time::steady;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -129,12 +130,12 @@ pub(crate) struct Time {
 
 impl Time {
     pub(crate) fn new(whole: Duration) -> Time {
-        Time { whole, end: Instant::now() + whole }
+        Time { whole, end: steady() + whole }
     }
 
     /// Never zero, which sockets take for no limit.
     fn left(&self) -> Result<Duration, Trouble> {
-        let left = self.end.saturating_duration_since(Instant::now());
+        let left = self.end.saturating_duration_since(steady());
         if left < Duration::from_millis(1) { Err(Trouble::TimedOut(self.whole)) } else { Ok(left) }
     }
 
@@ -163,7 +164,7 @@ pub(crate) fn over_udp(server: SocketAddr, question: &Question, time: &Time, sen
     for send in 1..=sends {
         socket.send(&octets).map_err(trouble)?;
         let until = time.end - time.whole * (sends - send) / sends;
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| left.as_millis() > 0) {
+        while let Some(left) = until.checked_duration_since(steady()).filter(|left| left.as_millis() > 0) {
             socket.set_read_timeout(Some(left)).map_err(trouble)?;
             let mut buffer = [0; REPLY_OCTETS_MAX];
             let length = match socket.recv(&mut buffer) {

@@ -8,6 +8,7 @@ use crate::dns::rtype::{self, number};
 use crate::resolve::client::{AskFault, Transport, Trouble, ask, chance};
 use crate::resolve::hints::ROOT_SERVERS;
 use crate::resolve::message::{Message, Record};
+use crate::time::steady;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -147,8 +148,7 @@ pub struct Walk<'w> {
 impl<'w> Walk<'w> {
     /// Nothing is asked yet; the time of the round runs.
     pub fn new(ways: &'w Ways) -> Walk<'w> {
-        let mut walk =
-            Walk { ways, end: Instant::now() + ways.round_timeout, questions: 0, depth: 0, cuts: BTreeMap::new() };
+        let mut walk = Walk { ways, end: steady() + ways.round_timeout, questions: 0, depth: 0, cuts: BTreeMap::new() };
         let hints = ways.hints.iter().take(SERVERS_MAX).map(|ip| walk.server(None, *ip)).collect();
         walk.know(Name::root(), hints);
         walk
@@ -175,7 +175,7 @@ impl<'w> Walk<'w> {
     /// # Errors
     /// [`AskFault`], also where the round has no time or questions left.
     pub fn ask(&mut self, at: SocketAddr, name: &Name, rtype: u16, transport: Transport) -> Result<Message, AskFault> {
-        let left = self.end.saturating_duration_since(Instant::now());
+        let left = self.end.saturating_duration_since(steady());
         let skipped = |why: &str| AskFault { server: at, trouble: Trouble::NotAsked(why.to_owned()) };
         if left < Duration::from_millis(1) {
             return Err(skipped("the time for this round is over"));

@@ -6,6 +6,7 @@
 use super::Respond;
 use crate::answer::{Asked, Outcome, Reply, Snapshot, Transport, limited};
 use crate::metrics::{Counters, Dropped, Proto};
+use crate::time::steady;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,7 +82,7 @@ impl Shield {
     #[cold]
     fn after_panic(&mut self, asked: &Asked<'_>, out: &mut [u8]) -> Reply {
         self.counters.dropped(Dropped::Panic, 1);
-        if let Some(kept) = self.alarm.sound(Instant::now()) {
+        if let Some(kept) = self.alarm.sound(steady()) {
             tracing::error!(
                 kept_back = kept,
                 "answering a query panicked and was caught; this is a bug in mxseal, please report it"

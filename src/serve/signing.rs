@@ -4,6 +4,7 @@
 
 use super::budget::{Budget, Claim, Purse};
 use crate::answer::{Account, Snapshot};
+use crate::time::steady;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,12 +29,16 @@ pub(super) struct Permit {
 impl Signatures {
     /// At most so many a second.
     pub fn new(per_second: u32) -> Signatures {
-        Signatures { budget: Arc::new(Mutex::new(Budget::new(per_second))), started: Instant::now() }
+        Signatures { budget: Arc::new(Mutex::new(Budget::new(per_second))), started: steady() }
     }
 
     /// A permission for the zone of `account`, if it has one left now.
     pub(super) fn permit(&self, account: &Account, snapshot: &Snapshot) -> Option<Permit> {
-        let claim = Claim { zone: account.zone, zones: snapshot.zones().len(), now: self.started.elapsed() };
+        let claim = Claim {
+            zone: account.zone,
+            zones: snapshot.zones().len(),
+            now: steady().saturating_duration_since(self.started),
+        };
         let purse = lock(&self.budget).take(&claim)?;
         Some(Permit { claim, purse })
     }

@@ -12,7 +12,7 @@ use super::shield::{HEADER_OCTETS, Shield};
 use super::signing::Signatures;
 use crate::answer::{Asked, Effort, Reply, Snapshot, Transport};
 use crate::metrics::{Counters, Dropped};
-use crate::time;
+use crate::time::{self, steady};
 use arc_swap::ArcSwap;
 use door::{accept, drain_all, sweep, tick_of};
 use queue::Signing;
@@ -25,7 +25,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -147,7 +147,7 @@ pub(super) fn run(runtime: &Runtime, listeners: Vec<TcpListener>, server: TcpSer
         let sweeping = spawn_local(sweep(tick, Rc::clone(&front)));
         stop.notified().await;
         accepting.iter().for_each(|task| task.abort());
-        drain_all(&front, Instant::now() + drain).await;
+        drain_all(&front, steady() + drain).await;
         sweeping.abort();
     });
 }
@@ -208,7 +208,7 @@ impl Connection {
             return Poll::Ready(None);
         }
         // One last read takes what had arrived.
-        self.closing = self.front.draining.get() || self.front.house.borrow().is_old(self.id, Instant::now());
+        self.closing = self.front.draining.get() || self.front.house.borrow().is_old(self.id, steady());
         let mut buffer = ReadBuf::new(input);
         match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
             Poll::Ready(Ok(())) => Poll::Ready(Some(buffer.filled().len()).filter(|length| *length > 0)),
@@ -315,7 +315,7 @@ impl Connection {
         let rest = answers.get(sent..).unwrap_or_default();
         if !rest.is_empty() {
             self.unsent = rest.to_vec();
-            self.front.house.borrow_mut().note(self.id, Doing::Writing, Instant::now());
+            self.front.house.borrow_mut().note(self.id, Doing::Writing, steady());
         }
         Ok(())
     }
@@ -326,7 +326,7 @@ impl Connection {
             (false, None) => Doing::Reading,
             (false, Some(_)) => Doing::Working,
         };
-        self.front.house.borrow_mut().note(self.id, doing, Instant::now());
+        self.front.house.borrow_mut().note(self.id, doing, steady());
     }
 }
 

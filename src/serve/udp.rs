@@ -9,7 +9,7 @@ use super::shield::{Alarm, Shield};
 use super::signing::Signatures;
 use crate::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport, touch};
 use crate::metrics::{Counters, Dropped, Proto};
-use crate::time::{self, UnixTime};
+use crate::time::{self, UnixTime, steady};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 use socket2::Socket;
@@ -58,7 +58,7 @@ impl Worker {
     ) -> Worker {
         let counters = Arc::clone(shield.counters());
         let batch = Batch::new(address.ip().is_unspecified());
-        let (deferred, started, moment, alarm) = (ArrayVec::new(), Instant::now(), None, Alarm::default());
+        let (deferred, started, moment, alarm) = (ArrayVec::new(), steady(), None, Alarm::default());
         Worker {
             socket,
             address,
@@ -164,7 +164,8 @@ impl Worker {
         };
         if let Some(account) = account.filter(|account| !self.rates.exempts(source, account)) {
             // One look at the clock a batch.
-            let moment = *self.moment.get_or_insert_with(|| self.rates.moment(self.started.elapsed()));
+            let moment =
+                *self.moment.get_or_insert_with(|| self.rates.moment(steady().saturating_duration_since(self.started)));
             if !self.rates.allows(source, &account, moment) {
                 self.counters.limited(account.class, self.rates.is_dry());
                 if !self.rates.is_dry() {
@@ -194,7 +195,7 @@ impl Worker {
         if matches!(fault.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
             return;
         }
-        if let Some(kept) = self.alarm.sound(Instant::now()) {
+        if let Some(kept) = self.alarm.sound(steady()) {
             tracing::warn!(%fault, kept_back = kept, address = %self.address, "cannot receive over UDP; trying again");
         }
         std::thread::sleep(FAULT_PAUSE);

@@ -1,15 +1,15 @@
 //! The signing clock of this machine: what the clocks say, what was believed before, and the mark between two starts.
 //!
-//! It decides nothing: [`crate::roll::clock`] judges the readings. It steers [`time::now`], and never stops for a disk that
-//! refuses the mark: then the next start knows less and waits longer.
+//! It decides nothing: [`crate::roll::clock`] judges the readings. It reads no clock and steers none: whoever keeps
+//! [`crate::time::now`] sets it by what is told here. It never stops for a disk that refuses the mark: then the next start knows
+//! less and waits longer.
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::process::machine;
 use crate::roll::clock::{self, Mark, Reading, Told};
 use crate::store::durable::Disk;
 use crate::store::kept::{Found, Kept};
-use crate::time::{self, Seconds, UnixTime};
-use rustix::time::ClockId;
+use crate::time::{Now, Seconds, UnixTime};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,13 +37,11 @@ pub struct SigningClock {
 
 impl SigningClock {
     /// Goes on from the mark in `keys`, or from the wall clock where there is none that can be believed, and then never
-    /// before `least`. The time of the process goes by it from here on.
+    /// before `least`.
     /// `corrected` is what zones have recorded of its corrections: where the mark is lost, its credit goes on from there.
-    pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime, corrected: Seconds) -> (SigningClock, Told) {
-        let now = reading(&machine::boot(), &machine::machine());
-        let (clock, told) = SigningClock::start_at(keys, disk, least, corrected, now);
-        time::steer(told.time);
-        (clock, told)
+    pub fn start(keys: &Path, disk: Arc<Disk>, least: UnixTime, corrected: Seconds, now: Now) -> (SigningClock, Told) {
+        let now = reading(&machine::boot(), &machine::machine(), now);
+        SigningClock::start_at(keys, disk, least, corrected, now)
     }
 
     fn start_at(
@@ -85,10 +83,8 @@ impl SigningClock {
     }
 
     /// The moment now. Call it every few seconds: between two calls time goes by the monotonic clock alone.
-    pub fn tick(&mut self) -> Told {
-        let told = self.tick_at(&reading(&self.boot, &self.machine));
-        time::steer(told.time);
-        told
+    pub fn tick(&mut self, now: Now) -> Told {
+        self.tick_at(&reading(&self.boot, &self.machine, now))
     }
 
     fn tick_at(&mut self, now: &Reading) -> Told {
@@ -98,10 +94,8 @@ impl SigningClock {
     }
 
     /// An operator has looked, and the wall clock is right.
-    pub fn confirm(&mut self) -> Told {
-        let told = self.confirm_at(&reading(&self.boot, &self.machine));
-        time::steer(told.time);
-        told
+    pub fn confirm(&mut self, now: Now) -> Told {
+        self.confirm_at(&reading(&self.boot, &self.machine, now))
     }
 
     fn confirm_at(&mut self, now: &Reading) -> Told {
@@ -174,19 +168,14 @@ fn decode(text: &str) -> Result<Mark, String> {
     serde_json::from_str(json).map_err(|fault| fault.to_string())
 }
 
-fn reading(boot: &str, machine: &str) -> Reading {
-    let uptime = rustix::time::clock_gettime(ClockId::Boottime).tv_sec;
-    Reading {
-        wall: time::wall(),
-        uptime: u64::try_from(uptime).unwrap_or(0),
-        boot: boot.to_owned(),
-        machine: machine.to_owned(),
-    }
+fn reading(boot: &str, machine: &str, now: Now) -> Reading {
+    Reading { wall: now.wall, uptime: now.uptime, boot: boot.to_owned(), machine: machine.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     const START: u64 = 1_800_000_000;
@@ -330,11 +319,23 @@ mod tests {
     #[test]
     fn the_clocks_of_this_machine_are_read() {
         let keys = tempfile::tempdir().expect("a folder");
-        let before = time::wall();
-        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0);
-        assert!((before..=time::wall()).contains(&told.time));
-        assert!(!clock.boot.is_empty() && machine::boot() == clock.boot);
-        assert!(clock.tick().time >= told.time);
+        let before = Now::read();
+        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0, before);
+        assert_eq!(told.time, before.wall);
+        assert!(before.uptime > 0 && !clock.boot.is_empty() && machine::boot() == clock.boot);
+        assert!(clock.tick(Now::read()).time >= told.time);
+        time::steer(told.time);
         assert!((told.time..=time::wall().after(1)).contains(&time::now()), "the time of the process goes by it");
+    }
+
+    #[test]
+    fn in_a_time_that_is_made_up_the_clock_goes_on_by_it() {
+        let keys = tempfile::tempdir().expect("a folder");
+        let begin = Now::at(time::steady(), UnixTime(START));
+        let (mut clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0, begin);
+        let day = std::time::Duration::from_secs(86_400);
+        assert_eq!((told.time, clock.tick(begin.after(day)).time), (UnixTime(START), UnixTime(START + 86_400)));
+        let jumped = Now { wall: UnixTime(5), ..begin.after(day * 2) };
+        assert_eq!(clock.tick(jumped).time, UnixTime(START + 2 * 86_400), "the wall clock jumped");
     }
 }

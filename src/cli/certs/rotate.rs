@@ -20,7 +20,7 @@ use crate::config::{Install, PoolSettings};
 use crate::protocol::request::{CertRequest, PoolRequest};
 use crate::protocol::{CertInfo, HostInfo, PermitInfo, Verb};
 use crate::store::pools::read_key;
-use crate::time::Seconds;
+use crate::time::{Seconds, steady};
 use serde_json::json;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -249,12 +249,12 @@ impl Walk<'_> {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr()));
         let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {error}")))?;
-        let until = Instant::now() + Duration::from_secs(self.asked.timeout);
+        let until = steady() + Duration::from_secs(self.asked.timeout);
         loop {
             match child.try_wait().map_err(|error| failed(error.to_string()))? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(failed(format!("failed: {status}")).into()),
-                None if Instant::now() >= until => {
+                None if steady() >= until => {
                     // It had its time.
                     let _ = child.kill().and_then(|()| child.wait());
                     return Err(failed("did not end in time".to_owned()).into());
@@ -266,7 +266,7 @@ impl Walk<'_> {
 
     /// Looks again and again until a host shows the key, and nothing else of its kind.
     fn look(&self, host: &str) -> Result<(), Stop> {
-        let until = Instant::now() + Duration::from_secs(self.asked.timeout);
+        let until = steady() + Duration::from_secs(self.asked.timeout);
         progress::during(&format!("waiting for {host}"), || self.look_until(host, until))
     }
 
@@ -278,7 +278,7 @@ impl Walk<'_> {
             if hosts.iter().any(|seen| seen.address == host && shows(seen, &spki, leaf.kind)) {
                 return Ok(());
             }
-            if Instant::now() >= until {
+            if steady() >= until {
                 return Err(self.late(host, &hosts).into());
             }
             std::thread::sleep(LOOK_AGAIN.max(client::PATIENCE / 1000));
@@ -324,10 +324,10 @@ impl Walk<'_> {
 
     /// The state once the server has seen the new file, which takes it some seconds.
     fn settled(&self) -> Result<CertInfo, Stop> {
-        let until = Instant::now() + SETTLE;
+        let until = steady() + SETTLE;
         loop {
             let info = info(self.context, &self.asked.pool)?;
-            if !info.story.waits.is_empty() || Instant::now() >= until {
+            if !info.story.waits.is_empty() || steady() >= until {
                 return Ok(info);
             }
             std::thread::sleep(LOOK_AGAIN / 4);

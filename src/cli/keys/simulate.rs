@@ -13,8 +13,8 @@ use crate::control::keys_offline::{SignedZone, signed_zones};
 use crate::roll::zone::sim::world::Wrong;
 use crate::roll::zone::sim::{Faults, Outcome, Setup, run as live_through};
 use crate::roll::zone::words::conflict;
+use crate::time::steady;
 use serde::Serialize;
-use std::time::Instant;
 
 /// Addresses of a registry that was never looked at: enough to disagree.
 const SERVERS: usize = 2;
@@ -103,9 +103,9 @@ fn live(zone: &SignedZone, asked: &Simulate, tell: &mut dyn FnMut(f64)) -> Verdi
         },
         seed: asked.seed,
     };
-    let began = Instant::now();
+    let began = steady();
     let outcome = live_through(&setup, tell);
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = steady().saturating_duration_since(began).as_secs_f64();
     verdict(zone, asked, &outcome, seconds)
 }
 

@@ -9,13 +9,14 @@ use crate::metrics::Metrics;
 use crate::process::confine;
 use crate::render::escape;
 use crate::serve::encrypted;
+use crate::time::steady;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Octets of lines that wait to be written, at most: some thousands of lines, so that a disk may hesitate for seconds.
 const WAITING_OCTETS_MAX: usize = 1 << 20;
@@ -120,14 +121,14 @@ impl Log {
 
     /// Waits until everything is written, but not for a reader who does not read.
     pub fn end(&self) {
-        let until = Instant::now() + END_PATIENCE;
+        let until = steady() + END_PATIENCE;
         let mut state = self.shared.hold();
         if state.writer == Writer::Nobody {
             drop(state);
             return self.shared.write_waiting(&mut Paper::new(standard_error()));
         }
-        while (state.busy || !state.lines.is_empty()) && Instant::now() < until {
-            let left = until.saturating_duration_since(Instant::now());
+        while (state.busy || !state.lines.is_empty()) && steady() < until {
+            let left = until.saturating_duration_since(steady());
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -13,6 +13,7 @@
 //!
 //! They are taken before anything else, and never left again. It must never wait for the control plane.
 
+use crate::time::steady;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,8 +115,8 @@ impl Signals {
 async fn mention(name: String, mut signal: Signal) {
     let mut last: Option<Instant> = None;
     while signal.recv().await.is_some() {
-        if last.is_none_or(|last| last.elapsed() >= MENTION_EVERY) {
-            last = Some(Instant::now());
+        if last.is_none_or(|last| steady().saturating_duration_since(last) >= MENTION_EVERY) {
+            last = Some(steady());
             match name.as_str() {
                 "SIGXFSZ" => tracing::error!("a file has reached the size that this process may write (ulimit -f)"),
                 "SIGXCPU" => tracing::error!(

@@ -44,15 +44,15 @@ impl Clock {
         Clock { clock, told }
     }
 
-    /// Reads the clocks; true where what follows from them changed.
-    pub fn tick(&mut self) -> bool {
-        let told = self.clock.tick();
+    /// Judges what the clocks say; true where what follows from them changed.
+    pub fn tick(&mut self, now: Now) -> bool {
+        let told = self.clock.tick(now);
         self.take(told)
     }
 
     /// An operator has looked: the wall clock is right.
-    pub fn confirm(&mut self) -> bool {
-        let told = self.clock.confirm();
+    pub fn confirm(&mut self, now: Now) -> bool {
+        let told = self.clock.confirm(now);
         self.take(told)
     }
 
@@ -66,6 +66,11 @@ impl Clock {
         let note = if told.note.is_some() { self.told.note.take().or(told.note) } else { None };
         self.told = Told { doubt, note, ..told };
         is_news
+    }
+
+    /// What the signing clock said when it was read last: the time of the process goes by it.
+    pub fn time(&self) -> UnixTime {
+        self.told.time
     }
 
     /// Seconds of its time that no clock counted, in all.

@@ -8,7 +8,7 @@ use crate::control::life::{Living, RETRY};
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
-use crate::observe::observer::Look;
+use crate::observe::observer::{Look, WantedLook};
 use crate::probe::Prober;
 use crate::report::certs::findings::{Expected, findings};
 use crate::report::view::View;
@@ -231,7 +231,7 @@ impl Mind {
                 addresses: life.facts().served_addresses().into_iter().collect(),
                 through: life.published,
             };
-            life.own.asked(observer.ask(&apex, look), now);
+            life.own.asked(observer.ask(WantedLook { zone: apex, look }).is_ok(), now);
         }
     }
 

@@ -6,7 +6,7 @@
 use super::{Mind, SLEEP_MAX};
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
-use crate::time::{Now, Seconds};
+use crate::time::{self, Now, Seconds};
 use std::time::Instant;
 
 impl Mind {
@@ -20,7 +20,9 @@ impl Mind {
 
     /// The clocks are read; where they begin or cease to agree, all zones take note.
     pub(super) fn tick_clock(&mut self) {
-        if self.clock.tick() {
+        let is_news = self.clock.tick(Now::read());
+        time::steer(self.clock.time());
+        if is_news {
             self.take_clock();
         }
         self.tell_clock();
@@ -62,7 +64,8 @@ impl Mind {
             return Ok(());
         }
         let ahead = self.clock.ahead(Now::read());
-        let is_news = self.clock.confirm();
+        let is_news = self.clock.confirm(Now::read());
+        time::steer(self.clock.time());
         tracing::info!(SECONDS = ahead, overrule, "an operator confirms that the wall clock is right");
         if is_news {
             self.take_clock();

@@ -83,8 +83,8 @@ impl Mind {
         }
         self.looks.round += 1;
         let targets = probe::targets(&hosts, port, endpoint.as_deref());
-        let round = Round { pool: pool.to_owned(), number: self.looks.round, targets };
-        if prober.ask(round, &manner) {
+        let round = Round { pool: pool.to_owned(), number: self.looks.round, targets, manner };
+        if prober.ask(round).is_ok() {
             life.round = Some(self.looks.round);
         } else {
             life.look_at = now + RETRY;

@@ -8,7 +8,7 @@ use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::observe::notify::Notified;
-use crate::observe::observer::Look;
+use crate::observe::observer::{Look, WantedLook};
 use crate::observe::parent::{AddressSaw, ParentRound, SawFault};
 use crate::resolve::client::Trouble;
 use crate::resolve::proved::DsSeen;
@@ -32,7 +32,7 @@ const PARENT_AT_REST: Duration = Duration::from_secs(3600);
 
 impl Mind {
     /// How the parent of a zone is looked at; none where that cannot be said now.
-    pub(super) fn parent_look(&self, zone: &ZoneState, through: u64, own: Option<SocketAddr>) -> Option<Look> {
+    pub(super) fn parent_look(&self, zone: &ZoneState, through: u64) -> Option<Look> {
         let Some(parent) = &zone.parent else {
             let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.anchors.as_ref()?));
             return Some(Look::Parent { parents, anchors, ahead: self.clock.spread() });
@@ -42,7 +42,7 @@ impl Mind {
             Keys::Loaded(set) => Some(set.published.iter().map(|(key, _)| key.dnskey_data()).collect()),
             Keys::Wanted | Keys::Silent(_) => return None,
         };
-        Some(Look::OwnParent { zone: Box::new(parent.clone()), keys, server: own?, through })
+        Some(Look::OwnParent { zone: Box::new(parent.clone()), keys, through })
     }
 
     fn parents(&self, apex: &Name) -> Vec<SocketAddr> {
@@ -55,7 +55,9 @@ impl Mind {
         if let (Some(observer), Some(anchors)) = (&self.observer, &self.anchors) {
             let parents = self.parents(apex);
             let ahead = self.clock.spread();
-            observer.ask(apex, Look::Tell { parents, anchors: Arc::clone(anchors), ahead });
+            let look = Look::Tell { parents, anchors: Arc::clone(anchors), ahead };
+            // Where there is no place for it the parent finds out by itself.
+            drop(observer.ask(WantedLook { zone: apex.clone(), look }));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::control::rolls::steps::{Around, keys_of};
 use crate::control::rolls::{ZoneRoll, build};
 use crate::control::thread::{Mind, StartFault, parents};
 use crate::dns::name::Name;
-use crate::observe::observer::{Look, Observer, Seen, reachable};
+use crate::observe::observer::{Look, Observer, Seen, WantedLook, reachable};
 use crate::observe::own::OwnSeen;
 use crate::resolve::walk::Ways;
 use crate::roll::zone::plan::{Block, Blocker};
@@ -129,12 +129,12 @@ impl Mind {
             if roll.own_next().is_some_and(|at| at <= now.steady) {
                 let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
                 let look = Look::Own { expected: Box::new(expected), through: roll.published };
-                let is_asked = observer.ask(apex, look);
+                let is_asked = observer.ask(WantedLook { zone: apex.clone(), look }).is_ok();
                 asked.push((apex.clone(), true, is_asked));
             }
             if roll.parent.next().is_some_and(|at| at <= now.steady) {
-                let look = self.parent_look(zone, roll.published, observer.here());
-                let is_asked = look.is_some_and(|look| observer.ask(apex, look));
+                let look = self.parent_look(zone, roll.published);
+                let is_asked = look.is_some_and(|look| observer.ask(WantedLook { zone: apex.clone(), look }).is_ok());
                 asked.push((apex.clone(), false, is_asked));
             }
         }
@@ -156,6 +156,7 @@ impl Mind {
             Seen::Own { through, outcome } => is_ds_seen = own_seen(apex, roll, through, outcome, self.version),
             // Those of pools have a way of their own.
             Seen::Pool { .. } => {}
+            Seen::NotHere => roll.parent.asked(false, now),
             // It was asked before what it serves now, and that is what must be seen.
             Seen::OwnParent { through, .. } if through != roll.published => {
                 roll.parent.answered(Vec::new(), SETTLED, now)

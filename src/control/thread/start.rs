@@ -15,13 +15,14 @@ use crate::metrics::progress::Progress;
 use crate::process::system;
 use crate::protocol::Status;
 use crate::store::{Store, StoreFault};
+use crate::time::{self, Now, steady};
 use arc_swap::ArcSwap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a start tells how far it is; a shorter one tells nothing.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -118,8 +119,8 @@ impl Control {
         self.stop_warm.store(true, Ordering::Relaxed);
         let _ = self.events.send(Event::Stop);
         let Some(thread) = self.thread.take() else { return true };
-        let until = Instant::now() + patience;
-        while !thread.is_finished() && Instant::now() < until {
+        let until = steady() + patience;
+        while !thread.is_finished() && steady() < until {
             std::thread::sleep(STOP_PAUSE);
         }
         thread.is_finished() && thread.join().is_ok()
@@ -142,7 +143,8 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let watcher = Watcher::start(&folder, move || drop(wake.send(Event::Files)))
         .map_err(|cause| StartFault::System { what: "watch the folder of zones", cause })?;
     let (newest, corrected) = store.newest_fact();
-    let (clock, told) = store.signing_clock(newest, corrected);
+    let (clock, told) = store.signing_clock(newest, corrected, Now::read());
+    time::steer(told.time);
     let clock = Clock::new(clock, told);
     let (mut mind, tell) = Mind::new(options, store, watcher, clock);
     let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;

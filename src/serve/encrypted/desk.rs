@@ -7,13 +7,13 @@ use crate::answer::{Account, Asked, Effort, Outcome, Reply, Snapshot, Transport}
 use crate::metrics::{Counters, Dropped, Proto};
 use crate::serve::shield::{HEADER_OCTETS, servfail};
 use crate::serve::signing::{SIGNATURE_PAUSE, Signatures};
-use crate::time;
+use crate::time::{self, steady};
 use arc_swap::ArcSwap;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Queries that wait for a signature at once, and how long: as on TCP.
@@ -120,7 +120,7 @@ impl Desk {
     /// Signs once the budget allows it; none: it does not. The queue is bounded and nobody waits long: past it 853 is no
     /// refuge from the budget of port 53. A zone that has a share left needs no place in the queue.
     async fn sign(&self, query: Query<'_>, account: &Account) -> Option<(Reply, Vec<u8>)> {
-        let (mut place, until) = (None, Instant::now() + SIGNATURE_WAIT_MAX);
+        let (mut place, until) = (None, steady() + SIGNATURE_WAIT_MAX);
         loop {
             let permit = self.signatures.permit(account, &self.snapshot.load());
             if let Some(permit) = permit {
@@ -131,7 +131,7 @@ impl Desk {
                 return Some(answered);
             }
             place = place.or_else(|| self.waiting.try_acquire().ok());
-            if place.is_none() || Instant::now() >= until {
+            if place.is_none() || steady() >= until {
                 return None;
             }
             tokio::time::sleep(SIGNATURE_PAUSE).await;

@@ -4,10 +4,11 @@
 
 use crate::metrics::{Counters, Dropped};
 use crate::serve::house::{Admission, ConnectionLimits, Doing, House, idle_limit};
+use crate::time::steady;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// All connections of one protocol.
@@ -45,7 +46,7 @@ impl Guests {
     /// Lets a newcomer in, if need be in exchange for another; none: its source has too many already.
     pub(super) fn admit(self: &Arc<Guests>, source: IpAddr) -> Option<(Guest, Closed)> {
         let mut inside = self.hold();
-        let Admission::Admitted { id, leaver } = inside.house.admit(source, Instant::now()) else {
+        let Admission::Admitted { id, leaver } = inside.house.admit(source, steady()) else {
             self.counters.dropped(Dropped::TcpFull, 1);
             return None;
         };
@@ -67,7 +68,7 @@ impl Guest {
 
     /// Notes what it does from now on.
     pub(super) fn note(&self, doing: Doing) {
-        self.guests.hold().house.note(self.id, doing, Instant::now());
+        self.guests.hold().house.note(self.id, doing, steady());
     }
 
     /// How long it may be silent now.
@@ -77,7 +78,7 @@ impl Guest {
 
     /// Whether it has lived long enough.
     pub(super) fn is_old(&self) -> bool {
-        self.guests.hold().house.is_old(self.id, Instant::now())
+        self.guests.hold().house.is_old(self.id, steady())
     }
 
     /// Counts that it ends by a deadline.

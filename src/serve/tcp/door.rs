@@ -6,6 +6,7 @@ use super::queue::Signing;
 use super::{Connection, Front};
 use crate::metrics::Dropped;
 use crate::serve::house::{Admission, ConnectionLimits};
+use crate::time::steady;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -57,14 +58,14 @@ fn pause_after(fault: &io::Error) -> Duration {
 pub(super) async fn sweep(tick: Duration, front: Rc<Front>) {
     loop {
         tokio::time::sleep(tick).await;
-        let overdue = front.house.borrow().overdue(Instant::now());
+        let overdue = front.house.borrow().overdue(steady());
         front.close(&overdue, Dropped::TcpDeadline);
     }
 }
 
 pub(super) async fn drain_all(front: &Front, deadline: Instant) {
     front.draining.set(true);
-    while front.house.borrow().open() > 0 && Instant::now() < deadline {
+    while front.house.borrow().open() > 0 && steady() < deadline {
         tokio::time::sleep(DRAIN_PAUSE).await;
         let waiting = front.house.borrow().without_work();
         front.end(&waiting);
@@ -74,7 +75,7 @@ pub(super) async fn drain_all(front: &Front, deadline: Instant) {
 impl Front {
     /// Takes a connection, or sends it away; true where another one had to leave for it.
     fn welcome(self: &Rc<Front>, stream: TcpStream, source: IpAddr) -> bool {
-        let admission = self.house.borrow_mut().admit(source, Instant::now());
+        let admission = self.house.borrow_mut().admit(source, steady());
         let Admission::Admitted { id, leaver } = admission else {
             self.counters.dropped(Dropped::TcpFull, 1);
             return false;

@@ -6,6 +6,7 @@ use super::Connection;
 use crate::answer::Account;
 use crate::metrics::{Dropped, Proto};
 use crate::serve::signing::{Permit, SIGNATURE_PAUSE};
+use crate::time::steady;
 use std::future::Future;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -38,7 +39,7 @@ impl Connection {
             return Poll::Ready(());
         }
         self.front.signatures_queued.set(queued + 1);
-        self.signing = Signing::Queued(account, Instant::now() + self.front.signature_wait);
+        self.signing = Signing::Queued(account, steady() + self.front.signature_wait);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -57,7 +58,7 @@ impl Connection {
                 (self.signing, self.pause) = (Signing::Allowed(permit), None);
                 return Poll::Ready(Ok(()));
             }
-            if Instant::now() >= until {
+            if steady() >= until {
                 self.front.counters.refused(Proto::Tcp);
                 self.front.counters.dropped(Dropped::TcpDeadline, 1);
                 return Poll::Ready(Err(()));
