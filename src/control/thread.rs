@@ -18,10 +18,12 @@ mod publish;
 mod rolls;
 mod settle;
 mod start;
+mod timers;
 
 use again::Again;
 pub use start::{Control, Options, ReadConfig, StartFault, start};
 use start::{Tell, spawn};
+use timers::{EVERY, Timer};
 
 use crate::answer::{Identity, Snapshot};
 use crate::config::Config;
@@ -52,13 +54,12 @@ use crate::world::World;
 use crate::world::tenants::Done;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-/// How long the thread sleeps without any reason to wake.
-const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// How long a reload waits for files that are still being written, beyond what is there.
 const RELOAD_WAIT_MAX: Duration = Duration::from_secs(3);
 
@@ -115,11 +116,14 @@ struct Mind {
     disk_findings: Vec<Diagnostic>,
     /// Snapshots before this one that a worker may still answer from, so that none has to drop one.
     previous: Vec<Arc<Snapshot>>,
+    /// Whether something was published since that was noted.
+    is_unnoted: bool,
+    /// When what could not be kept is tried again.
+    disk_at: Instant,
 }
 
 impl Mind {
-    fn new(options: Options, store: Store, watcher: Watcher, mut clock: Clock) -> (Mind, Box<Tell>) {
-        let now = Now::read();
+    fn new(options: Options, store: Store, watcher: Watcher, mut clock: Clock, now: Now) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let (world, certs) = (
@@ -132,7 +136,7 @@ impl Mind {
         let instance = store.instance(now.steady);
         clock.may_keep(instance.may_write());
         rolls.elsewhere = instance.finding();
-        let again = Again::new(Addresses::of(&options.config), options.of_host);
+        let again = Again::new(Addresses::of(&options.config), options.of_host, now.steady);
         let mut files = Files::new(&options.config.zones);
         files.progress = Arc::clone(&world.progress);
         files.limit_memory(options.memory);
@@ -149,7 +153,7 @@ impl Mind {
             store,
             rolls,
             certs,
-            looks: certs::Looks::new(),
+            looks: certs::Looks::new(now.steady),
             pool_findings: Vec::new(),
             is_pool_news: true,
             look_waits: Vec::new(),
@@ -171,6 +175,8 @@ impl Mind {
             own_findings: options.warnings,
             disk_findings: Vec::new(),
             previous: Vec::new(),
+            is_unnoted: false,
+            disk_at: now.steady + EVERY,
         };
         (mind, options.tell)
     }
@@ -190,57 +196,69 @@ impl Mind {
     }
 
     fn run(mut self, inbox: &Receiver<Event>) {
-        self.keep_homes();
+        self.keep_homes(Now::read());
         loop {
-            let event = if self.source.is_busy(Now::read()) {
-                inbox.try_recv().map_err(|fault| fault == TryRecvError::Disconnected)
-            } else {
-                inbox.recv_timeout(self.sleep()).map_err(|fault| fault == RecvTimeoutError::Disconnected)
-            };
-            self.look_for_others();
-            match event {
-                Ok(Event::Stop) | Err(true) => return self.instance.end(),
-                Ok(Event::Files) => {
-                    self.source.wake();
-                    self.poll(Now::read());
+            let now = Now::read();
+            let (at, why) = self.next(now);
+            let event = match inbox.recv_timeout(at.saturating_duration_since(now.steady)) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Disconnected) => Some(Event::Stop),
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::trace!("woken for {why:?}");
+                    None
                 }
-                Ok(Event::Reload) => drop(self.reload()),
-                Ok(Event::Command(command, reply)) => self.command(command, reply),
-                Ok(Event::Asked) => self.begin_asked(),
-                Ok(Event::KeyFailed(zone, reason)) => self.key_failed(&zone, reason),
-                Ok(Event::Seen(_, seen)) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen),
-                Ok(Event::Seen(zone, seen)) => self.seen(&zone, *seen),
-                Ok(Event::Probed(seen)) => self.probed(*seen),
-                Ok(Event::Socket(why)) => self.socket_is(why),
-                Err(false) if self.source.is_busy(Now::read()) => self.poll(Now::read()),
-                Err(false) => self.tick(),
+            };
+            if self.turn(event, &Now::read).is_break() {
+                return;
             }
-            self.drop_previous();
-            self.read_clock();
-            self.try_again();
-            self.roll_on();
-            self.pools_on();
-            self.end_reloads();
-            self.waits.settle(&self.world, Instant::now());
         }
     }
 
-    fn sleep(&self) -> Duration {
-        let now = Instant::now();
-        let reload = self.reloads.iter().map(|reload| reload.deadline).min();
-        let wakes = [self.source.next(), self.waits.next(), reload, self.rolls_next(), self.pools_next()];
-        wakes.into_iter().flatten().min().map_or(SLEEP_MAX, |at| at.saturating_duration_since(now).min(SLEEP_MAX))
+    /// One turn of the loop: an event, if one came, then all that is due. Each is done at one moment, as `clock` tells it.
+    fn turn(&mut self, event: Option<Event>, clock: &dyn Fn() -> Now) -> ControlFlow<()> {
+        let now = clock();
+        self.note_publication(now);
+        self.look_for_others(now);
+        if let Some(event) = event {
+            self.take(event, now)?;
+        }
+        self.drop_previous();
+        for timer in Timer::ALL {
+            let now = clock();
+            if self.is_due(timer, now) {
+                self.fire(timer, now);
+            }
+        }
+        self.waits.settle(&self.world, clock().steady);
+        ControlFlow::Continue(())
     }
 
-    fn tick(&mut self) {
-        let now = Now::read();
-        if self.source.is_due(now) {
-            self.poll(now);
+    fn take(&mut self, event: Event, now: Now) -> ControlFlow<()> {
+        match event {
+            Event::Stop => {
+                self.instance.end();
+                return ControlFlow::Break(());
+            }
+            Event::Files => self.source.wake(),
+            Event::Reload => drop(self.reload(now)),
+            Event::Command(command, reply) => self.command(command, reply, now),
+            Event::Asked => self.begin_asked(now),
+            Event::KeyFailed(zone, reason) => self.key_failed(&zone, reason, now),
+            Event::Seen(_, seen) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen, now),
+            Event::Seen(zone, seen) => self.seen(&zone, *seen, now),
+            Event::Probed(seen) => self.probed(*seen, now),
+            Event::Socket(why) => self.socket_is(why, now),
         }
+        ControlFlow::Continue(())
+    }
+
+    /// What could not be kept is tried again, and what finds room now is kept.
+    fn keep_again(&mut self, now: Now) {
+        self.disk_at = now.steady + EVERY;
         if !self.disk_findings.is_empty() || self.keeper.may_keep(&self.store) {
-            self.publish();
+            self.publish(now);
         }
-        self.watch_gauges();
+        self.watch_gauges(now);
     }
 }
 

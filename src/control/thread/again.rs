@@ -27,7 +27,7 @@ pub(super) struct Again {
     of_start: Vec<Diagnostic>,
     /// Why commands do not reach the server.
     socket: Option<DoorFault>,
-    looked: Option<Instant>,
+    looked: Instant,
     tried: Instant,
     pause: Duration,
     /// What stands against this host now.
@@ -36,47 +36,49 @@ pub(super) struct Again {
 
 impl Again {
     /// Nothing was tried yet.
-    pub(super) fn new(addresses: Addresses, of_start: Vec<Diagnostic>) -> Again {
+    pub(super) fn new(addresses: Addresses, of_start: Vec<Diagnostic>, at: Instant) -> Again {
         let findings = of_start.clone();
-        Again { addresses, of_start, socket: None, looked: None, tried: Instant::now(), pause: PAUSE, findings }
+        Again { addresses, of_start, socket: None, looked: at, tried: at, pause: PAUSE, findings }
+    }
+
+    /// When this host is looked at next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        Some(self.looked + PAUSE)
     }
 }
 
 impl Mind {
     /// The control socket was lost, or is there again.
-    pub(super) fn socket_is(&mut self, fault: Option<DoorFault>) {
+    pub(super) fn socket_is(&mut self, fault: Option<DoorFault>, now: Now) {
         self.again.socket = fault;
-        self.look_at_host();
+        self.look_at_host(now);
     }
 
     /// Looks at this host and tries what was refused, where that is due.
-    pub(super) fn try_again(&mut self) {
-        if self.again.looked.is_some_and(|at| at.elapsed() < PAUSE) {
-            return;
-        }
-        self.look_at_host();
-        if self.again.tried.elapsed() >= self.again.pause {
-            self.again.tried = Instant::now();
-            let is_refused = self.try_keys() | self.try_named_files() | self.try_last_good();
+    pub(super) fn try_again(&mut self, now: Now) {
+        self.look_at_host(now);
+        if now.steady.saturating_duration_since(self.again.tried) >= self.again.pause {
+            self.again.tried = now.steady;
+            let is_refused = self.try_keys(now) | self.try_named_files(now) | self.try_last_good(now);
             self.again.pause = if is_refused { (self.again.pause * 2).min(PAUSE_MAX) } else { PAUSE };
         }
     }
 
     /// Whether this host has the addresses, and commands reach the server.
-    pub(super) fn look_at_host(&mut self) {
-        self.again.looked = Some(Instant::now());
+    pub(super) fn look_at_host(&mut self, now: Now) {
+        self.again.looked = now.steady;
         let mut found = self.again.of_start.clone();
         found.extend(self.again.addresses.findings());
         found.extend(self.again.socket.as_ref().map(of_socket));
         if found != self.again.findings {
             self.again.findings = found;
-            self.report();
+            self.report(now);
         }
     }
 
     /// Zones whose keys could not be read or made; true where some still cannot.
-    fn try_keys(&mut self) -> bool {
-        let (is_read, is_unread) = self.rolls.try_unread(&self.store, Now::read());
+    fn try_keys(&mut self, now: Now) -> bool {
+        let (is_read, is_unread) = self.rolls.try_unread(&self.store, now);
         let is_tried =
             |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if silence::is_passing(reason.code));
         let tried: Vec<Name> =
@@ -86,22 +88,22 @@ impl Mind {
         }
         let before = self.frozen_zones();
         let wanted = tried.into_iter().map(|apex| (apex, Keys::Wanted)).collect();
-        self.set_keys(wanted);
+        self.set_keys(wanted, now);
         if is_read || self.frozen_zones() != before {
             self.note_goals();
-            self.publish();
+            self.publish(now);
         }
         is_unread || self.world.zones.values().any(is_tried)
     }
 
     /// Content of before that could not be read at the start; true where some still cannot.
-    fn try_last_good(&mut self) -> bool {
+    fn try_last_good(&mut self, now: Now) -> bool {
         let before = self.keeper.unread.len();
         if before > 0 {
-            self.restore(None, &BTreeMap::new());
+            self.restore(None, &BTreeMap::new(), now);
         }
         if self.keeper.unread.len() != before {
-            self.publish();
+            self.publish(now);
         }
         !self.keeper.unread.is_empty()
     }
@@ -115,7 +117,7 @@ impl Mind {
     }
 
     /// Files of the configuration that are read once: true where one still cannot be used.
-    fn try_named_files(&mut self) -> bool {
+    fn try_named_files(&mut self, now: Now) -> bool {
         let had_none = (self.anchors.is_none(), self.looks.no_roots.is_some());
         if had_none.0 && self.read_anchors().is_none() {
             self.own_findings.retain(|found| found.code != BAD_ANCHORS);
@@ -127,7 +129,7 @@ impl Mind {
         let have_none = (self.anchors.is_none(), self.looks.no_roots.is_some());
         if have_none != had_none {
             self.is_pool_news = true;
-            self.report();
+            self.report(now);
         }
         have_none.0 || have_none.1
     }

@@ -14,7 +14,7 @@ use crate::report::certs::findings::{Expected, findings};
 use crate::report::view::View;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::HostLimits;
-use crate::time::{self, Now, UnixTime};
+use crate::time::{Now, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
@@ -50,15 +50,15 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    pub(super) fn new() -> Looks {
+    pub(super) fn new(at: Instant) -> Looks {
         Looks {
             prober: None,
             round: 0,
             roots: None,
             no_roots: None,
             files: BTreeMap::new(),
-            files_at: Instant::now(),
-            keys_at: Instant::now(),
+            files_at: at,
+            keys_at: at,
             samples: BTreeMap::new(),
             host: "localhost".to_owned(),
             strange: BTreeMap::new(),
@@ -80,9 +80,9 @@ impl Mind {
     }
 
     /// Pools are told what the clock tells.
-    pub(super) fn tell_clock(&mut self) {
+    pub(super) fn tell_clock(&mut self, now: Now) {
         let doubt = self.clock.doubt().map(str::to_owned);
-        self.certs.take_clock(self.clock.credited(), doubt, Now::read());
+        self.certs.take_clock(self.clock.credited(), doubt, now);
     }
 
     pub(super) fn is_looked_at(&self, life: &PoolLife) -> bool {
@@ -90,58 +90,57 @@ impl Mind {
     }
 
     /// Takes the steps of pools that are due, and asks for the looks that are.
-    pub(super) fn pools_on(&mut self) {
-        let now = Instant::now();
-        if self.pools_next().is_none_or(|at| at > now) {
-            return;
-        }
-        self.tell_clock();
+    pub(super) fn pools_on(&mut self, now: Now) {
+        self.tell_clock(now);
         let elsewhere = self.instance.elsewhere();
         self.certs.lives.values_mut().for_each(|life| life.elsewhere = elsewhere.map(str::to_owned));
         // What the files changed is in the pools' records already, and in no snapshot yet.
-        let is_read = self.certificate_files();
+        let is_read = self.certificate_files(now);
         let mut is_other = is_read;
-        if self.looks.keys_at <= now {
-            self.looks.keys_at = now + KEYS_EVERY;
+        if self.looks.keys_at <= now.steady {
+            self.looks.keys_at = now.steady + KEYS_EVERY;
             let lives = self.certs.lives.values_mut().filter(|life| life.facts().between.is_none());
             self.is_pool_news |= lives.map(|life| life.look_at_keys(&self.store)).fold(false, |a, b| a | b);
         }
         let due: Vec<String> =
-            self.certs.lives.iter().filter(|(_, life)| life.due <= now).map(|(pool, _)| pool.clone()).collect();
-        let is_again = self.certs.join_next().is_some_and(|at| at <= now);
-        is_other |= is_again && self.certs.join_again(&self.store, Now::read());
-        let is_tried = self.certs.again_next().is_some_and(|at| at <= now);
+            self.certs.lives.iter().filter(|(_, life)| life.due <= now.steady).map(|(pool, _)| pool.clone()).collect();
+        let is_again = self.certs.join_next().is_some_and(|at| at <= now.steady);
+        is_other |= is_again && self.certs.join_again(&self.store, now);
+        let is_tried = self.certs.again_next().is_some_and(|at| at <= now.steady);
         if is_tried {
-            self.certs.try_again(Now::read());
+            self.certs.try_again(now);
         }
         for pool in &due {
-            if self.certs.advance(&self.store, pool, Now::read()) {
+            if self.certs.advance(&self.store, pool, now) {
                 is_other = true;
             }
         }
         self.is_pool_news |= is_tried;
         if !due.is_empty() {
-            let (old, now) = (self.certs.old_ways(time::now()), Instant::now());
+            let old = self.certs.old_ways(now.signing);
             old.iter().for_each(|way| self.world.pools.close_way(way));
             if is_other {
                 // Ways follow their pools.
-                self.certs.lives.values_mut().filter(|life| life.shows.is_some()).for_each(|life| life.due = now);
+                self.certs
+                    .lives
+                    .values_mut()
+                    .filter(|life| life.shows.is_some())
+                    .for_each(|life| life.due = now.steady);
             }
             self.is_pool_news = true;
         }
         if is_other || is_tried || !self.certs.ways.is_empty() {
-            self.serve_pools(is_read);
+            self.serve_pools(is_read, now);
         }
-        self.ask_wire();
-        self.ask_hosts();
-        self.tell_pools();
+        self.ask_wire(now);
+        self.ask_hosts(now);
     }
 
     /// What is served of pools follows what was decided; published where it is other than before, or `is_other` says so.
-    pub(super) fn serve_pools(&mut self, is_other: bool) {
+    pub(super) fn serve_pools(&mut self, is_other: bool, now: Now) {
         self.world.pools.ask_anew();
-        if self.settle() || is_other {
-            self.publish();
+        if self.settle(now) || is_other {
+            self.publish(now);
         } else {
             // What was given up is kept also where nothing else is served for it.
             self.certs.keep_pasts(&self.store);
@@ -149,11 +148,11 @@ impl Mind {
     }
 
     /// Certificate files whose description changed are read again; true where what is served changed.
-    fn certificate_files(&mut self) -> bool {
-        if self.looks.files_at > Instant::now() {
+    fn certificate_files(&mut self, now: Now) -> bool {
+        if self.looks.files_at > now.steady {
             return false;
         }
-        self.looks.files_at = Instant::now() + FILES_EVERY;
+        self.looks.files_at = now.steady + FILES_EVERY;
         let paths = self.world.pools.certificate_paths();
         let print = |path: &String| {
             // Links are followed: those that certbot makes are exchanged whole.
@@ -173,30 +172,30 @@ impl Mind {
         if !is_other {
             return false;
         }
-        let is_served = self.refresh_certificates();
+        let is_served = self.refresh_certificates(now);
         self.is_pool_news = true;
         if !is_served {
-            self.report();
+            self.report(now);
         }
         is_served
     }
 
     /// Before a publication: how long what is served may stay in caches.
-    pub(super) fn bound_pools(&mut self) -> Vec<(String, HostLimits)> {
+    pub(super) fn bound_pools(&mut self, now: Now) -> Vec<(String, HostLimits)> {
         let used = self.world.zones.values().filter(|zone| zone.signed && !zone.tenants.table.is_empty());
         let (ttl, after) = (self.world.pools.ttl, self.rolls.shift.after.min(30 * 86_400));
         let bounds = used.map(|zone| (zone.policy.signature_life + after, zone.policy.margin));
         let bounds = bounds.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
         let bounds = bounds.map(|(life, margin)| Bounds { ttl, life, margin });
-        let capped = self.certs.bound(bounds, Now::read());
+        let capped = self.certs.bound(bounds, now);
         let pools = &self.world.pools;
         self.certs.keep_only(|pool| pools.is_there(pool));
         capped
     }
 
     /// After a publication: what was published, and when to look for it. Of a pool without tenants nobody holds anything.
-    pub(super) fn note_pools(&mut self) {
-        let (now, snapshot) = (Now::read(), self.version);
+    pub(super) fn note_pools(&mut self, now: Now) {
+        let snapshot = self.version;
         for (pool, life) in &mut self.certs.lives {
             life.note_published(now);
             if life.is_unseen() && !self.world.pools.has_tenants(pool) {
@@ -208,8 +207,7 @@ impl Mind {
     }
 
     /// Looks on the wire for what was published.
-    fn ask_wire(&mut self) {
-        let now = Now::read();
+    fn ask_wire(&mut self, now: Now) {
         let is_due = |life: &&PoolLife| life.own_next().is_some_and(|at| at <= now.steady);
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
@@ -236,11 +234,10 @@ impl Mind {
     }
 
     /// What our own addresses answered.
-    pub(super) fn pool_seen(&mut self, pool: &str, through: u64, outcome: Result<(), Vec<String>>) {
+    pub(super) fn pool_seen(&mut self, pool: &str, through: u64, outcome: Result<(), Vec<String>>, now: Now) {
         let snapshot = self.version;
         let Some(life) = self.certs.lives.get_mut(pool) else { return };
         self.is_pool_news = true;
-        let now = Now::read();
         let seen = outcome.map(|()| served(life, snapshot, now.signing));
         if life.own_seen(through, seen, now) {
             tracing::info!(POOL = pool, SNAPSHOT = snapshot, "seen on the wire");
@@ -249,7 +246,7 @@ impl Mind {
     }
 
     /// What stands against pools now; it is told where it changed.
-    pub(super) fn tell_pools(&mut self) {
+    pub(super) fn tell_pools(&mut self, now: Now) {
         if !std::mem::take(&mut self.is_pool_news) {
             return;
         }
@@ -261,19 +258,13 @@ impl Mind {
             // Only names that an operator wrote are held against certificates: tenants come and go.
             let settings = self.certs.settings(pool);
             let expected = Expected { names: &settings.names, webpki: settings.webpki };
-            found.extend(findings(
-                &life.state(pool),
-                &shown,
-                life.plan.as_ref(),
-                expected,
-                self.clock.clocks(Now::read()),
-            ));
+            found.extend(findings(&life.state(pool), &shown, life.plan.as_ref(), expected, self.clock.clocks(now)));
         }
-        found.extend(self.strange_tenants());
-        self.pool_gauges();
+        found.extend(self.strange_tenants(now));
+        self.pool_gauges(now);
         if found != self.pool_findings {
             self.pool_findings = found;
-            self.report();
+            self.report(now);
         }
     }
 

@@ -3,39 +3,43 @@
 //! A doubt about the clock stops removals everywhere; signatures go on. No word of a person goes against a time that cannot
 //! be, and none against recorded facts unless it says so.
 
-use super::{Mind, SLEEP_MAX};
+use super::Mind;
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
 use crate::time::{self, Now, Seconds};
 use std::time::Instant;
 
 impl Mind {
-    /// Reads the clocks every few seconds, whatever else is done.
-    pub(super) fn read_clock(&mut self) {
-        if self.clock_read.elapsed() >= SLEEP_MAX {
-            self.clock_read = Instant::now();
-            self.tick_clock();
-        }
+    /// Reads the clocks, as every few seconds whatever else is done.
+    pub(super) fn read_clock(&mut self, now: Now) {
+        self.clock_read = now.steady;
+        self.tick_clock(now);
     }
 
     /// The clocks are read; where they begin or cease to agree, all zones take note.
-    pub(super) fn tick_clock(&mut self) {
-        let is_news = self.clock.tick(Now::read());
-        time::steer(self.clock.time());
+    pub(super) fn tick_clock(&mut self, now: Now) {
+        let is_news = self.clock.tick(now);
+        let now = self.steered(now);
         if is_news {
-            self.take_clock();
+            self.take_clock(now);
         }
-        self.tell_clock();
+        self.tell_clock(now);
+    }
+
+    /// Signatures go by what the clock says now, and so does the rest of this turn.
+    fn steered(&self, now: Now) -> Now {
+        time::steer(self.clock.time());
+        Now { signing: self.clock.time(), ..now }
     }
 
     /// What the clocks tell has changed.
-    pub(super) fn take_clock(&mut self) {
+    pub(super) fn take_clock(&mut self, now: Now) {
         let shift = self.clock.shift();
         for roll in self.rolls.zones.values_mut() {
-            roll.due = Instant::now();
+            roll.due = now.steady;
         }
         self.is_news = true;
-        self.tell_clock();
+        self.tell_clock(now);
         let was_silent = std::mem::replace(&mut self.rolls.silence, self.clock.silence(&self.config.keys)).is_some();
         let is_told = was_silent && self.rolls.silence.is_none();
         if self.rolls.shift != shift || is_told {
@@ -43,10 +47,10 @@ impl Mind {
             if is_told {
                 tracing::info!("a clock has told the time: zones are signed from now on");
                 self.world.thaw();
-                self.settle();
+                self.settle(now);
                 self.note_goals();
             }
-            self.publish();
+            self.publish(now);
         }
     }
 
@@ -54,32 +58,32 @@ impl Mind {
     ///
     /// # Errors
     /// Exit code and reason, where recorded facts say otherwise and are not overruled, or that time cannot be.
-    pub(super) fn confirm_clock(&mut self, against: Against, dry_run: bool) -> Result<(), (u8, String)> {
+    pub(super) fn confirm_clock(&mut self, against: Against, dry_run: bool, now: Now) -> Result<(), (u8, String)> {
         let overrule = against == Against::Overruled;
-        if let Some(why) = self.clock.refuted(&self.evidence(), overrule, Now::read()) {
+        if let Some(why) = self.clock.refuted(&self.evidence(now), overrule, now) {
             let help = if overrule { "set the clock" } else { OVERRULE };
             return Err((4, format!("{why}\nhelp: {help}")));
         }
         if dry_run {
             return Ok(());
         }
-        let ahead = self.clock.ahead(Now::read());
-        let is_news = self.clock.confirm(Now::read());
-        time::steer(self.clock.time());
+        let ahead = self.clock.ahead(now);
+        let is_news = self.clock.confirm(now);
+        let now = self.steered(now);
         tracing::info!(SECONDS = ahead, overrule, "an operator confirms that the wall clock is right");
         if is_news {
-            self.take_clock();
+            self.take_clock(now);
         }
         Ok(())
     }
 
     /// What is recorded of the time, and what parents have signed.
-    fn evidence(&self) -> Evidence {
+    fn evidence(&self, now: Now) -> Evidence {
         let name = |apex: &crate::dns::name::Name| apex.to_string().trim_end_matches('.').to_owned();
         let zones = self.rolls.zones.iter().map(|(apex, roll)| (name(apex), roll.facts().time));
         let pools = self.certs.lives.iter().map(|(pool, life)| (format!("pool {pool}"), life.facts().time));
         let newest = zones.chain(pools).map(|(of, at)| NewestFact { of, at }).max_by_key(|fact| fact.at);
-        let signed = self.rolls.zones.iter().flat_map(|(apex, roll)| windows(&name(apex), roll));
+        let signed = self.rolls.zones.iter().flat_map(|(apex, roll)| windows(&name(apex), roll, now));
         Evidence { newest, signed: signed.collect() }
     }
 }
@@ -98,11 +102,11 @@ const OVERRULE: &str = "set the clock (chronyc tracking, timedatectl) and run th
     was recorded: add --overrule";
 
 /// What the parent of a zone has signed: in the past, and as it was seen last.
-fn windows(zone: &str, roll: &ZoneRoll) -> Vec<Window> {
+fn windows(zone: &str, roll: &ZoneRoll, now: Now) -> Vec<Window> {
     let of = || zone.to_owned();
     let past = roll.facts().parent.signed_at;
     let past = past.map(|inception| Window { of: of(), inception, expiration: inception, age: None });
-    let age = |at: Instant| -> Seconds { at.elapsed().as_secs() };
+    let age = |at: Instant| -> Seconds { now.steady.saturating_duration_since(at).as_secs() };
     let seen = roll.parent_signed.map(|ParentSigned { inception, expiration, at }| Window {
         of: of(),
         inception,

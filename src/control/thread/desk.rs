@@ -15,12 +15,12 @@ use crate::dns::name::{Name, ROOT, labels};
 use crate::protocol::request::{Command, ServerRequest, TenantRequest};
 use crate::protocol::{Line, TenantInfo};
 use crate::report::view::finding;
-use crate::time::{self, Now};
+use crate::time::Now;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 impl Mind {
-    pub(super) fn reload(&mut self) -> Result<(), Vec<Diagnostic>> {
+    pub(super) fn reload(&mut self, now: Now) -> Result<(), Vec<Diagnostic>> {
         let (config, warnings) = match (self.read_config)() {
             Ok(read) => read,
             Err(findings) => {
@@ -28,7 +28,7 @@ impl Mind {
                     tracing::error!("the configuration is not used: {}", finding.one_line());
                 }
                 self.findings.of_configuration.clone_from(&findings);
-                self.report();
+                self.report(now);
                 return Err(findings);
             }
         };
@@ -41,41 +41,46 @@ impl Mind {
             tracing::warn!("the folders of zones and keys, the control socket and its group change at a restart only");
         }
         self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config };
-        self.rolls.read_again(&self.store, Now::read());
+        self.rolls.read_again(&self.store, now);
         self.rolls.asker.configure(self.config.clone());
-        self.certs.configure(self.config.clone(), Now::read());
+        self.certs.configure(self.config.clone(), now);
         self.know_all();
         self.world.configure(self.config.clone());
         self.world.thaw();
-        self.refresh_certificates();
-        let changes = self.source.all(Now::read());
-        self.take_in(changes);
+        self.refresh_certificates(now);
+        let changes = self.source.all(now);
+        self.take_in(changes, now);
         self.read_roots();
         self.is_pool_news = true;
         self.own_findings = warnings;
-        self.take_back_insecure();
+        self.take_back_insecure(now);
         self.note_goals();
         // A policy may have changed, and with it what is to be done next.
-        self.rolls.zones.values_mut().for_each(|roll| roll.due = Instant::now());
+        self.rolls.zones.values_mut().for_each(|roll| roll.due = now.steady);
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
         self.own_findings.extend(self.looks.no_roots.clone());
-        self.publish();
+        self.publish(now);
         tracing::info!(SNAPSHOT = self.version, "reloaded");
         Ok(())
     }
 
+    /// When the next reload ends.
+    pub(super) fn reloads_next(&self, now: Now) -> Option<Instant> {
+        let first = self.reloads.iter().map(|reload| reload.deadline).min()?;
+        Some(if self.source.is_settled() { now.steady } else { first })
+    }
+
     /// Ends the reloads that wait for nothing any more.
-    pub(super) fn end_reloads(&mut self) {
-        let now = Instant::now();
+    pub(super) fn end_reloads(&mut self, now: Now) {
         let settled = self.source.is_settled();
         let (ended, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now);
+            std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now.steady);
         self.reloads = waiting;
         if ended.iter().any(|reload| reload.allow_shrink) {
-            log_done(&self.world.allow_shrink(time::now()));
-            self.settle();
-            self.publish();
+            log_done(&self.world.allow_shrink(now.signing));
+            self.settle(now);
+            self.publish(now);
         }
         let held = self.world.zones.values().map(|zone| zone.tenants.held_count()).sum();
         for reload in ended {
@@ -83,38 +88,38 @@ impl Mind {
         }
     }
 
-    pub(super) fn command(&mut self, command: Command, reply: Sender<Line>) {
+    pub(super) fn command(&mut self, command: Command, reply: Sender<Line>, now: Now) {
         match command {
-            Command::Server(ServerRequest::Reload { allow_shrink }) => self.begin_reload(allow_shrink, reply),
-            Command::Tenant(asked) => self.tenant_request(asked, reply),
-            Command::Pool(asked) => self.pool_request(asked, &reply),
-            Command::Keys(asked) => self.keys_request(asked, &reply),
-            Command::Cert(asked) => self.cert_request(asked, &reply),
+            Command::Server(ServerRequest::Reload { allow_shrink }) => self.begin_reload(allow_shrink, reply, now),
+            Command::Tenant(asked) => self.tenant_request(asked, reply, now),
+            Command::Pool(asked) => self.pool_request(asked, &reply, now),
+            Command::Keys(asked) => self.keys_request(asked, &reply, now),
+            Command::Cert(asked) => self.cert_request(asked, &reply, now),
         }
     }
 
-    fn begin_reload(&mut self, allow_shrink: bool, reply: Sender<Line>) {
-        match self.reload() {
+    fn begin_reload(&mut self, allow_shrink: bool, reply: Sender<Line>, now: Now) {
+        match self.reload(now) {
             Ok(()) => {
-                let deadline = Instant::now() + RELOAD_WAIT_MAX;
+                let deadline = now.steady + RELOAD_WAIT_MAX;
                 self.reloads.push(Reload { reply, allow_shrink, deadline });
             }
             Err(findings) => answer_reload(&findings, 0, &reply),
         }
     }
 
-    fn tenant_request(&mut self, asked: TenantRequest, reply: Sender<Line>) {
+    fn tenant_request(&mut self, asked: TenantRequest, reply: Sender<Line>, now: Now) {
         match asked {
             TenantRequest::Show { domain } => self.show(&domain, &reply),
             TenantRequest::Try(draft) => {
-                let why = self.world.why_not(&draft, time::now());
+                let why = self.world.why_not(&draft, now.signing);
                 let exit = u8::from(why.is_some());
                 let _ = reply.send(Line::End { exit, message: why.unwrap_or_default() });
             }
             TenantRequest::Wait { domain, zone, present, seconds } => {
                 match Name::parse(zone.trim_end_matches('.'), ROOT) {
                     Ok(name) if self.world.zones.contains_key(&name) => {
-                        let deadline = Instant::now() + Duration::from_secs(seconds.min(3600));
+                        let deadline = now.steady + Duration::from_secs(seconds.min(3600));
                         self.waits.push(Wait { domain, zone: name, present, deadline, reply });
                     }
                     _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),

@@ -4,43 +4,42 @@
 
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
-use crate::feed::source::wait_until;
 use crate::store::{LastGood, StoreFault};
-use crate::time::{self, Now};
+use crate::time::Now;
 use crate::world::Known;
 use crate::zone::master;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 impl Mind {
     /// The first batch: everything there is, and what an earlier process kept.
-    pub(super) fn first_scan(&mut self) {
-        let now = time::now();
+    pub(super) fn first_scan(&mut self, now: Now, wait: impl FnMut(Instant) -> Now) {
         // Nothing is decided by a clock that went on uncounted, or that is in doubt.
-        self.tell_clock();
-        let ways = self.certs.restore_ways(&self.store, Now::read());
-        self.world.pools.restore_ways(ways, now.0);
+        self.tell_clock(now);
+        let ways = self.certs.restore_ways(&self.store, now);
+        self.world.pools.restore_ways(ways, now.signing.0);
         self.read_roots();
-        let changes = self.source.first(Now::read(), wait_until);
+        let changes = self.source.first(now, wait);
         self.world.progress.found_all();
-        self.take_in(changes);
+        self.take_in(changes, now);
         let pools = self.store.last_good(LastGood::Pools).ok().flatten();
         let texts = self.store.last_good_masters();
         let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
-        self.restore(pools.as_deref(), &masters.collect());
-        self.wait_for_parents();
+        self.restore(pools.as_deref(), &masters.collect(), now);
+        self.wait_for_parents(now);
         let zones = &self.world.zones;
         self.certs
             .tell_missing_homes(&self.store, |apex| zones.get(apex).is_some_and(|zone| !zone.tenants.table.is_empty()));
-        self.take_back_insecure();
+        self.take_back_insecure(now);
         self.note_goals();
         let anchors = self.read_anchors();
         self.own_findings.extend(anchors);
         self.own_findings.extend(self.looks.no_roots.clone());
-        self.publish();
+        self.publish(now);
     }
 
     /// Takes back what an earlier process kept, for zones that are new to this one.
-    pub(super) fn restore(&mut self, pools: Option<&str>, masters: &BTreeMap<Name, String>) {
+    pub(super) fn restore(&mut self, pools: Option<&str>, masters: &BTreeMap<Name, String>, now: Now) {
         let new = |apex: &&Name| !self.restored.contains(*apex);
         let new: BTreeSet<Name> = self.world.zones.keys().chain(masters.keys()).filter(new).cloned().collect();
         let (mut masters, mut tenants) = (masters.clone(), BTreeMap::new());
@@ -66,10 +65,10 @@ impl Mind {
         self.restored.extend(new.into_iter().filter(|apex| !self.keeper.unread.contains_key(apex)));
         if pools.is_some() || !is_known {
             let mut known = Known::default();
-            self.read(self.world.needs_of_zones(masters.keys()), &mut known);
-            self.world.restore(pools, &masters, &tenants, &mut known, time::now());
+            self.read(self.world.needs_of_zones(masters.keys()), &mut known, now);
+            self.world.restore(pools, &masters, &tenants, &mut known, now.signing);
             self.forget(known);
-            self.settle();
+            self.settle(now);
         }
     }
 }

@@ -14,13 +14,12 @@ const UNSIGNED_ANYWAY: &str = "MX5514";
 
 impl Mind {
     /// Zones on their way to insecure that are to be signed after all: the configuration is a goal, and it has changed.
-    pub(super) fn take_back_insecure(&mut self) {
+    pub(super) fn take_back_insecure(&mut self, now: Now) {
         for (apex, roll) in &mut self.rolls.zones {
             let text = apex.to_string();
             let is_wanted = self.config.zone_settings(text.trim_end_matches('.')).signed;
             let facts = roll.facts();
-            if is_wanted && facts.insecure_wanted && !facts.unsigned && roll.record(Fact::SignedWanted {}, Now::read())
-            {
+            if is_wanted && facts.insecure_wanted && !facts.unsigned && roll.record(Fact::SignedWanted {}, now) {
                 tracing::info!(ZONE = %apex, "it stays signed, as the configuration wants it again");
             }
         }

@@ -11,11 +11,11 @@ use crate::control::foresee;
 use crate::control::life::RETRY;
 use crate::dns::name::Name;
 use crate::probe::{self, HostsSeen, Manner, Prober, Round};
-use crate::time::{self, Now};
+use crate::time::Now;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Rounds of looks begin this much earlier, by the name of the pool, so that they never bunch.
 const JITTER_SHARE: u64 = 8;
@@ -48,21 +48,20 @@ impl Mind {
     }
 
     /// Begins the rounds of looks that are due.
-    pub(super) fn ask_hosts(&mut self) {
-        let now = Instant::now();
-        let is_due = |life: &PoolLife| self.is_looked_at(life) && life.round.is_none() && life.look_at <= now;
+    pub(super) fn ask_hosts(&mut self, now: Now) {
+        let is_due = |life: &PoolLife| self.is_looked_at(life) && life.round.is_none() && life.look_at <= now.steady;
         let due: Vec<String> =
             self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
             if !self.ask_hosts_of(&pool, now) {
                 // There is nobody to wait for.
-                self.end_looks(&pool);
+                self.end_looks(&pool, now);
             }
         }
     }
 
     /// Begins a round of looks at the hosts of one pool; false where none of them is looked at.
-    fn ask_hosts_of(&mut self, pool: &str, now: Instant) -> bool {
+    fn ask_hosts_of(&mut self, pool: &str, now: Now) -> bool {
         let sample = self.sample(pool).and_then(|(apex, label)| Name::below(&label, &apex).ok());
         let endpoint = sample.map(|name| name.to_string().trim_end_matches('.').to_owned());
         let port = self.certs.settings(pool).port.unwrap_or(self.config.probe.port);
@@ -72,10 +71,10 @@ impl Mind {
             timeout: Duration::from_secs(self.config.probe.timeout),
         };
         let (Some(prober), Some(life)) = (&self.looks.prober, self.certs.lives.get_mut(pool)) else { return true };
-        let (hosts, refused) = where_to_look(life, &self.config.probe.networks);
-        life.look_at = now + every(self.config.probe.every, pool);
-        if life.pass_over(&refused, time::now()) {
-            life.due = Now::read().steady;
+        let (hosts, refused) = where_to_look(life, &self.config.probe.networks, now);
+        life.look_at = now.steady + every(self.config.probe.every, pool);
+        if life.pass_over(&refused, now.signing) {
+            life.due = now.steady;
             self.is_pool_news = true;
         }
         if hosts.is_empty() {
@@ -87,34 +86,34 @@ impl Mind {
         if prober.ask(round).is_ok() {
             life.round = Some(self.looks.round);
         } else {
-            life.look_at = now + RETRY;
+            life.look_at = now.steady + RETRY;
         }
         true
     }
 
     /// Hosts were looked at.
-    pub(super) fn probed(&mut self, seen: HostsSeen) {
+    pub(super) fn probed(&mut self, seen: HostsSeen, now: Now) {
         let (roots, pool) = (self.looks.roots.clone(), seen.pool.clone());
         let webpki = self.certs.settings(&pool).webpki;
         let Some(life) = self.certs.lives.get_mut(&pool).filter(|life| life.round == Some(seen.number)) else { return };
         life.round = None;
         // Dates of certificates are judged by the clock that senders go by.
-        let wall = time::wall();
+        let wall = now.wall;
         let judge = |chain: &Chain, name: Option<&str>| {
             let names: Vec<String> = name.map(str::to_owned).into_iter().collect();
             let roots = roots.as_ref().filter(|_| webpki);
             let expected = Expected { spki: None, names: &names, now: wall, roots };
             chain.flaws(&expected).iter().map(ToString::to_string).collect()
         };
-        let is_news = life.saw(seen, &judge, Now::read());
-        life.due = Now::read().steady;
+        let is_news = life.saw(seen, &judge, now);
+        life.due = now.steady;
         self.is_pool_news = true;
         if is_news {
             // Whatever a host was seen to show is served at once.
-            self.certs.advance(&self.store, &pool, Now::read());
-            self.serve_pools(false);
+            self.certs.advance(&self.store, &pool, now);
+            self.serve_pools(false, now);
         }
-        self.end_looks(&pool);
+        self.end_looks(&pool, now);
     }
 
     /// A tenant that is served all that the pool gives, and nothing else.
@@ -153,8 +152,8 @@ impl Mind {
 }
 
 /// The hosts of a pool that are looked at now, and why the others are not.
-fn where_to_look(life: &PoolLife, networks: &Networks) -> (Vec<IpAddr>, BTreeMap<IpAddr, String>) {
-    let (now, mut hosts, mut refused) = (time::now(), Vec::new(), BTreeMap::new());
+fn where_to_look(life: &PoolLife, networks: &Networks, now: Now) -> (Vec<IpAddr>, BTreeMap<IpAddr, String>) {
+    let (now, mut hosts, mut refused) = (now.signing, Vec::new(), BTreeMap::new());
     for address in life.seen().to_look_at(now) {
         match networks.refusal(address, life.whose(address, now)) {
             None => hosts.push(address),

@@ -13,21 +13,21 @@ use crate::world::{KeysPast, Known, Needs, WasSigned, ZonePast};
 
 impl Mind {
     /// What the world has to know before it takes in these changes, asked until that is all: a file that was read may name others.
-    pub(super) fn known(&mut self, changes: &Changes) -> Known {
+    pub(super) fn known(&mut self, changes: &Changes, now: Now) -> Known {
         let mut known = Known::default();
         loop {
             let needs = self.world.needs(changes, &known);
             if needs.is_nothing() {
                 return known;
             }
-            self.read(needs, &mut known);
+            self.read(needs, &mut known, now);
         }
     }
 
     /// Reads what is needed.
-    pub(super) fn read(&mut self, needs: Needs, known: &mut Known) {
+    pub(super) fn read(&mut self, needs: Needs, known: &mut Known, now: Now) {
         for path in needs.documents {
-            let read = self.source.read(&path, Now::read()).map_err(|reason| unread(&path, reason));
+            let read = self.source.read(&path, now).map_err(|reason| unread(&path, reason));
             known.documents.insert(path, read);
         }
         for path in needs.certificates {
@@ -76,17 +76,17 @@ impl Mind {
     }
 
     /// Gives zones the keys that they use from now on, and does what the world wants then.
-    pub(super) fn set_keys(&mut self, keys: Vec<(Name, Keys)>) {
+    pub(super) fn set_keys(&mut self, keys: Vec<(Name, Keys)>, now: Now) {
         self.know(keys.iter().map(|(apex, _)| apex.clone()).collect());
         self.world.set_keys(keys);
-        self.settle();
+        self.settle(now);
     }
 
     /// Reads the pools' certificates again; true where something else is served of pools.
-    pub(super) fn refresh_certificates(&mut self) -> bool {
+    pub(super) fn refresh_certificates(&mut self, now: Now) -> bool {
         let mut known = Known::default();
-        self.read(self.world.needs_of_certificates(), &mut known);
+        self.read(self.world.needs_of_certificates(), &mut known, now);
         self.world.refresh_certificates(&known);
-        self.settle()
+        self.settle(now)
     }
 }

@@ -19,15 +19,15 @@ type Caps = (Vec<Limits>, Option<u32>);
 
 impl Mind {
     /// Before a publication: limits are made durable where they rise, and what cannot be is not served.
-    pub(super) fn limit(&mut self) {
+    pub(super) fn limit(&mut self, now: Now) {
         let before = self.caps();
-        let mut found = self.limit_zones();
-        found.extend(self.limit_pools());
+        let mut found = self.limit_zones(now);
+        found.extend(self.limit_pools(now));
         if self.caps() != before {
-            self.renew_keys();
+            self.renew_keys(now);
             self.world.set_keys(Vec::new());
             self.world.pools.ask_anew();
-            self.settle();
+            self.settle(now);
         }
         self.disk_findings.extend(found);
     }
@@ -36,8 +36,8 @@ impl Mind {
         (self.world.zones.values().map(|zone| zone.caps).collect(), self.world.pools.ttl_cap)
     }
 
-    fn limit_zones(&mut self) -> Vec<Diagnostic> {
-        let (now, shift, mut found) = (Now::read(), self.rolls.shift, Vec::new());
+    fn limit_zones(&mut self, now: Now) -> Vec<Diagnostic> {
+        let (shift, mut found) = (self.rolls.shift, Vec::new());
         let unsigned = self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None));
         self.rolls.note_unsigned(&self.store, unsigned);
         self.world.pools.ttl_cap = None;
@@ -62,9 +62,9 @@ impl Mind {
         found
     }
 
-    fn limit_pools(&mut self) -> Vec<Diagnostic> {
+    fn limit_pools(&mut self, now: Now) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        for (pool, cap) in self.bound_pools() {
+        for (pool, cap) in self.bound_pools(now) {
             let ttl = self.world.pools.ttl_cap.unwrap_or(u32::MAX).min(cap.ttl);
             self.world.pools.ttl_cap = Some(ttl);
             for zone in self.world.zones.values_mut().filter(|zone| !zone.tenants.table.is_empty()) {

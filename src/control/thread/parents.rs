@@ -75,13 +75,19 @@ pub(super) fn silent_parent(world: &World, zone: &ZoneState) -> Option<String> {
 }
 
 /// Our own parent zone was asked.
-pub(super) fn own_parent_seen(apex: &Name, roll: &mut ZoneRoll, server: SocketAddr, seen: Result<Box<DsSeen>, String>) {
+pub(super) fn own_parent_seen(
+    apex: &Name,
+    roll: &mut ZoneRoll,
+    server: SocketAddr,
+    seen: Result<Box<DsSeen>, String>,
+    now: Now,
+) {
     let server = server.to_string();
-    note_servers(roll, std::slice::from_ref(&server), true, 0);
+    note_servers(roll, std::slice::from_ref(&server), true, 0, now);
     roll.silent.clear();
     let span = match seen {
         Ok(seen) => {
-            note_ds(apex, roll, &server, &seen);
+            note_ds(apex, roll, &server, &seen, now);
             if is_settled(roll) { OWN_PARENT_AT_REST } else { OWN_PARENT }
         }
         Err(why) => {
@@ -89,16 +95,16 @@ pub(super) fn own_parent_seen(apex: &Name, roll: &mut ZoneRoll, server: SocketAd
             OWN_PARENT
         }
     };
-    roll.parent.answered(Vec::new(), span, Now::read());
-    roll.due = Now::read().steady;
+    roll.parent.answered(Vec::new(), span, now);
+    roll.due = now.steady;
 }
 
 /// A parent that others serve was asked, at all of its addresses.
-pub(super) fn parent_seen(apex: &Name, roll: &mut ZoneRoll, round: &ParentRound, poll: u64) {
+pub(super) fn parent_seen(apex: &Name, roll: &mut ZoneRoll, round: &ParentRound, poll: u64, now: Now) {
     let counted: Vec<&AddressSaw> = round.asked.iter().filter(|saw| !is_excused(saw, round)).collect();
     if round.missing.is_empty() && !counted.is_empty() {
         let servers: Vec<String> = counted.iter().map(|saw| saw.server.to_string()).collect();
-        note_servers(roll, &servers, false, poll);
+        note_servers(roll, &servers, false, poll, now);
     }
     roll.silent.clear();
     for missing in &round.missing {
@@ -107,14 +113,14 @@ pub(super) fn parent_seen(apex: &Name, roll: &mut ZoneRoll, round: &ParentRound,
     }
     for saw in counted {
         match &saw.outcome {
-            Ok(seen) => note_ds(apex, roll, &saw.server.to_string(), seen),
+            Ok(seen) => note_ds(apex, roll, &saw.server.to_string(), seen, now),
             Err(fault) => roll.silent.push((saw.server.to_string(), fault.to_string())),
         }
     }
     let is_quiet = is_settled(roll) && roll.plan.as_ref().is_none_or(|plan| plan.focus == Focus::Rest);
     let poll = Duration::from_secs(poll);
-    roll.parent.answered(Vec::new(), if is_quiet { PARENT_AT_REST.max(poll) } else { poll }, Now::read());
-    roll.due = Now::read().steady;
+    roll.parent.answered(Vec::new(), if is_quiet { PARENT_AT_REST.max(poll) } else { poll }, now);
+    roll.due = now.steady;
 }
 
 /// An address of a family that this machine cannot reach, where the same name server answered at another.
@@ -147,18 +153,17 @@ fn is_settled(roll: &ZoneRoll) -> bool {
 }
 
 /// Records who answers for the parent, where that is new.
-fn note_servers(roll: &mut ZoneRoll, servers: &[String], own: bool, rounds_apart: u64) {
+fn note_servers(roll: &mut ZoneRoll, servers: &[String], own: bool, rounds_apart: u64, now: Now) {
     let parent = &roll.facts().parent;
     let known = parent.servers.iter().map(|server| &server.address);
     if known.eq(servers.iter()) && parent.own == own && parent.rounds_apart == rounds_apart {
         return;
     }
-    roll.record(Fact::ParentServers { servers: servers.to_vec(), own, rounds_apart }, Now::read());
+    roll.record(Fact::ParentServers { servers: servers.to_vec(), own, rounds_apart }, now);
 }
 
 /// Records what an address of the parent gave, where that is news.
-fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &DsSeen) {
-    let now = Now::read();
+fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &DsSeen, now: Now) {
     let facts = roll.facts();
     let (tags, unknown) = match_ds(apex, facts.keys.iter().map(|key| &key.public), &seen.ds);
     let ours = facts.keys.iter().filter(|key| tags.contains(&key.public.tag)).map(|key| key.id);

@@ -5,6 +5,7 @@
 use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::store::silence::ASKING;
+use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const WAIT_ALONE: Duration = Duration::from_secs(6);
 
 impl Mind {
     /// At a start: waits a little for the parents that are asked, so that most zones are in the first snapshot.
-    pub(super) fn wait_for_parents(&mut self) {
+    pub(super) fn wait_for_parents(&mut self, now: Now) {
         // Also where all was said by now: the zones still stand as they stood when it was asked.
         let waits = |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if reason.code == ASKING);
         if !self.world.zones.values().any(waits) {
@@ -28,36 +29,36 @@ impl Mind {
         };
         let has_others = self.world.zones.values().any(is_served);
         self.rolls.asker.wait(if has_others { WAIT_BESIDE } else { WAIT_ALONE });
-        self.go_on();
+        self.go_on(now);
     }
 
     /// A parent was asked: the zones below it go on.
-    pub(super) fn begin_asked(&mut self) {
-        self.go_on();
+    pub(super) fn begin_asked(&mut self, now: Now) {
+        self.go_on(now);
         self.note_goals();
-        self.publish();
+        self.publish(now);
     }
 
-    fn go_on(&mut self) {
+    fn go_on(&mut self, now: Now) {
         self.world.go_on(ASKING);
-        self.settle();
+        self.settle(now);
     }
 
     /// Before a publication: what will be published is kept.
-    pub(super) fn keep_past(&mut self) {
+    pub(super) fn keep_past(&mut self, now: Now) {
         let before = self.rolls.unkept();
         let kept = self.rolls.keep_past(&self.store);
-        let now = self.rolls.unkept();
+        let after = self.rolls.unkept();
         let mut changed: Vec<(Name, Keys)> = Vec::new();
         let is_stopped = |apex: &Name| matches!(self.world.zones[apex].keys, Keys::Silent(_));
         let known = |apex: &&Name| self.world.zones.contains_key(*apex);
-        for apex in now.iter().filter(known).filter(|apex| !is_stopped(apex)) {
+        for apex in after.iter().filter(known).filter(|apex| !is_stopped(apex)) {
             changed.push((apex.clone(), Keys::Silent(self.rolls.why_unkept(&self.store, apex))));
         }
-        let freed = before.iter().filter(|apex| !now.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
+        let freed = before.iter().filter(|apex| !after.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
         changed.extend(freed.map(|apex| (apex.clone(), Keys::Wanted)));
         if !changed.is_empty() {
-            self.set_keys(changed);
+            self.set_keys(changed, now);
         }
         let found = self.rolls.past_findings(&self.store);
         self.is_news |= !found.is_empty();

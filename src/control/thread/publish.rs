@@ -16,27 +16,33 @@ use crate::time::{Clocks, Now};
 use crate::world::zones::Keys;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
 
 impl Mind {
     /// Makes durable what must be, then swaps the snapshot.
-    pub(super) fn publish(&mut self) {
+    pub(super) fn publish(&mut self, now: Now) {
         self.disk_findings = self.keeper.keep(&self.world, &self.store, &self.config.keys);
         self.rolls.keep_only(|apex| self.world.zones.contains_key(apex));
-        self.renew_keys();
-        self.limit();
+        self.renew_keys(now);
+        self.limit(now);
         self.certs.keep_pasts(&self.store);
-        self.keep_past();
+        self.keep_past(now);
         self.version += 1;
         let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
         self.drop_previous();
         self.previous.push(self.slot.swap(snapshot));
-        self.note_published();
-        self.note_pools();
-        self.report();
+        self.is_unnoted = true;
+        self.report(now);
         // At a start, answers come first.
         if self.version > 1 {
-            self.keep_homes();
+            self.keep_homes(now);
+        }
+    }
+
+    /// What was published is noted from a later moment on: at this one caches may have it, and not before.
+    pub(super) fn note_publication(&mut self, now: Now) {
+        if std::mem::take(&mut self.is_unnoted) {
+            self.note_published(now);
+            self.note_pools(now);
         }
     }
 
@@ -46,23 +52,22 @@ impl Mind {
     }
 
     /// After a publication, which need not wait for it: what the next process must know.
-    pub(super) fn keep_homes(&mut self) {
+    pub(super) fn keep_homes(&mut self, now: Now) {
         if self.certs.join_next().is_some() {
             // A way that the disk refused: whoever is to go it stays where it was, and so does what is kept.
             self.certs.homes_are_kept = false;
             return;
         }
-        let faults =
-            self.keeper.keep_homes(&mut self.world, &self.store, &mut self.certs, &self.config.keys, Now::read());
+        let faults = self.keeper.keep_homes(&mut self.world, &self.store, &mut self.certs, &self.config.keys, now);
         self.certs.homes_are_kept = faults.is_empty();
         if !faults.is_empty() {
             self.disk_findings.extend(faults);
-            self.report();
+            self.report(now);
         }
     }
 
     /// Tells what stands now about the snapshot that answers.
-    pub(super) fn report(&mut self) {
+    pub(super) fn report(&mut self, now: Now) {
         let more = self
             .own_findings
             .iter()
@@ -71,13 +76,13 @@ impl Mind {
             .chain(&self.key_findings)
             .chain(&self.pool_findings);
         let more: Vec<Diagnostic> = more.cloned().chain(self.keeper.refused(&self.config.keys)).collect();
-        self.findings.update(&self.world, &more, Instant::now());
+        self.findings.update(&self.world, &more, now.steady);
         let last_scan = self.source.counts().last_success.0;
         let beside =
             Beside { findings: self.findings.shown(), frozen: self.frozen(), snapshot: self.version, last_scan };
         let view = View::new(&self.world, &self.view.load(), beside);
         self.view.store(Arc::new(view));
-        self.gauges();
+        self.gauges(now);
     }
 
     /// Zones that are served and signed with keys that are frozen: in doubt, or held by a person.
@@ -90,7 +95,7 @@ impl Mind {
         frozen.filter(|(apex, _)| is_loaded(apex)).map(|(apex, _)| apex.clone()).collect()
     }
 
-    fn gauges(&self) {
+    fn gauges(&self, now: Now) {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let view = self.view.load();
         let mut tenants = TenantGauges::default();
@@ -120,13 +125,13 @@ impl Mind {
             gauges.findings.clone_from(self.findings.counts());
             gauges.silent.clone_from(&view.silent);
         });
-        self.roll_gauges();
-        self.watch_gauges();
+        self.roll_gauges(now);
+        self.watch_gauges(now);
     }
 
     /// Shows how the keys of all zones stand.
-    pub(super) fn roll_gauges(&self) {
-        let clocks = self.clock.clocks(Now::read());
+    pub(super) fn roll_gauges(&self, now: Now) {
+        let clocks = self.clock.clocks(now);
         self.metrics.set(|all| {
             for (apex, zone) in &self.world.zones {
                 let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
@@ -142,17 +147,17 @@ impl Mind {
     }
 
     /// Shows how the pools stand.
-    pub(super) fn pool_gauges(&self) {
-        let clocks = self.clock.clocks(Now::read());
+    pub(super) fn pool_gauges(&self, now: Now) {
+        let clocks = self.clock.clocks(now);
         self.metrics.set(|all| {
             let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
             all.pools = lives.map(|(pool, life)| (pool.clone(), pool_gauge(life, clocks))).collect();
         });
     }
 
-    pub(super) fn watch_gauges(&self) {
+    pub(super) fn watch_gauges(&self, now: Now) {
         let counts = self.source.counts();
-        let lag = self.source.lag(Now::read()).as_secs_f64();
+        let lag = self.source.lag(now).as_secs_f64();
         self.metrics.set(|gauges| {
             gauges.watch = WatchGauges {
                 last_success: counts.last_success,

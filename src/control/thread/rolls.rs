@@ -38,47 +38,41 @@ impl Mind {
     }
 
     /// Takes the steps that are due, and asks for the looks that are.
-    pub(super) fn roll_on(&mut self) {
-        if self.rolls_next().is_none_or(|at| at > Instant::now()) {
-            self.tell_news();
-            return;
-        }
+    pub(super) fn roll_on(&mut self, now: Now) {
         for _ in 0..ROUNDS_MAX {
-            let due: Vec<Name> = self.due();
+            let due: Vec<Name> = self.due(now);
             let mut serving = Vec::new();
             for apex in due {
-                if let Some(keys) = self.advance(&apex) {
+                if let Some(keys) = self.advance(&apex, now) {
                     serving.push((apex, keys));
                 }
             }
             if serving.is_empty() {
                 break;
             }
-            self.set_keys(serving);
-            self.publish();
+            self.set_keys(serving, now);
+            self.publish(now);
         }
-        self.ask_looks();
-        self.tell_news();
+        self.ask_looks(now);
     }
 
-    fn due(&self) -> Vec<Name> {
-        let now = Instant::now();
-        self.rolls.zones.iter().filter(|(_, roll)| roll.due <= now).map(|(apex, _)| apex.clone()).collect()
+    fn due(&self, now: Now) -> Vec<Name> {
+        self.rolls.zones.iter().filter(|(_, roll)| roll.due <= now.steady).map(|(apex, _)| apex.clone()).collect()
     }
 
     /// Takes the steps of a zone that may be taken now, up to the first that is to be served: its keys from then on.
-    fn advance(&mut self, apex: &Name) -> Option<Keys> {
-        let turn = self.turn(apex);
+    fn advance(&mut self, apex: &Name, now: Now) -> Option<Keys> {
+        let turn = self.turn_of(apex, now);
         let zone = self.world.zones.get(apex)?;
         let way = InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() };
         let own_parent = parents::silent_parent(&self.world, zone);
         let (store, shift, snapshot) = (&self.store, self.rolls.shift, self.version + 1);
         let roll = self.rolls.zones.get_mut(apex)?;
         let around = Around { store, zone, shift, way, turn, own_parent, snapshot };
-        let keys = roll.advance(&around, self.clock.credited(), Now::read());
+        let keys = roll.advance(&around, self.clock.credited(), now);
         self.is_news = true;
         if keys.is_some() && matches!(roll.open_steps.last(), Some((Step::Remove(_), _))) {
-            self.next_turns();
+            self.next_turns(now);
         }
         keys
     }
@@ -95,16 +89,15 @@ impl Mind {
     }
 
     /// Before a publication: keys are those of the facts, also where the parent became ours meanwhile.
-    pub(super) fn renew_keys(&mut self) {
+    pub(super) fn renew_keys(&mut self, now: Now) {
         let renewed = self.rolls.renewed(&self.world.zones);
         if !renewed.is_empty() {
-            self.set_keys(renewed);
+            self.set_keys(renewed, now);
         }
     }
 
     /// After a publication: what was published, and when to look for it.
-    pub(super) fn note_published(&mut self) {
-        let now = Now::read();
+    pub(super) fn note_published(&mut self, now: Now) {
         for (apex, roll) in &mut self.rolls.zones {
             let zone = self.world.zones.get(apex);
             let is_silent = zone.is_some_and(|zone| parents::silent_parent(&self.world, zone).is_some());
@@ -119,8 +112,8 @@ impl Mind {
     }
 
     /// Asks for all looks that are due.
-    fn ask_looks(&mut self) {
-        let (now, Some(observer)) = (Now::read(), &self.observer) else { return };
+    fn ask_looks(&mut self, now: Now) {
+        let Some(observer) = &self.observer else { return };
         let mut asked = Vec::new();
         for (apex, roll) in &self.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
@@ -146,14 +139,13 @@ impl Mind {
     }
 
     /// Something was seen.
-    pub(super) fn seen(&mut self, apex: &Name, seen: Seen) {
-        let now = Now::read();
+    pub(super) fn seen(&mut self, apex: &Name, seen: Seen, now: Now) {
         let poll = self.world.zones.get(apex).map_or(0, |zone| zone.policy.parent_poll);
         let is_ours = self.world.zones.get(apex).is_some_and(|zone| zone.parent.is_some());
         let Some(roll) = self.rolls.zones.get_mut(apex) else { return };
         let mut is_ds_seen = false;
         match seen {
-            Seen::Own { through, outcome } => is_ds_seen = own_seen(apex, roll, through, outcome, self.version),
+            Seen::Own { through, outcome } => is_ds_seen = own_seen(apex, roll, through, outcome, self.version, now),
             // Those of pools have a way of their own.
             Seen::Pool { .. } => {}
             Seen::NotHere => roll.parent.asked(false, now),
@@ -161,8 +153,8 @@ impl Mind {
             Seen::OwnParent { through, .. } if through != roll.published => {
                 roll.parent.answered(Vec::new(), SETTLED, now)
             }
-            Seen::OwnParent { server, outcome, .. } => parents::own_parent_seen(apex, roll, server, outcome),
-            Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll),
+            Seen::OwnParent { server, outcome, .. } => parents::own_parent_seen(apex, roll, server, outcome, now),
+            Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll, now),
             Seen::Notified(told) => parents::told(apex, &told),
         }
         self.is_news = true;
@@ -172,11 +164,11 @@ impl Mind {
     }
 
     /// What stands against keys now; it is told where it changed.
-    pub(super) fn tell_news(&mut self) {
+    pub(super) fn tell_news(&mut self, now: Now) {
         if !std::mem::take(&mut self.is_news) {
             return;
         }
-        self.roll_gauges();
+        self.roll_gauges(now);
         let mut found = self.clock.findings(&self.config.keys);
         found.extend(self.rolls.past_findings(&self.store));
         found.extend(self.instance.finding());
@@ -189,14 +181,13 @@ impl Mind {
         }
         if found != self.key_findings || self.frozen() != self.view.load().frozen {
             self.key_findings = found;
-            self.report();
+            self.report(now);
         }
     }
 }
 
 /// What our addresses answered; true where a DS set that is wanted was seen for the first time.
-fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, outcome: OwnSeen, snapshot: u64) -> bool {
-    let now = Now::read();
+fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, outcome: OwnSeen, snapshot: u64, now: Now) -> bool {
     let seen = outcome.map(|facts| roll.served(facts.dnskey_ttl, facts.keys_expire, snapshot, now.signing));
     if !roll.own_seen(through, seen.map_err(|faults| faults.into_iter().map(|fault| fault.what).collect()), now) {
         return false;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 impl Mind {
     /// Does what the world wants, until it wants nothing more; true where something else is served of pools.
-    pub(super) fn settle(&mut self) -> bool {
-        let (now, before) = (Now::read(), Arc::clone(self.world.pools.records()));
+    pub(super) fn settle(&mut self, now: Now) -> bool {
+        let before = Arc::clone(self.world.pools.records());
         while let Some(want) = self.world.want() {
             self.act(want, now);
         }

@@ -17,55 +17,58 @@ use crate::roll::hosts::plan::is_next;
 use crate::roll::hosts::step::{permit_deploy, ready_at};
 use crate::roll::hosts::words;
 use crate::roll::life::Facts;
-use crate::time::{self, Now};
+use crate::time::Now;
 use serde::Serialize;
 use std::sync::mpsc::Sender;
-use std::time::Instant;
 
 /// Why a command ends without what it asked for: exit code, and what to say.
 pub(super) type Ended = (u8, String);
 
 impl Mind {
     /// Answers a command about pools.
-    pub(super) fn pool_request(&mut self, asked: PoolRequest, reply: &Sender<Line>) {
+    pub(super) fn pool_request(&mut self, asked: PoolRequest, reply: &Sender<Line>, now: Now) {
         match asked {
-            PoolRequest::Show { pool } => end(self.pool_show(&pool, reply), reply),
+            PoolRequest::Show { pool } => end(self.pool_show(&pool, reply, now), reply),
             // The look itself ends the command.
-            PoolRequest::Look { pool } => self.pool_look(&pool, reply).unwrap_or_else(|ended| end(Err(ended), reply)),
+            PoolRequest::Look { pool } => {
+                self.pool_look(&pool, reply, now).unwrap_or_else(|ended| end(Err(ended), reply))
+            }
         }
     }
 
     /// Answers a command about hosts' keys and certificates.
-    pub(super) fn cert_request(&mut self, asked: CertRequest, reply: &Sender<Line>) {
+    pub(super) fn cert_request(&mut self, asked: CertRequest, reply: &Sender<Line>, now: Now) {
         let done = match asked {
-            CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply),
+            CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply, now),
             CertRequest::Plan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
-                let clocks = mind.clock.clocks(Now::read());
+                let clocks = mind.clock.clocks(now);
                 let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
                 send(reply, &cert_plan(&life.state(pool), &plan, &conditions, days, clocks));
             }),
             CertRequest::Csr { pool, kind, names, self_signed } => {
-                self.cert_csr(&pool, kind.as_deref(), names, self_signed, reply)
+                self.cert_csr(&pool, kind.as_deref(), names, self_signed, reply, now)
             }
-            CertRequest::Stage { pool, key, dry_run } => self.cert_stage(&pool, &key.0, dry_run, reply),
+            CertRequest::Stage { pool, key, dry_run } => self.cert_stage(&pool, &key.0, dry_run, reply, now),
             CertRequest::Permit { pool, spki, emergency, dry_run } => {
                 let caution = if emergency { Caution::Ttl } else { Caution::Expiry };
-                self.cert_permit(&pool, &spki, caution, dry_run, reply)
+                self.cert_permit(&pool, &spki, caution, dry_run, reply, now)
             }
-            CertRequest::Adopt { pool, spki, reason, dry_run } => self.cert_adopt(&pool, &spki, reason, dry_run, reply),
+            CertRequest::Adopt { pool, spki, reason, dry_run } => {
+                self.cert_adopt(&pool, &spki, reason, dry_run, reply, now)
+            }
             CertRequest::Drop { pool, spki, emergency, back, reason, dry_run } => {
                 let fact = |spki| match back {
                     true => Fact::KeyTakenBack { spki },
                     false => Fact::KeyGivenUp { spki, emergency, reason: reason.clone() },
                 };
                 let known = self.key_of(&pool, &spki);
-                known.and_then(|spki| self.cert_drop(&pool, spki, fact(spki), dry_run, reply))
+                known.and_then(|spki| self.cert_drop(&pool, spki, fact(spki), dry_run, reply, now))
             }
             CertRequest::Resume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
-                self.cert_begin_again(&pool, &reason, dry_run, reply)
+                self.cert_begin_again(&pool, &reason, dry_run, reply, now)
             }
             CertRequest::Resume { pool, reason, dry_run } => {
-                self.cert_record(&pool, Fact::Resumed { reason }, dry_run, reply)
+                self.cert_record(&pool, Fact::Resumed { reason }, dry_run, reply, now)
             }
         };
         end(done, reply);
@@ -82,31 +85,38 @@ impl Mind {
             .ok_or_else(|| (1, format!("there is no pool `{pool}` here: {}", self.world.pools.help_for(pool))))
     }
 
-    fn cert_status(&self, pool: Option<&str>, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn cert_status(&self, pool: Option<&str>, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         let closed = self.certs.broken.keys().filter(|name| pool.is_none_or(|pool| pool == *name));
-        closed.clone().filter_map(|name| self.closed_info(name)).for_each(|info| send(reply, &info));
+        closed.clone().filter_map(|name| self.closed_info(name, now)).for_each(|info| send(reply, &info));
         if pool.is_some() && closed.count() > 0 {
             return Ok(());
         }
-        self.each_pool(pool, |mind, pool, life| send(reply, &mind.cert_info(pool, life)))
+        self.each_pool(pool, |mind, pool, life| send(reply, &mind.cert_info(pool, life, now)))
     }
 
     /// A pool whose journal cannot be used.
-    fn closed_info(&self, pool: &str) -> Option<CertInfo> {
+    fn closed_info(&self, pool: &str, now: Now) -> Option<CertInfo> {
         let closed = self.certs.broken.get(pool)?;
-        Some(closed.info(pool, self.certs.past(pool), self.version, self.tenants_of(pool), time::wall()))
+        Some(closed.info(pool, self.certs.past(pool), self.version, self.tenants_of(pool), now.wall))
     }
 
     /// A person says that the past of a pool whose journal cannot be used is known.
-    fn cert_begin_again(&mut self, pool: &str, reason: &str, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn cert_begin_again(
+        &mut self,
+        pool: &str,
+        reason: &str,
+        dry_run: bool,
+        reply: &Sender<Line>,
+        now: Now,
+    ) -> Result<(), Ended> {
         if dry_run {
-            self.closed_info(pool).iter().for_each(|info| send(reply, info));
+            self.closed_info(pool, now).iter().for_each(|info| send(reply, info));
             return Ok(());
         }
-        self.certs.begin_again(&self.store, pool, reason, Now::read())?;
-        self.serve_pools(true);
-        self.pool_changed(pool);
-        send(reply, &self.cert_info(pool, self.life(pool)?));
+        self.certs.begin_again(&self.store, pool, reason, now)?;
+        self.serve_pools(true, now);
+        self.pool_changed(pool, now);
+        send(reply, &self.cert_info(pool, self.life(pool)?, now));
         Ok(())
     }
 
@@ -120,8 +130,8 @@ impl Mind {
         Ok(())
     }
 
-    pub(super) fn cert_info(&self, pool: &str, life: &PoolLife) -> CertInfo {
-        let clocks = self.clock.clocks(Now::read());
+    pub(super) fn cert_info(&self, pool: &str, life: &PoolLife, now: Now) -> CertInfo {
+        let clocks = self.clock.clocks(now);
         let names = self.names_for(pool);
         let clock = self.clock.doubt().unwrap_or_default();
         let plan = life.decide(self.clock.doubt().map(str::to_owned), clocks.signing);
@@ -130,20 +140,20 @@ impl Mind {
         cert_info(&life.state(pool), &plan, &around)
     }
 
-    fn pool_show(&self, pool: &str, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn pool_show(&self, pool: &str, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         let view = self.view.load();
         let found = view.pools.iter().find(|info| info.pool == pool);
         let mut info = found.cloned().ok_or_else(|| (1, format!("there is no pool `{pool}` here")))?;
-        info.life = self.life(pool).ok().map(|life| self.cert_info(pool, life));
+        info.life = self.life(pool).ok().map(|life| self.cert_info(pool, life, now));
         send(reply, &info);
         let is_bad = !info.reasons.is_empty();
         if is_bad { Err((1, String::new())) } else { Ok(()) }
     }
 
     /// Its hosts are looked at now; the answer comes when that is done.
-    fn pool_look(&mut self, pool: &str, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn pool_look(&mut self, pool: &str, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         self.life(pool)?;
-        let now = Instant::now();
+        let now = now.steady;
         let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
         if !life.policy.probed {
             let why =
@@ -158,13 +168,13 @@ impl Mind {
     }
 
     /// The hosts of a pool were looked at: whoever waits for that is told.
-    pub(crate) fn end_looks(&mut self, pool: &str) {
+    pub(crate) fn end_looks(&mut self, pool: &str, now: Now) {
         let (ended, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.look_waits).into_iter().partition(|(waits, _)| waits == pool);
         self.look_waits = waiting;
         let Some(life) = self.certs.lives.get(pool) else { return };
         for (_, reply) in ended {
-            let hosts = hosts(&life.seen(), self.clock.clocks(Now::read()));
+            let hosts = hosts(&life.seen(), self.clock.clocks(now));
             hosts.iter().for_each(|host| send(&reply, host));
             let exit = u8::from(hosts.iter().any(|host| !host.matches));
             let _ = reply.send(Line::End { exit, message: String::new() });
@@ -182,16 +192,22 @@ impl Mind {
         }
     }
 
-    fn cert_record(&mut self, pool: &str, fact: Fact, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
-        self.take_fact(pool, fact, dry_run)?;
-        send(reply, &self.cert_info(pool, self.life(pool)?));
+    fn cert_record(
+        &mut self,
+        pool: &str,
+        fact: Fact,
+        dry_run: bool,
+        reply: &Sender<Line>,
+        now: Now,
+    ) -> Result<(), Ended> {
+        self.take_fact(pool, fact, dry_run, now)?;
+        send(reply, &self.cert_info(pool, self.life(pool)?, now));
         Ok(())
     }
 
     /// Records what somebody wants of a pool, and goes on from there; a dry run only tries.
-    pub(super) fn take_fact(&mut self, pool: &str, fact: Fact, dry_run: bool) -> Result<(), Ended> {
+    pub(super) fn take_fact(&mut self, pool: &str, fact: Fact, dry_run: bool, now: Now) -> Result<(), Ended> {
         self.life(pool)?;
-        let now = Now::read();
         let mut facts = self.life(pool)?.facts().clone();
         facts.take(&fact, now.signing).map_err(|reason| (4, reason))?;
         if !dry_run {
@@ -199,17 +215,17 @@ impl Mind {
             if !life.record(fact, now) {
                 return Err((1, life.unrecorded()));
             }
-            self.pool_changed(pool);
+            self.pool_changed(pool, now);
         }
         Ok(())
     }
 
     /// Something about a pool was recorded: its steps are taken, and what is served follows.
-    pub(super) fn pool_changed(&mut self, pool: &str) {
-        self.certs.advance(&self.store, pool, Now::read());
-        self.serve_pools(false);
+    pub(super) fn pool_changed(&mut self, pool: &str, now: Now) {
+        self.certs.advance(&self.store, pool, now);
+        self.serve_pools(false, now);
         self.is_pool_news = true;
-        self.tell_pools();
+        self.tell_pools(now);
     }
 
     fn cert_csr(
@@ -219,6 +235,7 @@ impl Mind {
         names: Vec<String>,
         self_signed: Option<u32>,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
         let life = self.life(pool)?;
         let kind = kind.map(|word| KeyKind::of_word(word).ok_or_else(|| (2, format!("there is no kind `{word}`"))));
@@ -247,7 +264,7 @@ impl Mind {
         let private = self.store.pool_key(pool, &key.file, key.spki).map_err(|fault| (1, fault.to_string()))?;
         let pem = match self_signed {
             None => private.csr(&names),
-            Some(days) => private.self_signed(&names, time::wall().before(3600), days),
+            Some(days) => private.self_signed(&names, now.wall.before(3600), days),
         };
         let ready_at = ready_at(life.facts(), key.spki, Caution::Expiry, &life.policy);
         send(
@@ -258,13 +275,20 @@ impl Mind {
                 kind: private.kind().into(),
                 names,
                 pem: pem.map_err(|fault| (1, fault.to_string()))?,
-                ready_at: ready_at.map(|at| self.clock.clocks(Now::read()).by_wall(at.after(1)).0),
+                ready_at: ready_at.map(|at| self.clock.clocks(now).by_wall(at.after(1)).0),
             },
         );
         Ok(())
     }
 
-    fn cert_stage(&mut self, pool: &str, pem: &str, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn cert_stage(
+        &mut self,
+        pool: &str,
+        pem: &str,
+        dry_run: bool,
+        reply: &Sender<Line>,
+        now: Now,
+    ) -> Result<(), Ended> {
         let key = PrivateKey::parse_pem(pem.as_bytes()).map_err(|fault| (1, format!("the key: {fault}")))?;
         let life = self.life(pool)?;
         if let Some(known) =
@@ -275,10 +299,10 @@ impl Mind {
         }
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
-            stage(life, &self.store, &key, Now::read()).map_err(|reason| (1, reason))?;
-            self.pool_changed(pool);
+            stage(life, &self.store, &key, now).map_err(|reason| (1, reason))?;
+            self.pool_changed(pool, now);
         }
-        send(reply, &self.cert_info(pool, self.life(pool)?));
+        send(reply, &self.cert_info(pool, self.life(pool)?, now));
         Ok(())
     }
 
@@ -290,10 +314,11 @@ impl Mind {
         caution: Caution,
         dry_run: bool,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
         let spki = self.key_of(pool, spki)?;
         self.is_pool_news |= self.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
-        let at = Now::read();
+        let at = now;
         let (clocks, life) = (self.clock.clocks(at), self.life(pool)?);
         let now = clocks.signing;
         let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
@@ -334,9 +359,9 @@ impl Mind {
     }
 
     /// What our own addresses answered for a pool.
-    pub(crate) fn wire_seen(&mut self, seen: crate::observe::observer::Seen) {
+    pub(crate) fn wire_seen(&mut self, seen: crate::observe::observer::Seen, now: Now) {
         if let crate::observe::observer::Seen::Pool { pool, through, outcome } = seen {
-            self.pool_seen(&pool, through, outcome);
+            self.pool_seen(&pool, through, outcome, now);
         }
     }
 }

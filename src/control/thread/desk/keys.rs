@@ -20,7 +20,7 @@ use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::plan;
 use crate::roll::zone::words;
-use crate::time::{self, Now};
+use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
 use serde::Serialize;
 use std::sync::mpsc::Sender;
@@ -37,6 +37,15 @@ enum Report<'a> {
     Plan { days: u64, with: Option<&'a ZoneFacts> },
 }
 
+/// What `keys import` brings in.
+struct Brought<'a> {
+    keys: &'a [ImportedKey],
+    /// How long caches may hold what the server of before served.
+    from: Limits,
+    /// Why the zone is held from the beginning, where it is.
+    hold: Option<String>,
+}
+
 /// What an operator ends by `keys resume`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
@@ -48,29 +57,29 @@ enum Ends {
 
 impl Mind {
     /// Answers a command about keys.
-    pub(super) fn keys_request(&mut self, asked: KeysRequest, reply: &Sender<Line>) {
+    pub(super) fn keys_request(&mut self, asked: KeysRequest, reply: &Sender<Line>, now: Now) {
         let done = match asked {
-            KeysRequest::Status { zone } => self.report_all(zone.as_deref(), &Report::Info, reply),
+            KeysRequest::Status { zone } => self.report_all(zone.as_deref(), &Report::Info, reply, now),
             KeysRequest::Plan { zone, days } => {
-                self.report_all(zone.as_deref(), &Report::Plan { days, with: None }, reply)
+                self.report_all(zone.as_deref(), &Report::Plan { days, with: None }, reply, now)
             }
-            KeysRequest::Roll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply),
-            KeysRequest::Hold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply),
+            KeysRequest::Roll { zone, roll, dry_run } => self.roll(&zone, &roll, dry_run, reply, now),
+            KeysRequest::Hold { zone, reason, dry_run } => self.mark(&zone, Fact::Held { reason }, dry_run, reply, now),
             KeysRequest::Resume { zone, reason, silence: Some(end), dry_run, .. } => {
-                self.end_one_silence(&zone, end, reason, dry_run, reply)
+                self.end_one_silence(&zone, end, reason, dry_run, reply, now)
             }
             KeysRequest::Resume { zone, reason: _, clock: true, overrule, dry_run, .. } => {
                 let against = if overrule { Against::Overruled } else { Against::Heeded };
-                self.resume_clock(&zone, against, dry_run, reply)
+                self.resume_clock(&zone, against, dry_run, reply, now)
             }
             KeysRequest::Resume { zone, reason, doubt, dry_run, .. } => {
                 let ends = if doubt { Ends::Doubt } else { Ends::HoldFirst };
-                self.resume(&zone, reason, ends, dry_run, reply)
+                self.resume(&zone, reason, ends, dry_run, reply, now)
             }
-            KeysRequest::Lead(asked) => self.lead(&asked.reason, asked.dry_run).map(|info| item(&info, reply)),
+            KeysRequest::Lead(asked) => self.lead(&asked.reason, asked.dry_run, now).map(|info| item(&info, reply)),
             KeysRequest::Import { zone, keys, ttl, life, hold, dry_run } => {
                 let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
-                self.import(&zone, &keys, from, hold, dry_run, reply)
+                self.import(&zone, Brought { keys: &keys, from, hold }, dry_run, reply, now)
             }
         };
         let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
@@ -83,25 +92,24 @@ impl Mind {
             .ok_or_else(|| (1, format!("there is no zone {zone} here")))
     }
 
-    fn report_all(&self, zone: Option<&str>, report: &Report<'_>, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn report_all(&self, zone: Option<&str>, report: &Report<'_>, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         let one = zone.map(|zone| self.apex(zone)).transpose()?;
         for (apex, zone) in &self.world.zones {
             let is_wanted = one.as_ref().map_or(zone.signed || self.rolls.zones.contains_key(apex), |one| one == apex);
             if is_wanted {
-                self.describe(zone, report, reply);
+                self.describe(zone, report, reply, now);
             }
         }
         Ok(())
     }
 
-    fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>) {
+    fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>, now: Now) {
         let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Silent(_)));
         let Some(roll) = roll else {
-            let ill =
-                |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, what, fix, time::wall());
+            let ill = |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, what, fix, now.wall);
             let info = match &zone.keys {
                 Keys::Silent(reason) => ill(&reason.message, &reason.help),
-                Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, time::wall()),
+                Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, now.wall),
                 Keys::Wanted | Keys::Loaded(_) => match &zone.covered {
                     Some(why) => KeysInfo { state: KeysStanding::Waiting, ..ill(&why.message, &why.help) },
                     None => ill("it has no keys before it has content", "mend its master file"),
@@ -118,16 +126,16 @@ impl Mind {
             };
         };
         match report {
-            Report::Info => self.about(zone, roll, roll.facts(), |about| item(&keys_info(about), reply)),
+            Report::Info => self.about(zone, roll, roll.facts(), |about| item(&keys_info(about), reply), now),
             Report::Plan { days, with } => {
                 let facts = with.unwrap_or(roll.facts());
-                self.about(zone, roll, facts, |about| item(&keys_plan(about, *days), reply));
+                self.about(zone, roll, facts, |about| item(&keys_plan(about, *days), reply), now);
             }
         }
     }
 
-    fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>)) {
-        let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks(Now::read()));
+    fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>), now: Now) {
+        let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks(now));
         let own_parent = silent_parent(&self.world, zone);
         let conditions = Conditions { own_parent, ..roll.conditions(self.in_the_way()) };
         let plan = plan(facts, &policy, &conditions, clocks.signing);
@@ -144,27 +152,34 @@ impl Mind {
         });
     }
 
-    fn roll(&mut self, zone: &str, asked: &RollAsked, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn roll(
+        &mut self,
+        zone: &str,
+        asked: &RollAsked,
+        dry_run: bool,
+        reply: &Sender<Line>,
+        now: Now,
+    ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
         let (state, roll) = self.keys_of(&apex)?;
-        let now = time::now();
+        let at = now.signing;
         let facts = match asked.insecure {
             true => {
                 let text = apex.to_string();
                 let unsigned_wanted = !self.config.zone_settings(text.trim_end_matches('.')).signed;
-                insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), now)
+                insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), at)
             }
             false => {
-                roll_request(roll.facts(), &roll_policy(&state.policy), &roll.conditions(self.in_the_way()), asked, now)
+                roll_request(roll.facts(), &roll_policy(&state.policy), &roll.conditions(self.in_the_way()), asked, at)
             }
         };
-        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks(Now::read()))))?;
-        let then = after(roll.facts(), &facts, now).map_err(|why| (4, why))?;
+        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks(now))))?;
+        let then = after(roll.facts(), &facts, at).map_err(|why| (4, why))?;
         if !dry_run {
-            self.record(&apex, facts)?;
+            self.record(&apex, facts, now)?;
         }
         let state = self.world.zones.get(&apex).ok_or((1, String::new()))?;
-        self.describe(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply);
+        self.describe(state, &Report::Plan { days: ROLL_DAYS, with: Some(&then) }, reply, now);
         Ok(())
     }
 
@@ -177,23 +192,23 @@ impl Mind {
         })
     }
 
-    fn record(&mut self, apex: &Name, facts: Vec<Fact>) -> Result<(), Ended> {
+    fn record(&mut self, apex: &Name, facts: Vec<Fact>, now: Now) -> Result<(), Ended> {
         let roll = self.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
         for fact in facts {
             tracing::info!(ZONE = %apex, "recorded by command: {}", words::by_command(roll.facts(), &fact));
-            if !roll.record(fact, Now::read()) {
+            if !roll.record(fact, now) {
                 return Err((1, format!("nothing could be recorded: {}", roll.unrecorded())));
             }
         }
         Ok(())
     }
 
-    fn mark(&mut self, zone: &str, fact: Fact, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn mark(&mut self, zone: &str, fact: Fact, dry_run: bool, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
         let (state, roll) = self.keys_of(&apex)?;
-        let then = after(roll.facts(), std::slice::from_ref(&fact), time::now()).map_err(|why| (4, why))?;
-        self.about(state, roll, &then, |about| item(&keys_info(about), reply));
-        if dry_run { Ok(()) } else { self.record(&apex, vec![fact]) }
+        let then = after(roll.facts(), std::slice::from_ref(&fact), now.signing).map_err(|why| (4, why))?;
+        self.about(state, roll, &then, |about| item(&keys_info(about), reply), now);
+        if dry_run { Ok(()) } else { self.record(&apex, vec![fact], now) }
     }
 
     /// Ends what is named, and nothing else: the doubt of the clock, the doubt about the past, or the hold; where none is
@@ -205,6 +220,7 @@ impl Mind {
         ends: Ends,
         dry_run: bool,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
         let (_, roll) = self.keys_of(&apex)?;
@@ -217,15 +233,22 @@ impl Mind {
             }
             (true, false) | (false, _) => Fact::Resumed { reason },
         };
-        self.mark(zone, fact, dry_run, reply)
+        self.mark(zone, fact, dry_run, reply, now)
     }
 
     /// The clock's doubt ends for all zones, and no hold or doubt of any.
-    fn resume_clock(&mut self, zone: &str, against: Against, dry_run: bool, reply: &Sender<Line>) -> Result<(), Ended> {
+    fn resume_clock(
+        &mut self,
+        zone: &str,
+        against: Against,
+        dry_run: bool,
+        reply: &Sender<Line>,
+        now: Now,
+    ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
-        self.confirm_clock(against, dry_run)?;
+        self.confirm_clock(against, dry_run, now)?;
         let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
-        self.describe(zone, &Report::Info, reply);
+        self.describe(zone, &Report::Info, reply, now);
         Ok(())
     }
 
@@ -236,11 +259,12 @@ impl Mind {
         reason: String,
         dry_run: bool,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
-        self.end_silence(&apex, end, reason, dry_run)?;
+        self.end_silence(&apex, end, reason, dry_run, now)?;
         let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
-        self.describe(zone, &Report::Info, reply);
+        self.describe(zone, &Report::Info, reply, now);
         Ok(())
     }
 
@@ -248,12 +272,12 @@ impl Mind {
     fn import(
         &mut self,
         zone: &str,
-        keys: &[ImportedKey],
-        from: Limits,
-        hold: Option<String>,
+        brought: Brought<'_>,
         dry_run: bool,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
+        let Brought { keys, from, hold } = brought;
         let apex = Name::parse(zone.trim_end_matches('.'), ROOT).map(|name| name.to_lower());
         let apex = apex.map_err(|fault| (1, format!("`{zone}` is not a zone: {fault}")))?;
         let imports = import::read(&apex, keys).map_err(|fault| match &fault {
@@ -267,25 +291,25 @@ impl Mind {
         if let Some(reason) = self.clock.silence(&self.config.keys) {
             return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));
         }
-        let now = time::now();
+        let at = now.signing;
         let held = hold.map(|reason| Fact::Held { reason });
         let facts = match dry_run {
             true => {
-                let mut facts = self.store.import_facts(&apex, &imports, from, now).map_err(refused)?;
-                let fits = held.iter().try_for_each(|fact| facts.take(fact, now).map(drop));
+                let mut facts = self.store.import_facts(&apex, &imports, from, at).map_err(refused)?;
+                let fits = held.iter().try_for_each(|fact| facts.take(fact, at).map(drop));
                 fits.map_err(|why| (4, why))?;
                 facts
             }
             false => {
-                let mut loaded = self.store.import(&apex, imports, from, now).map_err(refused)?;
+                let mut loaded = self.store.import(&apex, imports, from, at).map_err(refused)?;
                 // Before its file is there, so that no step can come first.
                 let unrecorded = |fault: &dyn std::fmt::Display| {
                     (1, format!("the keys of {apex} are in, but it is not held: {fault}"))
                 };
-                let done = held.into_iter().try_for_each(|fact| loaded.journal.append(fact, now).map(drop));
+                let done = held.into_iter().try_for_each(|fact| loaded.journal.append(fact, at).map(drop));
                 done.map_err(|fault| unrecorded(&fault))?;
                 let facts = loaded.journal.facts().clone();
-                self.rolls.take_in(&apex, loaded, Now::read());
+                self.rolls.take_in(&apex, loaded, now);
                 facts
             }
         };
@@ -293,7 +317,7 @@ impl Mind {
         let parent_is_ours = self.world.zones.get(&apex).is_some_and(|zone| zone.parent.is_some());
         let policy = self.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
         let wanted = roll_policy(&policy);
-        let plan = plan(&facts, &wanted, &crate::roll::zone::Conditions::default(), now);
+        let plan = plan(&facts, &wanted, &crate::roll::zone::Conditions::default(), at);
         item(
             &keys_info(&About {
                 apex: &apex,
@@ -304,21 +328,21 @@ impl Mind {
                 snapshot: self.version,
                 clock: self.clock.words(),
                 faults: &[],
-                clocks: self.clock.clocks(Now::read()),
+                clocks: self.clock.clocks(now),
             }),
             reply,
         );
         if !dry_run {
             tracing::info!(ZONE = %apex, "keys of another server were brought in");
-            self.serve_imported(&apex);
+            self.serve_imported(&apex, now);
         }
         Ok(())
     }
 
-    fn serve_imported(&mut self, apex: &Name) {
-        self.set_keys(vec![(apex.clone(), Keys::Wanted)]);
+    fn serve_imported(&mut self, apex: &Name, now: Now) {
+        self.set_keys(vec![(apex.clone(), Keys::Wanted)], now);
         self.note_goals();
-        self.publish();
+        self.publish(now);
     }
 }
 

@@ -5,7 +5,8 @@
 use crate::control::life::InTheWay;
 use crate::control::thread::Mind;
 use crate::protocol::LeadInfo;
-use std::time::{Duration, Instant};
+use crate::time::Now;
+use std::time::Duration;
 
 /// How often the sign of life of another server is looked for, at most: before whatever is done, so that of two servers the
 /// one that led takes no further step.
@@ -18,16 +19,15 @@ impl Mind {
     }
 
     /// Looks for another server that uses the folder.
-    pub(crate) fn look_for_others(&mut self) {
-        let now = Instant::now();
-        if self.beat_at.is_some_and(|at| at > now) {
+    pub(crate) fn look_for_others(&mut self, now: Now) {
+        if self.beat_at.is_some_and(|at| at > now.steady) {
             return;
         }
-        self.beat_at = Some(now + LOOK_EVERY);
-        if self.instance.beat(now) {
-            self.take_leader();
+        self.beat_at = Some(now.steady + LOOK_EVERY);
+        if self.instance.beat(now.steady) {
+            self.take_leader(now);
             if self.instance.elsewhere().is_none() {
-                self.lead_on();
+                self.lead_on(now);
             }
         }
     }
@@ -36,40 +36,40 @@ impl Mind {
     ///
     /// # Errors
     /// Exit code and reason.
-    pub(super) fn lead(&mut self, reason: &str, dry_run: bool) -> Result<LeadInfo, (u8, String)> {
+    pub(super) fn lead(&mut self, reason: &str, dry_run: bool, now: Now) -> Result<LeadInfo, (u8, String)> {
         let before = self.instance.elsewhere().unwrap_or_default().to_owned();
         if before.is_empty() || dry_run {
             return Ok(LeadInfo { leads: before.is_empty(), before, restart: false });
         }
-        let lead = self.instance.lead(Instant::now());
+        let lead = self.instance.lead(now.steady);
         let restart = lead.map_err(|why| (1, format!("that this server leads could not be recorded: {why}")))?;
         let from = if restart { "its next start" } else { "now" };
         tracing::warn!("this server leads from {from} on, by a person's word: {reason}");
-        self.take_leader();
+        self.take_leader(now);
         if restart {
             return Ok(LeadInfo { before, leads: false, restart });
         }
-        self.lead_on();
+        self.lead_on(now);
         Ok(LeadInfo { before, leads: true, restart })
     }
 
     /// Whatever waited for this server to lead goes on.
-    fn lead_on(&mut self) {
+    fn lead_on(&mut self, now: Now) {
         self.world.thaw();
-        self.settle();
+        self.settle(now);
         self.note_goals();
-        self.publish();
+        self.publish(now);
     }
 
     /// Whether this server leads has changed.
-    fn take_leader(&mut self) {
+    fn take_leader(&mut self, now: Now) {
         if let Some(finding) = self.instance.finding() {
             tracing::error!("{}", finding.one_line());
         }
         self.rolls.elsewhere = self.instance.finding();
         self.clock.may_keep(self.instance.may_write());
-        self.rolls.zones.values_mut().for_each(|roll| roll.due = Instant::now());
-        self.certs.lives.values_mut().for_each(|life| life.due = Instant::now());
+        self.rolls.zones.values_mut().for_each(|roll| roll.due = now.steady);
+        self.certs.lives.values_mut().for_each(|life| life.due = now.steady);
         self.is_news = true;
     }
 }

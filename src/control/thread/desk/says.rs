@@ -14,7 +14,7 @@ use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::plan::{Blocker, is_disowned, is_ours};
 use crate::roll::hosts::sights::has_room;
 use crate::roll::hosts::{UNNAMED_MAX, words};
-use crate::time::{self, Now};
+use crate::time::Now;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc::Sender;
@@ -33,11 +33,11 @@ impl Mind {
         reason: String,
         dry_run: bool,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
-        let now = Now::read();
         let life = self.life(pool)?;
-        let spki: Spki = key.parse().map_err(|reason| (2, format!("`--key`: {reason}{}", like(life, key))))?;
-        let kind = adoptable(life, spki).map_err(|why| (4, format!("pool `{pool}`: {why}")))?;
+        let spki: Spki = key.parse().map_err(|reason| (2, format!("`--key`: {reason}{}", like(life, key, now))))?;
+        let kind = adoptable(life, spki, now).map_err(|why| (4, format!("pool `{pool}`: {why}")))?;
         if !dry_run {
             let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             let fact = Fact::KeyAdopted { spki, kind, origin: Origin::Adopted, reason };
@@ -46,9 +46,9 @@ impl Mind {
             }
             tracing::info!(POOL = pool, KEY = %spki, "an operator says that it is one of the pool's");
             life.look_back(now);
-            self.pool_changed(pool);
+            self.pool_changed(pool, now);
         }
-        send(reply, &self.cert_info(pool, self.life(pool)?));
+        send(reply, &self.cert_info(pool, self.life(pool)?, now));
         Ok(())
     }
 
@@ -60,14 +60,15 @@ impl Mind {
         fact: Fact,
         dry_run: bool,
         reply: &Sender<Line>,
+        now: Now,
     ) -> Result<(), Ended> {
         let is_back = matches!(fact, Fact::KeyTakenBack { .. });
-        let notes = if is_back { Vec::new() } else { self.losers(pool, spki) };
-        self.take_fact(pool, fact, dry_run)?;
+        let notes = if is_back { Vec::new() } else { self.losers(pool, spki, now) };
+        self.take_fact(pool, fact, dry_run, now)?;
         let life = self.life(pool)?;
         let served = life.facts().key(spki).filter(|key| key.is_served() && !is_back);
         let waits = served.is_some_and(|key| !is_disowned(key, &life.wanted));
-        let mut info = CertInfo { notes, ..self.cert_info(pool, life) };
+        let mut info = CertInfo { notes, ..self.cert_info(pool, life, now) };
         if waits && life.wanted.names(spki) {
             info.notes.push("pools.toml names this key still: its TLSA stays until that ends".to_owned());
         }
@@ -76,9 +77,9 @@ impl Mind {
     }
 
     /// Tenants whose own hosts show a key, in words: mail to them waits where DANE is honoured, once its TLSA goes.
-    fn losers(&self, pool: &str, spki: Spki) -> Vec<String> {
+    fn losers(&self, pool: &str, spki: Spki, now: Now) -> Vec<String> {
         let Some(life) = self.certs.lives.get(pool) else { return Vec::new() };
-        let addresses = life.seen().apart_with(spki, time::now());
+        let addresses = life.seen().apart_with(spki, now.signing);
         let tell = |(address, tenants): (IpAddr, Vec<Whose>)| {
             let tenants = some(&tenants);
             format!(
@@ -90,8 +91,8 @@ impl Mind {
 
     /// What stands against tenants whose own hosts show none of the keys that they have TLSA of. Whose they are is looked for
     /// where what such hosts show has changed.
-    pub(crate) fn strange_tenants(&mut self) -> Vec<Diagnostic> {
-        let now = time::now();
+    pub(crate) fn strange_tenants(&mut self, now: Now) -> Vec<Diagnostic> {
+        let now = now.signing;
         let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
         let strange: BTreeMap<String, BTreeMap<IpAddr, Spki>> = lives
             .map(|(pool, life)| (pool.clone(), life.seen().strange_apart(now)))
@@ -153,8 +154,8 @@ pub(super) struct Whose {
 }
 
 /// Whether a key may be said to be the pool's, by what its hosts show: its kind.
-fn adoptable(life: &PoolLife, spki: Spki) -> Result<KeyKind, String> {
-    let (facts, now) = (life.facts(), time::now());
+fn adoptable(life: &PoolLife, spki: Spki, now: Now) -> Result<KeyKind, String> {
+    let (facts, now) = (life.facts(), now.signing);
     let name = words::key(facts, spki);
     if !life.policy.probed {
         return Err("its hosts are not looked at, so nobody sees what they show: name the key in pools.toml".to_owned());
@@ -189,9 +190,9 @@ fn adoptable(life: &PoolLife, spki: Spki) -> Result<KeyKind, String> {
 }
 
 /// Keys that begin as what was written; a digest counts whole only, since who is on the way could make one that begins so.
-fn like(life: &PoolLife, written: &str) -> String {
+fn like(life: &PoolLife, written: &str, now: Now) -> String {
     let written = written.trim().to_ascii_lowercase();
-    let shown = life.seen().strangers(time::now()).into_keys().chain(life.facts().keys.iter().map(|key| key.spki));
+    let shown = life.seen().strangers(now.signing).into_keys().chain(life.facts().keys.iter().map(|key| key.spki));
     let mut like: Vec<String> =
         shown.map(|spki| spki.to_string()).filter(|spki| !written.is_empty() && spki.starts_with(&written)).collect();
     like.sort();

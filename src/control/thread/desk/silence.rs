@@ -7,6 +7,7 @@ use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::protocol::SilenceEnd;
 use crate::store::silence::{OLD_COPY, WITHOUT_KEYS};
+use crate::time::Now;
 use crate::world::zones::Keys;
 
 impl Mind {
@@ -20,6 +21,7 @@ impl Mind {
         end: SilenceEnd,
         reason: String,
         dry_run: bool,
+        now: Now,
     ) -> Result<(), (u8, String)> {
         let Some(zone) = self.world.zones.get(apex) else { return Err((1, format!("there is no zone {apex} here"))) };
         let code = match &zone.keys {
@@ -57,10 +59,10 @@ impl Mind {
             self.rolls.asker.is_told(apex);
         }
         self.rolls.words.insert(apex.clone(), word);
-        self.set_keys(vec![(apex.clone(), Keys::Wanted)]);
+        self.set_keys(vec![(apex.clone(), Keys::Wanted)], now);
         self.rolls.words.remove(apex);
         self.note_goals();
-        self.publish();
+        self.publish(now);
         match self.world.zones.get(apex).map(|zone| &zone.keys) {
             Some(Keys::Silent(still)) => Err((4, format!("{apex} stays silent: {}", still.one_line()))),
             _ => Ok(()),
@@ -68,13 +70,13 @@ impl Mind {
     }
 
     /// A key of a zone does not sign as its DNSKEY says: nothing more is signed with it.
-    pub(crate) fn key_failed(&mut self, apex: &Name, reason: String) {
+    pub(crate) fn key_failed(&mut self, apex: &Name, reason: String, now: Now) {
         let Some(zone) = self.world.zones.get_mut(apex) else { return };
         if matches!(zone.keys, Keys::Silent(_)) {
             return;
         }
         self.rolls.distrust(apex);
         zone.keys = Keys::Silent(crate::store::proof::unproved(&self.config.keys, zone, reason));
-        self.publish();
+        self.publish(now);
     }
 }

@@ -8,20 +8,19 @@ use crate::control::thread::Mind;
 use crate::dns::name::Name;
 use crate::roll::zone::plan::{Block, Blocker};
 use crate::roll::zone::turn;
-use crate::time;
+use crate::time::Now;
 use crate::world::zones::ZoneState;
-use std::time::Instant;
 
 impl Mind {
     /// Which zone is to roll before this one does by itself.
-    pub(in crate::control::thread) fn turn(&self, apex: &Name) -> Option<String> {
+    pub(in crate::control::thread) fn turn_of(&self, apex: &Name, now: Now) -> Option<String> {
         let name = |apex: &Name| apex.to_string().trim_end_matches('.').to_owned();
         let below_ours = |apex: &Name| self.world.zones.get(apex).filter(|zone| zone.parent.is_some());
         let zone = below_ours(apex)?;
         let standing = |apex: &Name, zone: &ZoneState, roll: &ZoneRoll| {
             turn::Standing::of(name(apex), roll.facts(), &roll_policy(&zone.policy))
         };
-        let (now, own) = (time::now(), standing(apex, zone, self.rolls.zones.get(apex)?));
+        let (now, own) = (now.signing, standing(apex, zone, self.rolls.zones.get(apex)?));
         // Only at the end of a life it matters whose turn it is.
         own.life.filter(|(_, due)| *due <= now && !own.is_rolling)?;
         let all = self.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
@@ -30,13 +29,13 @@ impl Mind {
     }
 
     /// A roll has ended: those that waited for it look again.
-    pub(in crate::control::thread) fn next_turns(&mut self) {
+    pub(in crate::control::thread) fn next_turns(&mut self, now: Now) {
         let waits = |roll: &&mut ZoneRoll| {
             roll.plan
                 .iter()
                 .flat_map(|plan| &plan.blockers)
                 .any(|blocker| matches!(blocker, Blocker::Own(Block::Turn(_))))
         };
-        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = Instant::now());
+        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = now.steady);
     }
 }
