@@ -229,3 +229,46 @@ fn unsigned(reply: &Message, zone: &Name, now: UnixTime) -> DsSeen {
     let ds = found.map(|found| found.data).unwrap_or_default();
     DsSeen { ds, ttl, original_ttl: ttl, expires: now.after(u64::from(ttl)), inception: now }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::name::ROOT;
+    use std::sync::mpsc::channel;
+
+    fn wanted(zone: &str) -> WantedLook {
+        let name = |text: &str| Name::parse(text, ROOT).expect("a name");
+        let look = Look::OwnParent { zone: Box::new(name("example.")), keys: None, through: 7 };
+        WantedLook { zone: name(zone), look }
+    }
+
+    /// An address that no host has (RFC 5737).
+    fn elsewhere() -> Vec<SocketAddr> {
+        vec![SocketAddr::from(([192, 0, 2, 1], 53))]
+    }
+
+    #[test]
+    fn our_own_parent_is_not_asked_where_this_machine_has_none_of_our_addresses() {
+        let (report, seen) = channel();
+        let report = move |zone, seen| drop(report.send((zone, seen)));
+        let observer = Observer::start(elsewhere(), Ways::default(), report).expect("threads");
+        assert!(observer.ask(wanted("a.example.")).is_ok());
+        let (zone, seen) = seen.recv_timeout(Duration::from_secs(60)).expect("it is reported");
+        assert!(matches!(seen, Seen::NotHere) && zone.to_string() == "a.example.");
+    }
+
+    #[test]
+    fn a_look_that_finds_no_place_comes_back_as_it_was() {
+        let (begin, gate) = channel::<()>();
+        // The thread holds its first look until the end of the test.
+        let gate = Arc::new(std::sync::Mutex::new(gate));
+        let report = move |_, _| drop(gate.lock().map(|gate| gate.recv()));
+        let observer = Observer::start(elsewhere(), Ways::default(), report).expect("threads");
+        let refused = (0..JOBS_MAX + 2).find_map(|at| observer.ask(wanted(&format!("z{at}.example."))).err());
+        let refused = refused.expect("no queue takes so many");
+        let number: usize = refused.zone.to_string()[1..].trim_end_matches(".example.").parse().expect("a number");
+        assert!((JOBS_MAX..JOBS_MAX + 2).contains(&number), "{number}");
+        assert!(matches!(refused.look, Look::OwnParent { through: 7, .. }));
+        drop(begin);
+    }
+}
