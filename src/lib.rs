@@ -34,7 +34,7 @@
 //! | [`probe`] | shell | [`cert`], [`time`] |
 //! | [`serve`] | shell | [`answer`], [`metrics`], [`process`], [`time`] |
 //! | [`process`] | shell | [`time`] |
-//! | [`report`] | pure | [`answer`], [`cert`], [`diagnostic`], [`dns`], [`protocol`], [`roll`], [`sign`], [`time`], [`world`], [`zone`] |
+//! | [`report`] | pure | [`answer`], [`cert`], [`diagnostic`], [`dns`], [`metrics`], [`protocol`], [`roll`], [`sign`], [`time`], [`world`], [`zone`] |
 //! | [`world`] | pure | [`answer`], [`cert`], [`config`], [`diagnostic`], [`dns`], [`fields`], [`metrics`], [`protocol`], [`roll`], [`sign`], [`time`], [`zone`] |
 //! | [`roll`] | pure | [`cert`], [`sign`], [`time`] |
 //! | [`cert`] | pure | [`time`] |

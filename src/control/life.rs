@@ -8,9 +8,10 @@ mod look;
 pub use look::NextLook;
 
 use crate::diagnostic::Diagnostic;
+use crate::report::life::Ills;
 use crate::roll::life::Facts;
 use crate::roll::life::plan::{Plan, Subject};
-use crate::store::journal::file::{AppendFault, JournalFile};
+use crate::store::journal::file::{AppendFault, JournalFile, LONG_SHARE};
 use crate::time::{Now, Seconds, UnixTime};
 use std::ops::DerefMut;
 use std::time::{Duration, Instant};
@@ -107,6 +108,12 @@ impl<S: Subject> Life<S> {
             }
         }
         self.due = self.due.min(now.steady + RETRY);
+    }
+
+    /// What reports are told of how it is kept.
+    pub fn ills(&self) -> Ills<'_> {
+        let long = Some(self.journal.share()).filter(|share| *share >= LONG_SHARE);
+        Ills { found: &self.found, disk: self.disk.as_deref(), refused: self.refused.as_deref(), long }
     }
 
     /// Why the last fact was not recorded.

@@ -5,13 +5,12 @@
 
 pub mod build;
 pub mod clock;
-pub mod findings;
-pub mod gauges;
 pub mod import;
 pub mod limits;
 mod numbers;
 pub mod past;
 pub mod steps;
+mod told;
 mod unread;
 pub mod zone;
 

@@ -4,15 +4,16 @@
 
 pub mod calendar;
 pub mod findings;
+pub mod gauges;
 
 use crate::cert::chain::covers;
 use crate::cert::{Leaf, Spki};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Severity;
 use crate::protocol::{
     BlockerInfo, CertInfo, CertKeyInfo, CertKeyKind, CertStanding, CertificateInfo, HostInfo, HostStanding, KeyPhase,
     ShownInfo,
 };
-use crate::report::life::{Account, InWords};
+use crate::report::life::{Account, Ills, InWords};
 use crate::roll::hosts::fold::{Caution, KeyFacts, PoolFacts};
 use crate::roll::hosts::phase::HostKeyPhase;
 use crate::roll::hosts::plan::{Block, Blocker, HostKeys, Plan, Wait, desired, is_next};
@@ -39,6 +40,14 @@ impl InWords for HostKeys {
     fn blocker(_: &str, facts: &PoolFacts, blocker: &Blocker) -> (String, String) {
         words::blocker(facts, blocker)
     }
+
+    fn about(pool: &str) -> String {
+        format!("pool `{pool}`")
+    }
+
+    fn finding(blocker: &Blocker) -> Option<(&'static str, Severity)> {
+        Some((findings::BLOCKED, if findings::can_wait(blocker) { Severity::Warning } else { Severity::Error }))
+    }
 }
 
 /// A pool as it is known now.
@@ -50,21 +59,15 @@ pub struct PoolState<'a> {
     pub hosts: Hosts<'a>,
     /// Its certificate files by path, with what they hold.
     pub certificates: &'a [(String, Leaf)],
-    /// What is wrong with its folder below `keys/`.
+    /// What is wrong with how it is kept.
     pub ills: Ills<'a>,
+    /// What is wrong with its private keys.
+    pub folder: Folder<'a>,
 }
 
-/// What is wrong with the folder of a pool below `keys/`.
+/// What is wrong with the private keys in the folder of a pool.
 #[derive(Clone, Copy, Debug)]
-pub struct Ills<'a> {
-    /// What was found when its journal was opened.
-    pub found: &'a [Diagnostic],
-    /// Why the disk does not take the last fact, or the last key.
-    pub disk: Option<&'a str>,
-    /// Why the last fact contradicts those before it.
-    pub refused: Option<&'a str>,
-    /// The share of its octets that its journal has reached, where that is much.
-    pub long: Option<f64>,
+pub struct Folder<'a> {
     /// Keys whose private halves cannot be read, and why.
     pub unreadable: &'a BTreeMap<Spki, String>,
     /// Keys that others may have read, and how.

@@ -4,11 +4,14 @@
 //! stands where the server acts by itself.
 
 mod calendar;
+pub mod findings;
+pub mod gauges;
 mod request;
 
 pub use calendar::keys_plan;
 pub use request::{Refused, after, insecure_code, insecure_request, roll_request};
 
+use crate::diagnostic::Severity;
 use crate::dns::name::Name;
 use crate::protocol::{BlockerInfo, KeyInfo, KeysInfo, KeysStanding, ParentKind, ParentServerInfo, Story};
 use crate::report::life::{Account, InWords, must, stops};
@@ -39,6 +42,15 @@ impl InWords for ZoneKeys {
 
     fn blocker(zone: &str, facts: &ZoneFacts, blocker: &Blocker) -> (String, String) {
         (words::blocker(facts, blocker), words::remedy(zone, blocker))
+    }
+
+    fn about(zone: &str) -> String {
+        format!("keys of {zone}")
+    }
+
+    fn finding(blocker: &Blocker) -> Option<(&'static str, Severity)> {
+        let severity = if blocker.freezes() { Severity::Error } else { Severity::Warning };
+        findings::code(blocker).map(|code| (code, severity))
     }
 }
 

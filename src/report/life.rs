@@ -2,6 +2,7 @@
 //!
 //! Pure. What is said the same way of zones' keys and of hosts' keys is written here, once; the words are the subject's.
 
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::protocol::{BlockerInfo, Calendar, DoneInfo, KeyPhase, PlannedStep, Story, Verb, WaitInfo};
 use crate::roll::life::plan::{Blocker, Plan, Subject, Wait};
 use crate::time::{Clocks, Seconds, UnixTime};
@@ -24,6 +25,47 @@ pub trait InWords: Subject {
 
     /// What stands in the way of `name`, and what a person must do; empty: nothing.
     fn blocker(name: &str, facts: &Self::Facts, blocker: &Blocker<Self>) -> (String, String);
+
+    /// What findings about `name` begin with.
+    fn about(name: &str) -> String;
+
+    /// The code of what stands in the way, and how much that matters; none: it needs nobody, or is told elsewhere.
+    fn finding(blocker: &Blocker<Self>) -> Option<(&'static str, Severity)>;
+}
+
+/// What is wrong with how a life is kept, beside what was decided.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ills<'a> {
+    /// What was found when its journal was opened.
+    pub found: &'a [Diagnostic],
+    /// Why the disk does not take the last fact, or the last key.
+    pub disk: Option<&'a str>,
+    /// Why the last step was not taken though it was planned, or a fact cannot follow those before it.
+    pub refused: Option<&'a str>,
+    /// The share of its octets that its journal has reached, where that is much.
+    pub long: Option<f64>,
+}
+
+impl Ills<'_> {
+    /// What stops steps, and what the disk refused since that was decided, as findings about `name`.
+    pub fn stopping<S: InWords>(
+        &self,
+        name: &str,
+        place: &Place,
+        facts: &S::Facts,
+        plan: Option<&Plan<S>>,
+    ) -> Vec<Diagnostic> {
+        let planned = || plan.iter().flat_map(|plan| &plan.blockers);
+        let is_told = planned().any(|blocker| matches!(blocker, Blocker::Disk(_)));
+        let disk = self.disk.filter(|_| !is_told).map(|why| Blocker::Disk(why.to_owned()));
+        let tell = |blocker: &Blocker<S>| {
+            let (code, severity) = S::finding(blocker)?;
+            let (what, help) = S::blocker(name, facts, blocker);
+            let message = format!("{}: {what}", S::about(name));
+            Some(Diagnostic { severity, ..Diagnostic::error(code, place.clone(), message, help) })
+        };
+        planned().chain(&disk).filter_map(tell).collect()
+    }
 }
 
 /// What was decided about one life at one moment.

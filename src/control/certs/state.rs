@@ -1,22 +1,13 @@
 //! A pool as reports are told of it: what is known of it as a value.
 
 use super::PoolLife;
-use crate::report::certs::{Ills, PoolState};
-use crate::store::journal::file::LONG_SHARE;
+use crate::report::certs::{Folder, PoolState};
 
 impl PoolLife {
     /// What reports about it are made from.
     pub fn state<'a>(&'a self, pool: &'a str) -> PoolState<'a> {
-        let ills = Ills {
-            found: &self.found,
-            disk: self.disk.as_deref(),
-            refused: self.refused.as_deref(),
-            long: Some(self.journal().share()).filter(|share| *share >= LONG_SHARE),
-            unreadable: &self.unreadable,
-            exposed: &self.slots.exposed,
-            strays: &self.slots.strays,
-        };
-        PoolState { pool, hosts: self.seen(), certificates: &self.certificates, ills }
+        let folder = Folder { unreadable: &self.unreadable, exposed: &self.slots.exposed, strays: &self.slots.strays };
+        PoolState { pool, hosts: self.seen(), certificates: &self.certificates, ills: self.ills(), folder }
     }
 }
 

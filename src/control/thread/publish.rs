@@ -1,18 +1,15 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
-use crate::control::certs::PoolLife;
-use crate::control::rolls::gauges::{At, RollGauges, gauges};
 use crate::control::thread::Mind;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
-use crate::metrics::{PoolGauges, Standing, TenantGauges, WatchGauges};
-use crate::protocol::HostStanding;
-use crate::protocol::{HostInfo, ZoneStanding};
-use crate::report::certs;
+use crate::metrics::{Standing, TenantGauges, WatchGauges};
+use crate::protocol::ZoneStanding;
+use crate::report::certs::gauges::pool_gauges;
+use crate::report::keys::gauges::{At, RollGauges, gauges};
 use crate::report::keys::is_frozen;
 use crate::report::view::{Beside, View};
-use crate::roll::hosts::plan::{Blocker, is_next};
-use crate::time::{Clocks, Now};
+use crate::time::Now;
 use crate::world::zones::Keys;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -151,7 +148,9 @@ impl Mind {
         let clocks = self.clock.clocks(now);
         self.metrics.set(|all| {
             let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
-            all.pools = lives.map(|(pool, life)| (pool.clone(), pool_gauge(life, clocks))).collect();
+            all.pools = lives
+                .map(|(pool, life)| (pool.clone(), pool_gauges(&life.state(pool), life.plan.as_ref(), clocks)))
+                .collect();
         });
     }
 
@@ -177,27 +176,5 @@ fn standing(of_zone: ZoneStanding) -> Standing {
         ZoneStanding::Frozen => Standing::Frozen,
         ZoneStanding::Silent | ZoneStanding::Unknown => Standing::Silent,
         ZoneStanding::Waiting => Standing::Waiting,
-    }
-}
-
-fn pool_gauge(life: &PoolLife, clocks: Clocks) -> PoolGauges {
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    // What tenants' own hosts do is theirs.
-    let hosts: Vec<HostInfo> =
-        certs::hosts(&life.seen(), clocks).into_iter().filter(|host| host.state != HostStanding::Tenants).collect();
-    let with = |is_it: &dyn Fn(&HostInfo) -> bool| count(hosts.iter().filter(|host| is_it(host)).count());
-    let is_seen = hosts.iter().any(|host| host.looked_at.is_some());
-    let waits = life.plan.iter().flat_map(|plan| &plan.waits).filter_map(|wait| wait.until);
-    PoolGauges {
-        not_after: life.certificates.iter().map(|(_, leaf)| leaf.not_after).min(),
-        probe_ok: is_seen
-            .then(|| hosts.iter().filter(|host| host.state != HostStanding::Candidate).all(|host| host.matches)),
-        hosts_ok: with(&|host| host.matches),
-        hosts_mismatching: with(&|host| host.looked_at.is_some() && host.fault.is_empty() && !host.matches),
-        hosts_failing: with(&|host| !host.fault.is_empty()),
-        keys: count(life.facts().served_keys().len()),
-        next_keys: count(life.facts().keys.iter().filter(|key| is_next(key) && key.published.is_some()).count()),
-        next_event: waits.min().map(|at| clocks.by_wall(at)),
-        blocked: life.plan.iter().flat_map(|plan| &plan.blockers).any(Blocker::freezes),
     }
 }

@@ -7,13 +7,13 @@ mod turns;
 
 use crate::control::event::Event;
 use crate::control::life::{InTheWay, Living, SETTLED};
-use crate::control::rolls::findings::findings;
 use crate::control::rolls::steps::{Around, keys_of};
 use crate::control::rolls::{ZoneRoll, build};
 use crate::control::thread::{Mind, StartFault, parents};
 use crate::dns::name::Name;
 use crate::observe::observer::{Look, Observer, Seen, WantedLook, reachable};
 use crate::observe::own::OwnSeen;
+use crate::report::keys::findings::findings;
 use crate::resolve::walk::Ways;
 use crate::roll::zone::plan::{Block, Blocker};
 use crate::roll::zone::step::Step;
@@ -177,7 +177,7 @@ impl Mind {
                 continue;
             };
             let text = apex.to_string();
-            found.extend(findings(text.trim_end_matches('.'), &self.world.shown(&zone.path), roll));
+            found.extend(findings(&roll.state(text.trim_end_matches('.')), &self.world.shown(&zone.path)));
         }
         if found != self.key_findings || self.frozen() != self.view.load().frozen {
             self.key_findings = found;

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 /// Codes: something stands in the way; a key nobody announced; a key that files do not name; a certificate; no STARTTLS; a
 /// key that is named before it is ready; a private half that cannot be read.
-const BLOCKED: &str = "MX5602";
+pub(super) const BLOCKED: &str = "MX5602";
 const SURPRISE: &str = "MX5603";
 const UNNAMED: &str = "MX5604";
 const CERTIFICATE: &str = "MX5605";
@@ -38,7 +38,7 @@ const REFUSED: &str = "MX5616";
 const RENEW_SHARE: u64 = 3;
 
 /// Whether what stands in the way is worth a look, and nothing that somebody must end now.
-fn can_wait(blocker: &Blocker) -> bool {
+pub(super) fn can_wait(blocker: &Blocker) -> bool {
     let Blocker::Own(block) = blocker else { return false };
     match block {
         Block::Silent(..) | Block::NeedsKey(_) | Block::Full | Block::Accepted(_) | Block::LeftOut(_) => true,
@@ -68,18 +68,7 @@ pub fn findings(
     let (pool, hosts, now) = (state.pool, state.hosts, clocks.signing);
     let place = || Place::file(shown.to_owned());
     let mut found = state.ills.found.to_vec();
-    let planned = || plan.iter().flat_map(|plan| &plan.blockers);
-    // What the disk refused since the last look at what is to be done.
-    let is_told = planned().any(|blocker| matches!(blocker, Blocker::Disk(_)));
-    let disk = state.ills.disk.filter(|_| !is_told).map(|why| Blocker::Disk(why.to_owned()));
-    for blocker in planned().chain(&disk) {
-        let (what, fix) = words::blocker(hosts.facts, blocker);
-        let message = format!("pool `{pool}`: {what}");
-        found.push(match can_wait(blocker) {
-            true => Diagnostic::warning(BLOCKED, place(), message, &fix),
-            false => Diagnostic::error(BLOCKED, place(), message, &fix),
-        });
-    }
+    found.extend(state.ills.stopping(pool, &place(), hosts.facts, plan));
     if let Some((what, fix)) = refused(state) {
         found.push(Diagnostic::error(REFUSED, place(), format!("pool `{pool}`: {what}"), fix));
     }
@@ -140,17 +129,17 @@ pub(super) fn refused(state: &PoolState<'_>) -> Option<(String, &'static str)> {
 
 /// What a person must look at in the folder of a pool's private keys: code, fact, and what to do.
 pub(super) fn slots(state: &PoolState<'_>) -> Vec<(&'static str, String, &'static str)> {
-    let (ills, name) = (state.ills, |spki: &Spki| words::key(state.hosts.facts, *spki));
-    let unreadable = ills.unreadable.iter().filter(|(spki, _)| !ills.exposed.contains_key(spki));
+    let (folder, name) = (state.folder, |spki: &Spki| words::key(state.hosts.facts, *spki));
+    let unreadable = folder.unreadable.iter().filter(|(spki, _)| !folder.exposed.contains_key(spki));
     let unreadable = unreadable.map(|(spki, reason)| {
         let fix = "restore one of its two files from a backup, or give the key up: `mxseal cert drop`";
         (UNREADABLE, format!("the private half of {} cannot be read: {reason}", name(spki)), fix)
     });
-    let exposed = ills.exposed.iter().map(|(spki, how)| {
+    let exposed = folder.exposed.iter().map(|(spki, how)| {
         let fix = "if nobody else read it, make it private again; else give the key up: `mxseal cert drop --emergency`";
         (EXPOSED, format!("others may have read the private half of {}: {how}", name(spki)), fix)
     });
-    let strays = ills.strays.iter().map(|path| {
+    let strays = folder.strays.iter().map(|path| {
         let fix = "look who put it there; a key that is to be used is brought in by `mxseal cert stage`; then remove the file";
         (STRAY, format!("{path} is none of its private keys, or lay in place of one"), fix)
     });

@@ -5,7 +5,7 @@
 use crate::metrics::KeyGauge;
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::phase::Phase;
-use crate::roll::zone::plan::{Blocker, Plan};
+use crate::roll::zone::plan::Plan;
 use crate::roll::zone::words;
 use crate::time::{Clocks, Seconds, UnixTime};
 
@@ -42,7 +42,7 @@ pub fn gauges(facts: &ZoneFacts, plan: Option<&Plan>, at: At) -> RollGauges {
         keys: there.map(|key| KeyGauge { tag: key.public.tag, role: key.role.word(), state: gauge(key) }).collect(),
         next_event: plan.and_then(|plan| next_event(plan, at)),
         parent_ds_match: parent_ds_match(facts),
-        roll_blocked: plan.is_some_and(|plan| plan.blockers.iter().any(Blocker::freezes)),
+        roll_blocked: plan.is_some_and(Plan::is_frozen),
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use crate::roll::life::Facts;
     use crate::roll::zone::facts::{Fact, KeyLayout};
     use crate::roll::zone::invented;
-    use crate::roll::zone::plan::{Block, Wait, Why};
+    use crate::roll::zone::plan::{Block, Blocker, Wait, Why};
     use crate::roll::zone::step::Step;
     use crate::sign::key::Role;
 

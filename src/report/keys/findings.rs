@@ -2,11 +2,10 @@
 //!
 //! Pure. What freezes a zone is an error, since removals wait for somebody; what only delays is a warning.
 
-use crate::control::rolls::ZoneRoll;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::zone::plan::{Block, Blocker};
-use crate::roll::zone::words;
-use crate::store::journal::file::LONG_SHARE;
+use crate::report::life::Ills;
+use crate::roll::zone::fold::ZoneFacts;
+use crate::roll::zone::plan::{Block, Blocker, Plan};
 
 /// Looks in a row that found something wrong, before it is said: a process that starts answers a moment later.
 const FAILURES_SAID: u32 = 2;
@@ -14,53 +13,57 @@ const FAILURES_SAID: u32 = 2;
 const FAULTS_MAX: usize = 4;
 const LONG: &str = "MX5516";
 
-/// All that stands against the keys of a zone. `file` is shown as the place, `zone` has no final dot.
-pub fn findings(zone: &str, file: &str, roll: &ZoneRoll) -> Vec<Diagnostic> {
-    let place = || Place::file(file);
-    let mut found: Vec<Diagnostic> = Vec::new();
-    for blocker in roll.plan.iter().flat_map(|plan| &plan.blockers) {
-        let Some(code) = code(blocker) else { continue };
-        let message = format!("keys of {zone}: {}", words::blocker(roll.facts(), blocker));
-        let help = words::remedy(zone, blocker);
-        found.push(match blocker.freezes() {
-            true => Diagnostic::error(code, place(), message, &help),
-            false => Diagnostic::warning(code, place(), message, &help),
-        });
-    }
-    if let Some(reason) = &roll.refused {
+/// The keys of a zone as they are known now.
+#[derive(Clone, Copy, Debug)]
+pub struct KeysState<'a> {
+    /// The zone, without its final dot.
+    pub zone: &'a str,
+    /// What happened to them.
+    pub facts: &'a ZoneFacts,
+    /// What was decided last.
+    pub plan: Option<&'a Plan>,
+    /// What is wrong with how that is kept.
+    pub ills: Ills<'a>,
+    /// Looks at our own addresses in a row that found something wrong.
+    pub failures: u32,
+    /// What the last of them found wrong.
+    pub faults: &'a [String],
+}
+
+/// All that stands against the keys of a zone. `file` is shown as the place.
+pub fn findings(state: &KeysState<'_>, file: &str) -> Vec<Diagnostic> {
+    let (zone, place) = (state.zone, Place::file(file));
+    let mut found = state.ills.stopping(zone, &place, state.facts, state.plan);
+    if let Some(reason) = state.ills.refused {
         let message =
             format!("keys of {zone}: a step is not taken, for what it leads to does not prove itself: {reason}");
         let help = "what is served stays as it is; compare the files below `keys/` with a backup, then `mxseal reload`";
-        found.push(Diagnostic::error("MX5511", place(), message, help));
+        found.push(Diagnostic::error("MX5511", place.clone(), message, help));
     }
-    if let Some(reason) = roll.disk.as_ref().filter(|_| !found.iter().any(|finding| finding.code == "MX5504")) {
-        let message = format!("keys of {zone}: nothing can be recorded: {reason}");
-        found.push(Diagnostic::error("MX5504", place(), message, words::remedy(zone, &Blocker::Disk(String::new()))));
-    }
-    if roll.own.failures >= FAILURES_SAID {
-        for fault in roll.own.faults.iter().take(FAULTS_MAX) {
+    if state.failures >= FAILURES_SAID {
+        for fault in state.faults.iter().take(FAULTS_MAX) {
             let message = format!("{zone} is not answered as it should be: {fault}");
             let help = "it is looked at again by itself; no step is taken that rests on it until it is seen";
-            found.push(Diagnostic::error("MX5512", place(), message, help));
+            found.push(Diagnostic::error("MX5512", place.clone(), message, help));
         }
     }
-    found.extend(long(zone, file, roll.journal().share()));
+    found.extend(state.ills.long.map(|share| long(zone, &place, share)));
     found
 }
 
 /// That the journal is long, while there is time left to look. `share`: of its octets, that it has reached.
-fn long(zone: &str, file: &str, share: f64) -> Option<Diagnostic> {
+fn long(zone: &str, place: &Place, share: f64) -> Diagnostic {
     let percent = (share * 100.0).floor();
     let message = format!("keys of {zone}: their journal has {percent} % of the octets that it may have");
     let help = format!(
         "look at the newest lines of `keys/{zone}/journal` for what is recorded again and again, and end that: a roll has some 20 \
          lines. Where the journal is full, {zone} is served and signed on, and no step is taken"
     );
-    (share >= LONG_SHARE).then(|| Diagnostic::warning(LONG, Place::file(file), message, &help))
+    Diagnostic::warning(LONG, place.clone(), message, &help)
 }
 
 /// The code of what stops steps; none for what needs nobody.
-fn code(blocker: &Blocker) -> Option<&'static str> {
+pub(super) fn code(blocker: &Blocker) -> Option<&'static str> {
     Some(match blocker {
         Blocker::Held(_) => "MX5501",
         Blocker::Doubt(_) => "MX5502",
