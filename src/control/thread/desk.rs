@@ -3,6 +3,7 @@
 mod certs;
 mod keys;
 mod lead;
+mod reply;
 mod says;
 mod silence;
 
@@ -16,6 +17,7 @@ use crate::protocol::request::{Command, ServerRequest, TenantRequest};
 use crate::protocol::{Line, TenantInfo};
 use crate::report::view::finding;
 use crate::time::Now;
+use reply::send;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -146,7 +148,7 @@ impl Mind {
         let exit = u8::from(found.is_empty() || found.iter().any(|info| !info.reasons.is_empty()));
         let message = if found.is_empty() { format!("{domain} is no tenant here") } else { String::new() };
         for info in &found {
-            let _ = serde_json::to_value(info).map(|value| reply.send(Line::Item(value)));
+            send(reply, info);
         }
         let _ = reply.send(Line::End { exit, message });
     }
@@ -174,7 +176,7 @@ impl Mind {
 
 fn answer_reload(findings: &[Diagnostic], held: usize, reply: &Sender<Line>) {
     for found in findings {
-        let _ = serde_json::to_value(finding(found)).map(|value| reply.send(Line::Item(value)));
+        send(reply, &finding(found));
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let refused = findings.iter().find(|finding| finding.code == SIGNED_ANYWAY);

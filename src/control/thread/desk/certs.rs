@@ -7,6 +7,7 @@ use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::{PoolLife, stage};
 use crate::control::thread::Mind;
+use crate::control::thread::desk::reply::{Ended, end, send};
 use crate::protocol::request::{CertRequest, PoolRequest};
 use crate::protocol::{CertInfo, CsrInfo, Line, PermitInfo};
 use crate::report::certs::calendar::cert_plan;
@@ -18,11 +19,7 @@ use crate::roll::hosts::step::{permit_deploy, ready_at};
 use crate::roll::hosts::words;
 use crate::roll::life::Facts;
 use crate::time::Now;
-use serde::Serialize;
 use std::sync::mpsc::Sender;
-
-/// Why a command ends without what it asked for: exit code, and what to say.
-pub(super) type Ended = (u8, String);
 
 impl Mind {
     /// Answers a command about pools.
@@ -364,14 +361,4 @@ impl Mind {
             self.pool_seen(&pool, through, outcome, now);
         }
     }
-}
-
-pub(super) fn send(reply: &Sender<Line>, item: &impl Serialize) {
-    let _ = serde_json::to_value(item).map(|value| reply.send(Line::Item(value)));
-}
-
-/// Ends a command.
-fn end(done: Result<(), Ended>, reply: &Sender<Line>) {
-    let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
-    let _ = reply.send(Line::End { exit, message });
 }

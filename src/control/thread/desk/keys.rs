@@ -7,6 +7,7 @@ use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::{ZoneRoll, import};
 use crate::control::thread::Mind;
 use crate::control::thread::clock::Against;
+use crate::control::thread::desk::reply::{Ended, end, send};
 use crate::control::thread::parents::silent_parent;
 use crate::dns::name::{Name, ROOT};
 use crate::protocol::request::KeysRequest;
@@ -22,14 +23,10 @@ use crate::roll::zone::plan::plan;
 use crate::roll::zone::words;
 use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
-use serde::Serialize;
 use std::sync::mpsc::Sender;
 
 /// How far ahead the calendar of a roll goes that is asked for.
 const ROLL_DAYS: u64 = 400;
-
-/// Why a command ends without what it asked for: exit code, and what to say.
-type Ended = (u8, String);
 
 /// What two reports about a zone differ in.
 enum Report<'a> {
@@ -76,14 +73,13 @@ impl Mind {
                 let ends = if doubt { Ends::Doubt } else { Ends::HoldFirst };
                 self.resume(&zone, reason, ends, dry_run, reply, now)
             }
-            KeysRequest::Lead(asked) => self.lead(&asked.reason, asked.dry_run, now).map(|info| item(&info, reply)),
+            KeysRequest::Lead(asked) => self.lead(&asked.reason, asked.dry_run, now).map(|info| send(reply, &info)),
             KeysRequest::Import { zone, keys, ttl, life, hold, dry_run } => {
                 let from = Limits { dnskey_ttl: ttl, data_ttl: ttl, dnskey_life: life, data_life: life };
                 self.import(&zone, Brought { keys: &keys, from, hold }, dry_run, reply, now)
             }
         };
-        let (exit, message) = done.map_or_else(|ended| ended, |()| (0, String::new()));
-        let _ = reply.send(Line::End { exit, message });
+        end(done, reply);
     }
 
     fn apex(&self, zone: &str) -> Result<Name, Ended> {
@@ -116,20 +112,20 @@ impl Mind {
                 },
             };
             return match report {
-                Report::Info => item(&info, reply),
+                Report::Info => send(reply, &info),
                 Report::Plan { .. } => {
                     let KeysInfo { zone, story, now, .. } = info;
                     let blockers = story.blockers;
                     let calendar = Calendar { from: now, until: now, blockers, ..Calendar::default() };
-                    item(&KeysPlan { zone, calendar }, reply);
+                    send(reply, &KeysPlan { zone, calendar });
                 }
             };
         };
         match report {
-            Report::Info => self.about(zone, roll, roll.facts(), |about| item(&keys_info(about), reply), now),
+            Report::Info => self.about(zone, roll, roll.facts(), |about| send(reply, &keys_info(about)), now),
             Report::Plan { days, with } => {
                 let facts = with.unwrap_or(roll.facts());
-                self.about(zone, roll, facts, |about| item(&keys_plan(about, *days), reply), now);
+                self.about(zone, roll, facts, |about| send(reply, &keys_plan(about, *days)), now);
             }
         }
     }
@@ -207,7 +203,7 @@ impl Mind {
         let apex = self.apex(zone)?;
         let (state, roll) = self.keys_of(&apex)?;
         let then = after(roll.facts(), std::slice::from_ref(&fact), now.signing).map_err(|why| (4, why))?;
-        self.about(state, roll, &then, |about| item(&keys_info(about), reply), now);
+        self.about(state, roll, &then, |about| send(reply, &keys_info(about)), now);
         if dry_run { Ok(()) } else { self.record(&apex, vec![fact], now) }
     }
 
@@ -318,7 +314,8 @@ impl Mind {
         let policy = self.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
         let wanted = roll_policy(&policy);
         let plan = plan(&facts, &wanted, &crate::roll::zone::Conditions::default(), at);
-        item(
+        send(
+            reply,
             &keys_info(&About {
                 apex: &apex,
                 facts: &facts,
@@ -330,7 +327,6 @@ impl Mind {
                 faults: &[],
                 clocks: self.clock.clocks(now),
             }),
-            reply,
         );
         if !dry_run {
             tracing::info!(ZONE = %apex, "keys of another server were brought in");
@@ -348,8 +344,4 @@ impl Mind {
 
 fn refused(fault: impl std::fmt::Display) -> Ended {
     (4, fault.to_string())
-}
-
-fn item(value: &impl Serialize, reply: &Sender<Line>) {
-    let _ = serde_json::to_value(value).map(|value| reply.send(Line::Item(value)));
 }

@@ -4,6 +4,7 @@
 
 use crate::control::life::InTheWay;
 use crate::control::thread::Mind;
+use crate::control::thread::desk::reply::Ended;
 use crate::protocol::LeadInfo;
 use crate::time::Now;
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl Mind {
     ///
     /// # Errors
     /// Exit code and reason.
-    pub(super) fn lead(&mut self, reason: &str, dry_run: bool, now: Now) -> Result<LeadInfo, (u8, String)> {
+    pub(super) fn lead(&mut self, reason: &str, dry_run: bool, now: Now) -> Result<LeadInfo, Ended> {
         let before = self.instance.elsewhere().unwrap_or_default().to_owned();
         if before.is_empty() || dry_run {
             return Ok(LeadInfo { leads: before.is_empty(), before, restart: false });

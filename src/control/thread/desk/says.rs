@@ -5,7 +5,7 @@
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::PoolLife;
 use crate::control::thread::Mind;
-use crate::control::thread::desk::certs::{Ended, send};
+use crate::control::thread::desk::reply::{Ended, send};
 use crate::diagnostic::Diagnostic;
 use crate::protocol::{CertInfo, Line};
 use crate::report::certs::findings::strange_apart;

@@ -4,6 +4,7 @@
 
 use crate::control::rolls::past::Word;
 use crate::control::thread::Mind;
+use crate::control::thread::desk::reply::Ended;
 use crate::dns::name::Name;
 use crate::protocol::SilenceEnd;
 use crate::store::silence::{OLD_COPY, WITHOUT_KEYS};
@@ -22,7 +23,7 @@ impl Mind {
         reason: String,
         dry_run: bool,
         now: Now,
-    ) -> Result<(), (u8, String)> {
+    ) -> Result<(), Ended> {
         let Some(zone) = self.world.zones.get(apex) else { return Err((1, format!("there is no zone {apex} here"))) };
         let code = match &zone.keys {
             Keys::Silent(reason) => reason.code,
