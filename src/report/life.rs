@@ -4,6 +4,7 @@
 
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::protocol::{BlockerInfo, Calendar, DoneInfo, KeyPhase, PlannedStep, Story, Verb, WaitInfo};
+use crate::roll::life::forecast::Planned;
 use crate::roll::life::plan::{Blocker, Plan, Subject, Wait};
 use crate::time::{Clocks, Seconds, UnixTime};
 
@@ -136,9 +137,15 @@ impl<S: InWords> Account<'_, S> {
         Calendar { from, until, steps, bars, blockers: self.blockers() }
     }
 
-    /// A step to come; `assumes`: what others are assumed to do before.
-    pub fn planned(&self, at: UnixTime, verb: &str, text: String, assumes: &str) -> PlannedStep {
-        PlannedStep { at: self.told(at), verb: Verb::of(verb), text, assumes: assumes.to_owned() }
+    /// Steps to come, as they were foretold.
+    pub fn coming(&self, planned: impl IntoIterator<Item = Planned>) -> Vec<PlannedStep> {
+        let step = |Planned { at, verb, text, assumes }| PlannedStep {
+            at: self.told(at),
+            verb: Verb::of(verb),
+            text,
+            assumes: assumes.to_owned(),
+        };
+        planned.into_iter().map(step).collect()
     }
 
     /// The phases of a bar.

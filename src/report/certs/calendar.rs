@@ -23,9 +23,8 @@ const RENEW_SHARE: u64 = 3;
 pub fn cert_plan(state: &PoolState<'_>, plan: &Plan, conditions: &Conditions, days: u64, clocks: Clocks) -> CertPlan {
     let (account, hosts) = (state.account(plan, clocks), state.hosts);
     let until = account.until(days);
-    let coming = forecast(hosts.facts, hosts.wanted, hosts.policy, conditions, clocks.signing, until).into_iter();
-    let coming = coming.map(|step| account.planned(step.at, step.verb, step.text, step.assumes));
-    let mut steps: Vec<PlannedStep> = coming.collect();
+    let coming = forecast(hosts.facts, hosts.wanted, hosts.policy, conditions, clocks.signing, until);
+    let mut steps = account.coming(coming);
     // Certificates are written by the wall clock.
     let (from, told_until) = (clocks.wall.0, account.told(until));
     let renewals = state.certificates.iter().flat_map(|(path, leaf)| renewals(path, leaf));

@@ -17,9 +17,8 @@ pub fn keys_plan(about: &About<'_>, days: u64) -> KeysPlan {
     let account = about.account();
     let until = account.until(days);
     let ahead = forecast(about.facts, about.policy, about.clocks.signing, until);
-    let planned = ahead.steps.iter();
-    let planned = planned.map(|coming| account.planned(coming.at, coming.verb, coming.text.clone(), coming.assumes));
-    let calendar = account.calendar(until, planned.collect(), Bars::of(about, &ahead, until));
+    let bars = Bars::of(about, &ahead, until);
+    let calendar = account.calendar(until, account.coming(ahead.steps), bars);
     KeysPlan { zone: about.apex.to_string(), calendar }
 }
 
