@@ -41,12 +41,22 @@ pub(super) struct Findings {
     said: BTreeSet<String>,
     /// Why the configuration as it is now was not taken at the last reload; empty: it was.
     pub(super) of_configuration: Vec<Diagnostic>,
+    /// What stands against the configuration.
+    pub(super) own: Vec<Diagnostic>,
+    /// What the disk refused.
+    pub(super) disk: Vec<Diagnostic>,
+    /// What stands against keys of zones, and whether that may have changed.
+    pub(super) keys: Vec<Diagnostic>,
+    pub(super) is_key_news: bool,
+    /// The same of pools.
+    pub(super) pools: Vec<Diagnostic>,
+    pub(super) is_pool_news: bool,
     breath: Breath,
 }
 
 impl Findings {
-    /// Nothing stands yet, at this moment.
-    pub(super) fn new(at: Instant) -> Findings {
+    /// Only this stands yet, against the configuration, at this moment.
+    pub(super) fn new(own: Vec<Diagnostic>, at: Instant) -> Findings {
         let breath = Breath { since: at, left: LINES_MAX, kept_back: 0 };
         Findings {
             seen: None,
@@ -55,6 +65,12 @@ impl Findings {
             counts: Counts::new(),
             said: BTreeSet::new(),
             of_configuration: Vec::new(),
+            own,
+            disk: Vec::new(),
+            keys: Vec::new(),
+            is_key_news: false,
+            pools: Vec::new(),
+            is_pool_news: true,
             breath,
         }
     }

@@ -50,35 +50,35 @@ impl Again {
 impl Mind {
     /// The control socket was lost, or is there again.
     pub(super) fn socket_is(&mut self, fault: Option<DoorFault>, now: Now) {
-        self.again.socket = fault;
+        self.eyes.here.socket = fault;
         self.look_at_host(now);
     }
 
     /// Looks at this host and tries what was refused, where that is due.
     pub(super) fn try_again(&mut self, now: Now) {
         self.look_at_host(now);
-        if now.steady.saturating_duration_since(self.again.tried) >= self.again.pause {
-            self.again.tried = now.steady;
+        if now.steady.saturating_duration_since(self.eyes.here.tried) >= self.eyes.here.pause {
+            self.eyes.here.tried = now.steady;
             let is_refused = self.try_keys(now) | self.try_named_files(now) | self.try_last_good(now);
-            self.again.pause = if is_refused { (self.again.pause * 2).min(PAUSE_MAX) } else { PAUSE };
+            self.eyes.here.pause = if is_refused { (self.eyes.here.pause * 2).min(PAUSE_MAX) } else { PAUSE };
         }
     }
 
     /// Whether this host has the addresses, and commands reach the server.
     pub(super) fn look_at_host(&mut self, now: Now) {
-        self.again.looked = now.steady;
-        let mut found = self.again.of_start.clone();
-        found.extend(self.again.addresses.findings());
-        found.extend(self.again.socket.as_ref().map(of_socket));
-        if found != self.again.findings {
-            self.again.findings = found;
+        self.eyes.here.looked = now.steady;
+        let mut found = self.eyes.here.of_start.clone();
+        found.extend(self.eyes.here.addresses.findings());
+        found.extend(self.eyes.here.socket.as_ref().map(of_socket));
+        if found != self.eyes.here.findings {
+            self.eyes.here.findings = found;
             self.report(now);
         }
     }
 
     /// Zones whose keys could not be read or made; true where some still cannot.
     fn try_keys(&mut self, now: Now) -> bool {
-        let (is_read, is_unread) = self.rolls.try_unread(&self.store, now);
+        let (is_read, is_unread) = self.lives.rolls.try_unread(&self.store, now);
         let is_tried =
             |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if silence::is_passing(reason.code));
         let tried: Vec<Name> =
@@ -98,14 +98,14 @@ impl Mind {
 
     /// Content of before that could not be read at the start; true where some still cannot.
     fn try_last_good(&mut self, now: Now) -> bool {
-        let before = self.keeper.unread.len();
+        let before = self.served.keeper.unread.len();
         if before > 0 {
             self.restore(None, &BTreeMap::new(), now);
         }
-        if self.keeper.unread.len() != before {
+        if self.served.keeper.unread.len() != before {
             self.publish(now);
         }
-        !self.keeper.unread.is_empty()
+        !self.served.keeper.unread.is_empty()
     }
 
     fn frozen_zones(&self) -> Vec<(Name, Diagnostic)> {
@@ -118,17 +118,17 @@ impl Mind {
 
     /// Files of the configuration that are read once: true where one still cannot be used.
     fn try_named_files(&mut self, now: Now) -> bool {
-        let had_none = (self.anchors.is_none(), self.looks.no_roots.is_some());
+        let had_none = (self.eyes.anchors.is_none(), self.eyes.no_roots.is_some());
         if had_none.0 && self.read_anchors().is_none() {
-            self.own_findings.retain(|found| found.code != BAD_ANCHORS);
+            self.findings.own.retain(|found| found.code != BAD_ANCHORS);
         }
-        if let Some(missed) = self.looks.no_roots.clone() {
+        if let Some(missed) = self.eyes.no_roots.clone() {
             self.read_roots();
-            self.own_findings.retain(|found| self.looks.no_roots.is_some() || found.code != missed.code);
+            self.findings.own.retain(|found| self.eyes.no_roots.is_some() || found.code != missed.code);
         }
-        let have_none = (self.anchors.is_none(), self.looks.no_roots.is_some());
+        let have_none = (self.eyes.anchors.is_none(), self.eyes.no_roots.is_some());
         if have_none != had_none {
-            self.is_pool_news = true;
+            self.findings.is_pool_news = true;
             self.report(now);
         }
         have_none.0 || have_none.1

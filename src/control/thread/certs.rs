@@ -2,21 +2,19 @@
 //!
 //! A step's fact is durable before it is served. What was not seen is never taken for done, however long ago it was.
 
-use crate::cert::{Roots, Spki};
 use crate::control::certs::{Bounds, PoolLife};
 use crate::control::life::{Living, RETRY};
 use crate::control::thread::Mind;
+use crate::control::thread::eyes::Print;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
 use crate::observe::observer::{Look, WantedLook};
-use crate::probe::Prober;
 use crate::report::certs::findings::{Expected, findings};
 use crate::report::view::View;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::HostLimits;
 use crate::time::{Now, UnixTime};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -25,111 +23,81 @@ const FILES_EVERY: Duration = Duration::from_secs(2);
 /// How often the files of private keys that wait are looked after.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
-/// A file as the system describes it: other numbers mean that its content may be other.
-type Print = (u64, u64, u64, i64, i64);
-
-/// What belongs to looks at hosts and to certificate files.
-pub(super) struct Looks {
-    pub(super) prober: Option<Prober>,
-    /// Rounds so far.
-    pub(super) round: u64,
-    pub(super) roots: Option<Roots>,
-    /// Why nobody is known whom MTA-STS senders trust.
-    pub(super) no_roots: Option<Diagnostic>,
-    files: BTreeMap<String, Option<Print>>,
-    files_at: Instant,
-    /// When files of private keys are looked after next.
-    keys_at: Instant,
-    /// A tenant of each pool, to look at it on the wire.
-    pub(super) samples: BTreeMap<String, (Name, Box<[u8]>)>,
-    /// The name of this host.
-    pub(super) host: String,
-    /// By pool: hosts at tenants' own addresses that show a key without TLSA, and what was told of it.
-    pub(super) strange: BTreeMap<String, BTreeMap<IpAddr, Spki>>,
-    pub(super) strange_found: Vec<Diagnostic>,
-}
-
-impl Looks {
-    pub(super) fn new(at: Instant) -> Looks {
-        Looks {
-            prober: None,
-            round: 0,
-            roots: None,
-            no_roots: None,
-            files: BTreeMap::new(),
-            files_at: at,
-            keys_at: at,
-            samples: BTreeMap::new(),
-            host: "localhost".to_owned(),
-            strange: BTreeMap::new(),
-            strange_found: Vec::new(),
-        }
-    }
-}
-
 impl Mind {
     /// When the next thing about pools is due.
     pub(super) fn pools_next(&self) -> Option<Instant> {
-        let dues = self.certs.lives.values().map(|life| {
+        let dues = self.lives.certs.lives.values().map(|life| {
             let look = Some(life.look_at).filter(|_| self.is_looked_at(life) && life.round.is_none());
             [Some(life.due), life.own_next(), look].into_iter().flatten().min()
         });
-        let files = Some(self.looks.files_at).filter(|_| !self.looks.files.is_empty());
-        let keys = Some(self.looks.keys_at).filter(|_| !self.certs.lives.is_empty());
-        dues.flatten().chain(files).chain(keys).chain(self.certs.join_next()).chain(self.certs.again_next()).min()
+        let files = Some(self.eyes.files_at).filter(|_| !self.eyes.files.is_empty());
+        let keys = Some(self.eyes.keys_at).filter(|_| !self.lives.certs.lives.is_empty());
+        dues.flatten()
+            .chain(files)
+            .chain(keys)
+            .chain(self.lives.certs.join_next())
+            .chain(self.lives.certs.again_next())
+            .min()
     }
 
     /// Pools are told what the clock tells.
     pub(super) fn tell_clock(&mut self, now: Now) {
-        let doubt = self.clock.doubt().map(str::to_owned);
-        self.certs.take_clock(self.clock.credited(), doubt, now);
+        let doubt = self.lives.clock.doubt().map(str::to_owned);
+        self.lives.certs.take_clock(self.lives.clock.credited(), doubt, now);
     }
 
     pub(super) fn is_looked_at(&self, life: &PoolLife) -> bool {
-        life.policy.probed && life.shows.is_none() && self.looks.prober.is_some()
+        life.policy.probed && life.shows.is_none() && self.eyes.prober.is_some()
     }
 
     /// Takes the steps of pools that are due, and asks for the looks that are.
     pub(super) fn pools_on(&mut self, now: Now) {
         self.tell_clock(now);
-        let elsewhere = self.instance.elsewhere();
-        self.certs.lives.values_mut().for_each(|life| life.elsewhere = elsewhere.map(str::to_owned));
+        let elsewhere = self.lives.instance.elsewhere();
+        self.lives.certs.lives.values_mut().for_each(|life| life.elsewhere = elsewhere.map(str::to_owned));
         // What the files changed is in the pools' records already, and in no snapshot yet.
         let is_read = self.certificate_files(now);
         let mut is_other = is_read;
-        if self.looks.keys_at <= now.steady {
-            self.looks.keys_at = now.steady + KEYS_EVERY;
-            let lives = self.certs.lives.values_mut().filter(|life| life.facts().between.is_none());
-            self.is_pool_news |= lives.map(|life| life.look_at_keys(&self.store)).fold(false, |a, b| a | b);
+        if self.eyes.keys_at <= now.steady {
+            self.eyes.keys_at = now.steady + KEYS_EVERY;
+            let lives = self.lives.certs.lives.values_mut().filter(|life| life.facts().between.is_none());
+            self.findings.is_pool_news |= lives.map(|life| life.look_at_keys(&self.store)).fold(false, |a, b| a | b);
         }
-        let due: Vec<String> =
-            self.certs.lives.iter().filter(|(_, life)| life.due <= now.steady).map(|(pool, _)| pool.clone()).collect();
-        let is_again = self.certs.join_next().is_some_and(|at| at <= now.steady);
-        is_other |= is_again && self.certs.join_again(&self.store, now);
-        let is_tried = self.certs.again_next().is_some_and(|at| at <= now.steady);
+        let due: Vec<String> = self
+            .lives
+            .certs
+            .lives
+            .iter()
+            .filter(|(_, life)| life.due <= now.steady)
+            .map(|(pool, _)| pool.clone())
+            .collect();
+        let is_again = self.lives.certs.join_next().is_some_and(|at| at <= now.steady);
+        is_other |= is_again && self.lives.certs.join_again(&self.store, now);
+        let is_tried = self.lives.certs.again_next().is_some_and(|at| at <= now.steady);
         if is_tried {
-            self.certs.try_again(now);
+            self.lives.certs.try_again(now);
         }
         for pool in &due {
-            if self.certs.advance(&self.store, pool, now) {
+            if self.lives.certs.advance(&self.store, pool, now) {
                 is_other = true;
             }
         }
-        self.is_pool_news |= is_tried;
+        self.findings.is_pool_news |= is_tried;
         if !due.is_empty() {
-            let old = self.certs.old_ways(now.signing);
+            let old = self.lives.certs.old_ways(now.signing);
             old.iter().for_each(|way| self.world.pools.close_way(way));
             if is_other {
                 // Ways follow their pools.
-                self.certs
+                self.lives
+                    .certs
                     .lives
                     .values_mut()
                     .filter(|life| life.shows.is_some())
                     .for_each(|life| life.due = now.steady);
             }
-            self.is_pool_news = true;
+            self.findings.is_pool_news = true;
         }
-        if is_other || is_tried || !self.certs.ways.is_empty() {
+        if is_other || is_tried || !self.lives.certs.ways.is_empty() {
             self.serve_pools(is_read, now);
         }
         self.ask_wire(now);
@@ -143,20 +111,20 @@ impl Mind {
             self.publish(now);
         } else {
             // What was given up is kept also where nothing else is served for it.
-            self.certs.keep_pasts(&self.store);
+            self.lives.certs.keep_pasts(&self.store);
         }
     }
 
     /// Certificate files whose description changed are read again; true where what is served changed.
     fn certificate_files(&mut self, now: Now) -> bool {
-        if self.looks.files_at > now.steady {
+        if self.eyes.files_at > now.steady {
             return false;
         }
-        self.looks.files_at = now.steady + FILES_EVERY;
+        self.eyes.files_at = now.steady + FILES_EVERY;
         let paths = self.world.pools.certificate_paths();
         let print = |path: &String| {
             // Links are followed: those that certbot makes are exchanged whole.
-            let meta = std::fs::metadata(self.config.zones.join(path)).ok()?;
+            let meta = std::fs::metadata(self.basis.config.zones.join(path)).ok()?;
             Some((
                 meta.dev(),
                 meta.ino(),
@@ -167,13 +135,13 @@ impl Mind {
         };
         let files: BTreeMap<String, Option<Print>> =
             paths.into_iter().map(|path| (path.clone(), print(&path))).collect();
-        let is_other = files != self.looks.files || self.world.pools.has_bad_certificates();
-        self.looks.files = files;
+        let is_other = files != self.eyes.files || self.world.pools.has_bad_certificates();
+        self.eyes.files = files;
         if !is_other {
             return false;
         }
         let is_served = self.refresh_certificates(now);
-        self.is_pool_news = true;
+        self.findings.is_pool_news = true;
         if !is_served {
             self.report(now);
         }
@@ -183,20 +151,20 @@ impl Mind {
     /// Before a publication: how long what is served may stay in caches.
     pub(super) fn bound_pools(&mut self, now: Now) -> Vec<(String, HostLimits)> {
         let used = self.world.zones.values().filter(|zone| zone.signed && !zone.tenants.table.is_empty());
-        let (ttl, after) = (self.world.pools.ttl, self.rolls.shift.after.min(30 * 86_400));
+        let (ttl, after) = (self.world.pools.ttl, self.lives.rolls.shift.after.min(30 * 86_400));
         let bounds = used.map(|zone| (zone.policy.signature_life + after, zone.policy.margin));
         let bounds = bounds.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
         let bounds = bounds.map(|(life, margin)| Bounds { ttl, life, margin });
-        let capped = self.certs.bound(bounds, now);
+        let capped = self.lives.certs.bound(bounds, now);
         let pools = &self.world.pools;
-        self.certs.keep_only(|pool| pools.is_there(pool));
+        self.lives.certs.keep_only(|pool| pools.is_there(pool));
         capped
     }
 
     /// After a publication: what was published, and when to look for it. Of a pool without tenants nobody holds anything.
     pub(super) fn note_pools(&mut self, now: Now) {
-        let snapshot = self.version;
-        for (pool, life) in &mut self.certs.lives {
+        let snapshot = self.served.version;
+        for (pool, life) in &mut self.lives.certs.lives {
             life.note_published(now);
             if life.is_unseen() && !self.world.pools.has_tenants(pool) {
                 let served = served(life, snapshot, now.signing);
@@ -210,14 +178,16 @@ impl Mind {
     fn ask_wire(&mut self, now: Now) {
         let is_due = |life: &&PoolLife| life.own_next().is_some_and(|at| at <= now.steady);
         let due: Vec<String> =
-            self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
+            self.lives.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
             let sample = self.sample(&pool);
-            let (Some(observer), Some(life)) = (&self.observer, self.certs.lives.get_mut(&pool)) else { continue };
+            let (Some(observer), Some(life)) = (&self.eyes.observer, self.lives.certs.lives.get_mut(&pool)) else {
+                continue;
+            };
             life.own.at = now.steady + RETRY;
             let Some((apex, label)) = sample else {
                 // Those that it has have records of their own: caches hold nothing of the pool.
-                let served = served(life, self.version, now.signing);
+                let served = served(life, self.served.version, now.signing);
                 life.record(served, now);
                 continue;
             };
@@ -235,9 +205,9 @@ impl Mind {
 
     /// What our own addresses answered.
     pub(super) fn pool_seen(&mut self, pool: &str, through: u64, outcome: Result<(), Vec<String>>, now: Now) {
-        let snapshot = self.version;
-        let Some(life) = self.certs.lives.get_mut(pool) else { return };
-        self.is_pool_news = true;
+        let snapshot = self.served.version;
+        let Some(life) = self.lives.certs.lives.get_mut(pool) else { return };
+        self.findings.is_pool_news = true;
         let seen = outcome.map(|()| served(life, snapshot, now.signing));
         if life.own_seen(through, seen, now) {
             tracing::info!(POOL = pool, SNAPSHOT = snapshot, "seen on the wire");
@@ -247,30 +217,36 @@ impl Mind {
 
     /// What stands against pools now; it is told where it changed.
     pub(super) fn tell_pools(&mut self, now: Now) {
-        if !std::mem::take(&mut self.is_pool_news) {
+        if !std::mem::take(&mut self.findings.is_pool_news) {
             return;
         }
         let shown = self.world.shown(crate::world::POOLS_FILE);
-        let mut found: Vec<_> = self.certs.broken.iter().map(|(pool, closed)| closed.finding(pool)).collect();
-        found.extend(self.certs.unkept_pasts.iter().map(|why| unkept_pasts(why)));
-        found.extend(self.certs.told.iter().cloned());
-        for (pool, life) in self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none()) {
+        let mut found: Vec<_> = self.lives.certs.broken.iter().map(|(pool, closed)| closed.finding(pool)).collect();
+        found.extend(self.lives.certs.unkept_pasts.iter().map(|why| unkept_pasts(why)));
+        found.extend(self.lives.certs.told.iter().cloned());
+        for (pool, life) in self.lives.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none()) {
             // Only names that an operator wrote are held against certificates: tenants come and go.
-            let settings = self.certs.settings(pool);
+            let settings = self.lives.certs.settings(pool);
             let expected = Expected { names: &settings.names, webpki: settings.webpki };
-            found.extend(findings(&life.state(pool), &shown, life.plan.as_ref(), expected, self.clock.clocks(now)));
+            found.extend(findings(
+                &life.state(pool),
+                &shown,
+                life.plan.as_ref(),
+                expected,
+                self.lives.clock.clocks(now),
+            ));
         }
         found.extend(self.strange_tenants(now));
         self.pool_gauges(now);
-        if found != self.pool_findings {
-            self.pool_findings = found;
+        if found != self.findings.pools {
+            self.findings.pools = found;
             self.report(now);
         }
     }
 
     /// Who uses the pools, for reports.
     pub(super) fn tenants_of(&self, pool: &str) -> u64 {
-        let view: arc_swap::Guard<std::sync::Arc<View>> = self.view.load();
+        let view: arc_swap::Guard<std::sync::Arc<View>> = self.served.view.load();
         view.pools.iter().find(|info| info.pool == pool).map_or(0, |info| info.tenants)
     }
 }

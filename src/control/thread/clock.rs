@@ -12,13 +12,13 @@ use std::time::Instant;
 impl Mind {
     /// Reads the clocks, as every few seconds whatever else is done.
     pub(super) fn read_clock(&mut self, now: Now) {
-        self.clock_read = now.steady;
+        self.lives.clock_read = now.steady;
         self.tick_clock(now);
     }
 
     /// The clocks are read; where they begin or cease to agree, all zones take note.
     pub(super) fn tick_clock(&mut self, now: Now) {
-        let is_news = self.clock.tick(now);
+        let is_news = self.lives.clock.tick(now);
         let now = self.steered(now);
         if is_news {
             self.take_clock(now);
@@ -28,22 +28,24 @@ impl Mind {
 
     /// Signatures go by what the clock says now, and so does the rest of this turn.
     fn steered(&self, now: Now) -> Now {
-        time::steer(self.clock.time());
-        Now { signing: self.clock.time(), ..now }
+        time::steer(self.lives.clock.time());
+        Now { signing: self.lives.clock.time(), ..now }
     }
 
     /// What the clocks tell has changed.
     pub(super) fn take_clock(&mut self, now: Now) {
-        let shift = self.clock.shift();
-        for roll in self.rolls.zones.values_mut() {
+        let shift = self.lives.clock.shift();
+        for roll in self.lives.rolls.zones.values_mut() {
             roll.due = now.steady;
         }
-        self.is_news = true;
+        self.findings.is_key_news = true;
         self.tell_clock(now);
-        let was_silent = std::mem::replace(&mut self.rolls.silence, self.clock.silence(&self.config.keys)).is_some();
-        let is_told = was_silent && self.rolls.silence.is_none();
-        if self.rolls.shift != shift || is_told {
-            self.rolls.shift = shift;
+        let was_silent =
+            std::mem::replace(&mut self.lives.rolls.silence, self.lives.clock.silence(&self.basis.config.keys))
+                .is_some();
+        let is_told = was_silent && self.lives.rolls.silence.is_none();
+        if self.lives.rolls.shift != shift || is_told {
+            self.lives.rolls.shift = shift;
             if is_told {
                 tracing::info!("a clock has told the time: zones are signed from now on");
                 self.world.thaw();
@@ -60,15 +62,15 @@ impl Mind {
     /// Exit code and reason, where recorded facts say otherwise and are not overruled, or that time cannot be.
     pub(super) fn confirm_clock(&mut self, against: Against, dry_run: bool, now: Now) -> Result<(), (u8, String)> {
         let overrule = against == Against::Overruled;
-        if let Some(why) = self.clock.refuted(&self.evidence(now), overrule, now) {
+        if let Some(why) = self.lives.clock.refuted(&self.evidence(now), overrule, now) {
             let help = if overrule { "set the clock" } else { OVERRULE };
             return Err((4, format!("{why}\nhelp: {help}")));
         }
         if dry_run {
             return Ok(());
         }
-        let ahead = self.clock.ahead(now);
-        let is_news = self.clock.confirm(now);
+        let ahead = self.lives.clock.ahead(now);
+        let is_news = self.lives.clock.confirm(now);
         let now = self.steered(now);
         tracing::info!(SECONDS = ahead, overrule, "an operator confirms that the wall clock is right");
         if is_news {
@@ -80,10 +82,10 @@ impl Mind {
     /// What is recorded of the time, and what parents have signed.
     fn evidence(&self, now: Now) -> Evidence {
         let name = |apex: &crate::dns::name::Name| apex.to_string().trim_end_matches('.').to_owned();
-        let zones = self.rolls.zones.iter().map(|(apex, roll)| (name(apex), roll.facts().time));
-        let pools = self.certs.lives.iter().map(|(pool, life)| (format!("pool {pool}"), life.facts().time));
+        let zones = self.lives.rolls.zones.iter().map(|(apex, roll)| (name(apex), roll.facts().time));
+        let pools = self.lives.certs.lives.iter().map(|(pool, life)| (format!("pool {pool}"), life.facts().time));
         let newest = zones.chain(pools).map(|(of, at)| NewestFact { of, at }).max_by_key(|fact| fact.at);
-        let signed = self.rolls.zones.iter().flat_map(|(apex, roll)| windows(&name(apex), roll, now));
+        let signed = self.lives.rolls.zones.iter().flat_map(|(apex, roll)| windows(&name(apex), roll, now));
         Evidence { newest, signed: signed.collect() }
     }
 }

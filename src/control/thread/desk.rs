@@ -9,8 +9,8 @@ mod silence;
 
 use crate::config::Config;
 use crate::control::outside::SIGNED_ANYWAY;
-use crate::control::thread::{Mind, RELOAD_WAIT_MAX, Reload, log_done};
-use crate::control::waits::Wait;
+use crate::control::thread::{Mind, log_done};
+use crate::control::waits::{Wait, Waits};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::{Name, ROOT, labels};
 use crate::protocol::request::{Command, ServerRequest, TenantRequest};
@@ -21,9 +21,30 @@ use reply::send;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+/// How long a reload waits for files that are still being written, beyond what is there.
+const RELOAD_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// A reload that ends when files that are being written now have been read, too.
+pub(super) struct Reload {
+    reply: Sender<Line>,
+    allow_shrink: bool,
+    deadline: Instant,
+}
+
+/// Commands that wait for something.
+#[derive(Default)]
+pub(super) struct Callers {
+    /// For a tenant.
+    pub(super) waits: Waits,
+    /// For files that are being written.
+    pub(super) reloads: Vec<Reload>,
+    /// For hosts to be looked at, by pool.
+    pub(super) looks: Vec<(String, Sender<Line>)>,
+}
+
 impl Mind {
     pub(super) fn reload(&mut self, now: Now) -> Result<(), Vec<Diagnostic>> {
-        let (config, warnings) = match (self.read_config)() {
+        let (config, warnings) = match (self.basis.read_config)() {
             Ok(read) => read,
             Err(findings) => {
                 for finding in &findings {
@@ -39,46 +60,48 @@ impl Mind {
             let (socket, group) = (config.control_socket(), config.server.socket_group.clone());
             (config.zones.clone(), config.keys.clone(), socket, group)
         };
-        if of_start(&config) != of_start(&self.config) {
+        if of_start(&config) != of_start(&self.basis.config) {
             tracing::warn!("the folders of zones and keys, the control socket and its group change at a restart only");
         }
-        self.config = Config { zones: self.config.zones.clone(), keys: self.config.keys.clone(), ..config };
-        self.rolls.read_again(&self.store, now);
-        self.rolls.asker.configure(self.config.clone());
-        self.certs.configure(self.config.clone(), now);
+        self.basis.config =
+            Config { zones: self.basis.config.zones.clone(), keys: self.basis.config.keys.clone(), ..config };
+        self.lives.rolls.read_again(&self.store, now);
+        self.lives.rolls.asker.configure(self.basis.config.clone());
+        self.lives.certs.configure(self.basis.config.clone(), now);
         self.know_all();
-        self.world.configure(self.config.clone());
+        self.world.configure(self.basis.config.clone());
         self.world.thaw();
         self.refresh_certificates(now);
-        let changes = self.source.all(now);
+        let changes = self.feed.all(now);
         self.take_in(changes, now);
         self.read_roots();
-        self.is_pool_news = true;
-        self.own_findings = warnings;
+        self.findings.is_pool_news = true;
+        self.findings.own = warnings;
         self.take_back_insecure(now);
         self.note_goals();
         // A policy may have changed, and with it what is to be done next.
-        self.rolls.zones.values_mut().for_each(|roll| roll.due = now.steady);
+        self.lives.rolls.zones.values_mut().for_each(|roll| roll.due = now.steady);
         let anchors = self.read_anchors();
-        self.own_findings.extend(anchors);
-        self.own_findings.extend(self.looks.no_roots.clone());
+        self.findings.own.extend(anchors);
+        self.findings.own.extend(self.eyes.no_roots.clone());
         self.publish(now);
-        tracing::info!(SNAPSHOT = self.version, "reloaded");
+        tracing::info!(SNAPSHOT = self.served.version, "reloaded");
         Ok(())
     }
 
     /// When the next reload ends.
     pub(super) fn reloads_next(&self, now: Now) -> Option<Instant> {
-        let first = self.reloads.iter().map(|reload| reload.deadline).min()?;
-        Some(if self.source.is_settled() { now.steady } else { first })
+        let first = self.callers.reloads.iter().map(|reload| reload.deadline).min()?;
+        Some(if self.feed.is_settled() { now.steady } else { first })
     }
 
     /// Ends the reloads that wait for nothing any more.
     pub(super) fn end_reloads(&mut self, now: Now) {
-        let settled = self.source.is_settled();
-        let (ended, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.reloads).into_iter().partition(|reload| settled || reload.deadline <= now.steady);
-        self.reloads = waiting;
+        let settled = self.feed.is_settled();
+        let (ended, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.callers.reloads)
+            .into_iter()
+            .partition(|reload| settled || reload.deadline <= now.steady);
+        self.callers.reloads = waiting;
         if ended.iter().any(|reload| reload.allow_shrink) {
             log_done(&self.world.allow_shrink(now.signing));
             self.settle(now);
@@ -104,7 +127,7 @@ impl Mind {
         match self.reload(now) {
             Ok(()) => {
                 let deadline = now.steady + RELOAD_WAIT_MAX;
-                self.reloads.push(Reload { reply, allow_shrink, deadline });
+                self.callers.reloads.push(Reload { reply, allow_shrink, deadline });
             }
             Err(findings) => answer_reload(&findings, 0, &reply),
         }
@@ -122,7 +145,7 @@ impl Mind {
                 match Name::parse(zone.trim_end_matches('.'), ROOT) {
                     Ok(name) if self.world.zones.contains_key(&name) => {
                         let deadline = now.steady + Duration::from_secs(seconds.min(3600));
-                        self.waits.push(Wait { domain, zone: name, present, deadline, reply });
+                        self.callers.waits.push(Wait { domain, zone: name, present, deadline, reply });
                     }
                     _ => drop(reply.send(Line::End { exit: 1, message: format!("there is no zone {zone} here") })),
                 }
@@ -154,7 +177,7 @@ impl Mind {
     }
 
     fn with_domain(&self, domain: &str) -> Vec<TenantInfo> {
-        let view = self.view.load();
+        let view = self.served.view.load();
         let mut found = Vec::new();
         for (apex, zone) in &self.world.zones {
             let pools = self.world.pools.records();

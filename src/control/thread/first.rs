@@ -16,10 +16,10 @@ impl Mind {
     pub(super) fn first_scan(&mut self, now: Now, wait: impl FnMut(Instant) -> Now) {
         // Nothing is decided by a clock that went on uncounted, or that is in doubt.
         self.tell_clock(now);
-        let ways = self.certs.restore_ways(&self.store, now);
+        let ways = self.lives.certs.restore_ways(&self.store, now);
         self.world.pools.restore_ways(ways, now.signing.0);
         self.read_roots();
-        let changes = self.source.first(now, wait);
+        let changes = self.feed.first(now, wait);
         self.world.progress.found_all();
         self.take_in(changes, now);
         let pools = self.store.last_good(LastGood::Pools).ok().flatten();
@@ -28,19 +28,20 @@ impl Mind {
         self.restore(pools.as_deref(), &masters.collect(), now);
         self.wait_for_parents(now);
         let zones = &self.world.zones;
-        self.certs
+        self.lives
+            .certs
             .tell_missing_homes(&self.store, |apex| zones.get(apex).is_some_and(|zone| !zone.tenants.table.is_empty()));
         self.take_back_insecure(now);
         self.note_goals();
         let anchors = self.read_anchors();
-        self.own_findings.extend(anchors);
-        self.own_findings.extend(self.looks.no_roots.clone());
+        self.findings.own.extend(anchors);
+        self.findings.own.extend(self.eyes.no_roots.clone());
         self.publish(now);
     }
 
     /// Takes back what an earlier process kept, for zones that are new to this one.
     pub(super) fn restore(&mut self, pools: Option<&str>, masters: &BTreeMap<Name, String>, now: Now) {
-        let new = |apex: &&Name| !self.restored.contains(*apex);
+        let new = |apex: &&Name| !self.served.restored.contains(*apex);
         let new: BTreeSet<Name> = self.world.zones.keys().chain(masters.keys()).filter(new).cloned().collect();
         let (mut masters, mut tenants) = (masters.clone(), BTreeMap::new());
         for apex in &new {
@@ -57,12 +58,12 @@ impl Mind {
             masters.extend(good(LastGood::Master(apex)));
             tenants.extend(good(LastGood::Tenants(apex)));
             match refused {
-                Some(why) => drop(self.keeper.unread.insert(apex.clone(), why)),
-                None => drop(self.keeper.unread.remove(apex)),
+                Some(why) => drop(self.served.keeper.unread.insert(apex.clone(), why)),
+                None => drop(self.served.keeper.unread.remove(apex)),
             }
         }
         let is_known = new.is_empty() && masters.is_empty();
-        self.restored.extend(new.into_iter().filter(|apex| !self.keeper.unread.contains_key(apex)));
+        self.served.restored.extend(new.into_iter().filter(|apex| !self.served.keeper.unread.contains_key(apex)));
         if pools.is_some() || !is_known {
             let mut known = Known::default();
             self.read(self.world.needs_of_zones(masters.keys()), &mut known, now);

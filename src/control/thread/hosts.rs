@@ -25,33 +25,33 @@ impl Mind {
     pub(super) fn start_prober(&mut self, events: &Sender<Event>) -> Result<(), StartFault> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         if !host.trim().is_empty() {
-            host.trim().clone_into(&mut self.looks.host);
+            host.trim().clone_into(&mut self.eyes.host);
         }
         let events = events.clone();
         let report = move |seen: HostsSeen| drop(events.send(Event::Probed(Box::new(seen))));
-        let prober = Prober::start(self.config.probe.together, report)
+        let prober = Prober::start(self.basis.config.probe.together, report)
             .map_err(|cause| StartFault::System { what: "start a thread", cause })?;
-        self.looks.prober = Some(prober);
+        self.eyes.prober = Some(prober);
         Ok(())
     }
 
     /// Reads whom MTA-STS senders trust; at a start, at each reload, and again while that cannot be read.
     pub(super) fn read_roots(&mut self) {
-        let (roots, missing) = foresee::roots(&self.config);
-        self.looks.roots = roots;
+        let (roots, missing) = foresee::roots(&self.basis.config);
+        self.eyes.roots = roots;
         // A file that the operator names is missed; a host without the system's list is as it is.
-        let is_named = self.config.places.is_written("probe.roots");
+        let is_named = self.basis.config.places.is_written("probe.roots");
         if let Some(finding) = missing.as_ref().filter(|_| !is_named) {
             tracing::info!("{}", finding.message);
         }
-        self.looks.no_roots = missing.filter(|_| is_named);
+        self.eyes.no_roots = missing.filter(|_| is_named);
     }
 
     /// Begins the rounds of looks that are due.
     pub(super) fn ask_hosts(&mut self, now: Now) {
         let is_due = |life: &PoolLife| self.is_looked_at(life) && life.round.is_none() && life.look_at <= now.steady;
         let due: Vec<String> =
-            self.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
+            self.lives.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();
         for pool in due {
             if !self.ask_hosts_of(&pool, now) {
                 // There is nobody to wait for.
@@ -64,27 +64,27 @@ impl Mind {
     fn ask_hosts_of(&mut self, pool: &str, now: Now) -> bool {
         let sample = self.sample(pool).and_then(|(apex, label)| Name::below(&label, &apex).ok());
         let endpoint = sample.map(|name| name.to_string().trim_end_matches('.').to_owned());
-        let port = self.certs.settings(pool).port.unwrap_or(self.config.probe.port);
-        let helo = Some(self.config.probe.helo.clone()).filter(|helo| !helo.is_empty());
+        let port = self.lives.certs.settings(pool).port.unwrap_or(self.basis.config.probe.port);
+        let helo = Some(self.basis.config.probe.helo.clone()).filter(|helo| !helo.is_empty());
         let manner = Manner {
-            helo: helo.unwrap_or_else(|| self.looks.host.clone()),
-            timeout: Duration::from_secs(self.config.probe.timeout),
+            helo: helo.unwrap_or_else(|| self.eyes.host.clone()),
+            timeout: Duration::from_secs(self.basis.config.probe.timeout),
         };
-        let (Some(prober), Some(life)) = (&self.looks.prober, self.certs.lives.get_mut(pool)) else { return true };
-        let (hosts, refused) = where_to_look(life, &self.config.probe.networks, now);
-        life.look_at = now.steady + every(self.config.probe.every, pool);
+        let (Some(prober), Some(life)) = (&self.eyes.prober, self.lives.certs.lives.get_mut(pool)) else { return true };
+        let (hosts, refused) = where_to_look(life, &self.basis.config.probe.networks, now);
+        life.look_at = now.steady + every(self.basis.config.probe.every, pool);
         if life.pass_over(&refused, now.signing) {
             life.due = now.steady;
-            self.is_pool_news = true;
+            self.findings.is_pool_news = true;
         }
         if hosts.is_empty() {
             return false;
         }
-        self.looks.round += 1;
+        self.eyes.round += 1;
         let targets = probe::targets(&hosts, port, endpoint.as_deref());
-        let round = Round { pool: pool.to_owned(), number: self.looks.round, targets, manner };
+        let round = Round { pool: pool.to_owned(), number: self.eyes.round, targets, manner };
         if prober.ask(round).is_ok() {
-            life.round = Some(self.looks.round);
+            life.round = Some(self.eyes.round);
         } else {
             life.look_at = now.steady + RETRY;
         }
@@ -93,9 +93,11 @@ impl Mind {
 
     /// Hosts were looked at.
     pub(super) fn probed(&mut self, seen: HostsSeen, now: Now) {
-        let (roots, pool) = (self.looks.roots.clone(), seen.pool.clone());
-        let webpki = self.certs.settings(&pool).webpki;
-        let Some(life) = self.certs.lives.get_mut(&pool).filter(|life| life.round == Some(seen.number)) else { return };
+        let (roots, pool) = (self.eyes.roots.clone(), seen.pool.clone());
+        let webpki = self.lives.certs.settings(&pool).webpki;
+        let Some(life) = self.lives.certs.lives.get_mut(&pool).filter(|life| life.round == Some(seen.number)) else {
+            return;
+        };
         life.round = None;
         // Dates of certificates are judged by the clock that senders go by.
         let wall = now.wall;
@@ -107,10 +109,10 @@ impl Mind {
         };
         let is_news = life.saw(seen, &judge, now);
         life.due = now.steady;
-        self.is_pool_news = true;
+        self.findings.is_pool_news = true;
         if is_news {
             // Whatever a host was seen to show is served at once.
-            self.certs.advance(&self.store, &pool, now);
+            self.lives.certs.advance(&self.store, &pool, now);
             self.serve_pools(false, now);
         }
         self.end_looks(&pool, now);
@@ -122,7 +124,7 @@ impl Mind {
         let fits = |tenant: &crate::zone::endpoint::Tenant| {
             tenant.is_all_of_pool() && tenant.pool().is_some_and(|index| indexes.contains(&index))
         };
-        let known = self.looks.samples.get(pool).filter(|(apex, label)| {
+        let known = self.eyes.samples.get(pool).filter(|(apex, label)| {
             let tenant = self.world.zones.get(apex).and_then(|zone| zone.tenants.table.get(label));
             tenant.is_some_and(|tenant| fits(tenant))
         });
@@ -134,13 +136,13 @@ impl Mind {
                 let tenant = zone.tenants.table.iter().find(|tenant| fits(tenant))?;
                 Some((apex.clone(), Box::<[u8]>::from(tenant.label())))
             })?;
-        self.looks.samples.insert(pool.to_owned(), found.clone());
+        self.eyes.samples.insert(pool.to_owned(), found.clone());
         Some(found)
     }
 
     /// Names that certificates of a pool should cover: those of the configuration, or a wildcard for each zone with tenants.
     pub(super) fn names_for(&self, pool: &str) -> Vec<String> {
-        let names = self.certs.settings(pool).names;
+        let names = self.lives.certs.settings(pool).names;
         if !names.is_empty() {
             return names;
         }

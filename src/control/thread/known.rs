@@ -27,11 +27,11 @@ impl Mind {
     /// Reads what is needed.
     pub(super) fn read(&mut self, needs: Needs, known: &mut Known, now: Now) {
         for path in needs.documents {
-            let read = self.source.read(&path, now).map_err(|reason| unread(&path, reason));
+            let read = self.feed.read(&path, now).map_err(|reason| unread(&path, reason));
             known.documents.insert(path, read);
         }
         for path in needs.certificates {
-            let read = certificate(&self.config.zones, &path);
+            let read = certificate(&self.basis.config.zones, &path);
             known.certificates.insert(path, read);
         }
         for apex in needs.zones {
@@ -43,24 +43,24 @@ impl Mind {
     fn zone_past(&mut self, apex: &Name) -> ZonePast {
         // Where its tenants were is known while the process runs.
         let is_left = self.world.left_homes.contains_key(apex);
-        let homes = if is_left { None } else { self.certs.read_homes(&self.store, apex) };
+        let homes = if is_left { None } else { self.lives.certs.read_homes(&self.store, apex) };
         let was_last_good = self.store.has_last_good(LastGood::Master(apex));
         ZonePast { keys: self.keys_past(apex), was_last_good, homes }
     }
 
     fn keys_past(&mut self, apex: &Name) -> KeysPast {
-        let signed = match self.store.has_journal(apex) || self.rolls.was_published(&self.store, apex) {
+        let signed = match self.store.has_journal(apex) || self.lives.rolls.was_published(&self.store, apex) {
             false => WasSigned::Never,
-            true if self.rolls.is_unsigned(&self.store, apex) => WasSigned::Insecure,
+            true if self.lives.rolls.is_unsigned(&self.store, apex) => WasSigned::Insecure,
             true => WasSigned::Signed,
         };
-        KeysPast { signed, ds: self.rolls.ds_before(&self.store, apex) }
+        KeysPast { signed, ds: self.lives.rolls.ds_before(&self.store, apex) }
     }
 
     /// Zones that the world did not begin after all: where their tenants were stays kept.
     pub(super) fn forget(&mut self, known: Known) {
         for apex in known.zones.keys().filter(|apex| !self.world.left_homes.contains_key(*apex)) {
-            self.certs.homes.remove(apex);
+            self.lives.certs.homes.remove(apex);
         }
     }
 

@@ -29,7 +29,7 @@ impl Mind {
             self.world.pools.ask_anew();
             self.settle(now);
         }
-        self.disk_findings.extend(found);
+        self.findings.disk.extend(found);
     }
 
     fn caps(&self) -> Caps {
@@ -37,11 +37,11 @@ impl Mind {
     }
 
     fn limit_zones(&mut self, now: Now) -> Vec<Diagnostic> {
-        let (shift, mut found) = (self.rolls.shift, Vec::new());
+        let (shift, mut found) = (self.lives.rolls.shift, Vec::new());
         let unsigned = self.world.zones.values().filter(|zone| matches!(zone.keys, Keys::None));
-        self.rolls.note_unsigned(&self.store, unsigned);
+        self.lives.rolls.note_unsigned(&self.store, unsigned);
         self.world.pools.ttl_cap = None;
-        for (apex, roll) in &mut self.rolls.zones {
+        for (apex, roll) in &mut self.lives.rolls.zones {
             let zone = self.world.zones.get_mut(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_)));
             let Some(zone) = zone.filter(|zone| zone.content().is_some()) else { continue };
             // Caches may hold those of tenants that it had since the start.
@@ -70,7 +70,7 @@ impl Mind {
             for zone in self.world.zones.values_mut().filter(|zone| !zone.tenants.table.is_empty()) {
                 zone.caps.data_life = zone.caps.data_life.min(cap.life);
             }
-            let why = self.certs.lives.get(&pool).map(|life| life.unrecorded()).unwrap_or_default();
+            let why = self.lives.certs.lives.get(&pool).map(|life| life.unrecorded()).unwrap_or_default();
             let caps = Limits { dnskey_ttl: cap.ttl, data_ttl: cap.ttl, dnskey_life: cap.life, data_life: cap.life };
             found.push(finding(OF_POOL, &format!("pool `{pool}`"), caps, &why));
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 impl Mind {
     /// Asks the source what became of its documents, and publishes what follows.
     pub(super) fn poll(&mut self, now: Now) {
-        let changes = self.source.poll(now);
+        let changes = self.feed.poll(now);
         let (is_full, said) = (changes.is_full, changes.is_about_source());
         let mut changed = self.take_in(changes, now) || said;
         if is_full {
@@ -29,9 +29,9 @@ impl Mind {
         self.forget(known);
         self.settle(now);
         if changed {
-            self.source.keep_includes(&self.world.included_paths());
+            self.feed.keep_includes(&self.world.included_paths());
         }
-        if self.world.zones.keys().any(|apex| !self.restored.contains(apex)) && self.version > 0 {
+        if self.world.zones.keys().any(|apex| !self.served.restored.contains(apex)) && self.served.version > 0 {
             self.restore(None, &BTreeMap::new(), now);
         }
         changed

@@ -34,8 +34,8 @@ impl Mind {
     /// How the parent of a zone is looked at; none where that cannot be said now.
     pub(super) fn parent_look(&self, zone: &ZoneState, through: u64) -> Option<Look> {
         let Some(parent) = &zone.parent else {
-            let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.anchors.as_ref()?));
-            return Some(Look::Parent { parents, anchors, ahead: self.clock.spread() });
+            let (parents, anchors) = (self.parents(&zone.apex), Arc::clone(self.eyes.anchors.as_ref()?));
+            return Some(Look::Parent { parents, anchors, ahead: self.lives.clock.spread() });
         };
         let keys = match &self.world.zones.get(parent)?.keys {
             Keys::None => None,
@@ -47,14 +47,14 @@ impl Mind {
 
     fn parents(&self, apex: &Name) -> Vec<SocketAddr> {
         let text = apex.to_string();
-        self.config.zone_settings(text.trim_end_matches('.')).parents
+        self.basis.config.zone_settings(text.trim_end_matches('.')).parents
     }
 
     /// The parent is told that CDS changed, where it wants to be (RFC 9859).
     pub(super) fn tell_parent(&self, apex: &Name) {
-        if let (Some(observer), Some(anchors)) = (&self.observer, &self.anchors) {
+        if let (Some(observer), Some(anchors)) = (&self.eyes.observer, &self.eyes.anchors) {
             let parents = self.parents(apex);
-            let ahead = self.clock.spread();
+            let ahead = self.lives.clock.spread();
             let look = Look::Tell { parents, anchors: Arc::clone(anchors), ahead };
             // Where there is no place for it the parent finds out by itself.
             drop(observer.ask(WantedLook { zone: apex.clone(), look }));
@@ -63,8 +63,8 @@ impl Mind {
 
     /// Reads where trust begins; without it no parent of others is asked.
     pub(super) fn read_anchors(&mut self) -> Option<Diagnostic> {
-        let (anchors, fault) = foresee::anchors(&self.config);
-        self.anchors = anchors.map(Arc::new);
+        let (anchors, fault) = foresee::anchors(&self.basis.config);
+        self.eyes.anchors = anchors.map(Arc::new);
         fault
     }
 }

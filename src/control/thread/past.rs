@@ -28,7 +28,7 @@ impl Mind {
             Keys::Wanted | Keys::Silent(_) => false,
         };
         let has_others = self.world.zones.values().any(is_served);
-        self.rolls.asker.wait(if has_others { WAIT_BESIDE } else { WAIT_ALONE });
+        self.lives.rolls.asker.wait(if has_others { WAIT_BESIDE } else { WAIT_ALONE });
         self.go_on(now);
     }
 
@@ -46,23 +46,23 @@ impl Mind {
 
     /// Before a publication: what will be published is kept.
     pub(super) fn keep_past(&mut self, now: Now) {
-        let before = self.rolls.unkept();
-        let kept = self.rolls.keep_past(&self.store);
-        let after = self.rolls.unkept();
+        let before = self.lives.rolls.unkept();
+        let kept = self.lives.rolls.keep_past(&self.store);
+        let after = self.lives.rolls.unkept();
         let mut changed: Vec<(Name, Keys)> = Vec::new();
         let is_stopped = |apex: &Name| matches!(self.world.zones[apex].keys, Keys::Silent(_));
         let known = |apex: &&Name| self.world.zones.contains_key(*apex);
         for apex in after.iter().filter(known).filter(|apex| !is_stopped(apex)) {
-            changed.push((apex.clone(), Keys::Silent(self.rolls.why_unkept(&self.store, apex))));
+            changed.push((apex.clone(), Keys::Silent(self.lives.rolls.why_unkept(&self.store, apex))));
         }
         let freed = before.iter().filter(|apex| !after.contains(apex)).filter(known).filter(|apex| is_stopped(apex));
         changed.extend(freed.map(|apex| (apex.clone(), Keys::Wanted)));
         if !changed.is_empty() {
             self.set_keys(changed, now);
         }
-        let found = self.rolls.past_findings(&self.store);
-        self.is_news |= !found.is_empty();
+        let found = self.lives.rolls.past_findings(&self.store);
+        self.findings.is_key_news |= !found.is_empty();
         // The disk is tried again while it refuses.
-        self.disk_findings.extend(found.into_iter().filter(|_| kept.is_err()));
+        self.findings.disk.extend(found.into_iter().filter(|_| kept.is_err()));
     }
 }

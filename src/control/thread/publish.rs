@@ -1,6 +1,9 @@
 //! Publication: what must be durable first, then the snapshot, the report and the numbers.
 
+use crate::answer::Snapshot;
+use crate::control::keeper::Keeper;
 use crate::control::thread::Mind;
+use crate::control::thread::timers::EVERY;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::metrics::{Standing, TenantGauges, WatchGauges};
@@ -11,33 +14,71 @@ use crate::report::keys::is_frozen;
 use crate::report::view::{Beside, View};
 use crate::time::Now;
 use crate::world::zones::Keys;
+use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
+
+/// What is served, and what of it is kept for the next process.
+pub(super) struct Served {
+    /// Where workers take the snapshot from.
+    pub(super) slot: Arc<ArcSwap<Snapshot>>,
+    /// What commands are told.
+    pub(super) view: Arc<ArcSwap<View>>,
+    /// Number of the snapshot.
+    pub(super) version: u64,
+    /// Snapshots before this one that a worker may still answer from, so that none has to drop one.
+    pub(super) previous: Vec<Arc<Snapshot>>,
+    /// Whether something was published since that was noted.
+    pub(super) is_unnoted: bool,
+    /// What was kept.
+    pub(super) keeper: Keeper,
+    /// When what could not be kept is tried again.
+    pub(super) keep_at: Instant,
+    /// Zones whose last good content was looked for.
+    pub(super) restored: BTreeSet<Name>,
+}
+
+impl Served {
+    /// Nothing yet.
+    pub(super) fn new(slot: Arc<ArcSwap<Snapshot>>, at: Instant) -> Served {
+        Served {
+            slot,
+            view: Arc::default(),
+            version: 0,
+            previous: Vec::new(),
+            is_unnoted: false,
+            keeper: Keeper::new(at),
+            keep_at: at + EVERY,
+            restored: BTreeSet::new(),
+        }
+    }
+}
 
 impl Mind {
     /// Makes durable what must be, then swaps the snapshot.
     pub(super) fn publish(&mut self, now: Now) {
-        self.disk_findings = self.keeper.keep(&self.world, &self.store, &self.config.keys);
-        self.rolls.keep_only(|apex| self.world.zones.contains_key(apex));
+        self.findings.disk = self.served.keeper.keep(&self.world, &self.store, &self.basis.config.keys);
+        self.lives.rolls.keep_only(|apex| self.world.zones.contains_key(apex));
         self.renew_keys(now);
         self.limit(now);
-        self.certs.keep_pasts(&self.store);
+        self.lives.certs.keep_pasts(&self.store);
         self.keep_past(now);
-        self.version += 1;
-        let snapshot = Arc::new(self.world.snapshot(self.version, Arc::clone(&self.identity)));
+        self.served.version += 1;
+        let snapshot = Arc::new(self.world.snapshot(self.served.version, Arc::clone(&self.basis.identity)));
         self.drop_previous();
-        self.previous.push(self.slot.swap(snapshot));
-        self.is_unnoted = true;
+        self.served.previous.push(self.served.slot.swap(snapshot));
+        self.served.is_unnoted = true;
         self.report(now);
         // At a start, answers come first.
-        if self.version > 1 {
+        if self.served.version > 1 {
             self.keep_homes(now);
         }
     }
 
     /// What was published is noted from a later moment on: at this one caches may have it, and not before.
     pub(super) fn note_publication(&mut self, now: Now) {
-        if std::mem::take(&mut self.is_unnoted) {
+        if std::mem::take(&mut self.served.is_unnoted) {
             self.note_published(now);
             self.note_pools(now);
         }
@@ -45,20 +86,26 @@ impl Mind {
 
     /// Gives back the memory of what nobody answers from any more; a worker that is still at it may hold it for a moment.
     pub(super) fn drop_previous(&mut self) {
-        self.previous.retain(|old| Arc::strong_count(old) > 1);
+        self.served.previous.retain(|old| Arc::strong_count(old) > 1);
     }
 
     /// After a publication, which need not wait for it: what the next process must know.
     pub(super) fn keep_homes(&mut self, now: Now) {
-        if self.certs.join_next().is_some() {
+        if self.lives.certs.join_next().is_some() {
             // A way that the disk refused: whoever is to go it stays where it was, and so does what is kept.
-            self.certs.homes_are_kept = false;
+            self.lives.certs.homes_are_kept = false;
             return;
         }
-        let faults = self.keeper.keep_homes(&mut self.world, &self.store, &mut self.certs, &self.config.keys, now);
-        self.certs.homes_are_kept = faults.is_empty();
+        let faults = self.served.keeper.keep_homes(
+            &mut self.world,
+            &self.store,
+            &mut self.lives.certs,
+            &self.basis.config.keys,
+            now,
+        );
+        self.lives.certs.homes_are_kept = faults.is_empty();
         if !faults.is_empty() {
-            self.disk_findings.extend(faults);
+            self.findings.disk.extend(faults);
             self.report(now);
         }
     }
@@ -66,19 +113,20 @@ impl Mind {
     /// Tells what stands now about the snapshot that answers.
     pub(super) fn report(&mut self, now: Now) {
         let more = self
-            .own_findings
+            .findings
+            .own
             .iter()
-            .chain(&self.again.findings)
-            .chain(&self.disk_findings)
-            .chain(&self.key_findings)
-            .chain(&self.pool_findings);
-        let more: Vec<Diagnostic> = more.cloned().chain(self.keeper.refused(&self.config.keys)).collect();
+            .chain(&self.eyes.here.findings)
+            .chain(&self.findings.disk)
+            .chain(&self.findings.keys)
+            .chain(&self.findings.pools);
+        let more: Vec<Diagnostic> = more.cloned().chain(self.served.keeper.refused(&self.basis.config.keys)).collect();
         self.findings.update(&self.world, &more, now.steady);
-        let last_scan = self.source.counts().last_success.0;
+        let last_scan = self.feed.counts().last_success.0;
         let beside =
-            Beside { findings: self.findings.shown(), frozen: self.frozen(), snapshot: self.version, last_scan };
-        let view = View::new(&self.world, &self.view.load(), beside);
-        self.view.store(Arc::new(view));
+            Beside { findings: self.findings.shown(), frozen: self.frozen(), snapshot: self.served.version, last_scan };
+        let view = View::new(&self.world, &self.served.view.load(), beside);
+        self.served.view.store(Arc::new(view));
         self.gauges(now);
     }
 
@@ -86,7 +134,7 @@ impl Mind {
     pub(super) fn frozen(&self) -> BTreeSet<Name> {
         let is_loaded =
             |apex: &Name| self.world.zones.get(apex).is_some_and(|zone| matches!(zone.keys, Keys::Loaded(_)));
-        let frozen = self.rolls.zones.iter().filter(|(_, roll)| {
+        let frozen = self.lives.rolls.zones.iter().filter(|(_, roll)| {
             roll.facts().held.is_some() || roll.plan.as_ref().is_some_and(|plan| is_frozen(roll.facts(), plan))
         });
         frozen.filter(|(apex, _)| is_loaded(apex)).map(|(apex, _)| apex.clone()).collect()
@@ -94,7 +142,7 @@ impl Mind {
 
     fn gauges(&self, now: Now) {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let view = self.view.load();
+        let view = self.served.view.load();
         let mut tenants = TenantGauges::default();
         let mut zones: BTreeMap<String, (u64, Standing)> = BTreeMap::new();
         let standings: BTreeMap<&str, Standing> =
@@ -111,8 +159,8 @@ impl Mind {
             let standing = standings.get(text.as_str()).copied().unwrap_or(Standing::Silent);
             zones.insert(text, (count(held), standing));
         }
-        self.metrics.set(|gauges| {
-            gauges.snapshot_version = self.version;
+        self.basis.metrics.set(|gauges| {
+            gauges.snapshot_version = self.served.version;
             gauges.tenants = tenants;
             gauges.zones.retain(|name, _| zones.contains_key(name));
             for (name, (held, standing)) in zones {
@@ -128,11 +176,11 @@ impl Mind {
 
     /// Shows how the keys of all zones stand.
     pub(super) fn roll_gauges(&self, now: Now) {
-        let clocks = self.clock.clocks(now);
-        self.metrics.set(|all| {
+        let clocks = self.lives.clock.clocks(now);
+        self.basis.metrics.set(|all| {
             for (apex, zone) in &self.world.zones {
                 let Some(gauge) = all.zones.get_mut(&apex.to_string()) else { continue };
-                let roll = self.rolls.zones.get(apex).filter(|_| matches!(zone.keys, Keys::Loaded(_)));
+                let roll = self.lives.rolls.zones.get(apex).filter(|_| matches!(zone.keys, Keys::Loaded(_)));
                 let at = At { clocks, margin: zone.policy.margin, before: gauge.next_event };
                 let is_silent = matches!(zone.keys, Keys::Silent(_));
                 let of_silent = || RollGauges { roll_blocked: is_silent, ..RollGauges::default() };
@@ -145,9 +193,9 @@ impl Mind {
 
     /// Shows how the pools stand.
     pub(super) fn pool_gauges(&self, now: Now) {
-        let clocks = self.clock.clocks(now);
-        self.metrics.set(|all| {
-            let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
+        let clocks = self.lives.clock.clocks(now);
+        self.basis.metrics.set(|all| {
+            let lives = self.lives.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
             all.pools = lives
                 .map(|(pool, life)| (pool.clone(), pool_gauges(&life.state(pool), life.plan.as_ref(), clocks)))
                 .collect();
@@ -155,9 +203,9 @@ impl Mind {
     }
 
     pub(super) fn watch_gauges(&self, now: Now) {
-        let counts = self.source.counts();
-        let lag = self.source.lag(now).as_secs_f64();
-        self.metrics.set(|gauges| {
+        let counts = self.feed.counts();
+        let lag = self.feed.lag(now).as_secs_f64();
+        self.basis.metrics.set(|gauges| {
             gauges.watch = WatchGauges {
                 last_success: counts.last_success,
                 lag_seconds: lag,

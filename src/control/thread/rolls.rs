@@ -33,7 +33,7 @@ impl Mind {
         let is_loaded =
             |apex: &Name| self.world.zones.get(apex).is_some_and(|zone| matches!(zone.keys, Keys::Loaded(_)));
         let looks =
-            self.rolls.zones.iter().map(|(apex, roll)| if is_loaded(apex) { next(roll) } else { Some(roll.due) });
+            self.lives.rolls.zones.iter().map(|(apex, roll)| if is_loaded(apex) { next(roll) } else { Some(roll.due) });
         looks.flatten().min()
     }
 
@@ -57,20 +57,20 @@ impl Mind {
     }
 
     fn due(&self, now: Now) -> Vec<Name> {
-        self.rolls.zones.iter().filter(|(_, roll)| roll.due <= now.steady).map(|(apex, _)| apex.clone()).collect()
+        self.lives.rolls.zones.iter().filter(|(_, roll)| roll.due <= now.steady).map(|(apex, _)| apex.clone()).collect()
     }
 
     /// Takes the steps of a zone that may be taken now, up to the first that is to be served: its keys from then on.
     fn advance(&mut self, apex: &Name, now: Now) -> Option<Keys> {
         let turn = self.turn_of(apex, now);
         let zone = self.world.zones.get(apex)?;
-        let way = InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() };
+        let way = InTheWay { clock: self.lives.clock.doubt(), elsewhere: self.lives.instance.elsewhere() };
         let own_parent = parents::silent_parent(&self.world, zone);
-        let (store, shift, snapshot) = (&self.store, self.rolls.shift, self.version + 1);
-        let roll = self.rolls.zones.get_mut(apex)?;
+        let (store, shift, snapshot) = (&self.store, self.lives.rolls.shift, self.served.version + 1);
+        let roll = self.lives.rolls.zones.get_mut(apex)?;
         let around = Around { store, zone, shift, way, turn, own_parent, snapshot };
-        let keys = roll.advance(&around, self.clock.credited(), now);
-        self.is_news = true;
+        let keys = roll.advance(&around, self.lives.clock.credited(), now);
+        self.findings.is_key_news = true;
         if keys.is_some() && matches!(roll.open_steps.last(), Some((Step::Remove(_), _))) {
             self.next_turns(now);
         }
@@ -79,18 +79,19 @@ impl Mind {
 
     /// Starts to look at zones from outside.
     pub(super) fn start_observer(&mut self, events: &Sender<Event>) -> Result<(), StartFault> {
-        let listen = self.status.listen.iter().filter_map(|address| address.parse().ok()).map(reachable).collect();
+        let listen =
+            self.basis.status.listen.iter().filter_map(|address| address.parse().ok()).map(reachable).collect();
         let events = events.clone();
         let report = move |zone, seen| drop(events.send(Event::Seen(Box::new(zone), Box::new(seen))));
         let observer = Observer::start(listen, Ways::default(), report)
             .map_err(|cause| StartFault::System { what: "start a thread", cause })?;
-        self.observer = Some(observer);
+        self.eyes.observer = Some(observer);
         Ok(())
     }
 
     /// Before a publication: keys are those of the facts, also where the parent became ours meanwhile.
     pub(super) fn renew_keys(&mut self, now: Now) {
-        let renewed = self.rolls.renewed(&self.world.zones);
+        let renewed = self.lives.rolls.renewed(&self.world.zones);
         if !renewed.is_empty() {
             self.set_keys(renewed, now);
         }
@@ -98,7 +99,7 @@ impl Mind {
 
     /// After a publication: what was published, and when to look for it.
     pub(super) fn note_published(&mut self, now: Now) {
-        for (apex, roll) in &mut self.rolls.zones {
+        for (apex, roll) in &mut self.lives.rolls.zones {
             let zone = self.world.zones.get(apex);
             let is_silent = zone.is_some_and(|zone| parents::silent_parent(&self.world, zone).is_some());
             let is_told = |blocker: &Blocker| matches!(blocker, Blocker::Own(Block::ParentSilent(_)));
@@ -113,9 +114,9 @@ impl Mind {
 
     /// Asks for all looks that are due.
     fn ask_looks(&mut self, now: Now) {
-        let Some(observer) = &self.observer else { return };
+        let Some(observer) = &self.eyes.observer else { return };
         let mut asked = Vec::new();
-        for (apex, roll) in &self.rolls.zones {
+        for (apex, roll) in &self.lives.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
@@ -132,7 +133,7 @@ impl Mind {
             }
         }
         for (apex, is_own, is_asked) in asked {
-            let Some(roll) = self.rolls.zones.get_mut(&apex) else { continue };
+            let Some(roll) = self.lives.rolls.zones.get_mut(&apex) else { continue };
             let look = if is_own { &mut roll.own } else { &mut roll.parent };
             look.asked(is_asked, now);
         }
@@ -142,10 +143,12 @@ impl Mind {
     pub(super) fn seen(&mut self, apex: &Name, seen: Seen, now: Now) {
         let poll = self.world.zones.get(apex).map_or(0, |zone| zone.policy.parent_poll);
         let is_ours = self.world.zones.get(apex).is_some_and(|zone| zone.parent.is_some());
-        let Some(roll) = self.rolls.zones.get_mut(apex) else { return };
+        let Some(roll) = self.lives.rolls.zones.get_mut(apex) else { return };
         let mut is_ds_seen = false;
         match seen {
-            Seen::Own { through, outcome } => is_ds_seen = own_seen(apex, roll, through, outcome, self.version, now),
+            Seen::Own { through, outcome } => {
+                is_ds_seen = own_seen(apex, roll, through, outcome, self.served.version, now)
+            }
             // Those of pools have a way of their own.
             Seen::Pool { .. } => {}
             Seen::NotHere => roll.parent.asked(false, now),
@@ -157,7 +160,7 @@ impl Mind {
             Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll, now),
             Seen::Notified(told) => parents::told(apex, &told),
         }
-        self.is_news = true;
+        self.findings.is_key_news = true;
         if is_ds_seen && !is_ours {
             self.tell_parent(apex);
         }
@@ -165,22 +168,22 @@ impl Mind {
 
     /// What stands against keys now; it is told where it changed.
     pub(super) fn tell_news(&mut self, now: Now) {
-        if !std::mem::take(&mut self.is_news) {
+        if !std::mem::take(&mut self.findings.is_key_news) {
             return;
         }
         self.roll_gauges(now);
-        let mut found = self.clock.findings(&self.config.keys);
-        found.extend(self.rolls.past_findings(&self.store));
-        found.extend(self.instance.finding());
-        for (apex, roll) in &self.rolls.zones {
+        let mut found = self.lives.clock.findings(&self.basis.config.keys);
+        found.extend(self.lives.rolls.past_findings(&self.store));
+        found.extend(self.lives.instance.finding());
+        for (apex, roll) in &self.lives.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
                 continue;
             };
             let text = apex.to_string();
             found.extend(findings(&roll.state(text.trim_end_matches('.')), &self.world.shown(&zone.path)));
         }
-        if found != self.key_findings || self.frozen() != self.view.load().frozen {
-            self.key_findings = found;
+        if found != self.findings.keys || self.frozen() != self.served.view.load().frozen {
+            self.findings.keys = found;
             self.report(now);
         }
     }

@@ -21,13 +21,13 @@ impl Mind {
     fn act(&mut self, want: Want, now: Now) {
         match want {
             Want::Pools(pools) => {
-                let serve = |wanted| self.certs.serve_pool(&self.store, wanted, now);
+                let serve = |wanted| self.lives.certs.serve_pool(&self.store, wanted, now);
                 let served = pools.iter().map(serve).collect();
                 self.world.pools.take_served(served);
             }
             Want::Joined(joined, left) => {
-                self.certs.join_ways(&self.store, joined, now);
-                self.certs.leave_ways(&self.store, left);
+                self.lives.certs.join_ways(&self.store, joined, now);
+                self.lives.certs.leave_ways(&self.store, left);
             }
             Want::Ways(ways) => {
                 let served = ways.iter().map(|way| self.serve_way(way, now)).collect();
@@ -35,8 +35,9 @@ impl Mind {
             }
             Want::Keys(zones) => {
                 let known = zones.iter().filter_map(|apex| self.world.zones.get(apex));
-                let keys =
-                    known.map(|zone| (zone.apex.clone(), self.rolls.keys(&self.store, &self.config.keys, zone, now)));
+                let keys = known.map(|zone| {
+                    (zone.apex.clone(), self.lives.rolls.keys(&self.store, &self.basis.config.keys, zone, now))
+                });
                 let keys: Vec<(Name, Keys)> = keys.collect();
                 self.know(zones);
                 self.world.take_keys(keys);
@@ -46,9 +47,9 @@ impl Mind {
 
     fn serve_way(&mut self, wanted: &WayWanted, now: Now) -> WayServed {
         if wanted.is_left {
-            self.certs.leave_way(&self.store, &wanted.way);
+            self.lives.certs.leave_way(&self.store, &wanted.way);
             return WayServed::Ended;
         }
-        self.certs.serve_way(&self.store, &wanted.way, now)
+        self.lives.certs.serve_way(&self.store, &wanted.way, now)
     }
 }

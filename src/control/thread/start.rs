@@ -151,18 +151,24 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let (mut mind, tell) = Mind::new(options, store, watcher, clock, now);
     let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;
     let asked = events.clone();
-    mind.rolls.asker.wake_by(Box::new(move || drop(asked.send(Event::Asked))));
+    mind.lives.rolls.asker.wake_by(Box::new(move || drop(asked.send(Event::Asked))));
     mind.first_scan(now, wait_until);
     mind.socket_is(no_door.clone(), now);
     drop(teller);
-    let desk = Desk::new(Arc::clone(&mind.slot), Arc::clone(&mind.view), mind.status.clone(), events.clone(), guard);
+    let desk = Desk::new(
+        Arc::clone(&mind.served.slot),
+        Arc::clone(&mind.served.view),
+        mind.basis.status.clone(),
+        events.clone(),
+        guard,
+    );
     let stop_warm = mind.start_warm(&events)?;
     mind.start_observer(&events)?;
     mind.start_prober(&events)?;
     spawn("mxseal-socket", move || socket::run(door, no_door, &Arc::new(desk)))?;
     let findings = mind.findings.all().to_vec();
     let tenants = mind.world.zones.values().map(|zone| zone.tenants.table.len()).sum();
-    let served = (tenants, mind.slot.load().zones().len());
+    let served = (tenants, mind.served.slot.load().zones().len());
     let thread = spawn("mxseal-control", move || mind.run(&inbox))?;
     Ok(Control { events, thread: Some(thread), stop_warm, findings, served })
 }

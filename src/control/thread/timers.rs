@@ -55,16 +55,16 @@ impl Mind {
     pub(super) fn moment(&self, timer: Timer, now: Now) -> Option<Instant> {
         let at_once = |is_due: bool| is_due.then_some(now.steady);
         match timer {
-            Timer::Published => at_once(self.is_unnoted),
-            Timer::Feed => at_once(self.source.is_busy(now) || self.source.is_due(now)).or(self.source.next()),
-            Timer::Clock => Some(self.clock_read + EVERY),
-            Timer::Host => self.again.next(),
+            Timer::Published => at_once(self.served.is_unnoted),
+            Timer::Feed => at_once(self.feed.is_busy(now) || self.feed.is_due(now)).or(self.feed.next()),
+            Timer::Clock => Some(self.lives.clock_read + EVERY),
+            Timer::Host => self.eyes.here.next(),
             Timer::Zones => self.rolls_next(),
             Timer::Pools => self.pools_next(),
-            Timer::News => at_once(self.is_news || self.is_pool_news),
+            Timer::News => at_once(self.findings.is_key_news || self.findings.is_pool_news),
             Timer::Reloads => self.reloads_next(now),
-            Timer::Waits => self.waits.next(),
-            Timer::Disk => Some(self.disk_at),
+            Timer::Waits => self.callers.waits.next(),
+            Timer::Disk => Some(self.served.keep_at),
         }
     }
 

@@ -38,7 +38,7 @@ impl Mind {
         let done = match asked {
             CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply, now),
             CertRequest::Plan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
-                let clocks = mind.clock.clocks(now);
+                let clocks = mind.lives.clock.clocks(now);
                 let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
                 send(reply, &cert_plan(&life.state(pool), &plan, &conditions, days, clocks));
             }),
@@ -61,7 +61,7 @@ impl Mind {
                 let known = self.key_of(&pool, &spki);
                 known.and_then(|spki| self.cert_drop(&pool, spki, fact(spki), dry_run, reply, now))
             }
-            CertRequest::Resume { pool, reason, dry_run } if self.certs.broken.contains_key(&pool) => {
+            CertRequest::Resume { pool, reason, dry_run } if self.lives.certs.broken.contains_key(&pool) => {
                 self.cert_begin_again(&pool, &reason, dry_run, reply, now)
             }
             CertRequest::Resume { pool, reason, dry_run } => {
@@ -72,10 +72,11 @@ impl Mind {
     }
 
     pub(super) fn life(&self, pool: &str) -> Result<&PoolLife, Ended> {
-        if let Some(closed) = self.certs.broken.get(pool) {
+        if let Some(closed) = self.lives.certs.broken.get(pool) {
             return Err((4, format!("{}; {}", closed.what(pool), closed.fix(pool))));
         }
-        self.certs
+        self.lives
+            .certs
             .lives
             .get(pool)
             .filter(|life| life.facts().between.is_none())
@@ -83,7 +84,7 @@ impl Mind {
     }
 
     fn cert_status(&self, pool: Option<&str>, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
-        let closed = self.certs.broken.keys().filter(|name| pool.is_none_or(|pool| pool == *name));
+        let closed = self.lives.certs.broken.keys().filter(|name| pool.is_none_or(|pool| pool == *name));
         closed.clone().filter_map(|name| self.closed_info(name, now)).for_each(|info| send(reply, &info));
         if pool.is_some() && closed.count() > 0 {
             return Ok(());
@@ -93,8 +94,8 @@ impl Mind {
 
     /// A pool whose journal cannot be used.
     fn closed_info(&self, pool: &str, now: Now) -> Option<CertInfo> {
-        let closed = self.certs.broken.get(pool)?;
-        Some(closed.info(pool, self.certs.past(pool), self.version, self.tenants_of(pool), now.wall))
+        let closed = self.lives.certs.broken.get(pool)?;
+        Some(closed.info(pool, self.lives.certs.past(pool), self.served.version, self.tenants_of(pool), now.wall))
     }
 
     /// A person says that the past of a pool whose journal cannot be used is known.
@@ -110,7 +111,7 @@ impl Mind {
             self.closed_info(pool, now).iter().for_each(|info| send(reply, info));
             return Ok(());
         }
-        self.certs.begin_again(&self.store, pool, reason, now)?;
+        self.lives.certs.begin_again(&self.store, pool, reason, now)?;
         self.serve_pools(true, now);
         self.pool_changed(pool, now);
         send(reply, &self.cert_info(pool, self.life(pool)?, now));
@@ -122,23 +123,23 @@ impl Mind {
             tell(self, pool, self.life(pool)?);
             return Ok(());
         }
-        let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
+        let lives = self.lives.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
         lives.for_each(|(pool, life)| tell(self, pool, life));
         Ok(())
     }
 
     pub(super) fn cert_info(&self, pool: &str, life: &PoolLife, now: Now) -> CertInfo {
-        let clocks = self.clock.clocks(now);
+        let clocks = self.lives.clock.clocks(now);
         let names = self.names_for(pool);
-        let clock = self.clock.doubt().unwrap_or_default();
-        let plan = life.decide(self.clock.doubt().map(str::to_owned), clocks.signing);
+        let clock = self.lives.clock.doubt().unwrap_or_default();
+        let plan = life.decide(self.lives.clock.doubt().map(str::to_owned), clocks.signing);
         let tenants = self.tenants_of(pool);
-        let around = Around { snapshot: self.version, tenants, names: &names, clock, clocks };
+        let around = Around { snapshot: self.served.version, tenants, names: &names, clock, clocks };
         cert_info(&life.state(pool), &plan, &around)
     }
 
     fn pool_show(&self, pool: &str, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
-        let view = self.view.load();
+        let view = self.served.view.load();
         let found = view.pools.iter().find(|info| info.pool == pool);
         let mut info = found.cloned().ok_or_else(|| (1, format!("there is no pool `{pool}` here")))?;
         info.life = self.life(pool).ok().map(|life| self.cert_info(pool, life, now));
@@ -151,7 +152,7 @@ impl Mind {
     fn pool_look(&mut self, pool: &str, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         self.life(pool)?;
         let now = now.steady;
-        let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+        let Some(life) = self.lives.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
         if !life.policy.probed {
             let why =
                 "its hosts are not looked at: `[probe] enabled`, `probe` of the pool, or addresses of documentation";
@@ -160,18 +161,18 @@ impl Mind {
         // One that is under way may have begun before what the caller wants to see.
         life.round = None;
         life.look_at = now;
-        self.look_waits.push((pool.to_owned(), reply.clone()));
+        self.callers.looks.push((pool.to_owned(), reply.clone()));
         Ok(())
     }
 
     /// The hosts of a pool were looked at: whoever waits for that is told.
     pub(crate) fn end_looks(&mut self, pool: &str, now: Now) {
         let (ended, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.look_waits).into_iter().partition(|(waits, _)| waits == pool);
-        self.look_waits = waiting;
-        let Some(life) = self.certs.lives.get(pool) else { return };
+            std::mem::take(&mut self.callers.looks).into_iter().partition(|(waits, _)| waits == pool);
+        self.callers.looks = waiting;
+        let Some(life) = self.lives.certs.lives.get(pool) else { return };
         for (_, reply) in ended {
-            let hosts = hosts(&life.seen(), self.clock.clocks(now));
+            let hosts = hosts(&life.seen(), self.lives.clock.clocks(now));
             hosts.iter().for_each(|host| send(&reply, host));
             let exit = u8::from(hosts.iter().any(|host| !host.matches));
             let _ = reply.send(Line::End { exit, message: String::new() });
@@ -208,7 +209,7 @@ impl Mind {
         let mut facts = self.life(pool)?.facts().clone();
         facts.take(&fact, now.signing).map_err(|reason| (4, reason))?;
         if !dry_run {
-            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            let Some(life) = self.lives.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             if !life.record(fact, now) {
                 return Err((1, life.unrecorded()));
             }
@@ -219,9 +220,9 @@ impl Mind {
 
     /// Something about a pool was recorded: its steps are taken, and what is served follows.
     pub(super) fn pool_changed(&mut self, pool: &str, now: Now) {
-        self.certs.advance(&self.store, pool, now);
+        self.lives.certs.advance(&self.store, pool, now);
         self.serve_pools(false, now);
-        self.is_pool_news = true;
+        self.findings.is_pool_news = true;
         self.tell_pools(now);
     }
 
@@ -272,7 +273,7 @@ impl Mind {
                 kind: private.kind().into(),
                 names,
                 pem: pem.map_err(|fault| (1, fault.to_string()))?,
-                ready_at: ready_at.map(|at| self.clock.clocks(now).by_wall(at.after(1)).0),
+                ready_at: ready_at.map(|at| self.lives.clock.clocks(now).by_wall(at.after(1)).0),
             },
         );
         Ok(())
@@ -295,7 +296,7 @@ impl Mind {
             return Err((4, format!("{}: {what}, so it can be no next key", words::key(life.facts(), known.spki))));
         }
         if !dry_run {
-            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            let Some(life) = self.lives.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             stage(life, &self.store, &key, now).map_err(|reason| (1, reason))?;
             self.pool_changed(pool, now);
         }
@@ -314,9 +315,10 @@ impl Mind {
         now: Now,
     ) -> Result<(), Ended> {
         let spki = self.key_of(pool, spki)?;
-        self.is_pool_news |= self.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
+        self.findings.is_pool_news |=
+            self.lives.certs.lives.get_mut(pool).is_some_and(|life| life.look_at_keys(&self.store));
         let at = now;
-        let (clocks, life) = (self.clock.clocks(at), self.life(pool)?);
+        let (clocks, life) = (self.lives.clock.clocks(at), self.life(pool)?);
         let now = clocks.signing;
         let mut answer = PermitInfo { pool: pool.to_owned(), spki: spki.to_string(), ..PermitInfo::default() };
         let name = words::key(life.facts(), spki);
@@ -341,10 +343,10 @@ impl Mind {
             send(reply, &answer);
             return Err((4, answer.why));
         }
-        let until = now.after(self.certs.settings(pool).permit);
+        let until = now.after(self.lives.certs.settings(pool).permit);
         let told_until = clocks.by_wall(until);
         if !dry_run {
-            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            let Some(life) = self.lives.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             if !life.record(Fact::Permitted { spki, until: until.0 }, at) {
                 return Err((1, life.unrecorded()));
             }

@@ -91,7 +91,8 @@ impl Mind {
     fn report_all(&self, zone: Option<&str>, report: &Report<'_>, reply: &Sender<Line>, now: Now) -> Result<(), Ended> {
         let one = zone.map(|zone| self.apex(zone)).transpose()?;
         for (apex, zone) in &self.world.zones {
-            let is_wanted = one.as_ref().map_or(zone.signed || self.rolls.zones.contains_key(apex), |one| one == apex);
+            let is_wanted =
+                one.as_ref().map_or(zone.signed || self.lives.rolls.zones.contains_key(apex), |one| one == apex);
             if is_wanted {
                 self.describe(zone, report, reply, now);
             }
@@ -100,12 +101,13 @@ impl Mind {
     }
 
     fn describe(&self, zone: &ZoneState, report: &Report<'_>, reply: &Sender<Line>, now: Now) {
-        let roll = self.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Silent(_)));
+        let roll = self.lives.rolls.zones.get(&zone.apex).filter(|_| !matches!(zone.keys, Keys::Silent(_)));
         let Some(roll) = roll else {
-            let ill = |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.version, what, fix, now.wall);
+            let ill =
+                |what: &str, fix: &str| silent(&zone.apex, &zone.policy.name, self.served.version, what, fix, now.wall);
             let info = match &zone.keys {
                 Keys::Silent(reason) => ill(&reason.message, &reason.help),
-                Keys::None => insecure(&zone.apex, &zone.policy.name, self.version, now.wall),
+                Keys::None => insecure(&zone.apex, &zone.policy.name, self.served.version, now.wall),
                 Keys::Wanted | Keys::Loaded(_) => match &zone.covered {
                     Some(why) => KeysInfo { state: KeysStanding::Waiting, ..ill(&why.message, &why.help) },
                     None => ill("it has no keys before it has content", "mend its master file"),
@@ -131,7 +133,7 @@ impl Mind {
     }
 
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>), now: Now) {
-        let (policy, clocks) = (roll_policy(&zone.policy), self.clock.clocks(now));
+        let (policy, clocks) = (roll_policy(&zone.policy), self.lives.clock.clocks(now));
         let own_parent = silent_parent(&self.world, zone);
         let conditions = Conditions { own_parent, ..roll.conditions(self.in_the_way()) };
         let plan = plan(facts, &policy, &conditions, clocks.signing);
@@ -141,8 +143,8 @@ impl Mind {
             policy: &policy,
             policy_name: &zone.policy.name,
             plan: &plan,
-            snapshot: self.version,
-            clock: self.clock.words(),
+            snapshot: self.served.version,
+            clock: self.lives.clock.words(),
             faults: &roll.silent,
             clocks,
         });
@@ -162,14 +164,14 @@ impl Mind {
         let facts = match asked.insecure {
             true => {
                 let text = apex.to_string();
-                let unsigned_wanted = !self.config.zone_settings(text.trim_end_matches('.')).signed;
+                let unsigned_wanted = !self.basis.config.zone_settings(text.trim_end_matches('.')).signed;
                 insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), at)
             }
             false => {
                 roll_request(roll.facts(), &roll_policy(&state.policy), &roll.conditions(self.in_the_way()), asked, at)
             }
         };
-        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.clock.clocks(now))))?;
+        let facts = facts.map_err(|refused: Refused| (4, refused.message(self.lives.clock.clocks(now))))?;
         let then = after(roll.facts(), &facts, at).map_err(|why| (4, why))?;
         if !dry_run {
             self.record(&apex, facts, now)?;
@@ -181,7 +183,7 @@ impl Mind {
 
     fn keys_of(&self, apex: &Name) -> Result<(&ZoneState, &ZoneRoll), Ended> {
         let state = self.world.zones.get(apex);
-        let both = state.filter(|zone| !matches!(zone.keys, Keys::Silent(_))).zip(self.rolls.zones.get(apex));
+        let both = state.filter(|zone| !matches!(zone.keys, Keys::Silent(_))).zip(self.lives.rolls.zones.get(apex));
         both.ok_or_else(|| {
             let why = state.and_then(ZoneState::why_not_served).unwrap_or_else(|| "it has no keys".to_owned());
             (4, format!("the keys of {apex} cannot be used: {why}"))
@@ -189,7 +191,7 @@ impl Mind {
     }
 
     fn record(&mut self, apex: &Name, facts: Vec<Fact>, now: Now) -> Result<(), Ended> {
-        let roll = self.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
+        let roll = self.lives.rolls.zones.get_mut(apex).ok_or((1, String::new()))?;
         for fact in facts {
             tracing::info!(ZONE = %apex, "recorded by command: {}", words::by_command(roll.facts(), &fact));
             if !roll.record(fact, now) {
@@ -281,10 +283,10 @@ impl Mind {
             import::ReadFault::Ambiguous { .. } => (4, fault.to_string()),
         })?;
         let signing = imports.iter().filter(|import| import.foreign.is_some()).map(|import| &import.public);
-        if let Some(tag) = self.rolls.given_up_among(&self.store, &apex, signing).first() {
+        if let Some(tag) = self.lives.rolls.given_up_among(&self.store, &apex, signing).first() {
             return Err((4, format!("key {tag} of {apex} was given up in an emergency: it never signs again")));
         }
-        if let Some(reason) = self.clock.silence(&self.config.keys) {
+        if let Some(reason) = self.lives.clock.silence(&self.basis.config.keys) {
             return Err((4, format!("{}\nhelp: {}", reason.message, reason.help)));
         }
         let at = now.signing;
@@ -305,13 +307,13 @@ impl Mind {
                 let done = held.into_iter().try_for_each(|fact| loaded.journal.append(fact, at).map(drop));
                 done.map_err(|fault| unrecorded(&fault))?;
                 let facts = loaded.journal.facts().clone();
-                self.rolls.take_in(&apex, loaded, now);
+                self.lives.rolls.take_in(&apex, loaded, now);
                 facts
             }
         };
         let text = apex.to_string();
         let parent_is_ours = self.world.zones.get(&apex).is_some_and(|zone| zone.parent.is_some());
-        let policy = self.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
+        let policy = self.basis.config.policy_for(text.trim_end_matches('.'), parent_is_ours);
         let wanted = roll_policy(&policy);
         let plan = plan(&facts, &wanted, &crate::roll::zone::Conditions::default(), at);
         send(
@@ -322,10 +324,10 @@ impl Mind {
                 policy: &wanted,
                 policy_name: &policy.name,
                 plan: &plan,
-                snapshot: self.version,
-                clock: self.clock.words(),
+                snapshot: self.served.version,
+                clock: self.lives.clock.words(),
                 faults: &[],
-                clocks: self.clock.clocks(now),
+                clocks: self.lives.clock.clocks(now),
             }),
         );
         if !dry_run {

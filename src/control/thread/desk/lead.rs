@@ -16,18 +16,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 impl Mind {
     /// What stands in the way of all zones.
     pub(super) fn in_the_way(&self) -> InTheWay<'_> {
-        InTheWay { clock: self.clock.doubt(), elsewhere: self.instance.elsewhere() }
+        InTheWay { clock: self.lives.clock.doubt(), elsewhere: self.lives.instance.elsewhere() }
     }
 
     /// Looks for another server that uses the folder.
     pub(crate) fn look_for_others(&mut self, now: Now) {
-        if self.beat_at.is_some_and(|at| at > now.steady) {
+        if self.lives.beat_at.is_some_and(|at| at > now.steady) {
             return;
         }
-        self.beat_at = Some(now.steady + LOOK_EVERY);
-        if self.instance.beat(now.steady) {
+        self.lives.beat_at = Some(now.steady + LOOK_EVERY);
+        if self.lives.instance.beat(now.steady) {
             self.take_leader(now);
-            if self.instance.elsewhere().is_none() {
+            if self.lives.instance.elsewhere().is_none() {
                 self.lead_on(now);
             }
         }
@@ -38,11 +38,11 @@ impl Mind {
     /// # Errors
     /// Exit code and reason.
     pub(super) fn lead(&mut self, reason: &str, dry_run: bool, now: Now) -> Result<LeadInfo, Ended> {
-        let before = self.instance.elsewhere().unwrap_or_default().to_owned();
+        let before = self.lives.instance.elsewhere().unwrap_or_default().to_owned();
         if before.is_empty() || dry_run {
             return Ok(LeadInfo { leads: before.is_empty(), before, restart: false });
         }
-        let lead = self.instance.lead(now.steady);
+        let lead = self.lives.instance.lead(now.steady);
         let restart = lead.map_err(|why| (1, format!("that this server leads could not be recorded: {why}")))?;
         let from = if restart { "its next start" } else { "now" };
         tracing::warn!("this server leads from {from} on, by a person's word: {reason}");
@@ -64,13 +64,13 @@ impl Mind {
 
     /// Whether this server leads has changed.
     fn take_leader(&mut self, now: Now) {
-        if let Some(finding) = self.instance.finding() {
+        if let Some(finding) = self.lives.instance.finding() {
             tracing::error!("{}", finding.one_line());
         }
-        self.rolls.elsewhere = self.instance.finding();
-        self.clock.may_keep(self.instance.may_write());
-        self.rolls.zones.values_mut().for_each(|roll| roll.due = now.steady);
-        self.certs.lives.values_mut().for_each(|life| life.due = now.steady);
-        self.is_news = true;
+        self.lives.rolls.elsewhere = self.lives.instance.finding();
+        self.lives.clock.may_keep(self.lives.instance.may_write());
+        self.lives.rolls.zones.values_mut().for_each(|roll| roll.due = now.steady);
+        self.lives.certs.lives.values_mut().for_each(|life| life.due = now.steady);
+        self.findings.is_key_news = true;
     }
 }

@@ -39,7 +39,7 @@ impl Mind {
         let spki: Spki = key.parse().map_err(|reason| (2, format!("`--key`: {reason}{}", like(life, key, now))))?;
         let kind = adoptable(life, spki, now).map_err(|why| (4, format!("pool `{pool}`: {why}")))?;
         if !dry_run {
-            let Some(life) = self.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
+            let Some(life) = self.lives.certs.lives.get_mut(pool) else { return Err((1, String::new())) };
             let fact = Fact::KeyAdopted { spki, kind, origin: Origin::Adopted, reason };
             if !life.record(fact, now) {
                 return Err((1, life.unrecorded()));
@@ -78,7 +78,7 @@ impl Mind {
 
     /// Tenants whose own hosts show a key, in words: mail to them waits where DANE is honoured, once its TLSA goes.
     fn losers(&self, pool: &str, spki: Spki, now: Now) -> Vec<String> {
-        let Some(life) = self.certs.lives.get(pool) else { return Vec::new() };
+        let Some(life) = self.lives.certs.lives.get(pool) else { return Vec::new() };
         let addresses = life.seen().apart_with(spki, now.signing);
         let tell = |(address, tenants): (IpAddr, Vec<Whose>)| {
             let tenants = some(&tenants);
@@ -93,12 +93,12 @@ impl Mind {
     /// where what such hosts show has changed.
     pub(crate) fn strange_tenants(&mut self, now: Now) -> Vec<Diagnostic> {
         let now = now.signing;
-        let lives = self.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
+        let lives = self.lives.certs.lives.iter().filter(|(_, life)| life.facts().between.is_none());
         let strange: BTreeMap<String, BTreeMap<IpAddr, Spki>> = lives
             .map(|(pool, life)| (pool.clone(), life.seen().strange_apart(now)))
             .filter(|(_, at)| !at.is_empty())
             .collect();
-        if strange != self.looks.strange {
+        if strange != self.eyes.strange {
             let mut found = Vec::new();
             for (pool, at) in &strange {
                 for (address, tenants) in self.tenants_at(pool, &at.keys().copied().collect()) {
@@ -107,9 +107,9 @@ impl Mind {
                     found.extend(tenants.iter().take(NAMED_MAX).map(tell));
                 }
             }
-            (self.looks.strange, self.looks.strange_found) = (strange, found);
+            (self.eyes.strange, self.eyes.strange_found) = (strange, found);
         }
-        self.looks.strange_found.clone()
+        self.eyes.strange_found.clone()
     }
 
     /// Tenants of a pool that have one of these addresses for their own; looks at all tenants of all zones.

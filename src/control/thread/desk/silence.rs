@@ -57,11 +57,11 @@ impl Mind {
             }
         }
         if end == SilenceEnd::NewKeys {
-            self.rolls.asker.is_told(apex);
+            self.lives.rolls.asker.is_told(apex);
         }
-        self.rolls.words.insert(apex.clone(), word);
+        self.lives.rolls.words.insert(apex.clone(), word);
         self.set_keys(vec![(apex.clone(), Keys::Wanted)], now);
-        self.rolls.words.remove(apex);
+        self.lives.rolls.words.remove(apex);
         self.note_goals();
         self.publish(now);
         match self.world.zones.get(apex).map(|zone| &zone.keys) {
@@ -76,8 +76,8 @@ impl Mind {
         if matches!(zone.keys, Keys::Silent(_)) {
             return;
         }
-        self.rolls.distrust(apex);
-        zone.keys = Keys::Silent(crate::store::proof::unproved(&self.config.keys, zone, reason));
+        self.lives.rolls.distrust(apex);
+        zone.keys = Keys::Silent(crate::store::proof::unproved(&self.basis.config.keys, zone, reason));
         self.publish(now);
     }
 }

@@ -20,11 +20,12 @@ impl Mind {
         let standing = |apex: &Name, zone: &ZoneState, roll: &ZoneRoll| {
             turn::Standing::of(name(apex), roll.facts(), &roll_policy(&zone.policy))
         };
-        let (now, own) = (now.signing, standing(apex, zone, self.rolls.zones.get(apex)?));
+        let (now, own) = (now.signing, standing(apex, zone, self.lives.rolls.zones.get(apex)?));
         // Only at the end of a life it matters whose turn it is.
         own.life.filter(|(_, due)| *due <= now && !own.is_rolling)?;
-        let all = self.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
-        let (all, rolls): (Vec<_>, _) = (all.collect(), &self.config.rolls);
+        let all =
+            self.lives.rolls.zones.iter().filter_map(|(apex, roll)| Some(standing(apex, below_ours(apex)?, roll)));
+        let (all, rolls): (Vec<_>, _) = (all.collect(), &self.basis.config.rolls);
         turn::waits_for(&own.zone, &all, rolls.canary.as_deref(), rolls.together, now).map(str::to_owned)
     }
 
@@ -36,6 +37,6 @@ impl Mind {
                 .flat_map(|plan| &plan.blockers)
                 .any(|blocker| matches!(blocker, Blocker::Own(Block::Turn(_))))
         };
-        self.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = now.steady);
+        self.lives.rolls.zones.values_mut().filter(waits).for_each(|roll| roll.due = now.steady);
     }
 }
