@@ -12,6 +12,8 @@ mod checker;
 mod crashes;
 #[path = "rollover/lab.rs"]
 mod lab;
+#[path = "rollover/lamp.rs"]
+mod lamp;
 #[path = "rollover/scenarios.rs"]
 mod scenarios;
 #[path = "rollover/table.rs"]
