@@ -8,7 +8,7 @@ use mxseal::report::keys::{
 };
 use mxseal::roll::life::Facts;
 use mxseal::roll::zone::check::KeySet;
-use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
+use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits, Lives};
 use mxseal::roll::zone::fold::ZoneFacts;
 use mxseal::roll::zone::plan::plan;
 use mxseal::roll::zone::sim::parent::Parent;
@@ -33,7 +33,7 @@ fn policy(layout: KeyLayout) -> Policy {
 
 /// A zone below a registry whose DS has been there for some days.
 fn world(layout: KeyLayout) -> World {
-    let limits = Limits::of(3600, 1800, 300, (14 * DAY, 3 * DAY));
+    let limits = Limits::of(3600, 1800, 300, Lives { dnskey: 14 * DAY, data: 3 * DAY });
     let mut world = World::new(policy(layout), limits, Parent::new(false, 4, &KeySet::default()), 7);
     go(&mut world, 20 * DAY);
     world
@@ -79,7 +79,7 @@ fn want(world: &mut World, role: Role, emergency: bool) {
 
 #[test]
 fn only_steps_that_need_the_ds_say_that_they_rest_on_the_registry() {
-    let limits = Limits::of(3600, 1800, 300, (14 * DAY, 3 * DAY));
+    let limits = Limits::of(3600, 1800, 300, Lives { dnskey: 14 * DAY, data: 3 * DAY });
     let mut world = World::new(policy(KeyLayout::KskAndZsk), limits, Parent::new(false, 4, &KeySet::default()), 7);
     go(&mut world, 60);
     assert!(world.facts.parent.agreed() != Some(&world.facts.ds_wanted), "the DS is not there yet");

@@ -20,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::hosts::facts::Origin;
 use crate::roll::hosts::fold::HostLimits;
-use crate::roll::hosts::{Policy, Wanted};
+use crate::roll::hosts::{NextKeys, Policy, Wanted};
 use crate::store::Store;
 use crate::store::kept::Kept;
 use crate::time::{Now, Seconds, UnixTime};
@@ -274,7 +274,8 @@ fn policy(config: &Config, bounds: Bounds, pool: &str, wanted: &Wanted) -> Polic
     let probed = config.probe.enabled && settings.probe && can_be;
     let drain = Some(config.probe.drain).filter(|drain| *drain > 0);
     let adopt = Some(config.probe.every).filter(|_| settings.adopt && probed);
-    Policy { margin: bounds.margin, makes_next: settings.next, probed, drain, adopt }
+    let next = if settings.next { NextKeys::MadeHere } else { NextKeys::Elsewhere };
+    Policy { margin: bounds.margin, next, probed, drain, adopt }
 }
 
 /// What holds for a pool that no zone uses yet: the highest of the policies that zones name, else that of zones whose parents

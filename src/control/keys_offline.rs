@@ -71,6 +71,7 @@ pub fn ds_from_keys(keys: &Path, zone: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roll::zone::facts::Lives;
 
     const CONFIG: &str = r#"version = 1
 [zone."mx.example"]
@@ -98,6 +99,6 @@ margin           = "1s"
         let (zones, findings) = signed_zones(&config);
         assert_eq!(zones.len(), 1, "{findings:?}");
         // It has no tenants and delegates nothing; and no cache uses what it serves past the end of its signature.
-        assert_eq!(zones[0].limits, Limits::of(1, 8, 8, (8, 8)), "{findings:?}");
+        assert_eq!(zones[0].limits, Limits::of(1, 8, 8, Lives { dnskey: 8, data: 8 }), "{findings:?}");
     }
 }

@@ -15,7 +15,6 @@ use crate::protocol::{
 };
 use crate::report::life::{Account, Ills, InWords};
 use crate::roll::hosts::fold::{Caution, KeyFacts, PoolFacts};
-use crate::roll::hosts::phase::HostKeyPhase;
 use crate::roll::hosts::plan::{Block, Blocker, HostKeys, Plan, Wait, desired, is_next};
 use crate::roll::hosts::seen::{HostSeen, Hosts};
 use crate::roll::hosts::step::{Step, ready_at};
@@ -144,11 +143,6 @@ fn keys(state: &PoolState<'_>, account: &Account<'_, HostKeys>) -> Vec<CertKeyIn
     kept.map(|key| key_info(state, key, desired.contains(&key.spki), account)).collect()
 }
 
-/// The phase of a key now.
-fn phase(hosts: &Hosts<'_>, key: &KeyFacts, is_desired: bool, now: UnixTime) -> HostKeyPhase {
-    HostKeyPhase::of(hosts.facts, key, (hosts.wanted, is_desired), hosts.policy, now)
-}
-
 fn key_info(state: &PoolState<'_>, key: &KeyFacts, is_desired: bool, account: &Account<'_, HostKeys>) -> CertKeyInfo {
     let facts = state.hosts.facts;
     let file = if key.file.is_empty() { String::new() } else { format!("pools/{}/{}", state.pool, key.file) };
@@ -158,7 +152,7 @@ fn key_info(state: &PoolState<'_>, key: &KeyFacts, is_desired: bool, account: &A
     CertKeyInfo {
         spki: key.spki.to_string(),
         kind: key.kind.map(CertKeyKind::from).unwrap_or_default(),
-        phase: phase(&state.hosts, key, is_desired, now).into(),
+        phase: key.phase(&state.hosts, is_desired, now).into(),
         origin: key.origin.into(),
         unconfirmed: key.is_unconfirmed(),
         next: is_next(key) && hosts.is_empty(),

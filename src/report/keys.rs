@@ -19,7 +19,6 @@ use crate::roll::zone::check::KeySet;
 use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::goal::Focus;
 use crate::roll::zone::parent::Server;
-use crate::roll::zone::phase::Phase;
 use crate::roll::zone::plan::{Awaited, Block, Blocker, Plan, Wait, Why, ZoneKeys};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Policy, words};
@@ -175,7 +174,7 @@ fn key_info(about: &About<'_>, key: &KeyFacts) -> KeyInfo {
         tag: key.public.tag,
         role: key.role.into(),
         algorithm: key.public.algorithm,
-        phase: Phase::of(about.facts, key, about.policy.margin, about.clocks.signing).into(),
+        phase: key.phase(about.facts, about.policy.margin, about.clocks.signing).into(),
         created: account.told(key.created),
         published: told(key.published),
         activated: told(key.activated),

@@ -37,7 +37,7 @@ pub mod fold;
 pub mod forecast;
 mod journal;
 pub mod key;
-pub mod phase;
+mod phase;
 pub mod plan;
 pub mod seen;
 pub mod sights;
@@ -90,8 +90,8 @@ impl Wanted {
 pub struct Policy {
     /// Added to every wait, in seconds.
     pub margin: Seconds,
-    /// Whether next keys are made for it here.
-    pub makes_next: bool,
+    /// Where its next keys come from.
+    pub next: NextKeys,
     /// Whether its hosts are looked at. Where they are not, its files count for what they show.
     pub probed: bool,
     /// How long a host offers no STARTTLS, or shows a key that is not published, before its address goes, in seconds;
@@ -99,6 +99,15 @@ pub struct Policy {
     pub drain: Option<Seconds>,
     /// How far apart two looks are, in seconds, which make a key that a host shows one of the pool's; none: no look does.
     pub adopt: Option<Seconds>,
+}
+
+/// Where the next keys of a pool come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextKeys {
+    /// They are made here.
+    MadeHere,
+    /// From elsewhere: certificate files, or an operator who brings them in.
+    Elsewhere,
 }
 
 /// What is known of the surroundings now and is no fact of the past.

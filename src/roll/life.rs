@@ -4,6 +4,7 @@
 
 pub mod drive;
 pub mod forecast;
+pub mod phase;
 pub mod plan;
 pub mod refusal;
 

@@ -44,7 +44,7 @@ mod journal;
 pub mod key;
 pub mod parent;
 pub mod past;
-pub mod phase;
+mod phase;
 pub mod plan;
 pub mod sim;
 pub mod step;

@@ -1,19 +1,19 @@
 //! Worlds for the scenarios, and what is asked of them.
 
 use mxseal::roll::zone::check::{History, KeyId, Keys};
-use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
+use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits, Lives};
 use mxseal::roll::zone::goal::Focus;
 use mxseal::roll::zone::plan::Plan;
 use mxseal::roll::zone::sim::judge::RESOLVERS;
 use mxseal::roll::zone::sim::parent::Parent;
-use mxseal::roll::zone::sim::world::{Bogus, World};
+use mxseal::roll::zone::sim::world::{Bogus, Excuse, World};
 use mxseal::roll::zone::{Policy, words};
 use mxseal::sign::key::Role;
 
 pub const HOUR: u64 = 3600;
 pub const DAY: u64 = 24 * HOUR;
 /// Lives of signatures over DNSKEY and over data, as the built-in policies have them.
-pub const LIVES: (u64, u64) = (14 * DAY, 3 * DAY);
+pub const LIVES: Lives = Lives { dnskey: 14 * DAY, data: 3 * DAY };
 
 pub fn policy(layout: KeyLayout) -> Policy {
     let own = layout == KeyLayout::Csk;
@@ -128,7 +128,7 @@ pub fn resume(world: &mut World) {
 /// The second judge: for each moment at which anything may begin or end, each DS set, DNSKEY set and signed data that a
 /// resolver may hold then, written down from RFC 4035 § 2.2, § 5.2 and § 5.3 and not from the checker.
 pub fn second_opinion(world: &World) {
-    for resolver in &RESOLVERS[..if world.was_urgent { 1 } else { 3 }] {
+    for resolver in &RESOLVERS[..if world.excuses.contains(&Excuse::Urgent) { 1 } else { 3 }] {
         let history = world.judge.history(*resolver, world.now());
         if let Err(why) = validate(&history) {
             panic!("{resolver:?}: {why}\n{}", told(world));

@@ -7,7 +7,7 @@ use super::lab::{
 use mxseal::roll::zone::check::KeySet;
 use mxseal::roll::zone::facts::{Fact, KeyLayout, Limits};
 use mxseal::roll::zone::sim::parent::Parent;
-use mxseal::roll::zone::sim::world::World;
+use mxseal::roll::zone::sim::world::{Excuse, World};
 use mxseal::sign::key::Role;
 
 /// Steps that a CSK roll takes.
@@ -358,7 +358,7 @@ fn s21_an_unsigned_zone_that_is_signed_again_gets_its_ds_when_caches_have_forgot
         let plan = super::lab::go(&mut world, u64::MAX);
         assert_eq!(blockers(&world, &plan), "", "{name}: a DS that is not there yet is not missed");
         until(&mut world, 30, "the DS at the parent", |world| world.facts.parent.agreed() == Some(&entry));
-        world.may_be_bare = false;
+        world.excuses.remove(&Excuse::Bare);
         pass(&mut world, 30);
         roll(&mut world, if name == "shard" { Role::Csk } else { Role::Ksk });
         finish(&mut world, 90);

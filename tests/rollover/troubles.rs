@@ -5,6 +5,7 @@
 use super::lab::{DAY, HOUR, blockers, finish, in_use, pass, registry, resume, roll, shard, told};
 use mxseal::roll::zone::facts::Fact;
 use mxseal::roll::zone::plan::{Block, Blocker};
+use mxseal::roll::zone::sim::world::Excuse;
 use mxseal::sign::key::Role;
 
 #[test]
@@ -28,7 +29,8 @@ fn s27_a_restored_backup_is_told_by_the_ds_of_the_parent() {
     finish(&mut world, 90);
     // The KSK of today is unknown to the backup.
     world.facts = backup;
-    (world.is_excused, world.parent.delay) = (true, None);
+    world.excuses.insert(Excuse::Parent);
+    world.parent.delay = None;
     roll(&mut world, Role::Zsk);
     let plan = pass(&mut world, 30);
     assert!(plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Own(Block::UnknownDs(..)))), "{plan:?}");
@@ -278,7 +280,7 @@ fn what_is_broken_already_lets_nothing_through() {
     let gone = in_use(&world, Role::Ksk);
     roll(&mut world, Role::Ksk);
     finish(&mut world, 90);
-    world.is_excused = true;
+    world.excuses.insert(Excuse::Parent);
     world.parent.delay = None;
     world.parent.servers.iter_mut().for_each(|server| server.set = [gone].into_iter().collect());
     pass(&mut world, 2);

@@ -5,13 +5,13 @@ use crate::source::{below, line_of, places};
 use std::collections::BTreeMap;
 
 /// Functions that still take a tuple of unlike things.
-const TUPLES_LEFT: &[&str] = &["adopt", "is_news", "of", "own"];
+const TUPLES_LEFT: &[&str] = &[];
 
 /// Functions that still take two `bool` in a row.
 const BOOLS_LEFT: &[&str] = &[];
 
 /// Structs that still hold two `bool` in a row.
-const FLAGS_LEFT: &[&str] = &["Faults", "Policy", "Said", "World", "ZoneFacts"];
+const FLAGS_LEFT: &[&str] = &["ZoneFacts"];
 
 /// Structs whose flags have their names and their independence from elsewhere: bits of messages of the DNS, options as they
 /// were typed, keys of `mxseal.toml`, fields of the JSON that commands print; and the last, what begins and ends each by itself.

@@ -7,7 +7,7 @@ use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::PoolFacts;
 use mxseal::roll::hosts::plan::plan;
 use mxseal::roll::hosts::way::{has_arrived, inherited, wanted};
-use mxseal::roll::hosts::{Conditions, Policy};
+use mxseal::roll::hosts::{Conditions, NextKeys, Policy};
 use mxseal::roll::item::Caution;
 use mxseal::roll::item::Span;
 use mxseal::roll::life::Facts;
@@ -63,7 +63,7 @@ impl Moving {
         if self.tenants.is_empty() {
             return;
         }
-        self.way.policy = Policy { margin: HOUR, makes_next: false, probed: true, drain: None, adopt: None };
+        self.way.policy = Policy { margin: HOUR, next: NextKeys::Elsewhere, probed: true, drain: None, adopt: None };
         self.way.wanted = wanted(&[&self.from.facts], &self.to.facts);
         let shows = [&self.from, &self.to].iter().flat_map(|pool| pool.facts.showings(true)).collect();
         self.way.elsewhere = Some(Conditions { shows: Some(shows), ..Conditions::default() });

@@ -10,7 +10,7 @@ use mxseal::roll::hosts::fold::PoolFacts;
 use mxseal::roll::hosts::plan::{Awaited, Block, Blocker, Why};
 use mxseal::roll::hosts::sights::has_room;
 use mxseal::roll::hosts::step::permit_deploy;
-use mxseal::roll::hosts::{KEYS_MAX, UNNAMED_MAX};
+use mxseal::roll::hosts::{KEYS_MAX, NextKeys, UNNAMED_MAX};
 use mxseal::roll::item::Caution;
 use mxseal::store::journal::decode_as;
 use mxseal::time::{Seconds, UnixTime};
@@ -360,7 +360,7 @@ fn an_alarm_holds_no_emergency_and_a_resume_releases_the_rest() {
 #[test]
 fn where_nobody_looks_a_new_address_waits_until_caches_know_the_key_that_files_say_of_it() {
     let mut world = World::empty(1, &[(P256, "first")]);
-    (world.policy.probed, world.policy.makes_next) = (false, false);
+    (world.policy.probed, world.policy.next) = (false, NextKeys::Elsewhere);
     world.turn();
     world.run(LIFE + 2 * HOUR);
     // Address and key in one edit.

@@ -7,9 +7,9 @@ use mxseal::roll::hosts::condense::condensed;
 use mxseal::roll::hosts::facts::{Fact, Origin};
 use mxseal::roll::hosts::fold::{Claim, PoolFacts};
 use mxseal::roll::hosts::plan::{HostKeys, Plan, plan};
-use mxseal::roll::hosts::sights::{Sight, Sights};
+use mxseal::roll::hosts::sights::{Known, Sight, Sights};
 use mxseal::roll::hosts::step::{Step, permit_deploy};
-use mxseal::roll::hosts::{Conditions, Policy, Profile, Wanted};
+use mxseal::roll::hosts::{Conditions, NextKeys, Policy, Profile, Wanted};
 use mxseal::roll::item::Caution;
 use mxseal::roll::item::Span;
 use mxseal::roll::life::drive::{self, World as _};
@@ -114,7 +114,13 @@ impl World {
             journal: Vec::new(),
             facts: PoolFacts::default(),
             wanted,
-            policy: Policy { margin: HOUR, makes_next: true, probed: true, drain: Some(2 * EVERY), adopt: None },
+            policy: Policy {
+                margin: HOUR,
+                next: NextKeys::MadeHere,
+                probed: true,
+                drain: Some(2 * EVERY),
+                adopt: None,
+            },
             hosts: BTreeMap::new(),
             plan: None,
             limits: (TTL, LIFE),
@@ -377,13 +383,13 @@ impl World {
             if let Sight::Key(spki, kind) = sight {
                 shown.insert(profile, (spki, kind));
             }
-            let about = (&self.facts, &self.wanted, &self.policy);
-            for fact in self.sights.own(about, (address, profile), sight, self.now) {
+            let pool = Known { facts: &self.facts, wanted: &self.wanted, policy: &self.policy };
+            for fact in self.sights.own(&pool, address, profile, sight, self.now) {
                 self.record(fact);
             }
         }
-        let about = (&self.facts, &self.wanted, &self.policy);
-        for fact in self.sights.adopt(about, address, &shown, self.now) {
+        let pool = Known { facts: &self.facts, wanted: &self.wanted, policy: &self.policy };
+        for fact in self.sights.adopt(&pool, address, &shown, self.now) {
             self.record(fact);
         }
     }

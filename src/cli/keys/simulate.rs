@@ -11,7 +11,7 @@ use crate::cli::screen::tone::Tone;
 use crate::cli::screen::words::{counted, minute, nearest, zone_stem};
 use crate::control::keys_offline::{SignedZone, signed_zones};
 use crate::roll::zone::sim::world::Wrong;
-use crate::roll::zone::sim::{Faults, Outcome, Setup, run as live_through};
+use crate::roll::zone::sim::{Fault, Outcome, Setup, run as live_through};
 use crate::roll::zone::words::conflict;
 use crate::time::steady;
 use serde::Serialize;
@@ -87,6 +87,13 @@ fn chosen(mut zones: Vec<SignedZone>, asked: &[String]) -> Result<Vec<SignedZone
 fn live(zone: &SignedZone, asked: &Simulate, tell: &mut dyn FnMut(f64)) -> Verdict {
     let known = zone.facts.as_ref().map_or(0, |facts| facts.parent.servers.len());
     let servers = if zone.own_parent { 1 } else { SERVERS };
+    let is_asked = |fault: &Fault| match fault {
+        Fault::Crash => asked.crash,
+        Fault::Clock => asked.clock,
+        Fault::Parent => asked.lose_parent,
+        Fault::People => true,
+        Fault::Ttl | Fault::Algorithm => false,
+    };
     let setup = Setup {
         facts: zone.facts.clone(),
         policy: zone.policy.clone(),
@@ -94,13 +101,7 @@ fn live(zone: &SignedZone, asked: &Simulate, tell: &mut dyn FnMut(f64)) -> Verdi
         own_parent: zone.own_parent,
         servers: if known > 0 { known } else { servers },
         years: asked.years,
-        faults: Faults {
-            crash: asked.crash,
-            clock: asked.clock,
-            parent: asked.lose_parent,
-            people: true,
-            ..Faults::default()
-        },
+        faults: Fault::ALL.into_iter().filter(is_asked).collect(),
         seed: asked.seed,
     };
     let began = steady();

@@ -9,7 +9,7 @@ use crate::roll::hosts::Profile;
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::seen::{HostFault, HostSeen, Hosts, SeenShown};
-use crate::roll::hosts::sights::Sight;
+use crate::roll::hosts::sights::{Known, Sight};
 use crate::time::{Now, UnixTime};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -105,6 +105,10 @@ impl PoolLife {
         Hosts { facts: self.facts(), wanted: &self.wanted, policy: &self.policy, seen: &self.hosts }
     }
 
+    fn known(&self) -> Known<'_> {
+        Known { facts: self.facts(), wanted: &self.wanted, policy: &self.policy }
+    }
+
     /// What a host of the pool showed becomes a fact, where that was not known.
     fn note(&mut self, address: IpAddr, host: &HostSeen, now: Now) {
         let mut sights = std::mem::take(&mut self.sights);
@@ -113,13 +117,13 @@ impl PoolLife {
             if let Sight::Key(spki, kind) = sight {
                 shown.insert(profile, (spki, kind));
             }
-            let news = sights.own((self.facts(), &self.wanted, &self.policy), (address, profile), sight, now.signing);
+            let news = sights.own(&self.known(), address, profile, sight, now.signing);
             for fact in news {
                 self.record(fact, now);
             }
         }
         if host.fault.is_none() {
-            let news = sights.adopt((self.facts(), &self.wanted, &self.policy), address, &shown, now.signing);
+            let news = sights.adopt(&self.known(), address, &shown, now.signing);
             for fact in news {
                 if let Fact::KeyAdopted { spki, reason, .. } = &fact {
                     let key = spki.short();

@@ -13,7 +13,7 @@ use crate::roll::hosts::plan::{HostKeys, Plan, plan};
 use crate::roll::hosts::seen::HostSeen;
 use crate::roll::hosts::sights::Sights;
 use crate::roll::hosts::step::Step;
-use crate::roll::hosts::{Conditions, Policy, Wanted};
+use crate::roll::hosts::{Conditions, NextKeys, Policy, Wanted};
 use crate::roll::item::Version;
 use crate::store::journal::file::JournalFile;
 use crate::time::{Now, Seconds, UnixTime};
@@ -83,7 +83,7 @@ impl PoolLife {
             life: Life::new(journal, found, now),
             wanted: Wanted::default(),
             certificates: Vec::new(),
-            policy: Policy { margin: 0, makes_next: false, probed: true, drain: None, adopt: None },
+            policy: Policy { margin: 0, next: NextKeys::Elsewhere, probed: true, drain: None, adopt: None },
             hosts: BTreeMap::new(),
             sights: Sights::default(),
             shows: None,

@@ -12,7 +12,7 @@ use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::PoolFacts;
 use crate::roll::hosts::plan::is_disowned;
 use crate::roll::hosts::way::{has_arrived, inherited, last_wait, wanted};
-use crate::roll::hosts::{Policy, Wanted};
+use crate::roll::hosts::{NextKeys, Policy, Wanted};
 use crate::roll::item::Version;
 use crate::store::Store;
 use crate::time::{Now, Seconds, UnixTime};
@@ -228,7 +228,7 @@ impl Certs {
         let unseen = own.reachable(margin, now).difference(&known).copied().collect();
         shows.push(Shows { unseen, ..Shows::default() });
         let Some(life) = self.lives.get_mut(way) else { return };
-        life.policy = Policy { margin, makes_next: false, probed: true, drain: None, adopt: None };
+        life.policy = Policy { margin, next: NextKeys::Elsewhere, probed: true, drain: None, adopt: None };
         (life.wanted, life.shows) = (wanted, Some(shows));
     }
 

@@ -4,7 +4,7 @@
 
 use super::Shift;
 use crate::config::Policy;
-use crate::roll::zone::facts::Limits;
+use crate::roll::zone::facts::{Limits, Lives};
 use crate::time::Seconds;
 use crate::world::zones::ZoneState;
 use crate::zone::content::Content;
@@ -55,5 +55,5 @@ fn limits(policy: &Policy, data: u32, negative: u32) -> Limits {
     // What is kept past its signature is bogus whatever the keys do (RFC 4035 § 5.3.3), so waiting for it helps nobody.
     let life = u32::try_from(policy.signature_life).unwrap_or(u32::MAX);
     let (data, negative) = (data.min(life), negative.min(life));
-    Limits::of(policy.dnskey_ttl, data, negative, (policy.dnskey_life, policy.signature_life))
+    Limits::of(policy.dnskey_ttl, data, negative, Lives { dnskey: policy.dnskey_life, data: policy.signature_life })
 }

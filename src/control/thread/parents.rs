@@ -175,7 +175,7 @@ fn note_ds(apex: &Name, roll: &mut ZoneRoll, server: &str, seen: &DsSeen, now: N
     }
     let facts = roll.facts();
     let (ttl, span) = (seen.ttl.max(seen.original_ttl), seen.expires.0.saturating_sub(seen.inception.0));
-    if !facts.parent.is_news(server, &set, (ttl, span), now.signing) {
+    if !facts.parent.is_news(server, &set, ttl, span, now.signing) {
         return;
     }
     let text = set.iter().map(|id| id.tag.to_string()).collect::<Vec<_>>().join(", ");

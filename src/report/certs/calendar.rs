@@ -5,15 +5,15 @@
 
 use crate::cert::Leaf;
 use crate::protocol::{CertBar, CertKeyKind, CertPlan, PlannedStep, Verb};
-use crate::report::certs::{PoolState, phase};
+use crate::report::certs::PoolState;
 use crate::report::life::Account;
 use crate::roll::hosts::Conditions;
 use crate::roll::hosts::fold::Caution;
 use crate::roll::hosts::forecast::forecast;
-use crate::roll::hosts::phase::HostKeyPhase;
 use crate::roll::hosts::plan::{HostKeys, Plan, desired, is_next};
 use crate::roll::hosts::seen::Hosts;
 use crate::roll::hosts::step::ready_at;
+use crate::roll::life::phase::Phase;
 use crate::time::{Clocks, UnixTime, print_span};
 
 /// Share of its life that a certificate has left when it is to be renewed.
@@ -50,11 +50,11 @@ fn bars(hosts: &Hosts<'_>, account: &Account<'_, HostKeys>, until: UnixTime) -> 
     let wanted = desired(facts, hosts.wanted, hosts.policy, now);
     let live = facts.keys.iter().filter(|key| key.removed.is_none() && key.destroyed.is_none());
     live.map(|key| {
-        let first = phase(hosts, key, wanted.contains(&key.spki), now);
+        let first = key.phase(hosts, wanted.contains(&key.spki), now);
         let mut phases = vec![(key.published.unwrap_or(key.known).min(now), first)];
         let ready = ready_at(facts, key.spki, Caution::Expiry, hosts.policy);
-        if let Some(at) = ready.filter(|at| first == HostKeyPhase::Rumoured && is_next(key) && *at <= until) {
-            phases.push((at, HostKeyPhase::Ready));
+        if let Some(at) = ready.filter(|at| first == Phase::Rumoured && is_next(key) && *at <= until) {
+            phases.push((at, Phase::Ready));
         }
         let (spki, kind) = (Some(key.spki.to_string()), key.kind.map(CertKeyKind::from).unwrap_or_default());
         CertBar { spki, kind, phases: account.bar(phases) }

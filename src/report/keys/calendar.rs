@@ -5,9 +5,9 @@
 use crate::protocol::{KeyBar, KeysPlan};
 use crate::report::keys::About;
 use crate::roll::life::Facts;
+use crate::roll::life::phase::Phase;
 use crate::roll::zone::fold::{Caution, ZoneFacts};
 use crate::roll::zone::forecast::{Forecast, forecast};
-use crate::roll::zone::phase::Phase;
 use crate::sign::key::PublicKey;
 use crate::time::{Seconds, UnixTime};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ impl Bars {
 
     fn look(&mut self, facts: &ZoneFacts, at: UnixTime) {
         for (place, key) in facts.keys.iter().enumerate() {
-            let phase = Phase::of(facts, key, self.margin, at);
+            let phase = key.phase(facts, self.margin, at);
             let phases = self.phases.entry(place).or_default();
             if let Some(last) = phases.last_mut().filter(|last| last.0 == at) {
                 last.1 = phase;

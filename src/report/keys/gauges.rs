@@ -3,8 +3,7 @@
 //! Pure. Moments are those of the wall clock, by which whoever reads them goes.
 
 use crate::metrics::KeyGauge;
-use crate::roll::zone::fold::ZoneFacts;
-use crate::roll::zone::phase::Phase;
+use crate::roll::zone::fold::{KeyFacts, ZoneFacts};
 use crate::roll::zone::plan::Plan;
 use crate::roll::zone::words;
 use crate::time::{Clocks, Seconds, UnixTime};
@@ -37,7 +36,7 @@ pub struct At {
 pub fn gauges(facts: &ZoneFacts, plan: Option<&Plan>, at: At) -> RollGauges {
     // A destroyed key is history, and its series would only grow in number.
     let there = facts.keys.iter().filter(|key| key.destroyed.is_none());
-    let gauge = |key| Phase::of(facts, key, at.margin, at.clocks.signing).word();
+    let gauge = |key: &KeyFacts| key.phase(facts, at.margin, at.clocks.signing).word();
     RollGauges {
         keys: there.map(|key| KeyGauge { tag: key.public.tag, role: key.role.word(), state: gauge(key) }).collect(),
         next_event: plan.and_then(|plan| next_event(plan, at)),

@@ -106,12 +106,20 @@ fn permitted(fact: &Fact) -> Option<Spki> {
     }
 }
 
+/// How something was said to be shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Alone: what was shown before has ended.
+    Alone,
+    /// Beside what was shown before.
+    Too,
+}
+
 /// What was said of one host and one way of asking.
 struct Said {
     number: u64,
     shows: Shown,
-    /// Whether it ended what was shown before.
-    is_alone: bool,
+    how: How,
     /// Whether it is remembered itself.
     is_kept: bool,
 }
@@ -130,19 +138,19 @@ fn needed_shows(records: &[Record<Fact>], all: &PoolFacts) -> BTreeSet<u64> {
         };
         let is_first = matches!(shows, Shown::Key(spki) if first.contains(&(*spki, record.time)));
         let number = record.sequence;
-        let is_alone = matches!(record.fact, Fact::HostShows { .. });
-        let said = Said { number, shows: *shows, is_alone, is_kept: is_first || remembered.contains(&number) };
+        let how = if matches!(record.fact, Fact::HostShows { .. }) { How::Alone } else { How::Too };
+        let said = Said { number, shows: *shows, how, is_kept: is_first || remembered.contains(&number) };
         of.entry((*address, Profile { class: *class, sni: *sni })).or_default().push(said);
     }
     let mut needed = BTreeSet::new();
     for (host, said) in &of {
         if all.sights.contains_key(host) {
-            let last = said.iter().rposition(|said| said.is_alone).unwrap_or(0);
+            let last = said.iter().rposition(|said| said.how == How::Alone).unwrap_or(0);
             needed.extend(said.iter().skip(last).map(|said| said.number));
         }
         for (at, kept) in said.iter().enumerate().filter(|(_, said)| said.is_kept) {
-            let before = said.iter().take(at).rfind(|other| other.is_alone);
-            let after = said.iter().skip(at + 1).find(|other| other.is_alone && other.shows != kept.shows);
+            let before = said.iter().take(at).rfind(|other| other.how == How::Alone);
+            let after = said.iter().skip(at + 1).find(|other| other.how == How::Alone && other.shows != kept.shows);
             needed.extend([before, Some(kept), after].into_iter().flatten().map(|said| said.number));
         }
     }

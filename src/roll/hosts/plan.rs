@@ -10,7 +10,7 @@ use super::check::{AddressSet, Conflict, History, Offer, Showing, SpkiSet, dane_
 use super::facts::Origin;
 use super::fold::{Caution, KeyFacts, PoolFacts};
 use super::step::{Refusal, Step, permit};
-use super::{Conditions, KEYS_MAX, Policy, UNNAMED_MAX, Wanted};
+use super::{Conditions, KEYS_MAX, NextKeys, Policy, UNNAMED_MAX, Wanted};
 use crate::cert::{KeyKind, Spki};
 use crate::roll::item::{Span, Version, spans};
 use crate::roll::life::TOMBSTONE;
@@ -275,7 +275,7 @@ fn create(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
     let (facts, wanted) = (look.facts, look.wanted);
     let is_elsewhere = plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Elsewhere(_)));
     // A next key that one of two servers made would be in the answers of that one alone.
-    if !look.policy.makes_next || facts.between.is_some() || is_elsewhere {
+    if look.policy.next == NextKeys::Elsewhere || facts.between.is_some() || is_elsewhere {
         return Vec::new();
     }
     for kind in kinds(facts, wanted) {

@@ -31,6 +31,17 @@ pub enum Sight {
     Plain,
 }
 
+/// What is known of the pool whose hosts are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What happened to it.
+    pub facts: &'a PoolFacts,
+    /// What its files say.
+    pub wanted: &'a Wanted,
+    /// What is wanted beside them.
+    pub policy: &'a Policy,
+}
+
 /// What is remembered of looks beside the facts. It is lost with the process, and then all is seen for the first time.
 #[derive(Clone, Debug, Default)]
 pub struct Sights {
@@ -79,11 +90,13 @@ impl Sights {
     /// What a look at a host of the pool's addresses says that was not known.
     pub fn own(
         &mut self,
-        (facts, wanted, policy): (&PoolFacts, &Wanted, &Policy),
-        (address, profile): (IpAddr, Profile),
+        pool: &Known<'_>,
+        address: IpAddr,
+        profile: Profile,
         sight: Sight,
         now: UnixTime,
     ) -> Vec<Fact> {
+        let Known { facts, wanted, policy } = *pool;
         let (shows, mut news) = match sight {
             Sight::Key(spki, kind) if is_ours(facts, wanted, spki) => (Shown::Key(spki), kind_of(facts, spki, kind)),
             Sight::Key(..) => (Shown::Other, Vec::new()),
@@ -146,11 +159,12 @@ impl Sights {
     /// not, where the pool's settings let that count.
     pub fn adopt(
         &mut self,
-        (facts, wanted, policy): (&PoolFacts, &Wanted, &Policy),
+        pool: &Known<'_>,
         address: IpAddr,
         shown: &BTreeMap<Profile, (Spki, KeyKind)>,
         now: UnixTime,
     ) -> Vec<Fact> {
+        let Known { facts, wanted, policy } = *pool;
         let both = |profile: &Profile, spki: Spki| {
             let other = Profile { sni: !profile.sni, ..*profile };
             shown.get(&other).is_some_and(|(also, _)| *also == spki)

@@ -229,11 +229,10 @@ impl Limits {
     pub const UNBOUNDED: Limits =
         Limits { dnskey_ttl: u32::MAX, data_ttl: u32::MAX, dnskey_life: u64::MAX, data_life: u64::MAX };
 
-    /// The limits of a zone: TTL of DNSKEY, highest TTL of data, TTL of negative answers, and the lives of signatures over
-    /// DNSKEY and over all else.
-    pub fn of(dnskey_ttl: u32, data: u32, negative: u32, (dnskey_life, data_life): (u64, u64)) -> Limits {
+    /// The limits of a zone: TTL of DNSKEY, highest TTL of data, TTL of negative answers, and the lives of signatures.
+    pub fn of(dnskey_ttl: u32, data: u32, negative: u32, lives: Lives) -> Limits {
         // A denial keeps the old keys' signatures in caches as data does (RFC 2308, RFC 8198).
-        Limits { dnskey_ttl, data_ttl: data.max(negative), dnskey_life, data_life }
+        Limits { dnskey_ttl, data_ttl: data.max(negative), dnskey_life: lives.dnskey, data_life: lives.data }
     }
 
     /// The higher of each.
@@ -245,6 +244,15 @@ impl Limits {
             data_life: self.data_life.max(other.data_life),
         }
     }
+}
+
+/// Time left of signatures when they are made, at most, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lives {
+    /// Over DNSKEY.
+    pub dnskey: u64,
+    /// Over all else.
+    pub data: u64,
 }
 
 /// Which keys a zone has.

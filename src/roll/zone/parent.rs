@@ -184,12 +184,12 @@ impl ParentFacts {
     }
 
     /// Whether what an address gave is worth a record: it differs, or the second round with it is due, or it may stay in
-    /// caches longer than was known.
-    pub fn is_news(&self, address: &str, set: &KeySet, limits: (u32, Seconds), now: UnixTime) -> bool {
+    /// caches longer than was known. `ttl` and `life` of its signature, in seconds.
+    pub fn is_news(&self, address: &str, set: &KeySet, ttl: u32, life: Seconds, now: UnixTime) -> bool {
         let Some(server) = self.servers.iter().find(|server| server.address == address) else { return false };
         let Some(saw) = server.saw.as_ref().filter(|saw| saw.set == *set) else { return true };
         let is_due = saw.last < saw.since.after(self.rounds_apart) && now >= saw.since.after(self.rounds_apart);
-        let is_longer = self.longest.is_none_or(|(ttl, span)| limits.0 > ttl || limits.1 > span);
+        let is_longer = self.longest.is_none_or(|(longest_ttl, longest_life)| ttl > longest_ttl || life > longest_life);
         let is_open = self.versions.iter().any(|version| version.last.is_none() && version.what != *set);
         // Ours serves one set at a time: this one ends what was wanted since and is wanted no more, at once.
         let newest = self.versions.len().saturating_sub(1);

@@ -1,46 +1,16 @@
-//! The phase of a key, computed from the facts and the moment.
+//! The phase of a zone's key, computed from the facts and the moment.
 //!
-//! No phase is ever stored: it follows from what caches may hold.
+//! Pure. It follows from what caches may hold.
 
 use super::fold::{Caution, KeyFacts, ZoneFacts};
+use crate::roll::life::phase::Phase;
 use crate::sign::key::Role;
 use crate::time::{Seconds, UnixTime};
 
-/// Where a key is in its life. See the table in [`super`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Made and stored, never published.
-    Staged,
-    /// Published, and some caches may hold the RRset without it.
-    Rumoured,
-    /// Published everywhere, and not used.
-    Ready,
-    /// In use.
-    Active,
-    /// Used no more, still published (or still signing what nobody needs).
-    Retiring,
-    /// Withdrawn.
-    Removed,
-    /// Its private half is wiped.
-    Destroyed,
-}
-
-impl Phase {
-    /// The word for it in tables, JSON and metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Phase::Staged => "staged",
-            Phase::Rumoured => "rumoured",
-            Phase::Ready => "ready",
-            Phase::Active => "active",
-            Phase::Retiring => "retiring",
-            Phase::Removed => "removed",
-            Phase::Destroyed => "destroyed",
-        }
-    }
-
-    /// The phase of a key at `now`.
-    pub fn of(facts: &ZoneFacts, key: &KeyFacts, margin: Seconds, now: UnixTime) -> Phase {
+impl KeyFacts {
+    /// Where it is in its life at `now`. See the table in [`super`].
+    pub fn phase(&self, facts: &ZoneFacts, margin: Seconds, now: UnixTime) -> Phase {
+        let key = self;
         if key.destroyed.is_some() {
             return Phase::Destroyed;
         }

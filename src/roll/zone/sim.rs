@@ -12,4 +12,4 @@ mod kinds;
 pub mod parent;
 pub mod world;
 
-pub use faults::{Faults, Outcome, Setup, run};
+pub use faults::{Fault, Outcome, Setup, run};

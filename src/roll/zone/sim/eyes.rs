@@ -77,8 +77,8 @@ impl World {
             let foreign = unknown.iter().filter_map(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok());
             let set: KeySet = ours.iter().chain(foreign.map(|ds| KeyId::foreign(&ds))).collect();
             let tags = ours.iter().map(|id| id.tag).collect();
-            let limits = (self.parent.ttl, self.parent.life);
-            if !self.facts.parent.is_news(&server.address, &set, limits, now) {
+            let (ttl, life) = (self.parent.ttl, self.parent.life);
+            if !self.facts.parent.is_news(&server.address, &set, ttl, life, now) {
                 continue;
             }
             self.write(&Fact::ParentSaw {

@@ -7,12 +7,13 @@ use super::parent::Parent;
 use super::world::{Bogus, Count, DEATHS, World};
 use crate::roll::zone::Policy;
 use crate::roll::zone::check::KeySet;
-use crate::roll::zone::facts::{Fact, Limits};
+use crate::roll::zone::facts::{Fact, Limits, Lives};
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::goal::Focus;
 use crate::roll::zone::words;
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, UnixTime};
+use std::collections::BTreeSet;
 
 const HOUR: Seconds = 3600;
 const DAY: Seconds = 86_400;
@@ -21,20 +22,26 @@ const YEAR: Seconds = 365 * DAY + 6 * HOUR;
 const SETTLE_MAX: Seconds = 400 * DAY;
 
 /// What may go wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
     /// The process ends at any labelled point, and at any moment.
-    pub crash: bool,
+    Crash,
     /// The wall clock jumps both ways.
-    pub clock: bool,
+    Clock,
     /// The parent is late, silent, partly right, reverts, or has a DS that nobody asked for.
-    pub parent: bool,
+    Parent,
     /// TTLs of zone and parent change at any moment.
-    pub ttl: bool,
+    Ttl,
     /// Operators ask for rolls, take them back, hold and resume.
-    pub people: bool,
-    /// The algorithm is changed, too.
-    pub algorithm: bool,
+    People,
+    /// These change the algorithm, too.
+    Algorithm,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 6] =
+        [Fault::Crash, Fault::Clock, Fault::Parent, Fault::Ttl, Fault::People, Fault::Algorithm];
 }
 
 /// What is simulated.
@@ -53,7 +60,7 @@ pub struct Setup {
     /// How many years.
     pub years: u64,
     /// What may go wrong.
-    pub faults: Faults,
+    pub faults: BTreeSet<Fault>,
     /// All chance comes from here.
     pub seed: u64,
 }
@@ -97,7 +104,7 @@ pub fn run(setup: &Setup, tell: &mut dyn FnMut(f64)) -> Outcome {
 
 struct Chaos {
     world: World,
-    faults: Faults,
+    faults: BTreeSet<Fault>,
 }
 
 impl Chaos {
@@ -117,7 +124,7 @@ impl Chaos {
             World::new(setup.policy.clone(), setup.limits, parent, setup.seed)
         };
         world.steps = Some(Vec::new());
-        Chaos { world, faults: setup.faults }
+        Chaos { world, faults: setup.faults.clone() }
     }
 
     /// Some days without a fault, then one.
@@ -136,12 +143,13 @@ impl Chaos {
 
     fn fault(&mut self) -> Result<(), Box<Bogus>> {
         let kind = self.world.chance() % 6;
+        let happens = |fault| self.faults.contains(&fault);
         match kind {
-            0 if self.faults.crash => self.crash(),
-            1 if self.faults.clock => self.clock(),
-            2 if self.faults.parent => self.parent(),
-            3 if self.faults.ttl => self.ttl(),
-            4 | 5 if self.faults.people => self.people(),
+            0 if happens(Fault::Crash) => self.crash(),
+            1 if happens(Fault::Clock) => self.clock(),
+            2 if happens(Fault::Parent) => self.parent(),
+            3 if happens(Fault::Ttl) => self.ttl(),
+            4 | 5 if happens(Fault::People) => self.people(),
             // A season without a fault.
             _ => Ok(()),
         }
@@ -223,7 +231,12 @@ impl Chaos {
         let (dnskey_ttl, data, negative, ds) = (pick(), pick(), pick(), pick());
         world.parent.ttl = ds;
         let limits = world.limits;
-        world.set_limits(Limits::of(dnskey_ttl, data, negative, (limits.dnskey_life, limits.data_life)))
+        world.set_limits(Limits::of(
+            dnskey_ttl,
+            data,
+            negative,
+            Lives { dnskey: limits.dnskey_life, data: limits.data_life },
+        ))
     }
 
     fn people(&mut self) -> Result<(), Box<Bogus>> {
@@ -242,7 +255,7 @@ impl Chaos {
             0 => world.command(&Fact::Held { reason }),
             1..=3 => world.command(&Fact::Resumed { reason }),
             4 if is_outgoing && live.len() > 1 => world.command(&Fact::RollTakenBack { tags: vec![tag] }),
-            5 if self.faults.algorithm => {
+            5 if self.faults.contains(&Fault::Algorithm) => {
                 let is_old = world.facts.algorithm_wanted.unwrap_or(world.policy.algorithm) == ECDSA_P256;
                 let algorithm = if is_old { ED25519_NUMBER } else { ECDSA_P256 };
                 world.command(&Fact::AlgorithmWanted { algorithm });

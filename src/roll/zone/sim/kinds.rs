@@ -33,6 +33,17 @@ pub enum Wrong {
     Refused(String),
 }
 
+/// What may go wrong without anybody's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excuse {
+    /// Waits of emergencies were used: honest caches only are promised then.
+    Urgent,
+    /// The parent did what nobody can be safe from.
+    Parent,
+    /// The zone may be insecure.
+    Bare,
+}
+
 /// How a process ends at a labelled point (lifecycle § 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {

@@ -4,7 +4,7 @@
 //! its clocks.
 
 use super::judge::{Judge, RESOLVERS};
-pub use super::kinds::{Bogus, Count, DEATHS, Death, Wrong};
+pub use super::kinds::{Bogus, Count, DEATHS, Death, Excuse, Wrong};
 
 use super::kinds::{Machine, SEEN_AFTER, Served};
 use super::parent::Parent;
@@ -17,7 +17,7 @@ use crate::roll::zone::plan::{Plan, ZoneKeys, plan};
 use crate::roll::zone::step::Step;
 use crate::roll::zone::{Conditions, Policy, invented, words};
 use crate::time::UnixTime;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Lines of the past that a failure shows.
 const TRACE_MAX: usize = 60;
@@ -43,12 +43,8 @@ pub struct World {
     pub stalled_until: u64,
     /// Where the process ends next: after so many labelled points, and how.
     pub death: Option<(u64, Death)>,
-    /// Whether waits of emergencies were used: honest caches only are promised then.
-    pub was_urgent: bool,
-    /// Whether the parent did what nobody can be safe from.
-    pub is_excused: bool,
-    /// Whether the zone may be insecure.
-    pub may_be_bare: bool,
+    /// What may go wrong without anybody's fault.
+    pub excuses: BTreeSet<Excuse>,
     /// Numbers.
     pub count: Count,
     /// What happened lately.
@@ -100,9 +96,7 @@ impl World {
             is_up: true,
             stalled_until: 0,
             death: None,
-            was_urgent: false,
-            is_excused: false,
-            may_be_bare: false,
+            excuses: BTreeSet::new(),
             count: Count::default(),
             trace: VecDeque::new(),
             steps: None,
@@ -194,9 +188,11 @@ impl World {
     /// An operator's command, as the fact that it records.
     pub fn command(&mut self, fact: &Fact) {
         if matches!(fact, Fact::RollWanted { emergency: true, .. }) {
-            self.was_urgent = true;
+            self.excuses.insert(Excuse::Urgent);
         }
-        self.may_be_bare |= matches!(fact, Fact::InsecureWanted {});
+        if matches!(fact, Fact::InsecureWanted {}) {
+            self.excuses.insert(Excuse::Bare);
+        }
         self.say(&format!("command: {fact:?}"));
         self.write(fact);
         // What else is commanded is a goal; this changes at once what is served.
@@ -259,15 +255,19 @@ impl World {
     pub(super) fn judge(&mut self) -> Result<(), Box<Bogus>> {
         self.count.steps += 1;
         let now = self.now();
-        let resolvers = if self.was_urgent { &RESOLVERS[..1] } else { &RESOLVERS[..] };
+        let resolvers = if self.excuses.contains(&Excuse::Urgent) { &RESOLVERS[..1] } else { &RESOLVERS[..] };
         if let Err((resolver, conflict)) = self.judge.judge(resolvers, now)
-            && !self.is_excused
+            && !self.excuses.contains(&Excuse::Parent)
         {
             return Err(self.bogus(Wrong::Mixture(resolver, conflict)));
         }
         // A first DS comes to one address after the other; only then is the zone to stay secure.
         self.is_secure |= self.facts.parent.agreed().is_some_and(|set| !set.is_empty());
-        if self.judge.is_bare() && !self.may_be_bare && self.is_secure && !self.is_excused {
+        if self.judge.is_bare()
+            && !self.excuses.contains(&Excuse::Bare)
+            && self.is_secure
+            && !self.excuses.contains(&Excuse::Parent)
+        {
             return Err(self.bogus(Wrong::Bare));
         }
         Ok(())
