@@ -16,6 +16,7 @@ mod ways;
 use crate::cert::Leaf;
 use crate::cert::make::PrivateKey;
 use crate::config::{Config, PoolSettings};
+use crate::control::life::InTheWay;
 use crate::diagnostic::Diagnostic;
 use crate::dns::name::Name;
 use crate::roll::hosts::facts::Origin;
@@ -31,6 +32,7 @@ pub use pool::PoolLife;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+use steps::Around;
 
 /// Addresses of tenants' own that are looked at for a pool, at most: each look takes a second or so of a thread.
 const APART_MAX: usize = 256;
@@ -66,8 +68,8 @@ pub struct Certs {
     ended: BTreeMap<String, String>,
     /// Seconds that the signing clock went without having counted them.
     pub credited: Seconds,
-    /// Why the clock cannot be trusted.
-    pub clock: Option<String>,
+    /// What stands in the way of all pools.
+    pub in_the_way: InTheWay,
     /// Whether the next process will know where all tenants are: no way may end before.
     pub homes_are_kept: bool,
     /// Where tenants are, by zone, as it is kept.
@@ -105,7 +107,7 @@ impl Certs {
             ways: BTreeMap::new(),
             ended: BTreeMap::new(),
             credited: 0,
-            clock: None,
+            in_the_way: InTheWay::default(),
             homes_are_kept: false,
             homes: BTreeMap::new(),
             homes_flawed: BTreeSet::new(),
@@ -126,7 +128,7 @@ impl Certs {
     /// What the clock tells, before anything else is recorded or decided by it: a fact of after a jump must not be moved on
     /// with those of before, and no wait may count what no clock counted.
     pub fn take_clock(&mut self, credited: Seconds, doubt: Option<String>, now: Now) {
-        (self.credited, self.clock) = (credited, doubt);
+        (self.credited, self.in_the_way.clock) = (credited, doubt);
         for life in self.lives.values_mut() {
             // What the disk refuses is tried again before each decision.
             life.count_clock(credited, now);
@@ -165,7 +167,7 @@ impl Certs {
     pub fn serve_pool(&mut self, store: &Store, wanted: &PoolWanted, now: Now) -> PoolServed {
         let (pool, bounds, wants) = (wanted.pool.as_str(), self.bounds, want(wanted));
         let policy = policy(&self.config, bounds, pool, &wants);
-        let (credited, clock) = (self.credited, self.clock.clone());
+        let (credited, way) = (self.credited, self.in_the_way.clone());
         let Some(life) = self.open(store, pool, now) else { return self.serve_closed(store, wanted) };
         (life.policy, life.wanted) = (policy, wants);
         life.certificates = wanted.certificates.to_vec();
@@ -173,7 +175,7 @@ impl Certs {
             life.limit(bounds, now);
         }
         life.learn(now);
-        life.serve(credited, clock, now);
+        life.serve(credited, &way, now);
         let served = life.served();
         self.note_past(store, pool);
         served.unwrap_or_else(|| wanted.as_written())
@@ -215,12 +217,12 @@ impl Certs {
 
     /// Takes the steps of a pool that may be taken now; true where what is served changed.
     pub fn advance(&mut self, store: &Store, pool: &str, now: Now) -> bool {
-        let (credited, clock) = (self.credited, self.clock.clone());
+        let (credited, way) = (self.credited, self.in_the_way.clone());
         if self.ways.contains_key(pool) {
             self.want_way(pool, now.signing);
         }
         let Some(life) = self.lives.get_mut(pool) else { return false };
-        let is_served = life.advance(store, credited, clock.as_deref(), now);
+        let is_served = life.advance(&Around { store, way: &way }, credited, now);
         if self.ways.contains_key(pool) {
             self.look_at_end(pool, now);
         }

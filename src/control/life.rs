@@ -10,7 +10,7 @@ pub use look::NextLook;
 use crate::diagnostic::Diagnostic;
 use crate::report::life::Ills;
 use crate::roll::life::Facts;
-use crate::roll::life::plan::{Plan, Subject};
+use crate::roll::life::plan::{FactOf, Plan, Subject};
 use crate::store::journal::file::{AppendFault, JournalFile, LONG_SHARE};
 use crate::time::{Now, Seconds, UnixTime};
 use std::ops::DerefMut;
@@ -26,9 +26,6 @@ pub const SETTLED: Duration = Duration::from_secs(1);
 pub const UNSEEN_MAX: Duration = Duration::from_secs(60);
 /// Steps in one go, at most: a pool with all four kinds of keys takes six.
 pub const STEPS_MAX: usize = 16;
-
-/// A fact of a kind of lives.
-pub type FactOf<S> = <<S as Subject>::Facts as Facts>::Fact;
 
 /// One life. Its journal has one owner, and this is it.
 pub struct Life<S: Subject> {
@@ -249,11 +246,11 @@ pub trait Living: DerefMut<Target = Life<Self::Kind>> {
     }
 }
 
-/// What stands in the way of all lives: a doubt about the clock, another server that may lead.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct InTheWay<'a> {
+/// What stands in the way of all lives.
+#[derive(Clone, Debug, Default)]
+pub struct InTheWay {
     /// Why the clock cannot be trusted.
-    pub clock: Option<&'a str>,
+    pub clock: Option<String>,
     /// Why another server may take these steps.
-    pub elsewhere: Option<&'a str>,
+    pub elsewhere: Option<String>,
 }

@@ -42,7 +42,7 @@ fn while_the_clock_is_in_doubt_nothing_of_a_move_goes_and_then_it_goes_on() {
     for before in [0, WAIT / 2, WAIT + WAIT / 2] {
         let mut mover = on_the_way();
         mover.run(before);
-        mover.certs.clock = Some("the wall clock went backwards".to_owned());
+        mover.certs.in_the_way.clock = Some("the wall clock went backwards".to_owned());
         mover.run(4 * WAIT);
         assert_eq!(mover.answer("t.example").1, UNION.into(), "after {before} s");
         // Another move in the doubt begins with more TLSA, too.
@@ -50,7 +50,7 @@ fn while_the_clock_is_in_doubt_nothing_of_a_move_goes_and_then_it_goes_on() {
         assert_eq!(mover.answer("t.example").1, [0x11, 0x22, 0x66].into());
         mover.run(4 * WAIT);
         assert_eq!(mover.answer("t.example").1, [0x11, 0x22, 0x66].into());
-        mover.certs.clock = None;
+        mover.certs.in_the_way.clock = None;
         mover.arrive("t.example", 0x66);
         mover.judge();
     }

@@ -4,6 +4,7 @@
 
 use super::PoolLife;
 use crate::config::Whose;
+use crate::control::life::InTheWay;
 use crate::probe::{Fault, HostsSeen, Looked, NO_KEY};
 use crate::roll::hosts::Profile;
 use crate::roll::hosts::check::AddressSet;
@@ -62,7 +63,7 @@ impl PoolLife {
             self.hosts.insert(address, host);
         }
         self.forget_hosts(now.signing);
-        let is_dark = self.wanted.left_out > 0 || !self.conditions(None, now.signing).dark.is_empty();
+        let is_dark = self.wanted.left_out > 0 || !self.conditions(&InTheWay::default(), now.signing).dark.is_empty();
         let mut sights = std::mem::take(&mut self.sights);
         let held = sights.held(self.facts(), &self.policy, is_dark, now.signing);
         self.sights = sights;

@@ -4,7 +4,7 @@ pub mod slots;
 
 use crate::cert::{Leaf, Spki};
 use crate::control::certs::Bounds;
-use crate::control::life::{Life, STEPS_MAX};
+use crate::control::life::{InTheWay, Life, STEPS_MAX};
 use crate::diagnostic::Diagnostic;
 use crate::roll::hosts::check::{AddressSet, Showing};
 use crate::roll::hosts::facts::{Fact, Origin};
@@ -55,8 +55,6 @@ pub struct PoolLife {
     pub look_at: Instant,
     /// The round of looks that is under way.
     pub round: Option<u64>,
-    /// Why another server may change the pool; none: this one does.
-    pub elsewhere: Option<String>,
     /// Keys whose private halves cannot be read, and why.
     pub unreadable: BTreeMap<Spki, String>,
     /// What else is to be said of the files of private halves.
@@ -89,7 +87,6 @@ impl PoolLife {
             shows: None,
             look_at: now.steady,
             round: None,
-            elsewhere: None,
             unreadable: BTreeMap::new(),
             slots: Slots::default(),
         }
@@ -146,12 +143,12 @@ impl PoolLife {
 
     /// Takes the steps that serve more, and the addresses that may be served; what takes away, or takes time, waits for
     /// [`PoolLife::advance`].
-    pub fn serve(&mut self, credited: Seconds, clock: Option<String>, now: Now) {
+    pub fn serve(&mut self, credited: Seconds, way: &InTheWay, now: Now) {
         if !self.count_clock(credited, now) {
             return;
         }
         for _ in 0..STEPS_MAX {
-            let plan = self.decide(clock.clone(), now.signing);
+            let plan = self.decide(way, now.signing);
             let step = plan.next.clone().filter(|step| matches!(step, Step::Publish(_) | Step::Admit(_)));
             self.plan = Some(plan);
             let Some(step) = step else { return };
@@ -162,15 +159,15 @@ impl PoolLife {
     }
 
     /// What comes next, without doing it.
-    pub fn decide(&self, clock: Option<String>, now: UnixTime) -> Plan {
-        plan(self.facts(), &self.wanted, &self.policy, &self.conditions(clock, now), now)
+    pub fn decide(&self, way: &InTheWay, now: UnixTime) -> Plan {
+        plan(self.facts(), &self.wanted, &self.policy, &self.conditions(way, now), now)
     }
 
     /// What is known of the surroundings.
-    pub fn conditions(&self, clock: Option<String>, now: UnixTime) -> Conditions {
+    pub fn conditions(&self, way: &InTheWay, now: UnixTime) -> Conditions {
         let reachable = self.facts().reachable(self.policy.margin, now);
-        let (disk, elsewhere) = (self.disk.clone(), self.elsewhere.clone());
-        let mut conditions = Conditions { clock, elsewhere, disk, ..Conditions::default() };
+        let InTheWay { clock, elsewhere } = way.clone();
+        let mut conditions = Conditions { clock, elsewhere, disk: self.disk.clone(), ..Conditions::default() };
         if let Some(shows) = &self.shows {
             conditions.shows = Some(shows.iter().flat_map(|shows| shows.showings.clone()).collect());
             for (address, fault) in shows.iter().flat_map(|shows| &shows.silent) {

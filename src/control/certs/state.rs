@@ -16,6 +16,7 @@ mod tests {
     use super::*;
     use crate::cert::make::PrivateKey;
     use crate::cert::{KeyKind, Spki, chain};
+    use crate::control::life::InTheWay;
     use crate::diagnostic::Diagnostic;
     use crate::protocol::{CertInfo, CertPlan, Verb};
     use crate::report::certs::calendar::cert_plan;
@@ -55,12 +56,13 @@ mod tests {
     }
 
     fn told(life: &PoolLife, clocks: Clocks) -> CertInfo {
-        let plan = life.decide(None, clocks.signing);
+        let plan = life.decide(&InTheWay::default(), clocks.signing);
         cert_info(&life.state("eu"), &plan, &Around { snapshot: 1, tenants: 0, names: &[], clock: "", clocks })
     }
 
     fn calendar(life: &PoolLife, clocks: Clocks) -> CertPlan {
-        let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
+        let (plan, conditions) =
+            (life.decide(&InTheWay::default(), clocks.signing), life.conditions(&InTheWay::default(), clocks.signing));
         cert_plan(&life.state("eu"), &plan, &conditions, 120, clocks)
     }
 
@@ -125,7 +127,7 @@ mod tests {
     fn a_disk_that_refuses_is_told_also_where_the_plan_was_made_before() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut life = life(folder.path(), 90, NOW);
-        life.plan = Some(life.decide(None, NOW));
+        life.plan = Some(life.decide(&InTheWay::default(), NOW));
         life.disk = Some("no space left".to_owned());
         let findings = found(&life, Clocks::from(NOW));
         let told = findings.iter().filter(|finding| finding.message.contains("no space left")).count();

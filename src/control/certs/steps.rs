@@ -3,7 +3,7 @@
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::PoolLife;
-use crate::control::life::{Living, RETRY, Taken};
+use crate::control::life::{InTheWay, Living, RETRY, Taken};
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::plan::{HostKeys, Plan};
 use crate::roll::hosts::step::Step;
@@ -17,8 +17,8 @@ use std::time::Duration;
 pub struct Around<'a> {
     /// Where its keys lie.
     pub store: &'a Store,
-    /// Why the clock cannot be trusted.
-    pub clock: Option<&'a str>,
+    /// What stands in the way of all pools.
+    pub way: &'a InTheWay,
 }
 
 impl Living for PoolLife {
@@ -30,7 +30,7 @@ impl Living for PoolLife {
     const AT_REST: Duration = RETRY;
 
     fn comes_next(&self, around: &Around<'_>, now: UnixTime) -> Plan {
-        self.decide(around.clock.map(str::to_owned), now)
+        self.decide(around.way, now)
     }
 
     fn take(&mut self, step: &Step, around: &Around<'_>, now: Now) -> Taken<()> {
@@ -56,10 +56,10 @@ impl Living for PoolLife {
 
 impl PoolLife {
     /// Takes all steps that may be taken now; true where what is served changed.
-    pub fn advance(&mut self, store: &Store, credited: Seconds, clock: Option<&str>, now: Now) -> bool {
+    pub fn advance(&mut self, around: &Around<'_>, credited: Seconds, now: Now) -> bool {
         // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
         self.disk = None;
-        self.take_steps(&Around { store, clock }, credited, now).is_some()
+        self.take_steps(around, credited, now).is_some()
     }
 
     /// Records a step that changes what is served; false where it is not recorded.

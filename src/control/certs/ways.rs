@@ -6,6 +6,7 @@ use crate::cert::Spki;
 use crate::control::certs::kept::all_names;
 use crate::control::certs::pool::Shows;
 use crate::control::certs::{Certs, PoolLife};
+use crate::control::life::InTheWay;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::hosts::check::AddressSet;
 use crate::roll::hosts::facts::Fact;
@@ -182,10 +183,10 @@ impl Certs {
             return if self.unkept.contains_key(way) { WayServed::AsBefore } else { WayServed::Ended };
         };
         self.want_way(way, now.signing);
-        let (credited, clock) = (self.credited, self.clock.clone());
+        let (credited, in_the_way) = (self.credited, self.in_the_way.clone());
         let Some(life) = self.lives.get_mut(way) else { return WayServed::AsBefore };
         life.learn(now);
-        life.serve(credited, clock, now);
+        life.serve(credited, &in_the_way, now);
         let served = life.served();
         if let Err(fault) = self.keep_ways(store) {
             tracing::warn!(POOL = way, "what is served on it is in its journal only: {fault}");
@@ -306,7 +307,7 @@ fn pools_of(from: &str, ways: &BTreeMap<String, (String, String)>) -> BTreeSet<S
 }
 
 fn shows_of(life: &PoolLife) -> Shows {
-    let mut conditions = life.conditions(None, life.facts().time);
+    let mut conditions = life.conditions(&InTheWay::default(), life.facts().time);
     let probed = life.policy.probed;
     let mut unseen = std::mem::take(&mut conditions.unseen);
     unseen.extend(&conditions.unknown);

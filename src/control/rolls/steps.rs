@@ -28,7 +28,7 @@ pub struct Around<'a> {
     /// How signatures cover all readings of the clocks.
     pub shift: Shift,
     /// What stands in the way of all zones.
-    pub way: InTheWay<'a>,
+    pub way: &'a InTheWay,
     /// Which zone is to roll before this one does by itself.
     pub turn: Option<String>,
     /// Why its parent zone gives no answer, where that is served here.

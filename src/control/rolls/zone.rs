@@ -90,10 +90,10 @@ impl ZoneRoll {
     }
 
     /// What is known around it, beside its own parent and its turn.
-    pub fn conditions(&self, way: InTheWay<'_>) -> Conditions {
+    pub fn conditions(&self, way: &InTheWay) -> Conditions {
         Conditions {
-            clock: way.clock.map(str::to_owned),
-            elsewhere: way.elsewhere.map(str::to_owned),
+            clock: way.clock.clone(),
+            elsewhere: way.elsewhere.clone(),
             disk: self.disk.clone(),
             unreadable: self.unreadable.clone(),
             silent: self.silent.iter().map(|(address, _)| address.clone()).collect(),

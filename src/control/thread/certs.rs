@@ -53,8 +53,7 @@ impl Mind {
     /// Takes the steps of pools that are due, and asks for the looks that are.
     pub(super) fn pools_on(&mut self, now: Now) {
         self.tell_clock(now);
-        let elsewhere = self.lives.instance.elsewhere();
-        self.lives.certs.lives.values_mut().for_each(|life| life.elsewhere = elsewhere.map(str::to_owned));
+        self.lives.certs.in_the_way.elsewhere = self.lives.instance.elsewhere().map(str::to_owned);
         // What the files changed is in the pools' records already, and in no snapshot yet.
         let is_read = self.certificate_files(now);
         let mut is_other = is_read;

@@ -6,7 +6,7 @@
 mod turns;
 
 use crate::control::event::Event;
-use crate::control::life::{InTheWay, Living, SETTLED};
+use crate::control::life::{Living, SETTLED};
 use crate::control::rolls::steps::{Around, keys_of};
 use crate::control::rolls::{ZoneRoll, build};
 use crate::control::thread::{Mind, StartFault, parents};
@@ -64,11 +64,11 @@ impl Mind {
     fn advance(&mut self, apex: &Name, now: Now) -> Option<Keys> {
         let turn = self.turn_of(apex, now);
         let zone = self.world.zones.get(apex)?;
-        let way = InTheWay { clock: self.lives.clock.doubt(), elsewhere: self.lives.instance.elsewhere() };
+        let way = self.in_the_way();
         let own_parent = parents::silent_parent(&self.world, zone);
         let (store, shift, snapshot) = (&self.store, self.lives.rolls.shift, self.served.version + 1);
         let roll = self.lives.rolls.zones.get_mut(apex)?;
-        let around = Around { store, zone, shift, way, turn, own_parent, snapshot };
+        let around = Around { store, zone, shift, way: &way, turn, own_parent, snapshot };
         let keys = roll.advance(&around, self.lives.clock.credited(), now);
         self.findings.is_key_news = true;
         if keys.is_some() && matches!(roll.open_steps.last(), Some((Step::Remove(_), _))) {

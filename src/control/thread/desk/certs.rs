@@ -6,6 +6,7 @@
 use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::{PoolLife, stage};
+use crate::control::life::InTheWay;
 use crate::control::thread::Mind;
 use crate::control::thread::desk::reply::{Ended, end, send};
 use crate::protocol::request::{CertRequest, PoolRequest};
@@ -39,7 +40,8 @@ impl Mind {
             CertRequest::Status { pool } => self.cert_status(pool.as_deref(), reply, now),
             CertRequest::Plan { pool, days } => self.each_pool(pool.as_deref(), |mind, pool, life| {
                 let clocks = mind.lives.clock.clocks(now);
-                let (plan, conditions) = (life.decide(None, clocks.signing), life.conditions(None, clocks.signing));
+                let way = InTheWay { clock: None, ..mind.in_the_way() };
+                let (plan, conditions) = (life.decide(&way, clocks.signing), life.conditions(&way, clocks.signing));
                 send(reply, &cert_plan(&life.state(pool), &plan, &conditions, days, clocks));
             }),
             CertRequest::Csr { pool, kind, names, self_signed } => {
@@ -132,7 +134,7 @@ impl Mind {
         let clocks = self.lives.clock.clocks(now);
         let names = self.names_for(pool);
         let clock = self.lives.clock.doubt().unwrap_or_default();
-        let plan = life.decide(self.lives.clock.doubt().map(str::to_owned), clocks.signing);
+        let plan = life.decide(&self.in_the_way(), clocks.signing);
         let tenants = self.tenants_of(pool);
         let around = Around { snapshot: self.served.version, tenants, names: &names, clock, clocks };
         cert_info(&life.state(pool), &plan, &around)

@@ -135,7 +135,7 @@ impl Mind {
     fn about(&self, zone: &ZoneState, roll: &ZoneRoll, facts: &ZoneFacts, tell: impl FnOnce(&About<'_>), now: Now) {
         let (policy, clocks) = (roll_policy(&zone.policy), self.lives.clock.clocks(now));
         let own_parent = silent_parent(&self.world, zone);
-        let conditions = Conditions { own_parent, ..roll.conditions(self.in_the_way()) };
+        let conditions = Conditions { own_parent, ..roll.conditions(&self.in_the_way()) };
         let plan = plan(facts, &policy, &conditions, clocks.signing);
         tell(&About {
             apex: &zone.apex,
@@ -168,7 +168,7 @@ impl Mind {
                 insecure_request(&apex, roll.facts(), unsigned_wanted, asked.confirm.as_deref(), at)
             }
             false => {
-                roll_request(roll.facts(), &roll_policy(&state.policy), &roll.conditions(self.in_the_way()), asked, at)
+                roll_request(roll.facts(), &roll_policy(&state.policy), &roll.conditions(&self.in_the_way()), asked, at)
             }
         };
         let facts = facts.map_err(|refused: Refused| (4, refused.message(self.lives.clock.clocks(now))))?;

@@ -14,9 +14,10 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Mind {
-    /// What stands in the way of all zones.
-    pub(super) fn in_the_way(&self) -> InTheWay<'_> {
-        InTheWay { clock: self.lives.clock.doubt(), elsewhere: self.lives.instance.elsewhere() }
+    /// What stands in the way of all lives.
+    pub(in crate::control::thread) fn in_the_way(&self) -> InTheWay {
+        let owned = |why: Option<&str>| why.map(str::to_owned);
+        InTheWay { clock: owned(self.lives.clock.doubt()), elsewhere: owned(self.lives.instance.elsewhere()) }
     }
 
     /// Looks for another server that uses the folder.

@@ -4,6 +4,7 @@
 
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::PoolLife;
+use crate::control::life::InTheWay;
 use crate::control::thread::Mind;
 use crate::control::thread::desk::reply::{Ended, send};
 use crate::diagnostic::Diagnostic;
@@ -164,7 +165,7 @@ fn adoptable(life: &PoolLife, spki: Spki, now: Now) -> Result<KeyKind, String> {
         let back = "`mxseal cert drop POOL --key DIGEST --back` takes that back first";
         return Err(format!("{name} was given up ({}): {back}", given.reason));
     }
-    let plan = life.decide(None, now);
+    let plan = life.decide(&InTheWay::default(), now);
     if plan.blockers.iter().any(|blocker| matches!(blocker, Blocker::Doubt(_))) {
         // More TLSA break nothing; but a key that was given up as stolen may be one that is forgotten now.
         return Err(
