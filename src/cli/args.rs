@@ -20,6 +20,9 @@ use std::path::PathBuf;
 /// Heading of the options that every command has, so that a command's own come first and stay apart.
 const EVERYWHERE: &str = "Options of every command";
 
+/// The farthest that a calendar looks ahead: a forecast is limited in its looks, and nobody plans for longer.
+const DAYS_MAX: u64 = 1825;
+
 const OK: (u8, &str) = (0, "ok");
 const FAILED: (u8, &str) = (1, "it failed; standard error says why");
 const UNREACHABLE: (u8, &str) = (3, "the server is not reachable over its control socket");
@@ -270,6 +273,11 @@ pub enum PoolVerb {
         /// Its name
         pool: String,
     },
+}
+
+/// How far a calendar looks ahead.
+fn days(text: &str) -> Result<u64, String> {
+    whole(text, 1, DAYS_MAX)
 }
 
 /// A whole number within limits.

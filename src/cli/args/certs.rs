@@ -2,15 +2,13 @@
 //!
 //! What contradicts itself is refused here, before anybody is asked.
 
-use super::{FAILED, OK, SILENT, UNREACHABLE, page, whole};
+use super::{FAILED, OK, SILENT, UNREACHABLE, days, page, whole};
 use crate::time::{Seconds, parse_span};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// How far a calendar looks ahead by default: a certificate of today ends within it.
 const DAYS_DEFAULT: u64 = 120;
-/// The farthest.
-const DAYS_MAX: u64 = 1825;
 /// How long `cert rotate` waits for a host to show its new certificate.
 const TIMEOUT_DEFAULT: &str = "10m";
 const TIMEOUT_MAX: Seconds = 86_400;
@@ -266,10 +264,6 @@ pub struct Tlsa {
     /// Print whole records for this name; a live host is asked for it (SNI)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-}
-
-fn days(text: &str) -> Result<u64, String> {
-    whole(text, 1, DAYS_MAX)
 }
 
 fn life(text: &str) -> Result<u32, String> {

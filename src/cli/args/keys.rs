@@ -2,7 +2,7 @@
 //!
 //! What contradicts itself is refused here, before anybody is asked.
 
-use super::{FAILED, OK, SILENT, UNREACHABLE, page, whole};
+use super::{FAILED, OK, SILENT, UNREACHABLE, days, page, whole};
 use crate::protocol::KeyRole;
 use crate::sign::key::{ECDSA_P256, ED25519_NUMBER};
 use crate::time::{Seconds, parse_span};
@@ -12,8 +12,6 @@ use std::path::PathBuf;
 
 /// How far a calendar looks ahead by default: a year and a bit, so that each lifetime shows once.
 const DAYS_DEFAULT: u64 = 400;
-/// The farthest: a forecast is limited in its looks, and nobody plans for longer.
-const DAYS_MAX: u64 = 1825;
 /// Highest TTL that most zones elsewhere have, and the most that this server lets count.
 const TTL_DEFAULT: u32 = 86_400;
 /// Longest life of signatures that other servers use by default (BIND's `dnssec-signzone`: 30 days).
@@ -341,10 +339,6 @@ pub struct Simulate {
     /// Print each step with its date
     #[arg(long)]
     pub timeline: bool,
-}
-
-fn days(text: &str) -> Result<u64, String> {
-    whole(text, 1, DAYS_MAX)
 }
 
 fn years(text: &str) -> Result<u64, String> {

@@ -81,3 +81,54 @@ pub(super) fn code(blocker: &Blocker) -> Option<&'static str> {
         Blocker::Own(Block::Turn(_)) => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Severity;
+    use crate::time::UnixTime;
+
+    fn told(blockers: Vec<Blocker>, ills: Ills<'_>, failures: u32) -> Vec<(&'static str, Severity, String)> {
+        let (facts, plan) = (ZoneFacts::default(), Plan::rest(blockers, UnixTime(1_800_000_000)));
+        let faults = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        let (plan, faults) = (Some(&plan), &faults[..]);
+        let state = KeysState { zone: "mx.example", facts: &facts, plan, ills, failures, faults };
+        let all = findings(&state, "mx.zone").into_iter();
+        all.map(|finding| (finding.code, finding.severity, finding.message)).collect()
+    }
+
+    #[test]
+    fn what_freezes_is_an_error_and_what_is_told_for_all_zones_at_once_is_not_told_here() {
+        let blockers = vec![
+            Blocker::Doubt("a gap".to_owned()),
+            Blocker::Held("a move".to_owned()),
+            Blocker::Elsewhere("another one".to_owned()),
+            Blocker::Own(Block::Turn("a.example".to_owned())),
+        ];
+        let text = |text: &str| format!("keys of mx.example: {text}");
+        let wanted = [
+            ("MX5502", Severity::Error, text("a gap")),
+            ("MX5501", Severity::Warning, text("all steps are held: a move")),
+        ];
+        assert_eq!(told(blockers, Ills::default(), 0), wanted);
+    }
+
+    #[test]
+    fn a_disk_that_refuses_is_told_once_whenever_that_was_decided() {
+        let ills = Ills { disk: Some("no space left"), ..Ills::default() };
+        let wanted =
+            [("MX5504", Severity::Error, "keys of mx.example: nothing can be recorded: no space left".to_owned())];
+        assert_eq!(told(Vec::new(), ills, 0), wanted);
+        assert_eq!(told(vec![Blocker::Disk("no space left".to_owned())], ills, 0), wanted);
+    }
+
+    #[test]
+    fn looks_that_fail_are_told_from_the_second_on_and_four_of_their_faults() {
+        assert_eq!(told(Vec::new(), Ills::default(), 1), []);
+        let codes: Vec<_> = told(Vec::new(), Ills::default(), 2).into_iter().map(|(code, ..)| code).collect();
+        assert_eq!(codes, ["MX5512"; 4]);
+        let ills = Ills { refused: Some("it does not sign"), long: Some(0.8), ..Ills::default() };
+        let codes: Vec<_> = told(Vec::new(), ills, 0).into_iter().map(|(code, ..)| code).collect();
+        assert_eq!(codes, ["MX5511", "MX5516"]);
+    }
+}
