@@ -87,7 +87,7 @@ impl<'a> About<'a> {
     fn waits_for_registry(&self) -> bool {
         let parent = &self.facts.parent;
         let was_asked =
-            !self.facts.ds_wanted.is_empty() || (self.facts.insecure_wanted && parent.secure_since.is_some());
+            !self.facts.ds_wanted.is_empty() || (self.facts.insecure_wanted() && parent.secure_since.is_some());
         was_asked && !parent.own && parent.agreed() != Some(&self.facts.ds_wanted)
     }
 }

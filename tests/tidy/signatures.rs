@@ -11,7 +11,7 @@ const TUPLES_LEFT: &[&str] = &[];
 const BOOLS_LEFT: &[&str] = &[];
 
 /// Structs that still hold two `bool` in a row.
-const FLAGS_LEFT: &[&str] = &["ZoneFacts"];
+const FLAGS_LEFT: &[&str] = &[];
 
 /// Structs whose flags have their names and their independence from elsewhere: bits of messages of the DNS, options as they
 /// were typed, keys of `mxseal.toml`, fields of the JSON that commands print; and the last, what begins and ends each by itself.

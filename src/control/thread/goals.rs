@@ -19,7 +19,7 @@ impl Mind {
             let text = apex.to_string();
             let is_wanted = self.basis.config.zone_settings(text.trim_end_matches('.')).signed;
             let facts = roll.facts();
-            if is_wanted && facts.insecure_wanted && !facts.unsigned && roll.record(Fact::SignedWanted {}, now) {
+            if is_wanted && facts.insecure_wanted() && !facts.unsigned && roll.record(Fact::SignedWanted {}, now) {
                 tracing::info!(ZONE = %apex, "it stays signed, as the configuration wants it again");
             }
         }

@@ -149,7 +149,7 @@ fn ready(facts: &ZoneFacts, conditions: &Conditions) -> Result<(), Refused> {
     if !facts.first_keys_done {
         return Err(Refused::new("the zone has no keys yet", "its first start"));
     }
-    if facts.unsigned || facts.insecure_wanted {
+    if facts.unsigned || facts.insecure_wanted() {
         let how = if facts.unsigned { "is unsigned" } else { "is on its way to be unsigned" };
         return Err(Refused::new(format!("the zone {how}, so there is nothing to roll"), ""));
     }

@@ -48,14 +48,29 @@ pub struct ZoneFacts {
     pub held: Option<String>,
     /// What is not certain about the past.
     pub doubt: Option<String>,
-    /// Whether the zone is to go insecure.
-    pub insecure_wanted: bool,
+    /// What the zone is to be; what it is, may differ for as long as it takes.
+    pub aim: Aim,
     /// Whether it is unsigned now.
     pub unsigned: bool,
     pub(super) written: Written,
 }
 
+/// What a zone is to be for resolvers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// Signed, with a DS at its parent.
+    #[default]
+    Secure,
+    /// Unsigned: its DS goes, then its signatures (RFC 8078 § 4).
+    Insecure,
+}
+
 impl ZoneFacts {
+    /// Whether the zone is to go insecure, or has done so.
+    pub fn insecure_wanted(&self) -> bool {
+        self.aim == Aim::Insecure
+    }
+
     /// The key with this tag.
     pub fn key(&self, tag: u16) -> Option<&KeyFacts> {
         self.keys.iter().find(|key| key.public.tag == tag)
@@ -126,7 +141,7 @@ impl ZoneFacts {
             Fact::RollTakenBack { tags } => self.mark(tags, None)?,
             Fact::AlgorithmWanted { algorithm } => self.algorithm_wanted = Some(*algorithm),
             Fact::ClockCorrected { by } => self.correct(*by, at),
-            Fact::InsecureWanted {} => self.insecure_wanted = true,
+            Fact::InsecureWanted {} => self.aim = Aim::Insecure,
             Fact::Unsigned {} => self.unsigned = true,
             Fact::SignedWanted {} => self.sign_again()?,
             Fact::ServedUnsigned { ttl } => self.served_unsigned(*ttl, at),
@@ -208,10 +223,10 @@ impl ZoneFacts {
     }
 
     fn sign_again(&mut self) -> Result<(), String> {
-        if !self.unsigned && !self.insecure_wanted {
+        if !self.unsigned && self.aim == Aim::Secure {
             return Err("the zone is signed, and is to stay so".to_owned());
         }
-        (self.insecure_wanted, self.unsigned) = (false, false);
+        (self.aim, self.unsigned) = (Aim::Secure, false);
         let any = BARE_TTL;
         let bare = self.key_sets.iter_mut().filter(|version| version.what.published.is_empty());
         bare.filter(|version| version.last.is_none()).for_each(|version| raise(version, any, 0));

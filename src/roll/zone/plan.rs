@@ -115,11 +115,11 @@ impl Subject for ZoneKeys {
 
 /// Decides what comes next.
 pub fn plan(facts: &ZoneFacts, policy: &Policy, conditions: &Conditions, now: UnixTime) -> Plan {
-    if !facts.first_keys_done || (facts.unsigned && !facts.insecure_wanted) {
+    if !facts.first_keys_done || (facts.unsigned && !facts.insecure_wanted()) {
         return Plan::rest(Vec::new(), now);
     }
     let goal = Goal::of(facts, policy);
-    let is_emergency = !facts.insecure_wanted && goal.is_emergency(facts);
+    let is_emergency = !facts.insecure_wanted() && goal.is_emergency(facts);
     let caution = if is_emergency { Caution::Ttl } else { Caution::Expiry };
     let history = facts.history(now, caution, policy.margin);
     decide(&Situation { facts, policy, conditions, goal, history, now }, blockers(facts, conditions))
@@ -127,7 +127,7 @@ pub fn plan(facts: &ZoneFacts, policy: &Policy, conditions: &Conditions, now: Un
 
 /// The steps to where the zone should get to.
 fn steps(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
-    let steps = match look.facts.insecure_wanted {
+    let steps = match look.facts.insecure_wanted() {
         true => insecure(look.facts, plan),
         false => {
             plan.focus = look.goal.focus;
@@ -202,7 +202,7 @@ fn missing(facts: &ZoneFacts) -> Option<Blocker> {
 
 /// Keys whose life has ended are replaced, one kind at a time, where nothing else is under way.
 fn lifetimes(look: &Situation<'_>, plan: &mut Plan) -> Vec<Step> {
-    if look.facts.insecure_wanted || look.goal.focus != Focus::Rest {
+    if look.facts.insecure_wanted() || look.goal.focus != Focus::Rest {
         return Vec::new();
     }
     let next = next_life(look, plan);

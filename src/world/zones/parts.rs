@@ -42,7 +42,7 @@ pub fn parts(facts: &ZoneFacts, private: &BTreeMap<u16, Key>) -> Vec<Part> {
 pub fn wish(facts: &ZoneFacts) -> ParentWish {
     match facts.ds_wanted.is_empty() {
         false => ParentWish::Wanted,
-        true if facts.insecure_wanted => ParentWish::Delete,
+        true if facts.insecure_wanted() => ParentWish::Delete,
         // Nothing may be asked of the parent before caches have forgotten the unsigned zone.
         true => ParentWish::Unsaid,
     }
