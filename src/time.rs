@@ -125,6 +125,13 @@ impl Now {
         }
     }
 
+    /// The same moment after the signing clock was set as [`steer`] sets it: what is earlier by the part of a second that
+    /// whole seconds hide changes nothing.
+    pub fn steered(self, to: UnixTime) -> Now {
+        let back = self.signing.0.saturating_sub(to.0);
+        if (1..SETTLING_MILLIS / 1000).contains(&back) { self } else { Now { signing: to, ..self } }
+    }
+
     /// The wall clock as the times of files are told.
     pub fn file_time(self) -> SystemTime {
         UNIX_EPOCH.checked_add(Duration::new(self.wall.0, self.wall_nanos)).unwrap_or(UNIX_EPOCH)
@@ -313,6 +320,14 @@ mod tests {
         assert_eq!(steered(base, second.after(5), running, wall), (second.0 + 5) * 1000 - running, "forward at once");
         assert_eq!(steered(base, second.before(5), running, wall), (second.0 - 5) * 1000 - running, "its keeper may");
         assert_eq!(steered(0, UnixTime(3), running, wall), 1, "in 1970 it is steered too");
+    }
+
+    #[test]
+    fn a_moment_is_steered_as_the_clock_is() {
+        let now = Now::at(steady(), UnixTime(100));
+        let steered = |to| now.steered(UnixTime(to)).signing.0;
+        assert_eq!([99, 100, 101, 90, 98].map(steered), [100, 100, 101, 90, 98]);
+        assert_eq!(now.steered(UnixTime(7)).wall, now.wall);
     }
 
     #[test]
