@@ -180,7 +180,7 @@ fn a_lamp_is_removed_after_it_was_seen_off_and_nobody_believes_otherwise() {
     let at = |minutes: u64| BEGIN.after(60 * minutes);
     let waits = |plan: &Plan<Lamp>| plan.waits.clone();
     assert_eq!(plan(&lamp(&[]), at(2)).next, Some(Step::SwitchOff));
-    let unseen = plan(&lamp(&[off.clone()]), at(600));
+    let unseen = plan(&lamp(std::slice::from_ref(&off)), at(600));
     let why = Why::Unseen(Box::new(TakenForLit));
     assert_eq!((unseen.next.as_ref(), waits(&unseen)), (None, vec![Wait { step: Step::Remove, until: None, why }]));
     let facts = lamp(&[off.clone(), seen.clone()]);
