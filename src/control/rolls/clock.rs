@@ -5,7 +5,7 @@
 use crate::diagnostic::{Diagnostic, Place};
 use crate::roll::clock::{self, Evidence, Told};
 use crate::store::signing_clock::SigningClock;
-use crate::time::{self, Clocks, Now, Seconds, UnixTime};
+use crate::time::{Clocks, Now, Seconds, UnixTime};
 use std::path::Path;
 
 /// By how much signatures begin earlier and end later, so that they are valid by every reading of the clocks.
@@ -32,26 +32,16 @@ impl Shift {
     }
 }
 
-/// Told what the signing clock says: by it the time of whoever tells moments goes on.
-type Steer = Box<dyn Fn(UnixTime) + Send>;
-
 /// The clock, and what it told last.
 pub struct Clock {
     clock: SigningClock,
     told: Told,
-    steer: Steer,
 }
 
 impl Clock {
-    /// A clock that was just started. The time of this process goes by it.
+    /// A clock that was just started.
     pub fn new(clock: SigningClock, told: Told) -> Clock {
-        Clock { clock, told, steer: Box::new(time::steer) }
-    }
-
-    /// The time of somebody else goes by it, from here on.
-    pub fn steering(self, steer: impl Fn(UnixTime) + Send + 'static) -> Clock {
-        steer(self.told.time);
-        Clock { steer: Box::new(steer), ..self }
+        Clock { clock, told }
     }
 
     /// Judges what the clocks say; true where what follows from them changed.
@@ -78,15 +68,9 @@ impl Clock {
         is_news
     }
 
-    /// What the signing clock said when it was read last.
+    /// What the signing clock said when it was read last: time goes by it from then on.
     pub fn time(&self) -> UnixTime {
         self.told.time
-    }
-
-    /// Time goes by what was read last, and so does the rest of what happens at this moment.
-    pub fn steered(&self, now: Now) -> Now {
-        (self.steer)(self.told.time);
-        now.steered(self.told.time)
     }
 
     /// Seconds of its time that no clock counted, in all.
@@ -186,22 +170,22 @@ fn spread(told: &Told) -> i64 {
 mod tests {
     use super::*;
     use crate::roll::clock::{Reading, first, next};
+    use crate::time::steady;
     use std::sync::Arc;
-    use std::sync::mpsc::channel;
 
     #[test]
-    fn whoever_tells_moments_is_steered_and_the_rest_of_the_turn_goes_by_it() {
+    fn a_turn_goes_on_by_what_the_clock_said_in_it() {
         let keys = tempfile::tempdir().expect("a folder");
-        let begin = Now::at(time::steady(), UnixTime(1_800_000_000));
+        let begin = Now::at(steady(), UnixTime(1_800_000_000));
         let (clock, told) = SigningClock::start(keys.path(), Arc::default(), UnixTime(0), 0, begin);
-        let (said, steered) = channel();
-        let mut clock = Clock::new(clock, told).steering(move |to| said.send(to).unwrap_or_default());
+        let mut clock = Clock::new(clock, told);
         // The wall clock jumps, and seconds that were counted do not.
         let now = Now { wall: UnixTime(5), signing: UnixTime(5), ..begin.after(std::time::Duration::from_secs(60)) };
         assert!(clock.tick(now), "a doubt is news");
         let counted = UnixTime(1_800_000_060);
-        assert_eq!(clock.steered(now), Now { signing: counted, ..now });
-        assert_eq!(steered.try_iter().collect::<Vec<_>>(), [begin.signing, counted]);
+        assert_eq!(now.steered(clock.time()), Now { signing: counted, ..now });
+        let ahead = Now { signing: counted.after(1), ..now };
+        assert_eq!(ahead.steered(clock.time()), ahead, "never back by a part of a second");
     }
 
     #[test]
