@@ -9,6 +9,7 @@ pub mod import;
 pub mod limits;
 mod numbers;
 pub mod past;
+mod seen;
 pub mod steps;
 mod told;
 mod unread;

@@ -4,6 +4,8 @@ use crate::cert::make::PrivateKey;
 use crate::cert::{KeyKind, Spki};
 use crate::control::certs::PoolLife;
 use crate::control::life::{InTheWay, Living, RETRY, Taken};
+use crate::dns::name::Name;
+use crate::observe::observer::Look;
 use crate::roll::hosts::facts::{Fact, Origin};
 use crate::roll::hosts::plan::{HostKeys, Plan};
 use crate::roll::hosts::step::Step;
@@ -60,6 +62,38 @@ impl PoolLife {
         // What the disk refused is tried again: whatever it takes is recorded before it is done, so trying is safe.
         self.disk = None;
         self.take_steps(around, credited, now).is_some()
+    }
+
+    /// The fact that its records are served.
+    fn served_now(&self, snapshot: u64, now: UnixTime) -> Fact {
+        let (first_seen, last_seen, through) = (self.published_at.0, now.0, self.published);
+        Fact::PoolServed { instance: 0, snapshot, first_seen, last_seen, through }
+    }
+
+    /// No tenant has its records, so that caches hold nothing of them: what is published counts as seen.
+    pub fn is_held_by_nobody(&mut self, snapshot: u64, now: Now) {
+        let served = self.served_now(snapshot, now.signing);
+        self.record(served, now);
+    }
+
+    /// How our own addresses are looked at: by a tenant that has its records, and no others.
+    pub fn own_look(&self, pool: &str, endpoint: Name) -> Look {
+        Look::Pool {
+            pool: pool.to_owned(),
+            endpoint: Box::new(endpoint),
+            tlsa: self.facts().served_keys().into_iter().map(|spki| spki.0).collect(),
+            addresses: self.facts().served_addresses().into_iter().collect(),
+            through: self.published,
+        }
+    }
+
+    /// Our own addresses answered, or not as they should.
+    pub fn saw_own(&mut self, through: u64, outcome: Result<(), Vec<String>>, snapshot: u64, now: Now) {
+        let seen = outcome.map(|()| self.served_now(snapshot, now.signing));
+        if self.own_seen(through, seen, now) {
+            tracing::info!(POOL = self.name(), SNAPSHOT = snapshot, "seen on the wire");
+            self.published = self.facts().records;
+        }
     }
 
     /// Records a step that changes what is served; false where it is not recorded.

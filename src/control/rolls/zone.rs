@@ -6,7 +6,7 @@ use crate::control::life::{InTheWay, Life, NextLook};
 use crate::control::rolls::{Shift, build};
 use crate::roll::life::Facts;
 use crate::roll::zone::Conditions;
-use crate::roll::zone::facts::Fact;
+use crate::roll::zone::facts::{Fact, Limits};
 use crate::roll::zone::fold::ZoneFacts;
 use crate::roll::zone::plan::ZoneKeys as Kind;
 use crate::roll::zone::step::Step;
@@ -112,6 +112,16 @@ impl ZoneRoll {
         for (tag, was_silent) in turned {
             self.record(if was_silent { Fact::KeyHeard { tag } } else { Fact::KeySilent { tag } }, now);
         }
+    }
+
+    /// Makes durable how long what is to be served may stay in caches, where that is news; what caps it where that is more
+    /// than is recorded, and cannot be recorded now.
+    pub fn limit(&mut self, wanted: Limits, now: Now) -> Limits {
+        if self.facts().limits_next == Some(wanted) || self.record(Fact::Limits(wanted), now) {
+            return Limits::UNBOUNDED;
+        }
+        let known = self.facts().limits.unwrap_or(Limits::UNKNOWN);
+        if known.max(wanted) == known { Limits::UNBOUNDED } else { known }
     }
 
     /// The key set that these facts ask for.

@@ -8,12 +8,11 @@ use crate::control::thread::Mind;
 use crate::control::thread::eyes::Print;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::dns::name::Name;
-use crate::observe::observer::{Look, WantedLook};
+use crate::observe::observer::WantedLook;
 use crate::report::certs::findings::{Expected, findings};
 use crate::report::view::View;
-use crate::roll::hosts::facts::Fact;
 use crate::roll::hosts::fold::HostLimits;
-use crate::time::{Now, UnixTime};
+use crate::time::Now;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
@@ -166,8 +165,7 @@ impl Mind {
         for (pool, life) in &mut self.lives.certs.lives {
             life.note_published(now);
             if life.is_unseen() && !self.world.pools.has_tenants(pool) {
-                let served = served(life, snapshot, now.signing);
-                life.record(served, now);
+                life.is_held_by_nobody(snapshot, now);
                 life.published = life.facts().records;
             }
         }
@@ -186,18 +184,11 @@ impl Mind {
             life.own.at = now.steady + RETRY;
             let Some((apex, label)) = sample else {
                 // Those that it has have records of their own: caches hold nothing of the pool.
-                let served = served(life, self.served.version, now.signing);
-                life.record(served, now);
+                life.is_held_by_nobody(self.served.version, now);
                 continue;
             };
             let Ok(endpoint) = Name::below(&label, &apex) else { continue };
-            let look = Look::Pool {
-                pool: pool.clone(),
-                endpoint: Box::new(endpoint),
-                tlsa: life.facts().served_keys().into_iter().map(|spki| spki.0).collect(),
-                addresses: life.facts().served_addresses().into_iter().collect(),
-                through: life.published,
-            };
+            let look = life.own_look(&pool, endpoint);
             life.own.asked(observer.ask(WantedLook { zone: apex, look }).is_ok(), now);
         }
     }
@@ -207,11 +198,7 @@ impl Mind {
         let snapshot = self.served.version;
         let Some(life) = self.lives.certs.lives.get_mut(pool) else { return };
         self.findings.is_pool_news = true;
-        let seen = outcome.map(|()| served(life, snapshot, now.signing));
-        if life.own_seen(through, seen, now) {
-            tracing::info!(POOL = pool, SNAPSHOT = snapshot, "seen on the wire");
-            life.published = life.facts().records;
-        }
+        life.saw_own(through, outcome, snapshot, now);
     }
 
     /// What stands against pools now; it is told where it changed.
@@ -254,9 +241,4 @@ fn unkept_pasts(why: &str) -> Diagnostic {
     let message = format!("what is published of pools is not kept beside their journals: {why}");
     let help = "repair this; if a journal is lost meanwhile, its pool goes on with what was kept before";
     Diagnostic::error("MX5613", Place::default(), message, help)
-}
-
-fn served(life: &PoolLife, snapshot: u64, now: UnixTime) -> Fact {
-    let (first_seen, last_seen, through) = (life.published_at.0, now.0, life.published);
-    Fact::PoolServed { instance: 0, snapshot, first_seen, last_seen, through }
 }

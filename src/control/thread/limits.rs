@@ -3,10 +3,10 @@
 //! A crash in between forgets nothing: what was not recorded was never served. Content goes on, and only TTLs and lives of
 //! signatures stay as they were.
 
-use crate::control::rolls::{ZoneRoll, limits};
+use crate::control::rolls::limits;
 use crate::control::thread::Mind;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::roll::zone::facts::{Fact, Limits};
+use crate::roll::zone::facts::Limits;
 use crate::time::Now;
 use crate::world::zones::Keys;
 
@@ -48,7 +48,7 @@ impl Mind {
             roll.has_tenants |= !zone.tenants.table.is_empty();
             let wanted = limits::of_zone(zone, roll.has_tenants, self.world.pools.ttl, shift);
             let Some(wanted) = wanted else { continue };
-            zone.caps = limit(roll, wanted, now);
+            zone.caps = roll.limit(wanted, now);
             if zone.caps == Limits::UNBOUNDED {
                 continue;
             }
@@ -76,16 +76,6 @@ impl Mind {
         }
         found
     }
-}
-
-/// Makes durable how long what is to be served may stay in caches, where that is news; what caps it where that is more than
-/// is recorded, and cannot be recorded now.
-fn limit(roll: &mut ZoneRoll, wanted: Limits, now: Now) -> Limits {
-    if roll.facts().limits_next == Some(wanted) || roll.record(Fact::Limits(wanted), now) {
-        return Limits::UNBOUNDED;
-    }
-    let known = roll.facts().limits.unwrap_or(Limits::UNKNOWN);
-    if known.max(wanted) == known { Limits::UNBOUNDED } else { known }
 }
 
 /// That something stays within what is recorded of it.

@@ -7,12 +7,11 @@ mod turns;
 
 use crate::control::event::Event;
 use crate::control::life::{Living, SETTLED};
-use crate::control::rolls::steps::{Around, keys_of};
-use crate::control::rolls::{ZoneRoll, build};
+use crate::control::rolls::ZoneRoll;
+use crate::control::rolls::steps::Around;
 use crate::control::thread::{Mind, StartFault, parents};
 use crate::dns::name::Name;
-use crate::observe::observer::{Look, Observer, Seen, WantedLook, reachable};
-use crate::observe::own::OwnSeen;
+use crate::observe::observer::{Observer, Seen, WantedLook, reachable};
 use crate::report::keys::findings::findings;
 use crate::resolve::walk::Ways;
 use crate::roll::zone::plan::{Block, Blocker};
@@ -121,8 +120,7 @@ impl Mind {
                 continue;
             };
             if roll.own_next().is_some_and(|at| at <= now.steady) {
-                let expected = build::expected(apex, roll.facts(), &roll.private, zone.parent.is_some());
-                let look = Look::Own { expected: Box::new(expected), through: roll.published };
+                let look = roll.own_look(apex, zone.parent.is_some());
                 let is_asked = observer.ask(WantedLook { zone: apex.clone(), look }).is_ok();
                 asked.push((apex.clone(), true, is_asked));
             }
@@ -144,22 +142,7 @@ impl Mind {
         let poll = self.world.zones.get(apex).map_or(0, |zone| zone.policy.parent_poll);
         let is_ours = self.world.zones.get(apex).is_some_and(|zone| zone.parent.is_some());
         let Some(roll) = self.lives.rolls.zones.get_mut(apex) else { return };
-        let mut is_ds_seen = false;
-        match seen {
-            Seen::Own { through, outcome } => {
-                is_ds_seen = own_seen(apex, roll, through, outcome, self.served.version, now)
-            }
-            // Those of pools have a way of their own.
-            Seen::Pool { .. } => {}
-            Seen::NotHere => roll.parent.asked(false, now),
-            // It was asked before what it serves now, and that is what must be seen.
-            Seen::OwnParent { through, .. } if through != roll.published => {
-                roll.parent.answered(Vec::new(), SETTLED, now)
-            }
-            Seen::OwnParent { server, outcome, .. } => parents::own_parent_seen(apex, roll, server, outcome, now),
-            Seen::Parent(round) => parents::parent_seen(apex, roll, &round, poll, now),
-            Seen::Notified(told) => parents::told(apex, &told),
-        }
+        let is_ds_seen = roll.saw(apex, seen, self.served.version, poll, now);
         self.findings.is_key_news = true;
         if is_ds_seen && !is_ours {
             self.tell_parent(apex);
@@ -187,17 +170,4 @@ impl Mind {
             self.report(now);
         }
     }
-}
-
-/// What our addresses answered; true where a DS set that is wanted was seen for the first time.
-fn own_seen(apex: &Name, roll: &mut ZoneRoll, through: u64, outcome: OwnSeen, snapshot: u64, now: Now) -> bool {
-    let seen = outcome.map(|facts| roll.served(facts.dnskey_ttl, facts.keys_expire, snapshot, now.signing));
-    if !roll.own_seen(through, seen.map_err(|faults| faults.into_iter().map(|fault| fault.what).collect()), now) {
-        return false;
-    }
-    let is_ds_seen = roll.open_steps.iter().any(|(step, _)| matches!(step, Step::WantDs(_)));
-    for (step, text) in std::mem::take(&mut roll.open_steps) {
-        tracing::info!(ZONE = %apex, KEY = keys_of(&step), SNAPSHOT = snapshot, "seen on the wire: {text}");
-    }
-    is_ds_seen
 }
