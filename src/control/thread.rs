@@ -5,6 +5,8 @@
 mod again;
 mod certs;
 mod clock;
+#[cfg(test)]
+mod day;
 mod desk;
 mod eyes;
 mod first;
@@ -47,7 +49,7 @@ use crate::observe::addresses::Addresses;
 use crate::observe::observer::Seen;
 use crate::protocol::Status;
 use crate::store::Store;
-use crate::time::Now;
+use crate::time::{self, Now, UnixTime};
 use crate::world::World;
 use crate::world::tenants::Done;
 use std::collections::BTreeMap;
@@ -135,15 +137,20 @@ impl Mind {
                     None
                 }
             };
-            if self.turn(event, &Now::read).is_break() {
+            let clock = |to: Option<UnixTime>| {
+                to.into_iter().for_each(time::steer);
+                Now::read()
+            };
+            if self.turn(event, &clock).is_break() {
                 return;
             }
         }
     }
 
-    /// One turn of the loop: an event, if one came, then all that is due. Each is done at one moment, as `clock` tells it.
-    fn turn(&mut self, event: Option<Event>, clock: &dyn Fn() -> Now) -> ControlFlow<()> {
-        let now = clock();
+    /// One turn of the loop: an event, if one came, then all that is due. Each is done at one moment, as `clock` tells it,
+    /// after it was set to what the signing clock said since, where that was read.
+    fn turn(&mut self, event: Option<Event>, clock: &dyn Fn(Option<UnixTime>) -> Now) -> ControlFlow<()> {
+        let now = clock(None);
         self.note_publication(now);
         self.look_for_others(now);
         if let Some(event) = event {
@@ -151,12 +158,12 @@ impl Mind {
         }
         self.drop_previous();
         for timer in Timer::ALL {
-            let now = clock();
+            let now = clock(self.lives.steered.take());
             if self.is_due(timer, now) {
                 self.fire(timer, now);
             }
         }
-        self.callers.waits.settle(&self.world, clock().steady);
+        self.callers.waits.settle(&self.world, clock(self.lives.steered.take()).steady);
         ControlFlow::Continue(())
     }
 

@@ -149,6 +149,13 @@ impl Observer {
         Ok(Observer { own, parents })
     }
 
+    /// Looks at nothing by itself: what is asked for comes out of these, as it would come to the threads.
+    #[cfg(test)]
+    pub(crate) fn without_threads() -> (Observer, [Receiver<WantedLook>; 2]) {
+        let ((own, of_own), (parents, of_parents)) = (sync_channel(JOBS_MAX), sync_channel(JOBS_MAX));
+        (Observer { own, parents }, [of_own, of_parents])
+    }
+
     /// Asks for a look, of which [`Seen`] is reported later.
     ///
     /// # Errors
@@ -186,13 +193,15 @@ fn run(jobs: &Receiver<WantedLook>, listen: &[SocketAddr], ways: &Ways, report: 
 }
 
 /// From where it is looked.
-struct Standpoint<'p> {
+pub(crate) struct Standpoint<'p> {
     /// Our own addresses.
-    listen: &'p [SocketAddr],
-    ways: &'p Ways,
+    pub(crate) listen: &'p [SocketAddr],
+    /// How others are found.
+    pub(crate) ways: &'p Ways,
 }
 
-fn see(zone: &Name, wanted: Look, from: &Standpoint<'_>, now: UnixTime) -> Seen {
+/// Does a look, and judges signatures by this moment.
+pub(crate) fn see(zone: &Name, wanted: Look, from: &Standpoint<'_>, now: UnixTime) -> Seen {
     let Standpoint { listen, ways } = *from;
     let by = |ahead: i64| Clocks::apart(now, ahead);
     // At an address that this host lacks nobody was answered, and whoever has it now is another server.

@@ -6,7 +6,7 @@
 use super::Mind;
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
-use crate::time::{self, Now, Seconds};
+use crate::time::{Now, Seconds};
 use std::time::Instant;
 
 impl Mind {
@@ -27,9 +27,10 @@ impl Mind {
     }
 
     /// Signatures go by what the clock says now, and so does the rest of this turn.
-    fn steered(&self, now: Now) -> Now {
-        time::steer(self.lives.clock.time());
-        Now { signing: self.lives.clock.time(), ..now }
+    fn steered(&mut self, now: Now) -> Now {
+        let signing = self.lives.clock.time();
+        self.lives.steered = Some(signing);
+        Now { signing, ..now }
     }
 
     /// What the clocks tell has changed.

@@ -12,21 +12,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 impl Mind {
-    /// The first batch: everything there is, and what an earlier process kept.
-    pub(super) fn first_scan(&mut self, now: Now, wait: impl FnMut(Instant) -> Now) {
+    /// The first batch: everything there is, and what an earlier process kept. It may take minutes, so that each part of it
+    /// goes by its own moment: `wait` waits until one, and says what time it is then.
+    pub(super) fn first_scan(&mut self, now: Now, wait: &mut dyn FnMut(Instant) -> Now) {
         // Nothing is decided by a clock that went on uncounted, or that is in doubt.
         self.tell_clock(now);
         let ways = self.lives.certs.restore_ways(&self.store, now);
         self.world.pools.restore_ways(ways, now.signing.0);
         self.read_roots();
-        let changes = self.feed.first(now, wait);
+        let changes = self.feed.first(now, &mut *wait);
         self.world.progress.found_all();
+        let now = wait(now.steady);
         self.take_in(changes, now);
         let pools = self.store.last_good(LastGood::Pools).ok().flatten();
         let texts = self.store.last_good_masters();
         let masters = texts.into_iter().filter_map(|text| Some((master::owner_of_soa(&text)?, text)));
         self.restore(pools.as_deref(), &masters.collect(), now);
-        self.wait_for_parents(now);
+        let now = wait(now.steady);
+        self.wait_for_parents(now, wait);
+        let now = wait(now.steady);
         let zones = &self.world.zones;
         self.lives
             .certs

@@ -7,7 +7,7 @@ use crate::dns::name::Name;
 use crate::store::silence::ASKING;
 use crate::time::Now;
 use crate::world::zones::{Keys, ZoneState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a start waits for parents where other zones are to be served: one that answers does so in less.
 const WAIT_BESIDE: Duration = Duration::from_millis(300);
@@ -16,7 +16,7 @@ const WAIT_ALONE: Duration = Duration::from_secs(6);
 
 impl Mind {
     /// At a start: waits a little for the parents that are asked, so that most zones are in the first snapshot.
-    pub(super) fn wait_for_parents(&mut self, now: Now) {
+    pub(super) fn wait_for_parents(&mut self, now: Now, wait: &mut dyn FnMut(Instant) -> Now) {
         // Also where all was said by now: the zones still stand as they stood when it was asked.
         let waits = |zone: &ZoneState| matches!(&zone.keys, Keys::Silent(reason) if reason.code == ASKING);
         if !self.world.zones.values().any(waits) {
@@ -29,7 +29,7 @@ impl Mind {
         };
         let has_others = self.world.zones.values().any(is_served);
         self.lives.rolls.asker.wait(if has_others { WAIT_BESIDE } else { WAIT_ALONE });
-        self.go_on(now);
+        self.go_on(wait(now.steady));
     }
 
     /// A parent was asked: the zones below it go on.

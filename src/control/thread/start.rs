@@ -152,8 +152,8 @@ pub fn start(options: Options) -> Result<Control, StartFault> {
     let teller = Teller::start(Arc::clone(&mind.world.progress), TELL_EVERY, tell)?;
     let asked = events.clone();
     mind.lives.rolls.asker.wake_by(Box::new(move || drop(asked.send(Event::Asked))));
-    mind.first_scan(now, wait_until);
-    mind.socket_is(no_door.clone(), now);
+    mind.first_scan(now, &mut wait_until);
+    mind.socket_is(no_door.clone(), Now::read());
     drop(teller);
     let desk = Desk::new(
         Arc::clone(&mind.served.slot),
