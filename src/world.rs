@@ -62,7 +62,7 @@ pub const TENANTS_MAX: usize = 10_000_000;
 
 /// Everything that is known.
 pub struct World {
-    config: Config,
+    config: Arc<Config>,
     /// How paths below `zones/` are shown: the folder as the configuration writes it.
     shown: String,
     /// The pools.
@@ -100,7 +100,8 @@ pub struct World {
 
 impl World {
     /// A world without files.
-    pub fn new(config: Config, shown: String) -> World {
+    pub fn new(config: impl Into<Arc<Config>>, shown: String) -> World {
+        let config = config.into();
         let pools = PoolTable::new(config.tenants.ttl, format!("{shown}/{POOLS_FILE}"));
         World {
             config,
@@ -126,8 +127,8 @@ impl World {
     }
 
     /// Takes in a new configuration; zones are signed and named as it says from now on.
-    pub fn configure(&mut self, config: Config) {
-        self.config = config;
+    pub fn configure(&mut self, config: impl Into<Arc<Config>>) {
+        self.config = config.into();
         self.pools.looks_change();
         let apexes: Vec<Name> = self.zones.keys().cloned().collect();
         for apex in apexes {

@@ -31,6 +31,7 @@ use past::Pasts;
 pub use pool::PoolLife;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use steps::Around;
 
@@ -91,13 +92,14 @@ pub struct Certs {
     unleft: BTreeMap<String, Left>,
     /// Ways that have ended and that the disk did not let go.
     unremoved: BTreeSet<String>,
-    config: Config,
+    config: Arc<Config>,
     bounds: Bounds,
 }
 
 impl Certs {
     /// No pools yet.
-    pub fn new(config: Config, now: Now) -> Certs {
+    pub fn new(config: impl Into<Arc<Config>>, now: Now) -> Certs {
+        let config = config.into();
         Certs {
             lives: BTreeMap::new(),
             broken: BTreeMap::new(),
@@ -136,7 +138,7 @@ impl Certs {
     }
 
     /// Takes in a new configuration.
-    pub fn configure(&mut self, config: Config, now: Now) {
+    pub fn configure(&mut self, config: Arc<Config>, now: Now) {
         self.config = config;
         for (pool, life) in &mut self.lives {
             life.policy = policy(&self.config, self.bounds, pool, &life.wanted);

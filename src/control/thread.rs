@@ -73,7 +73,7 @@ struct Mind {
 
 /// What the process was started with; a reload reads the configuration again.
 struct Basis {
-    config: Config,
+    config: Arc<Config>,
     read_config: Box<ReadConfig>,
     identity: Arc<Identity>,
     status: Status,
@@ -84,15 +84,16 @@ impl Mind {
     fn new(options: Options, store: Store, watcher: Watcher, clock: Clock, now: Now) -> (Mind, Box<Tell>) {
         let shown = options.config.zones.display().to_string();
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
-        let world = World::new(options.config.clone(), shown).with_memory(options.memory).reading_by(side_by_side);
-        let lives = Lives::new(&options.config, &store, clock, world.pools.ttl, now);
-        let here = Again::new(Addresses::of(&options.config), options.of_host, now.steady);
-        let mut files = Files::new(&options.config.zones);
+        let config = Arc::new(options.config);
+        let world = World::new(Arc::clone(&config), shown).with_memory(options.memory).reading_by(side_by_side);
+        let lives = Lives::new(&config, &store, clock, world.pools.ttl, now);
+        let here = Again::new(Addresses::of(&config), options.of_host, now.steady);
+        let mut files = Files::new(&config.zones);
         files.progress = Arc::clone(&world.progress);
         files.limit_memory(options.memory);
         let mind = Mind {
             basis: Basis {
-                config: options.config,
+                config,
                 read_config: options.read_config,
                 identity: options.identity,
                 status: options.status,

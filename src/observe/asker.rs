@@ -24,7 +24,7 @@ type Wake = Box<dyn Fn() + Send + Sync>;
 pub struct Asker {
     shared: Arc<Shared>,
     /// Where parents are, by the configuration.
-    config: Config,
+    config: Arc<Config>,
     /// Nobody is asked here: others take what waits, and say what the answer is.
     has_no_threads: bool,
 }
@@ -48,7 +48,7 @@ struct State {
 
 impl Asker {
     /// Parents are where this configuration says, from now on; what they said before counts no more where they failed.
-    pub fn configure(&mut self, config: Config) {
+    pub fn configure(&mut self, config: Arc<Config>) {
         self.config = config;
         let is_known = |said: &Option<DsBefore>| !matches!(said, Some(DsBefore::Unknown(_)));
         self.shared.lock().said.retain(|_, said| is_known(said));

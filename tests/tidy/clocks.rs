@@ -19,6 +19,7 @@ const CLOCKS: &[&str] = &["now", "wall", "steady"];
 const READERS: &[(&str, &str)] = &[
     ("src/control/thread.rs", "the loop of the control thread: its turns have no clock"),
     ("src/control/thread/start.rs", "the start and the end of that thread"),
+    ("src/control/thread/day.rs", "a test: from where on it makes moments up"),
     ("src/control/outside.rs", "`check` reads the world once, without a loop"),
     ("src/control/socket.rs", "the loop of the socket's thread; `explain` says what is answered at this moment"),
     ("src/control/warm.rs", "the loop of the pass: it rests by how long its work took"),

@@ -28,9 +28,9 @@ impl Mind {
 
     /// Signatures go by what the clock says now, and so does the rest of this turn.
     fn steered(&mut self, now: Now) -> Now {
-        let signing = self.lives.clock.time();
-        self.lives.steered = Some(signing);
-        Now { signing, ..now }
+        let to = self.lives.clock.time();
+        self.lives.steered = Some(to);
+        now.steered(to)
     }
 
     /// What the clocks tell has changed.

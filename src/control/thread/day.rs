@@ -167,7 +167,8 @@ impl Day {
             std::fs::write(zones.join(format!("{zone}.zone")), master(zone)).expect("a master file");
         }
         std::fs::write(zones.join("pools.toml"), pool(25)).expect("pools");
-        let (mut config, warnings) = crate::config::parse("mxseal.toml", &CONFIG.replace("LIVES", LIVES)).expect("a configuration");
+        let (mut config, warnings) =
+            crate::config::parse("mxseal.toml", &CONFIG.replace("LIVES", LIVES)).expect("a configuration");
         (config.zones, config.keys) = (zones, keys.clone());
         let slot = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::default())));
         let now = Now::at(steady(), BEGIN);
@@ -357,6 +358,20 @@ fn day() -> Vec<(u64, String)> {
 #[test]
 fn a_day_of_changes_and_a_roll_pass_without_sleeping_and_twice_alike() {
     let first = day();
-    println!("{first:#?}");
+    let mut rolls: Vec<&str> = first.iter().filter_map(|(_, told)| Some(told.split_once(" tenants")?.0)).collect();
+    rolls.dedup();
+    // RFC 6781 § 4.1.2: the next key is published, its DS takes the place of the old one, the old key goes.
+    let one = [
+        "DNSKEY [0] DS [0]",
+        "DNSKEY [0, 1] DS [0]",
+        "DNSKEY [0, 1] DS [1]",
+        "DNSKEY [1] DS [1]",
+        "DNSKEY [1, 2] DS [1]",
+        "DNSKEY [1, 2] DS [2]",
+        "DNSKEY [2] DS [2]",
+    ];
+    assert_eq!(rolls.get(..one.len()), Some(&one[..]), "{first:#?}");
+    let moved = first.iter().find(|(_, told)| told.ends_with("[[192, 0, 2, 26]]"));
+    assert_eq!(moved.map(|(at, _)| *at), Some(13 * HOUR), "{first:#?}");
     assert_eq!(first, day());
 }

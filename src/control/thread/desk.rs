@@ -18,6 +18,7 @@ use crate::protocol::{Line, TenantInfo};
 use crate::report::view::finding;
 use crate::time::Now;
 use reply::send;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -63,13 +64,13 @@ impl Mind {
         if of_start(&config) != of_start(&self.basis.config) {
             tracing::warn!("the folders of zones and keys, the control socket and its group change at a restart only");
         }
-        self.basis.config =
-            Config { zones: self.basis.config.zones.clone(), keys: self.basis.config.keys.clone(), ..config };
+        let before = &self.basis.config;
+        self.basis.config = Arc::new(Config { zones: before.zones.clone(), keys: before.keys.clone(), ..config });
         self.lives.rolls.read_again(&self.store, now);
-        self.lives.rolls.asker.configure(self.basis.config.clone());
-        self.lives.certs.configure(self.basis.config.clone(), now);
+        self.lives.rolls.asker.configure(Arc::clone(&self.basis.config));
+        self.lives.certs.configure(Arc::clone(&self.basis.config), now);
         self.know_all();
-        self.world.configure(self.basis.config.clone());
+        self.world.configure(Arc::clone(&self.basis.config));
         self.world.thaw();
         self.refresh_certificates(now);
         let changes = self.feed.all(now);

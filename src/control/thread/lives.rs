@@ -9,6 +9,7 @@ use crate::control::rolls::clock::Clock;
 use crate::store::Store;
 use crate::store::instance::Instance;
 use crate::time::{Now, UnixTime};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// All that lives.
@@ -29,14 +30,14 @@ pub(super) struct Lives {
 
 impl Lives {
     /// Nothing is known yet but the clock and who leads; records of tenants have this TTL.
-    pub(super) fn new(config: &Config, store: &Store, mut clock: Clock, tenants_ttl: u32, now: Now) -> Lives {
+    pub(super) fn new(config: &Arc<Config>, store: &Store, mut clock: Clock, tenants_ttl: u32, now: Now) -> Lives {
         let mut rolls = Rolls::new(clock.shift(), tenants_ttl);
         rolls.silence = clock.silence(&config.keys);
-        rolls.asker.configure(config.clone());
+        rolls.asker.configure(Arc::clone(config));
         let instance = store.instance(now.steady);
         clock.may_keep(instance.may_write());
         rolls.elsewhere = instance.finding();
-        let certs = Certs::new(config.clone(), now);
+        let certs = Certs::new(Arc::clone(config), now);
         Lives { rolls, certs, clock, clock_read: now.steady, steered: None, instance, beat_at: None }
     }
 }
