@@ -88,6 +88,11 @@
 //! | silent | a zone that cannot be signed, or must not be: it gets SERVFAIL, and its parent keeps the DS of before |
 //! | past | what the world may hold of a zone; it is kept beside the zones' folders, and outlives them |
 //! | life | what the facts of one journal add up to: the keys of a zone, or the TLSA, addresses and keys of a pool |
+//! | needs, known | what has to be read before a batch of documents can be taken in, and what was read |
+//! | want | one thing that the world wants done before what it knows is served |
+//! | basis | what served keys were made from: where it is other now, they are made anew |
+//! | timer | a reason for the loop to wake without an event; the moment follows from what is known |
+//! | turn of the loop | an event, if one came, and all that is due; each is done at one moment that is handed down |
 //! | turn | the zone whose keys are replaced now; others whose keys reach their end at that time wait for theirs |
 //! | way | tenants on their way from one pool to another, with facts of their own: TLSA of both pools first, then addresses |
 //! | home | from where an endpoint was served, and whose it was; it is kept as long as caches may hold its records |
