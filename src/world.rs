@@ -197,7 +197,7 @@ impl World {
         }
         self.pools.settle_apart();
         self.pools.sweep();
-        self.drop_empty();
+        self.drop_empty(known);
         self.uncover();
         if !gone.is_empty() {
             self.give_back_numbers();
@@ -220,7 +220,7 @@ impl World {
         }
         self.pools.settle_apart();
         self.pools.sweep();
-        self.drop_empty();
+        self.drop_empty(&mut Known::default());
         self.uncover();
         self.give_back_numbers();
         if forgotten {
@@ -265,7 +265,7 @@ impl World {
         }
         self.pools.settle_apart();
         self.pools.sweep();
-        self.drop_empty();
+        self.drop_empty(known);
         self.uncover();
     }
 
@@ -305,13 +305,19 @@ impl World {
     }
 
     /// Zones that neither a file nor anything served speaks for any more.
-    fn drop_empty(&mut self) {
+    fn drop_empty(&mut self, known: &mut Known) {
         let before = self.zones.len();
         let is_empty = |zone: &mut ZoneState| zone.is_gone() && !zone.has_content() && zone.tenants.is_empty();
-        let left = self.zones.extract_if(.., |_, zone| is_empty(zone));
-        // Caches hold what its tenants had, whatever becomes of the zone.
-        let left = left.map(|(apex, mut zone)| (apex, std::mem::take(&mut zone.tenants.homes)));
-        self.left_homes.extend(left.filter(|(_, homes)| !homes.is_empty()));
+        let left: Vec<(Name, ZoneState)> = self.zones.extract_if(.., |_, zone| is_empty(zone)).collect();
+        for (apex, mut zone) in left {
+            let past = ZonePast { keys: zone.past, was_last_good: zone.was_last_good, homes: None };
+            known.ended.insert(apex.clone(), past);
+            // Caches hold what its tenants had, whatever becomes of the zone.
+            let homes = std::mem::take(&mut zone.tenants.homes);
+            if !homes.is_empty() {
+                self.left_homes.insert(apex, homes);
+            }
+        }
         if self.zones.len() != before {
             self.build();
         }
@@ -345,7 +351,7 @@ impl World {
 
     fn zone_or_new(&mut self, apex: &Name, known: &mut Known) -> &mut ZoneState {
         if !self.zones.contains_key(apex) {
-            let past = known.zones.remove(apex).unwrap_or_default();
+            let past = known.zones.remove(apex).or_else(|| known.ended.remove(apex)).unwrap_or_default();
             let (signed, policy) = self.settings_of(apex, past.keys.signed);
             let path = zone_name::print(apex) + ZONE_SUFFIX;
             let mut zone = ZoneState::new(apex.clone(), path.clone(), signed, policy);

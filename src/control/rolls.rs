@@ -131,7 +131,7 @@ impl Rolls {
             Some(Word::ServeOn(_)) | None => None,
         };
         let first: Vec<Fact> = unsigned.into_iter().chain([Fact::Limits(limits)]).chain(new_keys).collect();
-        let may_begin = |begun| self.may_begin(store, zone, begun, now);
+        let may_begin = |begun| self.may_begin(store, zone, begun);
         let loaded = store.zone_keys_if(&zone.apex, layout, zone.policy.algorithm, &first, may_begin, now.signing);
         let loaded = loaded.map_err(|frozen| Box::new(frozen.diagnostic()))?;
         if loaded.is_new {

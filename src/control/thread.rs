@@ -71,6 +71,9 @@ struct Mind {
     served: Served,
 }
 
+/// Tells the moment, after it has set the clock of the process to what the signing clock says, where that was read.
+type Moments<'m> = dyn Fn(Option<UnixTime>) -> Now + 'm;
+
 /// What the process was started with; a reload reads the configuration again.
 struct Basis {
     config: Arc<Config>,
@@ -138,45 +141,45 @@ impl Mind {
                     None
                 }
             };
-            let clock = |to: Option<UnixTime>| {
+            let moments = |to: Option<UnixTime>| {
                 to.into_iter().for_each(time::steer);
                 Now::read()
             };
-            if self.turn(event, &clock).is_break() {
+            if self.turn(event, &moments).is_break() {
                 return;
             }
         }
     }
 
-    /// One turn of the loop: an event, if one came, then all that is due. Each is done at one moment, as `clock` tells it,
-    /// after it was set to what the signing clock said since, where that was read.
-    fn turn(&mut self, event: Option<Event>, clock: &dyn Fn(Option<UnixTime>) -> Now) -> ControlFlow<()> {
-        let now = clock(None);
+    /// One turn of the loop: an event, if one came, then all that is due. Each is done at one moment; what takes long asks
+    /// for the moment again in between.
+    fn turn(&mut self, event: Option<Event>, moments: &Moments) -> ControlFlow<()> {
+        let now = moments(None);
         self.note_publication(now);
         self.look_for_others(now);
         if let Some(event) = event {
-            self.take(event, now)?;
+            self.take(event, now, moments)?;
         }
         self.drop_previous();
         for timer in Timer::ALL {
-            let now = clock(self.lives.steered.take());
+            let now = moments(None);
             if self.is_due(timer, now) {
-                self.fire(timer, now);
+                self.fire(timer, now, moments);
             }
         }
-        self.callers.waits.settle(&self.world, clock(self.lives.steered.take()).steady);
+        self.callers.waits.settle(&self.world, moments(None).steady);
         ControlFlow::Continue(())
     }
 
-    fn take(&mut self, event: Event, now: Now) -> ControlFlow<()> {
+    fn take(&mut self, event: Event, now: Now, moments: &Moments) -> ControlFlow<()> {
         match event {
             Event::Stop => {
                 self.lives.instance.end();
                 return ControlFlow::Break(());
             }
             Event::Files => self.feed.wake(),
-            Event::Reload => drop(self.reload(now)),
-            Event::Command(command, reply) => self.command(command, reply, now),
+            Event::Reload => drop(self.reload(moments)),
+            Event::Command(command, reply) => self.command(command, reply, now, moments),
             Event::Asked => self.begin_asked(now),
             Event::KeyFailed(zone, reason) => self.key_failed(&zone, reason, now),
             Event::Seen(_, seen) if matches!(*seen, Seen::Pool { .. }) => self.wire_seen(*seen, now),

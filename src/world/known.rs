@@ -27,6 +27,8 @@ pub struct Known {
     pub certificates: BTreeMap<String, Result<Leaf, String>>,
     /// What was of zones; the world takes out those that it begins.
     pub zones: BTreeMap<Name, ZonePast>,
+    /// What is known of zones that ended in this batch, and may begin again in it.
+    pub(super) ended: BTreeMap<Name, ZonePast>,
 }
 
 /// What was of a zone when the last process ended.

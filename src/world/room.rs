@@ -60,20 +60,22 @@ impl World {
 
     /// Room for a zone's master file if it were alone.
     pub(super) fn own_room(&self, apex: &Name) -> Room {
-        let text = apex.to_string();
-        let name = text.trim_end_matches('.');
-        let limit = self.config.zone_settings(name).records_max.unwrap_or(self.config.limits.zone_records);
-        Room::of(limit, OWN, format!("raise `records_max` in [zone.\"{name}\"] of mxseal.toml, or divide the zone"))
+        self.room_beside(apex, Held::default(), 0)
     }
 
     /// Room for a zone's master file.
     pub(super) fn room(&self, apex: &Name) -> Room {
-        let own = self.own_room(apex);
-        let limit = own.records;
         let others = self.held.minus(self.zones.get(apex).map_or(Held::default(), ZoneState::held));
+        self.room_beside(apex, others, self.tenants)
+    }
+
+    fn room_beside(&self, apex: &Name, others: Held, tenants: usize) -> Room {
+        let text = apex.to_string();
+        let name = text.trim_end_matches('.');
+        let limit = self.config.zone_settings(name).records_max.unwrap_or(self.config.limits.zone_records);
         let all = self.config.limits.records.saturating_sub(others.records);
         let memory = self.memory.map_or(usize::MAX, |memory| {
-            memory.saturating_sub(others.memory()).saturating_sub(self.tenants.saturating_mul(TENANT_OCTETS))
+            memory.saturating_sub(others.memory()).saturating_sub(tenants.saturating_mul(TENANT_OCTETS))
         });
         // Half of the memory is for the records themselves, half for their owners and data.
         let by_memory = memory / BUILD_FACTOR / 2 / RECORD_OCTETS;
@@ -82,7 +84,8 @@ impl World {
         } else if all < limit {
             Room::of(all, ALL, "raise `records` in [limits] of mxseal.toml, or remove zones")
         } else {
-            own
+            let help = format!("raise `records_max` in [zone.\"{name}\"] of mxseal.toml, or divide the zone");
+            Room::of(limit, OWN, help)
         };
         Room { octets: room.octets.min(memory / BUILD_FACTOR / 2 / COPIES), ..room }
     }

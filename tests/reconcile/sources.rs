@@ -29,6 +29,24 @@ fn filled() -> Lab {
 }
 
 #[test]
+fn a_zone_that_ends_and_begins_again_in_one_batch_keeps_its_past() {
+    let mut lab = Lab::with_config("version = 1\n");
+    let rows = "{\"domain\": \"contoso.com\", \"pool\": \"eu\"}\n";
+    let master = document("a.mx.example.zone", MASTER);
+    take(&mut lab, Changes { documents: vec![document(ROWS, rows), master.clone()], ..Changes::default() });
+    // Its master file goes, and with it all that was served; nothing holds the zone but a folder with a file in trouble.
+    take(&mut lab, Changes { gone: vec!["a.mx.example.zone".to_owned(), ROWS.to_owned()], ..Changes::default() });
+    lab.allow_shrink();
+    lab.configure("version = 1\n[zone.\"a.mx.example\"]\nsigned = false\n");
+    take(&mut lab, Changes { documents: vec![document(ROWS, rows)], ..Changes::default() });
+    let troubled = vec![Trouble { path: "a.mx.example/other.toml".into(), reason: Reason::WorldWritable }];
+    take(&mut lab, Changes { gone: vec![ROWS.to_owned()], troubled, ..Changes::default() });
+    take(&mut lab, Changes { documents: vec![master], ..Changes::default() });
+    let zone = lab.world.zones.get(&name(ZONE)).expect("the zone");
+    assert!(zone.signed, "its DS stands, so that it stays signed until its keys are rolled away");
+}
+
+#[test]
 fn what_is_in_trouble_stays_until_it_is_healed_and_what_is_gone_goes() {
     let mut lab = filled();
     let troubled = vec![Trouble { path: ROWS.into(), reason: Reason::WorldWritable }];

@@ -62,7 +62,7 @@ impl Rolls {
     ///
     /// # Errors
     /// Why none may be made, and what ends that.
-    pub(super) fn may_begin(&mut self, store: &Store, zone: &ZoneState, begun: bool, now: Now) -> Result<(), Silence> {
+    pub(super) fn may_begin(&mut self, store: &Store, zone: &ZoneState, begun: bool) -> Result<(), Silence> {
         let folder = store.zone_folder(&zone.apex);
         if matches!(self.words.get(&zone.apex), Some(Word::NewKeys(_))) {
             return Ok(());
@@ -93,7 +93,7 @@ impl Rolls {
                 }
             };
         }
-        match self.asker.said(entry, now.steady) {
+        match self.asker.said(entry) {
             None => Err(asking(&folder, entry)),
             Some(DsBefore::None) => Ok(()),
             Some(DsBefore::Unknown(why)) => {

@@ -86,6 +86,10 @@ impl Mind {
         if tried.is_empty() && !is_read {
             return is_unread;
         }
+        if is_read {
+            // What was published can be read again, and says of each zone whether it was signed.
+            self.know_all();
+        }
         let before = self.frozen_zones();
         let wanted = tried.into_iter().map(|apex| (apex, Keys::Wanted)).collect();
         self.set_keys(wanted, now);

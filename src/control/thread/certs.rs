@@ -173,6 +173,10 @@ impl Mind {
 
     /// Looks on the wire for what was published.
     fn ask_wire(&mut self, now: Now) {
+        // What was just published is looked for once it was noted.
+        if self.served.is_unnoted {
+            return;
+        }
         let is_due = |life: &&PoolLife| life.own_next().is_some_and(|at| at <= now.steady);
         let due: Vec<String> =
             self.lives.certs.lives.iter().filter(|(_, life)| is_due(life)).map(|(pool, _)| pool.clone()).collect();

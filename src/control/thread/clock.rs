@@ -3,34 +3,23 @@
 //! A doubt about the clock stops removals everywhere; signatures go on. No word of a person goes against a time that cannot
 //! be, and none against recorded facts unless it says so.
 
-use super::Mind;
+use super::{Mind, Moments};
 use crate::control::rolls::{ParentSigned, ZoneRoll};
 use crate::roll::clock::{Evidence, NewestFact, Window};
 use crate::time::{Now, Seconds};
 use std::time::Instant;
 
 impl Mind {
-    /// Reads the clocks, as every few seconds whatever else is done.
-    pub(super) fn read_clock(&mut self, now: Now) {
+    /// Compares the clocks, as every few seconds whatever else is done; where they begin or cease to agree, all zones take
+    /// note. Before anything is served, signatures go by what the signing clock says.
+    pub(super) fn read_clock(&mut self, now: Now, moments: &Moments) {
         self.lives.clock_read = now.steady;
-        self.tick_clock(now);
-    }
-
-    /// The clocks are read; where they begin or cease to agree, all zones take note.
-    pub(super) fn tick_clock(&mut self, now: Now) {
         let is_news = self.lives.clock.tick(now);
-        let now = self.steered(now);
+        let now = moments(Some(self.lives.clock.time()));
         if is_news {
             self.take_clock(now);
         }
         self.tell_clock(now);
-    }
-
-    /// Signatures go by what the clock says now, and so does the rest of this turn.
-    fn steered(&mut self, now: Now) -> Now {
-        let to = self.lives.clock.time();
-        self.lives.steered = Some(to);
-        now.steered(to)
     }
 
     /// What the clocks tell has changed.
@@ -61,7 +50,13 @@ impl Mind {
     ///
     /// # Errors
     /// Exit code and reason, where recorded facts say otherwise and are not overruled, or that time cannot be.
-    pub(super) fn confirm_clock(&mut self, against: Against, dry_run: bool, now: Now) -> Result<(), (u8, String)> {
+    pub(super) fn confirm_clock(
+        &mut self,
+        against: Against,
+        dry_run: bool,
+        moments: &Moments,
+    ) -> Result<(), (u8, String)> {
+        let now = moments(None);
         let overrule = against == Against::Overruled;
         if let Some(why) = self.lives.clock.refuted(&self.evidence(now), overrule, now) {
             let help = if overrule { "set the clock" } else { OVERRULE };
@@ -72,7 +67,7 @@ impl Mind {
         }
         let ahead = self.lives.clock.ahead(now);
         let is_news = self.lives.clock.confirm(now);
-        let now = self.steered(now);
+        let now = moments(Some(self.lives.clock.time()));
         tracing::info!(SECONDS = ahead, overrule, "an operator confirms that the wall clock is right");
         if is_news {
             self.take_clock(now);

@@ -3,9 +3,11 @@
 //! Only threads are left out: looks are done by the observer's own code when the loop asks for them, at a server on a loopback
 //! address that answers from the snapshot of that moment.
 
+mod answering;
+
 use super::start::Options;
 use super::{Mind, Timer};
-use crate::answer::{Asked, Effort, Identity, Reply, Snapshot, Transport, respond};
+use crate::answer::{Identity, Snapshot};
 use crate::control::event::Event;
 use crate::control::rolls::clock::Clock;
 use crate::dns::name::{Name, ROOT};
@@ -18,15 +20,14 @@ use crate::resolve::client;
 use crate::resolve::walk::Ways;
 use crate::store::Store;
 use crate::time::{Now, UnixTime, steady};
+use answering::Answering;
 use arc_swap::ArcSwap;
-use std::cell::Cell;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long after any file of the test is written, since the kernel alone says when a file changed: each one is old enough to be
 /// believed at once, on each run; and not so late that no clock can say it.
@@ -70,80 +71,6 @@ fn name(text: &str) -> Name {
     Name::parse(text, ROOT).expect("a name of the test")
 }
 
-/// What answers on a loopback address, from the snapshot and at the moment of the test.
-struct Answering {
-    at: SocketAddr,
-    moment: Arc<AtomicU64>,
-    ends: Arc<AtomicU64>,
-}
-
-impl Answering {
-    fn from(slot: Arc<ArcSwap<Snapshot>>) -> Answering {
-        let (udp, tcp) = loop {
-            let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
-            if let Ok(tcp) = TcpListener::bind(udp.local_addr().expect("an address")) {
-                break (udp, tcp);
-            }
-        };
-        let (at, moment, ends) = (udp.local_addr().expect("an address"), Arc::default(), Arc::<AtomicU64>::default());
-        let reply = {
-            let moment = Arc::clone(&moment);
-            move |packet: &[u8], transport| {
-                let now = UnixTime(AtomicU64::load(&moment, Ordering::SeqCst));
-                let source = "127.0.0.1".parse().expect("an address");
-                let mut out = vec![0; 65_535];
-                let asked = Asked { packet, source, transport, now, effort: Effort::Sign };
-                match respond(&slot.load(), &asked, &mut out) {
-                    Reply::Send(outcome) => out.truncate(outcome.length),
-                    Reply::Silence | Reply::Deferred(_) => out.clear(),
-                }
-                out
-            }
-        };
-        let (of_tcp, ended) = (reply.clone(), Arc::clone(&ends));
-        std::thread::spawn(move || {
-            for stream in tcp.incoming().map_while(Result::ok) {
-                if ended.load(Ordering::SeqCst) > 0 {
-                    return;
-                }
-                let _ = over_tcp(stream, &of_tcp);
-            }
-        });
-        let ended = Arc::clone(&ends);
-        std::thread::spawn(move || {
-            let mut packet = [0; 4096];
-            while let Ok((length, from)) = udp.recv_from(&mut packet) {
-                if ended.load(Ordering::SeqCst) > 0 {
-                    return;
-                }
-                let _ = udp.send_to(&reply(&packet[..length], Transport::Udp), from);
-            }
-        });
-        Answering { at, moment, ends }
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        self.ends.store(1, Ordering::SeqCst);
-        // Each of the threads waits for one packet more.
-        let _ = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(&[0], self.at));
-        let _ = TcpStream::connect(self.at);
-    }
-}
-
-fn over_tcp(mut stream: TcpStream, reply: &impl Fn(&[u8], Transport) -> Vec<u8>) -> std::io::Result<()> {
-    let mut length = [0; 2];
-    while stream.read_exact(&mut length).is_ok() {
-        let mut packet = vec![0; usize::from(u16::from_be_bytes(length))];
-        stream.read_exact(&mut packet)?;
-        let reply = reply(&packet, Transport::Tcp);
-        let length = u16::try_from(reply.len()).unwrap_or(u16::MAX).to_be_bytes();
-        stream.write_all(&[&length[..], &reply].concat())?;
-    }
-    Ok(())
-}
-
 /// A server without threads of its own, and what it was seen to do: seconds since its begin, and what is so from then on.
 struct Day {
     folder: tempfile::TempDir,
@@ -159,7 +86,8 @@ struct Day {
 }
 
 impl Day {
-    fn begin() -> Day {
+    /// At this moment nothing was read yet.
+    fn at(now: Now) -> Day {
         let folder = tempfile::tempdir().expect("a folder");
         let (zones, keys) = (folder.path().join("zones"), folder.path().join("keys"));
         std::fs::create_dir_all(zones.join(CHILD)).expect("folders");
@@ -171,7 +99,6 @@ impl Day {
             crate::config::parse("mxseal.toml", &CONFIG.replace("LIVES", LIVES)).expect("a configuration");
         (config.zones, config.keys) = (zones, keys.clone());
         let slot = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Arc::default())));
-        let now = Now::at(steady(), BEGIN);
         let store = Store::open(&keys).expect("a store");
         let (newest, corrected) = store.newest_fact();
         let (clock, told) = store.signing_clock(newest, corrected, now);
@@ -196,18 +123,28 @@ impl Day {
         mind.eyes.observer = Some(observer);
         let (answering, now) = (Answering::from(slot), Cell::new(now));
         let (story, tags, faults) = (Vec::new(), Vec::new(), Vec::new());
-        let mut day = Day { folder, mind, marks, looks: looks.into(), answering, now, story, tags, faults };
-        let begin = day.now.get();
-        let mut wait = |at| {
-            day.now.set(begin.after(at - begin.steady));
-            day.now.get()
-        };
-        day.mind.first_scan(begin, &mut wait);
+        Day { folder, mind, marks, looks: looks.into(), answering, now, story, tags, faults }
+    }
+
+    /// The first files were read, parents have no DS, and zones have their first keys.
+    fn begin() -> Day {
+        let begin = Now::at(steady(), BEGIN);
+        let mut day = Day::at(begin);
+        day.first_scan();
         for (apex, _) in day.mind.lives.rolls.asker.take_waiting() {
             day.mind.lives.rolls.asker.answer(apex, DsBefore::None);
         }
         day.turn(Some(Event::Asked));
         day
+    }
+
+    fn first_scan(&mut self) {
+        let begin = self.now.get();
+        let mut wait = |at: Instant| {
+            self.now.set(begin.after(at.saturating_duration_since(begin.steady)));
+            self.now.get()
+        };
+        self.mind.first_scan(begin, &mut wait);
     }
 
     fn since(&self) -> u64 {
@@ -221,7 +158,11 @@ impl Day {
             self.answering.moment.store(self.now.get().signing.0, Ordering::SeqCst);
             let version = self.mind.served.version;
             // The clock of the process is left as it is: other tests go by it.
-            let flow = self.mind.turn(events.pop(), &|_| self.now.get());
+            let moments = |to: Option<UnixTime>| {
+                self.now.set(to.map_or(self.now.get(), |to| self.now.get().steered(to)));
+                self.now.get()
+            };
+            let flow = self.mind.turn(events.pop(), &moments);
             assert!(flow.is_continue());
             if self.mind.served.version != version {
                 self.tell();
@@ -353,6 +294,42 @@ fn day() -> Vec<(u64, String)> {
     assert_eq!(silent, Vec::<String>::new());
     assert!(day.tags.len() >= 2, "a key was rolled: {:#?}", day.story);
     day.story
+}
+
+#[test]
+fn signatures_go_by_a_clock_that_is_told_the_time_before_zones_are_served_by_it() {
+    let lost = Now::at(steady(), UnixTime(5));
+    let mut day = Day::at(lost);
+    for zone in ["mx.example", CHILD] {
+        day.mind.lives.rolls.asker.answer(name(zone), DsBefore::None);
+    }
+    day.first_scan();
+    let slot = Arc::clone(&day.mind.served.slot);
+    assert_eq!(slot.load().zones().len(), 0, "nothing is signed in 1970");
+    // Somebody sets the wall clock.
+    let later = day.now.get().after(Duration::from_secs(60));
+    let told = Now { wall: BEGIN, ..later };
+    let set = RefCell::new(Vec::new());
+    let moments = |to: Option<UnixTime>| {
+        set.borrow_mut().extend(to.map(|to| (to, slot.load().zones().len())));
+        told.steered(set.borrow().last().map_or(told.signing, |(to, _)| *to))
+    };
+    assert!(day.mind.turn(None, &moments).is_continue());
+    assert_eq!(set.borrow().first(), Some(&(BEGIN, 0)), "the clock was set while nothing was served");
+    assert_eq!(slot.load().zones().len(), 2, "and zones are served in the same turn");
+}
+
+#[test]
+fn the_parent_keeps_the_ds_of_a_zone_whose_key_fails_whatever_else_changes() {
+    let mut day = Day::begin();
+    day.run_to(HOUR);
+    assert_eq!((day.tags_of(CHILD, 48), day.tags_of(CHILD, 43)), (vec![0], vec![0]));
+    day.turn(Some(Event::KeyFailed(Box::new(name(CHILD)), "a fault of the test".to_owned())));
+    assert_eq!(day.tags_of(CHILD, 48), Vec::<usize>::new(), "nothing more is signed");
+    day.write("mx.example.zone", Some(&(master("mx.example") + "more A 192.0.2.9\n")));
+    day.run_to(2 * HOUR);
+    assert_eq!(day.records("more.mx.example", 1), [vec![192, 0, 2, 9]]);
+    assert_eq!(day.tags_of(CHILD, 43), vec![0], "a zone without a DS would be taken for unsigned");
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod silence;
 
 use crate::config::Config;
 use crate::control::outside::SIGNED_ANYWAY;
-use crate::control::thread::{Mind, log_done};
+use crate::control::thread::{Mind, Moments, log_done};
 use crate::control::waits::{Wait, Waits};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dns::name::{Name, ROOT, labels};
@@ -44,7 +44,8 @@ pub(super) struct Callers {
 }
 
 impl Mind {
-    pub(super) fn reload(&mut self, now: Now) -> Result<(), Vec<Diagnostic>> {
+    pub(super) fn reload(&mut self, moments: &Moments) -> Result<(), Vec<Diagnostic>> {
+        let now = moments(None);
         let (config, warnings) = match (self.basis.read_config)() {
             Ok(read) => read,
             Err(findings) => {
@@ -73,8 +74,9 @@ impl Mind {
         self.world.configure(Arc::clone(&self.basis.config));
         self.world.thaw();
         self.refresh_certificates(now);
-        let changes = self.feed.all(now);
-        self.take_in(changes, now);
+        let changes = self.feed.all(moments(None));
+        self.take_in(changes, moments(None));
+        let now = moments(None);
         self.read_roots();
         self.findings.is_pool_news = true;
         self.findings.own = warnings;
@@ -114,20 +116,20 @@ impl Mind {
         }
     }
 
-    pub(super) fn command(&mut self, command: Command, reply: Sender<Line>, now: Now) {
+    pub(super) fn command(&mut self, command: Command, reply: Sender<Line>, now: Now, moments: &Moments) {
         match command {
-            Command::Server(ServerRequest::Reload { allow_shrink }) => self.begin_reload(allow_shrink, reply, now),
+            Command::Server(ServerRequest::Reload { allow_shrink }) => self.begin_reload(allow_shrink, reply, moments),
             Command::Tenant(asked) => self.tenant_request(asked, reply, now),
             Command::Pool(asked) => self.pool_request(asked, &reply, now),
-            Command::Keys(asked) => self.keys_request(asked, &reply, now),
+            Command::Keys(asked) => self.keys_request(asked, &reply, now, moments),
             Command::Cert(asked) => self.cert_request(asked, &reply, now),
         }
     }
 
-    fn begin_reload(&mut self, allow_shrink: bool, reply: Sender<Line>, now: Now) {
-        match self.reload(now) {
+    fn begin_reload(&mut self, allow_shrink: bool, reply: Sender<Line>, moments: &Moments) {
+        match self.reload(moments) {
             Ok(()) => {
-                let deadline = now.steady + RELOAD_WAIT_MAX;
+                let deadline = moments(None).steady + RELOAD_WAIT_MAX;
                 self.callers.reloads.push(Reload { reply, allow_shrink, deadline });
             }
             Err(findings) => answer_reload(&findings, 0, &reply),

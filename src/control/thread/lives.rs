@@ -8,7 +8,7 @@ use crate::control::rolls::Rolls;
 use crate::control::rolls::clock::Clock;
 use crate::store::Store;
 use crate::store::instance::Instance;
-use crate::time::{Now, UnixTime};
+use crate::time::Now;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,8 +21,6 @@ pub(super) struct Lives {
     /// What signatures and waits go by, and when it was read last.
     pub(super) clock: Clock,
     pub(super) clock_read: Instant,
-    /// What the clock of the process is to be set to.
-    pub(super) steered: Option<UnixTime>,
     /// Who uses the folder of keys, and when that is looked at next.
     pub(super) instance: Instance,
     pub(super) beat_at: Option<Instant>,
@@ -38,6 +36,6 @@ impl Lives {
         clock.may_keep(instance.may_write());
         rolls.elsewhere = instance.finding();
         let certs = Certs::new(Arc::clone(config), now);
-        Lives { rolls, certs, clock, clock_read: now.steady, steered: None, instance, beat_at: None }
+        Lives { rolls, certs, clock, clock_read: now.steady, instance, beat_at: None }
     }
 }

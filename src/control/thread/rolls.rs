@@ -113,7 +113,8 @@ impl Mind {
 
     /// Asks for all looks that are due.
     fn ask_looks(&mut self, now: Now) {
-        let Some(observer) = &self.eyes.observer else { return };
+        // What was just published is looked for once it was noted.
+        let Some(observer) = self.eyes.observer.as_ref().filter(|_| !self.served.is_unnoted) else { return };
         let mut asked = Vec::new();
         for (apex, roll) in &self.lives.rolls.zones {
             let Some(zone) = self.world.zones.get(apex).filter(|zone| matches!(zone.keys, Keys::Loaded(_))) else {
@@ -141,9 +142,10 @@ impl Mind {
     pub(super) fn seen(&mut self, apex: &Name, seen: Seen, now: Now) {
         let poll = self.world.zones.get(apex).map_or(0, |zone| zone.policy.parent_poll);
         let is_ours = self.world.zones.get(apex).is_some_and(|zone| zone.parent.is_some());
+        let is_news = !matches!(seen, Seen::NotHere);
         let Some(roll) = self.lives.rolls.zones.get_mut(apex) else { return };
         let is_ds_seen = roll.saw(apex, seen, self.served.version, poll, now);
-        self.findings.is_key_news = true;
+        self.findings.is_key_news |= is_news;
         if is_ds_seen && !is_ours {
             self.tell_parent(apex);
         }

@@ -2,7 +2,7 @@
 //!
 //! Pure. Nothing is kept here: what is due follows from what is known, and moments are arguments.
 
-use crate::control::thread::Mind;
+use crate::control::thread::{Mind, Moments};
 use crate::time::Now;
 use std::time::{Duration, Instant};
 
@@ -80,11 +80,11 @@ impl Mind {
     }
 
     /// What was due is done.
-    pub(super) fn fire(&mut self, timer: Timer, now: Now) {
+    pub(super) fn fire(&mut self, timer: Timer, now: Now, moments: &Moments) {
         match timer {
             Timer::Published => self.note_publication(now),
             Timer::Feed => self.poll(now),
-            Timer::Clock => self.read_clock(now),
+            Timer::Clock => self.read_clock(now, moments),
             Timer::Host => self.try_again(now),
             Timer::Zones => self.roll_on(now),
             Timer::Pools => self.pools_on(now),

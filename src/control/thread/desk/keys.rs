@@ -5,10 +5,10 @@
 
 use crate::control::rolls::build::roll_policy;
 use crate::control::rolls::{ZoneRoll, import};
-use crate::control::thread::Mind;
 use crate::control::thread::clock::Against;
 use crate::control::thread::desk::reply::{Ended, end, send};
 use crate::control::thread::parents::silent_parent;
+use crate::control::thread::{Mind, Moments};
 use crate::dns::name::{Name, ROOT};
 use crate::protocol::request::KeysRequest;
 use crate::protocol::{Calendar, ImportedKey, KeysInfo, KeysPlan, KeysStanding, Line, RollAsked, SilenceEnd};
@@ -54,7 +54,7 @@ enum Ends {
 
 impl Mind {
     /// Answers a command about keys.
-    pub(super) fn keys_request(&mut self, asked: KeysRequest, reply: &Sender<Line>, now: Now) {
+    pub(super) fn keys_request(&mut self, asked: KeysRequest, reply: &Sender<Line>, now: Now, moments: &Moments) {
         let done = match asked {
             KeysRequest::Status { zone } => self.report_all(zone.as_deref(), &Report::Info, reply, now),
             KeysRequest::Plan { zone, days } => {
@@ -67,7 +67,7 @@ impl Mind {
             }
             KeysRequest::Resume { zone, reason: _, clock: true, overrule, dry_run, .. } => {
                 let against = if overrule { Against::Overruled } else { Against::Heeded };
-                self.resume_clock(&zone, against, dry_run, reply, now)
+                self.resume_clock(&zone, against, dry_run, reply, moments)
             }
             KeysRequest::Resume { zone, reason, doubt, dry_run, .. } => {
                 let ends = if doubt { Ends::Doubt } else { Ends::HoldFirst };
@@ -241,12 +241,12 @@ impl Mind {
         against: Against,
         dry_run: bool,
         reply: &Sender<Line>,
-        now: Now,
+        moments: &Moments,
     ) -> Result<(), Ended> {
         let apex = self.apex(zone)?;
-        self.confirm_clock(against, dry_run, now)?;
+        self.confirm_clock(against, dry_run, moments)?;
         let zone = self.world.zones.get(&apex).ok_or((1, String::new()))?;
-        self.describe(zone, &Report::Info, reply, now);
+        self.describe(zone, &Report::Info, reply, moments(None));
         Ok(())
     }
 

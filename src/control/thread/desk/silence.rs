@@ -72,11 +72,13 @@ impl Mind {
 
     /// A key of a zone does not sign as its DNSKEY says: nothing more is signed with it.
     pub(crate) fn key_failed(&mut self, apex: &Name, reason: String, now: Now) {
-        let Some(zone) = self.world.zones.get_mut(apex) else { return };
-        if matches!(zone.keys, Keys::Silent(_)) {
+        if self.world.zones.get(apex).is_none_or(|zone| matches!(zone.keys, Keys::Silent(_))) {
             return;
         }
         self.lives.rolls.distrust(apex);
+        // Its parent keeps the DS that it has now, which may be newer than what was told of it.
+        self.know(vec![apex.clone()]);
+        let Some(zone) = self.world.zones.get_mut(apex) else { return };
         zone.keys = Keys::Silent(crate::store::proof::unproved(&self.basis.config.keys, zone, reason));
         self.publish(now);
     }
